@@ -1,0 +1,395 @@
+"""Everything a developer types: set-up, run, test, lint, locks, API description, benches.
+
+    python3 dev.py run [--port P]       serve http://127.0.0.1:8000 in development
+    python3 dev.py test [pytest args]   the gate; with arguments, only pytest with them
+    python3 dev.py lint                 ruff, mypy, import-linter, hadolint
+    python3 dev.py lock [uv args]       remake requirements/*.lock
+    python3 dev.py openapi              remake openapi/openapi.json
+    python3 dev.py bench NAME [args]    run tests/bench/NAME.py
+
+Standard library only. It refuses Python older than 3.11, packages whose hash is not in the lock, a
+half-made environment (made anew, never trusted) and a browser that was not seen to start. It knows
+nothing of the service but its command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+try:
+    import fcntl
+except ImportError:
+    sys.exit("dev.py needs Linux, macOS or WSL.")
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+PYTHON = str(BIN / "python")
+LOCKS = ROOT / "requirements"
+STAMP = VENV / "installed"  # written last: without it the environment is worth nothing
+BROWSER = VENV / "chromium"
+
+SCOPES = ("submissions:write", "submissions:read", "review")
+EXAMPLE = (
+    '{"questionnaire":"ketamine-preconsult","answers":{"info_only":true,"answering_for":"myself",'
+    '"age_band":"25_44","urgent_signs":["none_of_these"],"visit_reason":["long_term_pain","low_mood"],'
+    '"pain_types":["crps"],"depression_told_by_clinician":"yes","depression_treatments_tried":"2",'
+    '"depression_treatments_helped":"no","contact_permission":"no"}}'
+)
+PROBE = """
+import sys, psutil
+from playwright.sync_api import sync_playwright
+with sync_playwright() as p:
+    browser = p.chromium.launch(executable_path=sys.argv[1] or None, chromium_sandbox=False)
+    browser.new_page().set_content("<p>hello")
+    mine = (c for c in psutil.Process().children(recursive=True) if "--remote-debugging-pipe" in c.cmdline())
+    print(sys.argv[1] or next(mine).exe())
+    browser.close()
+"""
+
+
+# --- the environment -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[int]:
+    """Hold the set-up lock; whoever comes second waits, and then finds the work done."""
+    with (ROOT / ".setup.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another dev.py is setting up; waiting for it ...")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def prepare(lock: str, held: int) -> None:
+    """Bring .venv to what the lock file says; do nothing, and ask nobody, if it is there already."""
+    found = STAMP.read_text() if STAMP.exists() and Path(PYTHON).exists() else ""
+    if found in (stamp(lock), stamp("dev.lock")):  # dev.lock holds all of core.lock
+        return
+    STAMP.unlink(missing_ok=True)
+    if found != stamp("core.lock"):
+        make_venv(held)
+    install(lock, held)
+    STAMP.write_text(stamp(lock))
+
+
+def stamp(lock: str) -> str:
+    digest = hashlib.sha256((LOCKS / lock).read_bytes()).hexdigest()
+    return f"{lock} {digest} python{sys.version_info[0]}.{sys.version_info[1]}\n"
+
+
+def make_venv(held: int) -> None:
+    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+        sys.exit("Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv")
+    must(sys.executable, "-m", "venv", "--clear", VENV, held=held)
+
+
+def install(lock: str, held: int) -> None:
+    """Let pip install the lock. It keeps the set-up lock even if we are killed before it ends."""
+    log = VENV / "install.log"
+    command = [PYTHON, "-m", "pip", "install", "--require-hashes", "--no-deps", "--no-input"]
+    command += ["--disable-pip-version-check", "--progress-bar=off", "-r", str(LOCKS / lock)]
+    with log.open("w") as out:
+        pip = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, pass_fds=[held])
+    watch(pip, log, lock)
+    if pip.returncode:
+        tail = "\n".join(log.read_text().splitlines()[-15:])
+        sys.exit(f"{tail}\nInstalling {lock} failed (all of it: {log}). The next call starts anew.")
+
+
+def watch(pip: subprocess.Popen[bytes], log: Path, lock: str) -> None:
+    """Say every few seconds how far pip has come; on a terminal in one line, every second."""
+    total = sum(line[:1].isalnum() for line in (LOCKS / lock).read_text().splitlines())
+    before, began, tty = installed(), time.monotonic(), sys.stdout.isatty()
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pip.wait(1 if tty else 5)
+        text = log.read_text()
+        there = text.count("Requirement already satisfied: ")
+        needed = total - there - text.count("Ignoring ")
+        fetched = len(re.findall(r"^(?:Collecting|Processing) ", text, re.MULTILINE))
+        line = (
+            f"Installing {needed} packages of {lock}: {fetched} fetched, "
+            f"{installed() - before} in place, {time.monotonic() - began:.0f} s"
+        )
+        running = pip.returncode is None
+        print(line, end="\r" if tty and running else "\n", flush=True)
+        if not running:
+            return
+
+
+def installed() -> int:
+    return sum(1 for _ in VENV.glob("lib/python*/site-packages/*.dist-info"))
+
+
+def ready(lock: str) -> None:
+    with alone() as held:
+        prepare(lock, held)
+
+
+# --- run -------------------------------------------------------------------------------------------
+
+
+def run(args: list[str]) -> None:
+    """Set up, migrate, make the demo key once, and become the server."""
+    parser = argparse.ArgumentParser(prog="dev.py run", allow_abbrev=False)
+    parser.add_argument("--port", default="8000")
+    port = free_port(parser.parse_args(args).port)
+    os.environ["PRECONSULT_ENV"] = "development"
+    with alone() as held:
+        prepare("core.lock", held)
+        app("migrate")
+        key = demo_key()
+    welcome(f"http://127.0.0.1:{port}", key)
+    os.execv(PYTHON, [PYTHON, "-m", "app.cli", "serve", "--port", str(port)])  # noqa: S606 - our own command
+
+
+def free_port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        sys.exit(f"--port takes a number from 1 to 65535, not {text!r}.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(text)))
+        except OSError as error:
+            sys.exit(f"Port {text} cannot be used: {error.strerror}. Choose another with --port.")
+    return int(text)
+
+
+def app(*args: str) -> str:
+    """Run one verb of the service's command line and give back what it printed."""
+    done = subprocess.run([PYTHON, "-m", "app.cli", *args], check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"preconsult {args[0]} failed; its message is above.")
+    return done.stdout
+
+
+def demo_key() -> str | None:
+    """Make the demo key on the first start of a data directory; afterwards there is none to show."""
+    made = ROOT / os.environ.get("PRECONSULT_DATA_DIR", "data") / "demo-key-created"
+    if made.exists():
+        return None
+    key = app(*key_command("demo")).strip()
+    print(f"\nYour demo API key, shown this once:\n\n  {key}\n", flush=True)
+    made.parent.mkdir(parents=True, exist_ok=True)
+    made.touch()
+    return key
+
+
+def key_command(name: str) -> list[str]:
+    return ["keys", "create", "--name", name, "--test", *(word for s in SCOPES for word in ("--scope", s))]
+
+
+def welcome(url: str, key: str | None) -> None:
+    another = f"cd {shlex.quote(str(ROOT))} && PRECONSULT_ENV=development .venv/bin/python -m app.cli "
+    another += shlex.join(key_command("another"))
+    print(f"API docs   {url}/docs\nHealth     {url}/livez\nStop       Ctrl-C\n")
+    print(f"Another key:\n  KEY=$({another})\n")
+    print(
+        f"Try it in a second terminal{'' if key else ', with that other key in KEY'}:\n"
+        f'  curl -sS {url}/v1/submissions -H "Authorization: Bearer {key or "$KEY"}" '
+        f"-H 'Content-Type: application/json' -d '{EXAMPLE}'\n",
+        flush=True,
+    )
+
+
+# --- test and lint ---------------------------------------------------------------------------------
+
+
+def test(args: list[str]) -> None:
+    """Lint, then every test with coverage of the rules; with arguments, just pytest with them."""
+    with alone() as held:
+        prepare("dev.lock", held)
+        os.environ["CHROMIUM_PATH"] = chromium()
+    os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    failed = [] if args else lint_failures()
+    gate = ["-n", "2", "--cov=app.rules", "--cov-report=term-missing:skip-covered"]
+    status = step(PYTHON, "-m", "pytest", *(args or gate))
+    if failed:
+        print(f"lint failed: {', '.join(failed)} (see above)", file=sys.stderr)
+    sys.exit(status or bool(failed))
+
+
+def lint(args: list[str]) -> None:
+    refuse(args)
+    ready("dev.lock")
+    failed = lint_failures()
+    sys.exit(f"lint failed: {', '.join(failed)}" if failed else 0)
+
+
+def lint_failures() -> list[str]:
+    """Run every linter to its end. Scripts run by our Python: a moved .venv has stale first lines."""
+    checks: dict[str, list[str | Path]] = {
+        "ruff check": [BIN / "ruff", "check"],
+        "ruff format": [BIN / "ruff", "format", "--check"],
+        "mypy": [PYTHON, "-m", "mypy"],
+        "import-linter": [PYTHON, BIN / "lint-imports", "--no-logo"],
+        "hadolint": [BIN / "hadolint", "Dockerfile"],
+    }
+    return [name for name, command in checks.items() if step(*command)]
+
+
+def step(*command: str | Path, held: int | None = None) -> int:
+    """Say what runs, run it, and let it clean up after Ctrl-C, which it hears as well."""
+    say(f"> {shlex.join(str(word) for word in command).replace(f'{ROOT}/', '')}")
+    process = subprocess.Popen(command, pass_fds=[held] if held else [])
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+
+
+def must(*command: str | Path, held: int | None = None) -> None:
+    if step(*command, held=held):
+        sys.exit("That failed; its message is above.")
+
+
+def chromium() -> str:
+    """Give back a Chromium that was seen to start, and remember it for the next call."""
+    asked, proved = os.environ.get("CHROMIUM_PATH", ""), BROWSER.read_text() if BROWSER.exists() else ""
+    if proved and asked in ("", proved) and Path(proved).exists():
+        return proved
+    for candidate in candidates():
+        if proved := launched(candidate):
+            BROWSER.write_text(proved)
+            return proved
+    sys.exit(
+        "No Chromium starts here. Install one (Debian: apt-get install chromium libatomic1) "
+        "or name one: CHROMIUM_PATH=/path/to/chromium python3 dev.py test"
+    )
+
+
+def candidates() -> Iterator[str]:
+    """From what is there to what must be fetched; each installation is tried only when it is asked for."""
+    yield from filter(
+        None, [os.environ.get("CHROMIUM_PATH"), *map(shutil.which, ("chromium", "google-chrome"))]
+    )
+    yield ""  # Playwright's own
+    if not step(PYTHON, "-m", "playwright", "install", "--only-shell", "chromium"):
+        yield ""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        step("apt-get", "update", "-q")
+        step("apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium", "libatomic1")
+        yield shutil.which("chromium") or ""
+
+
+def launched(path: str) -> str:
+    """Start it through Playwright in a process of its own; give back its path, or nothing and say why."""
+    name = path or "Playwright's own Chromium"
+    try:
+        done = subprocess.run(
+            [PYTHON, "-c", PROBE, path], check=False, capture_output=True, text=True, timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        say(f"{name} does not start within a minute")
+        return ""
+    if done.returncode:
+        reasons = re.findall(r".*(?:Error: |error while ).*", done.stderr)
+        say(f"{name} does not start: {reasons[0].strip() if reasons else 'no reason given'}")
+    return "" if done.returncode else done.stdout.strip()
+
+
+# --- what is made and committed --------------------------------------------------------------------
+
+
+def lock(args: list[str]) -> None:
+    """Remake both locks with uv from a throw-away environment; pins stay unless `--upgrade` is given."""
+    options = ["--universal", "--python-version=3.11", "--generate-hashes", "--no-header", "--no-annotate"]
+    with tempfile.TemporaryDirectory() as scratch:
+        uv, made = Path(scratch) / "uv", Path(scratch)
+        must(sys.executable, "-m", "venv", uv)
+        must(uv / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv")
+        for name, more in (("core", []), ("dev", ["--extra=dev", f"--constraint={made / 'core.lock'}"])):
+            shutil.copy(LOCKS / f"{name}.lock", made)
+            output = ("-o", made / f"{name}.lock", "pyproject.toml")
+            must(uv / "bin/uv", "pip", "compile", "--quiet", *options, *more, *args, *output)
+        texts = {LOCKS / path.name: path.read_text() for path in made.glob("*.lock")}
+    if any("://" in text for text in texts.values()):
+        sys.exit("A lock names an address; nothing was written. Look at the index settings of uv.")
+    for path, text in texts.items():
+        replace(path, text)
+
+
+def openapi(args: list[str]) -> None:
+    refuse(args)
+    ready("core.lock")
+    os.environ["PRECONSULT_ENV"] = "development"
+    replace(ROOT / "openapi" / "openapi.json", app("openapi"))
+
+
+def replace(path: Path, text: str) -> None:
+    """Write the whole file or none of it."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
+    say(f"Wrote {path.relative_to(ROOT)}")
+
+
+def bench(args: list[str]) -> None:
+    names = sorted(path.stem for path in ROOT.glob("tests/bench/[!_]*.py"))
+    if not args or args[0] not in names:
+        sys.exit(f"dev.py bench NAME [args], where NAME is one of: {', '.join(names) or '(none yet)'}")
+    ready("dev.lock")
+    sys.exit(step(PYTHON, "-m", f"tests.bench.{args[0]}", *args[1:]))
+
+
+# --- the door --------------------------------------------------------------------------------------
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    command.__name__: command for command in (run, test, lint, lock, openapi, bench)
+}
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def refuse(args: list[str]) -> None:
+    if args:
+        usage(f"This command takes no arguments: {shlex.join(args)}")
+
+
+def usage(complaint: str) -> None:
+    print(f"{complaint}\n\n{__doc__}", file=sys.stderr)
+    sys.exit(2)
+
+
+def main(name: str = "--help", *args: str) -> None:
+    if sys.version_info < (3, 11):  # noqa: UP036 - the one file that may meet an older Python
+        version = sys.version.split()[0]
+        sys.exit(f"dev.py needs Python 3.11 or newer with venv (Debian: python3-venv); this is {version}.")
+    os.chdir(ROOT)
+    if name in ("-h", "--help", "help"):
+        print(__doc__)
+    elif name in COMMANDS:
+        COMMANDS[name](list(args))
+    else:
+        usage(f"No such command: {name}")
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)
