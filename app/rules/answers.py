@@ -1,0 +1,167 @@
+"""Is this a set of answers to this questionnaire? All that is amiss is told at once.
+
+Office: types, options, ranges, lengths, what is required. Refuses: meaning (rules) and words (texts/).
+Stable codes: unknown_question contact_item wrong_type not_an_option exclusive_option duplicate_option
+too_small too_large too_long bad_format required must_be_true.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from app.rules.condition import Answer, Answers
+from app.rules.questionnaire import Item, Questionnaire
+
+CODES = (
+    "unknown_question", "contact_item", "wrong_type", "not_an_option", "exclusive_option", "duplicate_option",
+    "too_small", "too_large", "too_long", "bad_format", "required", "must_be_true",
+)  # fmt: skip
+
+FORMATS = {
+    "name": re.compile(r"[^\x00-\x1f\x7f]*"),
+    "phone": re.compile(r"(?=(?:\D*\d){7})\+?[0-9 ().x/-]+"),
+    "email": re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f.]+"),
+}
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # JSON can carry one, UTF-8 and a digest can't
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing amiss: RFC 6901 pointer from the root of the request body, stable code, figures to name."""
+
+    pointer: str
+    code: str
+    figures: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Answers in reading order, their options in the questionnaire's order; the rest is in `issues`."""
+
+    answers: Answers
+    contact: Mapping[str, str]
+    enabled: frozenset[str]
+    missing: tuple[str, ...]
+    issues: tuple[Issue, ...]
+
+
+def check(
+    questionnaire: Questionnaire,
+    answers: Mapping[str, object],
+    contact: Mapping[str, object],
+    *,
+    complete: bool,
+) -> Checked:
+    """Every issue of `answers` (linkId to JSON value) and `contact` (name, phone, email).
+
+    `complete`: they are to be submitted, so what is required must be there. null and [] are no answer.
+    Contact details count only while their question is enabled; otherwise they are let go.
+    """
+    given = {name: value for name, value in answers.items() if value not in (None, [], ())}
+    issues = [issue for name, value in given.items() for issue in _answer_issues(questionnaire, name, value)]
+    faulty = {issue.pointer.split("/")[2] for issue in issues}
+    good = {name: _frozen(questionnaire.questions[name], given[name])
+            for name in questionnaire.order(given) if name not in faulty}  # fmt: skip
+    enabled = questionnaire.enabled(good)
+    missing = questionnaire.missing(good, enabled)
+    if complete:
+        issues += [
+            Issue(f"/answers/{name}", "must_be_true" if name in good else "required")
+            for name in missing
+            if name not in faulty
+        ]
+    reachable = {kind: text for kind, text in contact.items() if text not in (None, "")}
+    issues += [
+        issue for kind, text in reachable.items() for issue in _contact_issues(questionnaire, kind, text)
+    ]
+    items = questionnaire.contact_items
+    kept = {
+        kind: str(text)
+        for kind, text in reachable.items()
+        if kind in items and items[kind].link_id in enabled
+    }
+    return Checked(good, kept, enabled, missing, tuple(issues))
+
+
+def escape(name: str) -> str:
+    """`name` as one token of a JSON pointer (RFC 6901 section 3); what UTF-8 can't write is spelt out."""
+    return name.encode(errors="backslashreplace").decode().replace("~", "~0").replace("/", "~1")
+
+
+def _answer_issues(questionnaire: Questionnaire, name: str, value: object) -> Iterator[Issue]:
+    pointer = f"/answers/{escape(name)}"
+    item = questionnaire.by_id.get(name)
+    if item is None or not item.is_question:
+        yield Issue(pointer, "unknown_question")
+    elif item.contact:
+        yield Issue(pointer, "contact_item", {"kind": item.contact})
+    else:
+        yield from _CHECKS["repeats" if item.repeats else item.type](item, pointer, value)
+
+
+def _boolean(item: Item, pointer: str, value: object) -> Iterator[Issue]:
+    if not isinstance(value, bool):
+        yield Issue(pointer, "wrong_type", {"wanted": "boolean"})
+
+
+def _choice(item: Item, pointer: str, value: object) -> Iterator[Issue]:
+    if not isinstance(value, str):
+        yield Issue(pointer, "wrong_type", {"wanted": "string"})
+    elif value not in item.codes:
+        yield Issue(pointer, "not_an_option")
+
+
+def _choices(item: Item, pointer: str, value: object) -> Iterator[Issue]:
+    if not isinstance(value, list | tuple):
+        yield Issue(pointer, "wrong_type", {"wanted": "array"})
+        return
+    for place, code in enumerate(value):
+        yield from _choice(item, f"{pointer}/{place}", code)
+    codes = [code for code in value if isinstance(code, str)]
+    if len(set(codes)) < len(codes):
+        yield Issue(pointer, "duplicate_option")
+    alone = next((code for code in codes if code in item.exclusive), None)
+    if alone and len(set(codes)) > 1:
+        yield Issue(pointer, "exclusive_option", {"option": alone})
+
+
+def _integer(item: Item, pointer: str, value: object) -> Iterator[Issue]:
+    if isinstance(value, bool) or not isinstance(value, int):
+        yield Issue(pointer, "wrong_type", {"wanted": "integer"})
+    elif item.min_value is not None and value < item.min_value:
+        yield Issue(pointer, "too_small", {"min": item.min_value})
+    elif item.max_value is not None and value > item.max_value:
+        yield Issue(pointer, "too_large", {"max": item.max_value})
+
+
+def _string(item: Item, pointer: str, value: object) -> Iterator[Issue]:
+    if not isinstance(value, str):
+        yield Issue(pointer, "wrong_type", {"wanted": "string"})
+    elif item.max_length is not None and len(value) > item.max_length:
+        yield Issue(pointer, "too_long", {"max": item.max_length})
+    elif LONE_SURROGATE.search(value):
+        yield Issue(pointer, "bad_format")
+
+
+def _contact_issues(questionnaire: Questionnaire, kind: str, value: object) -> Iterator[Issue]:
+    pointer = f"/contact/{escape(kind)}"
+    item = questionnaire.contact_items.get(kind)
+    if item is None:
+        yield Issue(pointer, "unknown_question")
+        return
+    amiss = list(_string(item, pointer, value))
+    yield from amiss
+    if not amiss and not FORMATS[kind].fullmatch(str(value)):
+        yield Issue(pointer, "bad_format")
+
+
+def _frozen(item: Item, value: object) -> Answer:
+    if isinstance(value, list | tuple):
+        return tuple(sorted(value, key=item.codes.__getitem__))
+    assert isinstance(value, bool | int | str)  # noqa: S101 - the checks above let nothing else through
+    return value
+
+
+_CHECKS: dict[str, Callable[[Item, str, object], Iterator[Issue]]] = {
+    "boolean": _boolean, "choice": _choice, "repeats": _choices, "integer": _integer, "string": _string,
+}  # fmt: skip

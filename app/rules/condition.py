@@ -1,0 +1,273 @@
+"""The law of silence: a question that is not enabled makes every comparison on it false.
+
+An enabled question without an answer, or answered with an option marked `unknown: true`, makes a
+comparison unknown, except a comparison naming that very option. On a question that repeats, a selected
+option is true, an unselected one false, or unknown while an unknown option is selected too. `not unknown`
+is unknown (Kleene's strong logic). `exists` asks about silence itself, so it is never unknown.
+
+Office: the one evaluator for enableWhen, requiredWhen, rules and `only_if`. True, False, None = unknown.
+Refuses: reading anything but the facts it is handed.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+Truth = bool | None
+Answer = bool | int | str | tuple[str, ...]
+Answers = Mapping[str, Answer]
+Operator = Literal["exists", "=", "!=", "in", "has", "has_any", "<", "<=", ">", ">="]
+
+
+class Everything(Collection[str]):
+    """A set that holds every name: the enabled questions, for a rule that heeds disabled ones too."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("everything has no end")
+
+    def __len__(self) -> int:
+        raise TypeError("everything has no end")
+
+
+EVERYTHING = Everything()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a condition may look at.
+
+    `answers`: linkId to answer. `enabled`: linkIds. `unknown`: linkId to its options that mean "not known".
+    `fired`: the earlier rules that fired, rule id to (group, passages it cites).
+    """
+
+    answers: Answers
+    enabled: Collection[str]
+    unknown: Mapping[str, frozenset[str]]
+    fired: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
+
+
+class Node(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def truth(self, facts: Facts) -> Truth:
+        """True, False or None for unknown."""
+        raise NotImplementedError  # pragma: no cover - every node below answers
+
+    def parts(self) -> tuple["Condition", ...]:
+        """The conditions directly inside this one."""
+        return ()
+
+    def comparisons(self) -> Iterator["Comparison"]:
+        """Every comparison in this condition, in reading order."""
+        for part in self.parts():
+            yield from part.comparisons()
+
+    def questions(self) -> tuple[str, ...]:
+        """The linkIds this condition names, each once, in reading order."""
+        return tuple(dict.fromkeys(comparison.question for comparison in self.comparisons()))
+
+    def open_questions(self, facts: Facts) -> tuple[str, ...]:
+        """The linkIds whose silence leaves this condition unknown; empty when it is settled."""
+        if self.truth(facts) is not None:
+            return ()
+        return tuple(dict.fromkeys(name for part in self.parts() for name in part.open_questions(facts)))
+
+
+class Comparison(Node):
+    question: str
+    operator: Operator
+    answer: bool | int | str | tuple[str, ...] | tuple[int, ...]
+
+    def truth(self, facts: Facts) -> Truth:
+        if self.question not in facts.enabled:
+            return False
+        given = facts.answers.get(self.question)
+        if self.operator == "exists":
+            return (given is not None) is self.answer
+        if given is None:
+            return None
+        return OPERATORS[self.operator](given, self.answer, facts.unknown.get(self.question, frozenset()))
+
+    def comparisons(self) -> Iterator["Comparison"]:
+        yield self
+
+    def open_questions(self, facts: Facts) -> tuple[str, ...]:
+        return (self.question,) if self.truth(facts) is None else ()
+
+    def named(self) -> tuple[object, ...]:
+        """The values this comparison names: one, or the members of its list."""
+        return self.answer if isinstance(self.answer, tuple) else (self.answer,)
+
+
+class AllOf(Node):
+    all: tuple["Condition", ...] = Field(min_length=1)
+
+    def parts(self) -> tuple["Condition", ...]:
+        return self.all
+
+    def truth(self, facts: Facts) -> Truth:
+        truths = [part.truth(facts) for part in self.all]
+        return False if False in truths else None if None in truths else True
+
+
+class AnyOf(Node):
+    any: tuple["Condition", ...] = Field(min_length=1)
+
+    def parts(self) -> tuple["Condition", ...]:
+        return self.any
+
+    def truth(self, facts: Facts) -> Truth:
+        truths = [part.truth(facts) for part in self.any]
+        return True if True in truths else None if None in truths else False
+
+
+class Not(Node):
+    not_: "Condition" = Field(alias="not")
+
+    def parts(self) -> tuple["Condition", ...]:
+        return (self.not_,)
+
+    def truth(self, facts: Facts) -> Truth:
+        truth = self.not_.truth(facts)
+        return None if truth is None else not truth
+
+
+class Some(BaseModel):
+    """Earlier rules, named one by one or by group."""
+
+    model_config = Node.model_config
+    rules: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def __contains__(self, entry: tuple[str, str]) -> bool:
+        rule, group = entry
+        return rule in self.rules or group in self.groups
+
+
+class Fired(Node):
+    """Two-valued: did this earlier rule fire?"""
+
+    fired: str
+
+    def truth(self, facts: Facts) -> Truth:
+        return self.fired in facts.fired
+
+
+class NoneFired(Node):
+    """Two-valued: did none of these earlier rules fire?"""
+
+    none_fired: Some
+
+    def truth(self, facts: Facts) -> Truth:
+        return not any((rule, group) in self.none_fired for rule, (group, _) in facts.fired.items())
+
+
+class CitesPassage(Node):
+    """Two-valued: does a fired earlier rule of these cite a passage, before any filter?"""
+
+    cites_passage: Some
+
+    def truth(self, facts: Facts) -> Truth:
+        return any(
+            cites and (rule, group) in self.cites_passage for rule, (group, cites) in facts.fired.items()
+        )
+
+
+KINDS = ("all", "any", "not", "fired", "none_fired", "cites_passage")
+
+
+def _kind(value: Any) -> str:
+    keys = value if isinstance(value, dict) else ()
+    return next((kind for kind in KINDS if kind in keys), "comparison")
+
+
+Condition = Annotated[
+    Annotated[AllOf, Tag("all")]
+    | Annotated[AnyOf, Tag("any")]
+    | Annotated[Not, Tag("not")]
+    | Annotated[Fired, Tag("fired")]
+    | Annotated[NoneFired, Tag("none_fired")]
+    | Annotated[CitesPassage, Tag("cites_passage")]
+    | Annotated[Comparison, Tag("comparison")],
+    Discriminator(_kind),
+]
+for _node in (AllOf, AnyOf, Not):
+    _node.model_rebuild()
+
+
+def rules_asked(condition: Condition) -> Iterator[Some]:
+    """What `condition` asks about earlier rules, in reading order."""
+    match condition:
+        case Fired():
+            yield Some(rules=(condition.fired,))
+        case NoneFired():
+            yield condition.none_fired
+        case CitesPassage():
+            yield condition.cites_passage
+    for part in condition.parts():
+        yield from rules_asked(part)
+
+
+def fired_asked(condition: Condition) -> Iterator[str]:
+    """The earlier rules whose firing `condition` rests on."""
+    if isinstance(condition, Fired):
+        yield condition.fired
+    for part in condition.parts():
+        yield from fired_asked(part)
+
+
+def because(condition: Condition, facts: Facts) -> dict[str, Answer]:
+    """A minimal set of answers that makes a true `condition` true: linkId to answer.
+
+    Answers that can go while the condition stays true are let go one by one, the last named first, until
+    none can. Of a question that repeats, only the named options that were selected are given.
+    """
+
+    def spare(kept: Answers, name: str) -> bool:
+        rest = {other: answer for other, answer in kept.items() if other != name}
+        return condition.truth(Facts(rest, facts.enabled, facts.unknown, facts.fired)) is True
+
+    kept = {name: facts.answers[name] for name in condition.questions() if name in facts.answers}
+    while let_go := next((name for name in reversed(kept) if spare(kept, name)), None):
+        del kept[let_go]
+    return {name: _named_part(condition, name, answer) for name, answer in kept.items()}
+
+
+def _named_part(condition: Condition, name: str, answer: Answer) -> Answer:
+    if not isinstance(answer, tuple):
+        return answer
+    named = {value for each in condition.comparisons() if each.question == name for value in each.named()}
+    return tuple(code for code in answer if code in named) or answer
+
+
+def _plain(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any, frozenset[str]], Truth]:
+    def ask(given: Any, wanted: Any, unknown: frozenset[str]) -> Truth:
+        named = wanted if isinstance(wanted, tuple) else (wanted,)
+        return None if given in unknown and given not in named else compare(given, wanted)
+
+    return ask
+
+
+def _selected(given: Any, wanted: Any, unknown: frozenset[str]) -> Truth:
+    named = wanted if isinstance(wanted, tuple) else (wanted,)
+    if any(code in named for code in given):
+        return True
+    return None if any(code in unknown for code in given) else False
+
+
+OPERATORS: dict[str, Callable[[Any, Any, frozenset[str]], Truth]] = {
+    "=": _plain(lambda given, wanted: bool(given == wanted)),
+    "!=": _plain(lambda given, wanted: bool(given != wanted)),
+    "in": _plain(lambda given, wanted: given in wanted),
+    "<": _plain(lambda given, wanted: bool(given < wanted)),
+    "<=": _plain(lambda given, wanted: bool(given <= wanted)),
+    ">": _plain(lambda given, wanted: bool(given > wanted)),
+    ">=": _plain(lambda given, wanted: bool(given >= wanted)),
+    "has": _selected,
+    "has_any": _selected,
+}

@@ -1,0 +1,130 @@
+"""An edition: questionnaire, rules, article and words, published together and frozen.
+
+Office: what everybody else asks of the rules. Refuses: clock, network, database, framework.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import Field
+
+from app.rules import answers as answering
+from app.rules import evaluation as evaluating
+from app.rules import summary as summarising
+from app.rules.article import Article
+from app.rules.condition import Answers
+from app.rules.crisis import Crisis
+from app.rules.evaluation import Evaluation
+from app.rules.questionnaire import Questionnaire
+from app.rules.rule import Flag, RuleBook, Strict
+from app.rules.summary import Json, Phrasebook
+from app.rules.texts import Texts
+
+
+class EditionMeta(Strict):
+    """edition.yaml. `reviewed_by`: the clinician who signed it off; null shows as not yet reviewed."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    title: str
+    languages: tuple[str, ...] = Field(min_length=1)
+    place: str
+    reviewed_by: str | None
+    review_by: dt.date
+    article_file: str
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Edition:
+    """One published set. `sha256` is over its files; `phrasebooks` are per language, the default first."""
+
+    meta: EditionMeta
+    questionnaire: Questionnaire
+    book: RuleBook
+    article: Article
+    article_text: str
+    texts: Mapping[str, Texts]
+    crisis: Crisis
+    sha256: str
+    folder: Path
+    phrasebooks: Mapping[str, Phrasebook] = field(init=False)
+
+    def __post_init__(self) -> None:
+        phrasebooks = {
+            language: Phrasebook(
+                texts,
+                self.article,
+                self.article_text,
+                crisis=self.crisis,
+                place=self.meta.place,
+                book=self.book,
+            )
+            for language, texts in self.texts.items()
+        }
+        object.__setattr__(self, "phrasebooks", phrasebooks)
+
+    @property
+    def id(self) -> str:
+        return self.meta.id
+
+    @property
+    def version(self) -> str:
+        return self.meta.version
+
+    def flag(self, name: str, priority: int) -> Flag:
+        """A raised flag with its targets; one that goes with others takes theirs, by its priority."""
+        flags = {flag.id: flag for flag in self.meta.flags}
+        parents = (flags[parent] for parent in flags[name].with_flags)
+        parent = next((each for each in parents if each.priority == priority), flags[name])
+        targets = {"target_open": parent.target_open, "target_closed": parent.target_closed}
+        return flags[name].model_copy(update={"priority": priority} | targets)
+
+    def language(self, wanted: str | None) -> str:
+        """The served language nearest to the BCP 47 tag `wanted` (RFC 4647 lookup), else the default."""
+        parts = (wanted or "").lower().split("-")
+        served = {language.lower(): language for language in self.meta.languages}
+        tried = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))
+        return next((served[tag] for tag in tried if tag in served), self.meta.languages[0])
+
+    def check(
+        self,
+        answers: Mapping[str, object],
+        contact: Mapping[str, object] | None = None,
+        *,
+        complete: bool = True,
+    ) -> answering.Checked:
+        """Every issue at once; see `answers.check`."""
+        return answering.check(self.questionnaire, answers, contact or {}, complete=complete)
+
+    def enabled(self, answers: Answers) -> frozenset[str]:
+        """The linkIds of the items to be shown for these answers."""
+        return self.questionnaire.enabled(answers)
+
+    def evaluate(self, answers: Answers, raised: Sequence[str] = ()) -> Evaluation:
+        """What the rules say of checked answers; see `evaluation.evaluate`."""
+        return evaluating.evaluate(
+            self.book.rules,
+            self.article,
+            self.meta.flags,
+            answers=answers,
+            enabled=self.questionnaire.enabled(answers),
+            unknown=self.questionnaire.unknown,
+            raised=raised,
+        )
+
+    def summarise(self, evaluation: Evaluation, language: str) -> Json:
+        """The summary in a served language, with its digest; the same answers always give the same."""
+        return summarising.summarise(
+            evaluation, self.phrasebooks[language], questionnaire=self.id, edition=self.version
+        )
+
+    def interruptions(self, evaluation: Evaluation, language: str) -> list[Json]:
+        """What must be shown before anything else, on drafts as well."""
+        return summarising.interruptions(evaluation, self.phrasebooks[language])
+
+    def words(self, issue: answering.Issue, language: str) -> str:
+        """The sentence for one issue in a served language."""
+        return self.phrasebooks[language].issue(self.questionnaire, issue.pointer, issue.code, issue.figures)

@@ -1,0 +1,118 @@
+"""Every edition this service can serve, loaded once and checked byte for byte.
+
+Office: finds, loads and pins editions. Refuses: to serve an edition that is at fault or whose published
+bytes moved (editions.lock): a correction is a new edition.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.rules.draft import Faulty, Finding, fingerprint, read_draft
+from app.rules.edition import Edition
+from app.rules.integrity import check_integrity
+
+CONTENT = Path(__file__).parent / "content"
+LOCK = "editions.lock"
+
+
+@dataclass(frozen=True)
+class Library:
+    """questionnaire id to its editions, the newest first."""
+
+    editions: Mapping[str, tuple[Edition, ...]]
+
+    def current(self, questionnaire: str) -> Edition | None:
+        """The newest edition, or None when there is no such questionnaire."""
+        return next(iter(self.editions.get(questionnaire, ())), None)
+
+    def find(self, questionnaire: str, version: str | None) -> Edition | None:
+        """That edition, the current one when `version` is None, or None when there is none."""
+        if version is None:
+            return self.current(questionnaire)
+        return next((each for each in self.editions.get(questionnaire, ()) if each.version == version), None)
+
+    def article(self, article: str) -> Edition | None:
+        """The newest edition that carries this article."""
+        every = (each for editions in self.editions.values() for each in editions)
+        return next((each for each in every if each.article.article.id == article), None)
+
+
+def load(folder: Path) -> Edition:
+    """One edition. Raises Faulty with what is wrong, file and line."""
+    draft = read_draft(folder)
+    found = check_integrity(draft)
+    if found:
+        raise Faulty(found)
+    return draft.edition()
+
+
+def folders(content: Path) -> Iterator[Path]:
+    """The edition folders below `content`: <questionnaire>/<version>/."""
+    return (path.parent for path in sorted(content.glob("*/*/edition.yaml")))
+
+
+def load_library(content: Path = CONTENT) -> Library:
+    """Every edition below `content`, held against its lock. Raises Faulty."""
+    found = check_lock(content)
+    if found:
+        raise Faulty(found)
+    editions: dict[str, list[Edition]] = {}
+    for folder in folders(content):
+        edition = load(folder)
+        if (edition.id, edition.version) != (folder.parent.name, folder.name):
+            wrong = f"This edition calls itself {edition.id} {edition.version}; its folder says otherwise."
+            raise Faulty([Finding(folder / "edition.yaml", 1, wrong)])
+        editions.setdefault(edition.id, []).append(edition)
+    if not editions:
+        raise Faulty(
+            [Finding(content, 1, "There is no edition here: <questionnaire>/<version>/edition.yaml.")]
+        )
+    return Library({name: tuple(sorted(each, key=_version, reverse=True)) for name, each in editions.items()})
+
+
+def check_lock(content: Path) -> list[Finding]:
+    """Findings where editions.lock and the folders disagree."""
+    lock, pinned = content / LOCK, read_lock(content)
+    found = []
+    present = {_name(folder): folder for folder in folders(content)}
+    for name, folder in present.items():
+        if name not in pinned:
+            found.append(
+                Finding(lock, 1, f"{name} is not locked; publish it with `preconsult content lock`.")
+            )
+        elif fingerprint(folder) != pinned[name]:
+            advice = "restore its files, or give the changed edition a new version"
+            found.append(
+                Finding(folder / "edition.yaml", 1, f"{name} was published and has changed; {advice}.")
+            )
+    found += [Finding(lock, 1, f"{name} is locked and not there; an edition that was published stays.")
+              for name in pinned.keys() - present.keys()]  # fmt: skip
+    return sorted(found)
+
+
+def read_lock(content: Path) -> dict[str, str]:
+    """`<questionnaire>/<version>` to SHA-256, from lines `<sha256>  <name>`; empty without a lock."""
+    path = content / LOCK
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines if "  " in line)}
+
+
+def write_lock(content: Path) -> list[str]:
+    """Pin every edition not pinned yet; gives their names. Raises Faulty when a pinned one changed."""
+    pinned = read_lock(content)
+    fresh = {_name(folder): fingerprint(folder) for folder in folders(content) if _name(folder) not in pinned}
+    lines = sorted(f"{sha256}  {name}" for name, sha256 in (pinned | fresh).items())
+    broken = [each for each in check_lock(content) if "is not locked" not in each.message]
+    if broken:
+        raise Faulty(broken)
+    (content / LOCK).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return sorted(fresh)
+
+
+def _name(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def _version(edition: Edition) -> tuple[int, ...]:
+    return tuple(int(part) for part in edition.version.split("."))

@@ -1,0 +1,128 @@
+"""The questions, in FHIR's names (Questionnaire.item, R4), and which of them are enabled.
+
+Office: items as data and the one place that decides enablement. Refuses: words (they live in texts/).
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from app.rules.condition import Answers, Condition, Facts
+
+ContactKind = Literal["name", "phone", "email"]
+
+
+class Fhir(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class AnswerOption(Fhir):
+    """`exclusive`: no other option goes with it. `unknown`: it means the person doesn't know or say."""
+
+    code: str = Field(pattern=r"^[a-z0-9_]+$")
+    exclusive: bool = False
+    unknown: bool = False
+
+
+class Item(Fhir):
+    """A question, a group (one page) or a display text."""
+
+    link_id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    type: Literal["group", "display", "boolean", "choice", "integer", "string"]
+    required: bool = False
+    required_when: Condition | None = None
+    must_be_true: bool = False
+    repeats: bool = False
+    enable_when: Condition | None = None
+    answer_option: tuple[AnswerOption, ...] = ()
+    min_value: int | None = None
+    max_value: int | None = None
+    max_length: int | None = None
+    contact: ContactKind | None = None
+    item: tuple["Item", ...] = ()
+
+    @property
+    def is_question(self) -> bool:
+        return self.type not in ("group", "display")
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """Option code to its place in the list."""
+        return {option.code: place for place, option in enumerate(self.answer_option)}
+
+    @cached_property
+    def exclusive(self) -> frozenset[str]:
+        return frozenset(option.code for option in self.answer_option if option.exclusive)
+
+    def is_required(self, facts: Facts) -> bool:
+        """Must it be answered before the answers can be submitted?"""
+        return self.required or (self.required_when is not None and self.required_when.truth(facts) is True)
+
+
+class Questionnaire(Fhir):
+    item: tuple[Item, ...]
+
+    @cached_property
+    def placed(self) -> tuple[tuple[Item, str | None], ...]:
+        """Every item in reading order with the linkId of the group around it."""
+        return tuple(_walk(self.item, None))
+
+    @cached_property
+    def by_id(self) -> dict[str, Item]:
+        return {item.link_id: item for item, _ in self.placed}
+
+    @cached_property
+    def questions(self) -> dict[str, Item]:
+        """The questions whose answers rules may see: linkId to item; contact items are kept apart."""
+        return {name: item for name, item in self.by_id.items() if item.is_question and not item.contact}
+
+    @cached_property
+    def contact_items(self) -> dict[str, Item]:
+        """`name`, `phone`, `email` to the item that asks for it."""
+        return {item.contact: item for item in self.by_id.values() if item.contact}
+
+    @cached_property
+    def unknown(self) -> dict[str, frozenset[str]]:
+        """By linkId: the options that mean "not known", where it has any."""
+        marked = {
+            name: frozenset(option.code for option in item.answer_option if option.unknown)
+            for name, item in self.questions.items()
+        }
+        return {name: codes for name, codes in marked.items() if codes}
+
+    def enabled(self, answers: Answers) -> frozenset[str]:
+        """The linkIds of the enabled items, groups and display texts among them.
+
+        An item is enabled when the group around it is and its enableWhen is true; unknown is not enough.
+        """
+        enabled: set[str] = set()
+        facts = Facts(answers, enabled, self.unknown)
+        for item, group in self.placed:
+            inside = group is None or group in enabled
+            if inside and (item.enable_when is None or item.enable_when.truth(facts) is True):
+                enabled.add(item.link_id)
+        return frozenset(enabled)
+
+    def missing(self, answers: Answers, enabled: frozenset[str]) -> tuple[str, ...]:
+        """The enabled questions that must still be answered before the answers can be submitted."""
+        facts = Facts(answers, enabled, self.unknown)
+        return tuple(
+            name
+            for name, item in self.questions.items()
+            if name in enabled
+            and item.is_required(facts)
+            and (name not in answers or (item.must_be_true and answers[name] is not True))
+        )
+
+    def order(self, answers: Mapping[str, object]) -> Iterator[str]:
+        """The linkIds of `answers` in reading order."""
+        return (name for name in self.questions if name in answers)
+
+
+def _walk(items: tuple[Item, ...], group: str | None) -> Iterator[tuple[Item, str | None]]:
+    for item in items:
+        yield item, group
+        yield from _walk(item.item, item.link_id)

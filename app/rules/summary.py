@@ -1,0 +1,158 @@
+"""The summary "Things to discuss with a clinician": own words, and the article's words verbatim.
+
+Office: JSON-ready dicts and their digest. Refuses: clock (`made_at` is added by whoever has one) and policy
+(evaluation.py has decided what may be quoted). The dicts prepared here are shared: nobody changes them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from app.rules.article import Article, Passage
+from app.rules.crisis import Crisis, Resource
+from app.rules.evaluation import Evaluation, FiredRule
+from app.rules.questionnaire import Questionnaire
+from app.rules.rule import RuleBook
+from app.rules.texts import ItemTexts, Texts
+
+Json = dict[str, Any]
+
+
+class Phrasebook:
+    """The words of one edition in one language, prepared once: texts filled in, quotations sliced."""
+
+    def __init__(
+        self, texts: Texts, article: Article, article_text: str, *, crisis: Crisis, place: str, book: RuleBook
+    ) -> None:
+        self.texts = texts
+        numbers = crisis.numbers(place)
+        self.numbers = numbers
+        self.footer = texts.summary.footer.format(**numbers)
+        self.items = {name: self._item(words) for name, words in texts.items.items()}
+        self.rules = {name: words.format(**numbers) for name, words in texts.rules.items()}
+        self.cautions = {name: {"id": name, "text": words} for name, words in texts.cautions.items()}
+        self.resources = [self._resource(each) for each in crisis.at(place)]
+        self.helplines = {
+            rule.id: [each for kind in rule.resources for each in self.resources if each["kind"] == kind]
+            for rule in book.rules
+        }
+        self.quotations = {each.id: self._quotation(each, article, article_text) for each in article.passages}
+        self.sources = [self._source(article)]
+        self.general_cautions = [self.cautions[name] for name in article.general_cautions]
+
+    def issue(
+        self, questionnaire: Questionnaire, pointer: str, code: str, figures: Mapping[str, object]
+    ) -> str:
+        """The sentence a respondent reads about one issue; it says what to do."""
+        named = dict(figures)
+        item = self.items.get(pointer.split("/")[2])
+        if item and "option" in named:
+            named["option"] = item.options.get(str(named["option"]), named["option"])
+        return self.texts.issues[code].format(**named)
+
+    def section(self, article: Article, passage: Passage) -> str:
+        """As "section 2, sentence 1": headings are places in the article, never headlines of ours."""
+        number, sentence = article.place(passage)
+        return self.texts.sections["section" if number else "intro"].format(n=number, m=sentence)
+
+    def _item(self, words: ItemTexts) -> ItemTexts:
+        said = {"text": words.text, "why": words.why, "yes": words.yes, "no": words.no}
+        filled = {part: each and each.format(**self.numbers) for part, each in said.items()}
+        options = {code: label.format(**self.numbers) for code, label in words.options.items()}
+        return words.model_copy(update={**filled, "options": options})
+
+    def _resource(self, each: Resource) -> Json:
+        said = self.texts.crisis[each.id]
+        words = {"id": each.id, "kind": each.kind, "name": said.name, "note": said.note, "hours": each.hours}
+        ways = {"call": each.call, "text": each.text, "chat_url": each.chat_url}
+        return words | ways | {"languages": list(each.languages)}
+
+    def _quotation(self, passage: Passage, article: Article, text: str) -> Json:
+        prefix, suffix = article.context(text, passage)
+        quotation: Json = {
+            "passage": passage.id,
+            "exact": text[passage.start : passage.end],
+            "lang": article.article.lang,
+            "prefix": prefix,
+            "suffix": suffix,
+            "start": passage.start,
+            "end": passage.end,
+            "section": self.section(article, passage),
+        }
+        if passage.id in self.texts.gists:
+            quotation["gist"] = self.texts.gists[passage.id]
+        return quotation | {"cautions": [self.cautions[name] for name in passage.cautions]}
+
+    def _source(self, article: Article) -> Json:
+        meta = article.article
+        published = meta.published and meta.published.isoformat()
+        note = self.texts.summary.source.format(title=meta.title, sha256=meta.sha256[:12])
+        return {
+            "article": meta.id,
+            "title": meta.title,
+            "sha256": meta.sha256,
+            "published": published,
+            "note": note,
+        }
+
+
+def interruptions(evaluation: Evaluation, words: Phrasebook) -> list[Json]:
+    """The crisis and emergency blocks, in precedence order; `page` ones stand alone before anything else."""
+    return [
+        {
+            "rule": each.rule.id,
+            "kind": each.rule.interruption,
+            "text": words.rules[each.rule.id],
+            "resources": words.helplines[each.rule.id],
+        }
+        for each in evaluation.fired
+        if each.rule.interruption
+    ]
+
+
+def summarise(evaluation: Evaluation, words: Phrasebook, *, questionnaire: str, edition: str) -> Json:
+    """The summary as JSON-ready dict with its digest, interruptions first, without `made_at`."""
+    said = (
+        [] if evaluation.mode == "none" else [each for each in evaluation.fired if not each.rule.interruption]
+    )
+    topics = [_topic(each, evaluation, words) for each in said]
+    fixed = words.texts.summary
+    summary: Json = {
+        "interruptions": interruptions(evaluation, words),
+        "title": fixed.title,
+        "notice": list(fixed.notice),
+        "topics": topics,
+        "general_cautions": words.general_cautions if any(topic["quotations"] for topic in topics) else [],
+        "sources": words.sources,
+        "who_to_talk_to": fixed.who_to_talk_to,
+        "who_can_see": fixed.who_can_see_text,
+        "footer": words.footer,
+        "questionnaire": questionnaire,
+        "edition": edition,
+        "language": words.texts.language,
+        "citation_mode": evaluation.mode,
+    }
+    return summary | {"digest": digest(summary)}
+
+
+def _topic(each: FiredRule, evaluation: Evaluation, words: Phrasebook) -> Json:
+    return {
+        "rule": each.rule.id,
+        "group": each.rule.group,
+        "text": words.rules[each.rule.id],
+        "because": [{"link_id": name, "answer": answer} for name, answer in each.because.items()],
+        "quotations": [words.quotations[passage.id] for passage in evaluation.quoted[each.rule.id]],
+    }
+
+
+def digest(document: Json) -> str:
+    """SHA-256, in hex, of the canonical JSON of `document` (RFC 8785).
+
+    Our documents hold strings, integers, booleans, null, arrays and objects with ASCII keys; for these the
+    canonical form is the standard library's, keys sorted, no white space (checked against a peer in tests).
+    """
+    canonical = json.dumps(
+        document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,103 @@
+"""Words for people, one file per language, keyed by the ids of the other files.
+
+Office: the shape of texts/<lang>.yaml. Refuses: quotations (article.py slices them) and logic.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from app.rules.rule import Strict
+
+
+class SummaryTexts(Strict):
+    """The fixed words of a summary; `{emergency}` and `{crisis}` stand for the numbers of the place."""
+
+    title: str
+    notice: tuple[str, ...]
+    who_to_talk_to: str
+    footer: str
+    because: str
+    quotation_source: str
+    caution: str
+    sources: str
+    source: str
+    who_can_see: str
+    who_can_see_text: str
+    kept_until: str
+    made: str
+    gist: str
+    help: str
+    call: str
+    text: str
+    chat: str
+
+
+class ItemTexts(Strict):
+    text: str
+    why: str | None = None
+    options: dict[str, str] = Field(default_factory=dict)
+    yes: str | None = None
+    no: str | None = None
+
+
+class ResourceTexts(Strict):
+    name: str
+    note: str | None = None
+
+
+def _regex(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"this regular expression can't be read ({error})") from error
+    return pattern
+
+
+class Banned(Strict):
+    id: str
+    bans: str
+    regex: Annotated[str, AfterValidator(_regex)]
+
+
+class Texts(Strict):
+    """texts/<lang>.yaml. `reviewed_by`: who signed it off; null is shown to staff as not yet reviewed."""
+
+    language: str
+    direction: Literal["ltr", "rtl"]
+    reviewed_by: str | None
+    summary: SummaryTexts
+    sections: dict[str, str]
+    groups: dict[str, str]
+    pages: dict[str, str]
+    items: dict[str, ItemTexts]
+    rules: dict[str, str]
+    cautions: dict[str, str]
+    gists: dict[str, str] = Field(default_factory=dict)
+    crisis: dict[str, ResourceTexts]
+    issues: dict[str, str]
+    flags: dict[str, str]
+    names_of_conditions: tuple[str, ...] = ()
+    banned_phrases: tuple[Banned, ...]
+
+    def own_words(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Every string a person may read, with the path of keys that leads to it."""
+        yield from _strings(("summary",), self.summary.model_dump())
+        for part in ("sections", "groups", "pages", "rules", "cautions", "gists", "issues", "flags"):
+            yield from _strings((part,), getattr(self, part))
+        for part in ("items", "crisis"):
+            for name, words in getattr(self, part).items():
+                yield from _strings((part, name), words.model_dump())
+
+
+def _strings(path: tuple[str, ...], value: object) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _strings((*path, str(key)), inner)
+    elif isinstance(value, tuple):
+        for place, inner in enumerate(value):
+            yield from _strings((*path, str(place)), inner)
