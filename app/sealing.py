@@ -1,0 +1,182 @@
+"""Encryption at rest: a data key per submission, wrapped by the newest key of the keyring.
+
+Office: the only file that touches ciphers. AES-256-GCM with random 96-bit nonces (NIST SP 800-38D); the
+associated data is `table|column|row id`, so a ciphertext moved elsewhere does not open. Wrapped keys read
+`<key id>.<nonce><ciphertext>`. Refuses: to open what it can't verify; plaintext fall-backs.
+"""
+
+import base64
+import binascii
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from app.errors import Refusal
+
+KEY_BYTES, NONCE_BYTES = 32, 12
+KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+
+
+class Unopenable(Exception):
+    """A sealed value that no key at hand opens: wrong key, wrong place, or changed bytes."""
+
+
+class DataKey:
+    """Seals the fields of one submission."""
+
+    __slots__ = ("_cipher", "_key")
+
+    def __init__(self, key: bytes) -> None:
+        self._key, self._cipher = key, AESGCM(key)
+
+    @classmethod
+    def fresh(cls) -> "DataKey":
+        return cls(os.urandom(KEY_BYTES))
+
+    def seal(self, plain: bytes, *place: str) -> bytes:
+        """Nonce and ciphertext of `plain`, bound to `place` (table, column, row id)."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, plain, _bound(place))
+
+    def open(self, sealed: bytes, *place: str) -> bytes:
+        """The plaintext. Raises Unopenable."""
+        try:
+            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _bound(place))
+        except (InvalidTag, ValueError) as error:
+            raise Unopenable("/".join(place[:2])) from error
+
+
+class Keyring:
+    """Key ids to keys, the newest first. From a key file it follows the file as `keys rotate` extends it."""
+
+    def __init__(self, keys: Sequence[tuple[str, bytes]], file: Path | None = None) -> None:
+        self._file, self._seen = file, _stamp(file)
+        self._take(keys)
+
+    def _take(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        self._ciphers = {name: DataKey(key) for name, key in keys}
+        self._newest = keys[0][0]
+
+    @property
+    def newest(self) -> str:
+        """The id of the key that wraps from now on."""
+        stamp = _stamp(self._file)
+        if self._file and stamp != self._seen:
+            self._seen = stamp
+            self._take(parse_keys(self._file.read_text(encoding="utf-8"), str(self._file)))
+        return self._newest
+
+    def __contains__(self, key_id: str) -> bool:
+        return key_id in self._ciphers or (bool(self.newest) and key_id in self._ciphers)
+
+    def wrap(self, key: DataKey, row: str) -> bytes:
+        """`key` for storage beside the row it belongs to."""
+        name = self.newest
+        return name.encode() + b"." + self._ciphers[name].seal(key._key, "submissions", "data_key", row)
+
+    def unwrap(self, wrapped: bytes, row: str) -> DataKey:
+        """The data key of a row. Raises Unopenable."""
+        name = key_id(wrapped)
+        if name not in self:
+            raise Unopenable(f"key {name}")
+        sealed = wrapped[len(name) + 1 :]
+        return DataKey(self._ciphers[name].open(sealed, "submissions", "data_key", row))
+
+    def prove(self) -> bytes:
+        """A value that only the newest key opens again, to be kept and checked at every start."""
+        return (
+            self.newest.encode()
+            + b"."
+            + self._ciphers[self.newest].seal(b"preconsult", "sealing_keys", "proof")
+        )
+
+    def proves(self, proof: bytes) -> bool:
+        """Does the key named in `proof` open it?"""
+        name = key_id(proof)
+        if name not in self:
+            return False
+        try:
+            return self._ciphers[name].open(proof[len(name) + 1 :], "sealing_keys", "proof") == b"preconsult"
+        except Unopenable:
+            return False
+
+
+def key_id(wrapped: bytes) -> str:
+    """The id of the key that wrapped it."""
+    return wrapped.partition(b".")[0].decode("ascii", "replace")
+
+
+def parse_keys(text: str, where: str) -> list[tuple[str, bytes]]:
+    """`id:base64` pairs, comma- or line-separated, newest first. Raises Refusal naming `where`, no key."""
+    keys = []
+    for pair in text.replace("\n", ",").split(","):
+        name, _, encoded = pair.strip().partition(":")
+        if not name and not encoded:
+            continue
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if not KEY_ID.fullmatch(name) or len(key) != KEY_BYTES:
+            raise Refusal(f"{where} is not a keyring: each entry is `id:base64` of {KEY_BYTES} bytes.")
+        keys.append((name, key))
+    if not keys or len({name for name, _ in keys}) < len(keys):
+        raise Refusal(f"{where} is not a keyring: it needs at least one key, and each id once.")
+    return keys
+
+
+def open_keyring(given: str, file: Path) -> Keyring | None:
+    """The keyring from the setting or, without one, from the key file; None when neither is there."""
+    if given:
+        return Keyring(parse_keys(given, "PRECONSULT_KEYRING"))
+    if not file.exists():
+        return None
+    if file.stat().st_mode & 0o077:
+        raise Refusal(f"{file} can be read by others; run: chmod 600 {file}")
+    return Keyring(parse_keys(file.read_text(encoding="utf-8"), str(file)), file)
+
+
+def add_key(file: Path) -> str:
+    """Put a fresh key on top of the key file (mode 0600, replaced in one step); gives its id."""
+    name, fresh = _write_keys(file, file.read_text(encoding="utf-8"))
+    fresh.replace(file)
+    return name
+
+
+def first_key(file: Path) -> None:
+    """Make the key file, unless somebody else just made it: what is there is never replaced."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _, fresh = _write_keys(file, "")
+    with contextlib.suppress(FileExistsError):
+        os.link(fresh, file)
+    fresh.unlink()
+
+
+def _write_keys(file: Path, older: str) -> tuple[str, Path]:
+    name = f"k{secrets.token_hex(4)}"
+    entry = f"{name}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}\n"
+    fresh = file.with_name(f"{file.name}.{name}")
+    with os.fdopen(
+        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as handle:
+        handle.write(entry + older)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return name, fresh
+
+
+def _bound(place: Sequence[str]) -> bytes:
+    return "|".join(place).encode()
+
+
+def _stamp(file: Path | None) -> tuple[int, int]:
+    if file is None:
+        return (0, 0)
+    state = file.stat()
+    return (state.st_mtime_ns, state.st_ino)

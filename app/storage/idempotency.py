@@ -1,0 +1,52 @@
+"""Idempotency keys: the first answer, sealed under the submission's data key, for whoever asks again.
+
+Office: rows. Refuses: to keep an answer once the submission is erased; the row stays, so the key stays used.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.storage.database import Session
+from app.storage.tables import idempotency_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """`response` is None once the submission has been erased."""
+
+    submission_id: str
+    response: bytes | None
+
+
+_SQLITE = sqlite.insert(idempotency_keys).on_conflict_do_nothing()
+_POSTGRES = postgresql.insert(idempotency_keys).on_conflict_do_nothing()
+
+
+def claim(session: Session, key_hash: bytes, submission: str, response: bytes, now: dt.datetime) -> bool:
+    """Take the key for this request; False when it is taken. Waits for a rival that has not committed yet."""
+    insert = _SQLITE if session.dialect.name == "sqlite" else _POSTGRES
+    row = {"key_hash": key_hash, "submission_id": submission, "response": response, "created_at": now}
+    return session.execute(insert, row).rowcount == 1
+
+
+def fetch(session: Session, key_hash: bytes) -> Remembered | None:
+    """What the key was used for, or None."""
+    table = idempotency_keys.c
+    asked = sa.select(table.submission_id, table.response).where(table.key_hash == key_hash)
+    row = session.execute(asked).first()
+    return row and Remembered(row.submission_id, row.response)
+
+
+def forget_response(session: Session, submission: str) -> None:
+    """Drop the kept answer of an erased submission; the key stays used."""
+    asked = sa.update(idempotency_keys).where(idempotency_keys.c.submission_id == submission)
+    session.execute(asked.values(response=None))
+
+
+def delete_older(session: Session, before: dt.datetime) -> int:
+    """Free the keys used before that time; how many there were."""
+    asked = sa.delete(idempotency_keys).where(idempotency_keys.c.created_at < before)
+    return session.execute(asked).rowcount

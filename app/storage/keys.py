@@ -1,0 +1,84 @@
+"""API keys (only the hash of their secret) and the proofs that the keyring is the right one.
+
+Office: rows. Refuses: secrets in clear.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from app.storage.database import Session
+from app.storage.tables import api_keys, sealing_keys
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key of a program. Empty `origins` or `cidrs` mean any."""
+
+    id: str
+    name: str
+    secret_hash: bytes
+    scopes: frozenset[str]
+    test: bool
+    origins: frozenset[str]
+    cidrs: tuple[str, ...]
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    revoked_at: dt.datetime | None = None
+
+    def is_live(self, now: dt.datetime) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+def insert(session: Session, key: ApiKey) -> None:
+    """Keep a new key."""
+    lists = {"scopes": sorted(key.scopes), "origins": sorted(key.origins), "cidrs": key.cidrs}
+    row = {name: getattr(key, name) for name in ApiKey.__slots__}
+    session.execute(sa.insert(api_keys), row | {name: " ".join(value) for name, value in lists.items()})
+
+
+def fetch(session: Session, key_id: str) -> ApiKey | None:
+    """One key, or None."""
+    row = session.execute(sa.select(api_keys).where(api_keys.c.id == key_id)).mappings().first()
+    return None if row is None else _key(row)
+
+
+def every(session: Session) -> list[ApiKey]:
+    """All keys, the oldest first."""
+    return [
+        _key(row) for row in session.execute(sa.select(api_keys).order_by(api_keys.c.created_at)).mappings()
+    ]
+
+
+def revoke(session: Session, key_id: str, now: dt.datetime) -> bool:
+    """End a key; False when there is no live one of that id."""
+    asked = sa.update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    return session.execute(asked.values(revoked_at=now)).rowcount == 1
+
+
+def proofs(session: Session) -> dict[str, bytes]:
+    """Sealing key id to the proof that only that key opens."""
+    return {row.id: row.proof for row in session.execute(sa.select(sealing_keys))}
+
+
+def add_proof(session: Session, key_id: str, proof: bytes, now: dt.datetime) -> None:
+    """Remember how to recognise a sealing key."""
+    session.execute(sa.insert(sealing_keys), {"id": key_id, "proof": proof, "created_at": now})
+
+
+def drop_proof(session: Session, key_id: str) -> None:
+    """Forget a sealing key that nothing is sealed under any more."""
+    session.execute(sa.delete(sealing_keys).where(sealing_keys.c.id == key_id))
+
+
+def _key(row: sa.RowMapping) -> ApiKey:
+    lists = {name: row[name].split() for name in ("scopes", "origins", "cidrs")}
+    plain = {name: row[name] for name in ApiKey.__slots__ if name not in lists}
+    return ApiKey(
+        **plain,
+        scopes=frozenset(lists["scopes"]),
+        origins=frozenset(lists["origins"]),
+        cidrs=tuple(lists["cidrs"]),
+    )

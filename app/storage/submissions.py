@@ -1,0 +1,229 @@
+"""Submissions and their flags, sealed.
+
+Office: rows to records and back; every sealed field is bound to its table, column and row. Refuses: meaning
+(services and rules); lists by offset.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.sealing import DataKey, Keyring
+from app.storage.database import Session
+from app.storage.tables import flags, submissions
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FlagRecord:
+    """`kind` is the flag's id in the edition."""
+
+    id: str
+    kind: str
+    priority: int
+    raised_at: dt.datetime
+    answer_changed_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A submission as it is kept. `answers`: {answers, raised}; `trace`: what its summary rested on."""
+
+    id: str
+    questionnaire: str
+    edition: str
+    language: str
+    status: str
+    attention: int | None
+    test: bool
+    booking_reference: str | None
+    version: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    submitted_at: dt.datetime | None
+    retained_until: dt.datetime
+    token_hash: bytes
+    answers: Json
+    contact: Mapping[str, str]
+    trace: Json | None
+    flags: tuple[FlagRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list shows of a submission: nothing sealed."""
+
+    id: str
+    questionnaire: str
+    edition: str
+    language: str
+    status: str
+    attention: int | None
+    test: bool
+    booking_reference: str | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    submitted_at: dt.datetime | None
+    retained_until: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which submissions a list asks for: exact filters, and the last row of the page before."""
+
+    limit: int
+    test: bool
+    status: str | None = None
+    attention: int | None = None
+    booking_reference: str | None = None
+    updated_after: dt.datetime | None = None
+    after: tuple[str, ...] | None = None
+
+
+PLAIN = tuple(field.name for field in fields(Listed))
+_INSERT, _INSERT_FLAG = sa.insert(submissions), sa.insert(flags)
+_BY_ID = sa.select(submissions).where(submissions.c.id == sa.bindparam("id"))
+_FLAGS_OF = sa.select(flags).where(flags.c.submission_id == sa.bindparam("id")).order_by(flags.c.id)
+
+
+class Vault:
+    """Seals and opens the fields of submissions under the keyring."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self.keyring = keyring
+
+    def seal(self, record: Record, key: DataKey) -> Json:
+        """The row of `record`."""
+        row = {name: getattr(record, name) for name in (*PLAIN, "version", "token_hash")}
+        return row | self.sealed_fields(record, key) | {"data_key": self.keyring.wrap(key, record.id)}
+
+    def sealed_fields(self, record: Record, key: DataKey) -> Json:
+        """The sealed columns of `record`, under the data key it already has."""
+        fields = {"answers": record.answers, "contact": record.contact or None, "trace": record.trace}
+        return {
+            name: None if value is None else key.seal(_packed(value), "submissions", name, record.id)
+            for name, value in fields.items()
+        }
+
+    def seal_flag(self, flag: FlagRecord, submission: str, key: DataKey) -> Json:
+        """The row of one flag."""
+        return {
+            "id": flag.id,
+            "submission_id": submission,
+            "kind": key.seal(flag.kind.encode(), "flags", "kind", flag.id),
+            "priority": flag.priority,
+            "raised_at": flag.raised_at,
+            "answer_changed_at": flag.answer_changed_at,
+        }
+
+    def open(self, row: sa.RowMapping, flag_rows: Sequence[sa.RowMapping]) -> tuple[Record, DataKey]:
+        """The record of a row, and its data key. Raises Unopenable."""
+        key = self.keyring.unwrap(row["data_key"], row["id"])
+
+        def opened(name: str) -> Any:
+            sealed = row[name]
+            return None if sealed is None else json.loads(key.open(sealed, "submissions", name, row["id"]))
+
+        record = Record(
+            **{name: row[name] for name in (*PLAIN, "version", "token_hash")},
+            answers=opened("answers"),
+            contact=opened("contact") or {},
+            trace=opened("trace"),
+            flags=tuple(_flag(each, key) for each in flag_rows),
+        )
+        return record, key
+
+
+def insert(session: Session, row: Json, flag_rows: Sequence[Json]) -> None:
+    """Keep a new submission and its flags."""
+    session.execute(_INSERT, row)
+    if flag_rows:
+        session.execute(_INSERT_FLAG, list(flag_rows))
+
+
+def fetch(
+    session: Session, vault: Vault, submission: str, *, lock: bool = False
+) -> tuple[Record, DataKey] | None:
+    """One submission with its flags, or None. `lock`: nobody else changes it until this work is done."""
+    asked = _BY_ID.with_for_update() if lock else _BY_ID
+    row = session.execute(asked, {"id": submission}).mappings().first()
+    if row is None:
+        return None
+    return vault.open(row, session.execute(_FLAGS_OF, {"id": submission}).mappings().all())
+
+
+def data_key(session: Session, vault: Vault, submission: str) -> DataKey | None:
+    """The data key of a submission, or None when it is gone."""
+    asked = sa.select(submissions.c.data_key).where(submissions.c.id == submission)
+    wrapped = session.execute(asked).scalar_one_or_none()
+    return None if wrapped is None else vault.keyring.unwrap(wrapped, submission)
+
+
+def replace(session: Session, vault: Vault, record: Record, key: DataKey) -> None:
+    """Keep the new state of a submission, and every flag it did not have yet or that changed."""
+    plain = {name: getattr(record, name) for name in (*PLAIN, "version") if name != "id"}
+    row = plain | vault.sealed_fields(record, key)
+    session.execute(sa.update(submissions).where(submissions.c.id == record.id).values(row))
+    known = set(session.execute(sa.select(flags.c.id).where(flags.c.submission_id == record.id)).scalars())
+    for flag in record.flags:
+        if flag.id in known:
+            changed = sa.update(flags).where(flags.c.id == flag.id, flags.c.answer_changed_at.is_(None))
+            session.execute(changed.values(answer_changed_at=flag.answer_changed_at))
+        else:
+            session.execute(_INSERT_FLAG, vault.seal_flag(flag, record.id, key))
+
+
+def delete(session: Session, submission: str) -> None:
+    """Forget a submission: its data key, fields and flags."""
+    session.execute(sa.delete(submissions).where(submissions.c.id == submission))
+
+
+def due(session: Session, now: dt.datetime, limit: int) -> list[str]:
+    """Ids of submissions kept longer than promised."""
+    asked = sa.select(submissions.c.id).where(submissions.c.retained_until <= now).limit(limit)
+    return list(session.execute(asked).scalars())
+
+
+def list_page(session: Session, page: Page) -> list[Listed]:
+    """One page: newest first, or oldest change first when `updated_after` is asked for."""
+    asked = sa.select(*(submissions.c[name] for name in PLAIN)).where(submissions.c.test == page.test)
+    for name in ("status", "attention", "booking_reference"):
+        if getattr(page, name) is not None:
+            asked = asked.where(submissions.c[name] == getattr(page, name))
+    if page.updated_after is None:
+        asked = asked.order_by(submissions.c.id.desc())
+        if page.after:
+            asked = asked.where(submissions.c.id < page.after[0])
+    else:
+        place = sa.tuple_(submissions.c.updated_at, submissions.c.id)
+        asked = asked.where(submissions.c.updated_at > page.updated_after)
+        asked = asked.order_by(submissions.c.updated_at, submissions.c.id)
+        if page.after:
+            asked = asked.where(place > (dt.datetime.fromisoformat(page.after[0]), page.after[1]))
+    return [Listed(**row) for row in session.execute(asked.limit(page.limit)).mappings()]
+
+
+def wrapped_keys(session: Session, after: str, limit: int) -> list[tuple[str, bytes]]:
+    """(id, wrapped data key) of the next submissions in order of id, for re-wrapping."""
+    asked = sa.select(submissions.c.id, submissions.c.data_key).where(submissions.c.id > after)
+    return [(row.id, row.data_key) for row in session.execute(asked.order_by(submissions.c.id).limit(limit))]
+
+
+def rewrap(session: Session, submission: str, older: bytes, newer: bytes) -> None:
+    """Put the newly wrapped data key in place of the older one, unless somebody was quicker."""
+    asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.data_key == older)
+    session.execute(asked.values(data_key=newer))
+
+
+def _packed(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _flag(row: sa.RowMapping, key: DataKey) -> FlagRecord:
+    kind = key.open(row["kind"], "flags", "kind", row["id"]).decode()
+    return FlagRecord(row["id"], kind, row["priority"], row["raised_at"], row["answer_changed_at"])
