@@ -1,0 +1,255 @@
+"""`preconsult`: the command line. Exit status 0, 1 (one clear line on stderr) or 2 (usage).
+
+Office: serve, migrate, keys, content, openapi, purge, backup. Refuses: to print a secret anywhere but on
+stdout, alone, once.
+"""
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import click
+
+from app.errors import Refusal
+from app.main import build, open_database, open_library
+from app.rules.compare import edition_differences
+from app.rules.draft import Faulty
+from app.rules.library import CONTENT, check_lock, folders, load, load_library, write_lock
+from app.rules.lint import check
+from app.rules.show import show
+from app.services import keys as api_keys
+from app.services import retention
+from app.services.keys import Wanted
+from app.services.sealing_keys import open_vault, rotate
+from app.settings import Settings, load_settings
+from app.storage import keys, schema
+from app.storage.audit import Actor
+from app.storage.database import Database
+
+COMMAND = Actor("command")
+
+
+class Cli(click.Group):
+    """Turns what is refused into one line and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Refusal as refusal:
+            click.echo(f"preconsult: {refusal}", err=True)
+        except Faulty as faulty:
+            click.echo(f"preconsult: {faulty}", err=True)
+        sys.exit(1)
+
+
+@click.group(cls=Cli)
+def main() -> None:
+    """A pre-consultation questionnaire service. Information only, never a diagnosis."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve the API; migrates first, under a lock, so that replicas may start together."""
+    import uvicorn  # noqa: PLC0415 - the other commands start quicker without it
+
+    settings = load_settings()
+    _prepare(settings)
+    click.echo(f"preconsult serves http://{host}:{port} (stop with Ctrl-C)", err=True)
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="auto",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=20,
+    )
+
+
+def _prepare(settings: Settings) -> None:
+    """All checks of a start, once, before any process serves: a refusal is one line, not a traceback."""
+    open_library(settings)
+    with _database(settings) as database:
+        open_vault(database, settings.keyring, settings.key_file, now=_now())
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database schema to this release; does nothing when it is there."""
+    with _database(load_settings()) as database:
+        click.echo(f"The schema is at {schema.current(database)}.")
+
+
+@main.group("keys")
+def keys_group() -> None:
+    """API keys (create, list, revoke) and the sealing key (rotate)."""
+
+
+@keys_group.command("create")
+@click.option("--name", required=True, help="Who will use it.")
+@click.option("--scope", "scopes", multiple=True, required=True, help="Repeat for several.")
+@click.option("--test", is_flag=True, help="It sees and makes only test submissions.")
+@click.option("--origin", "origins", multiple=True, help="For browsers: only from these origins.")
+@click.option("--cidr", "cidrs", multiple=True, help="Only from these networks.")
+@click.option("--expires", "days", type=click.IntRange(1, 3650), help="Days it lives.")
+def create_key(
+    name: str,
+    scopes: tuple[str, ...],
+    origins: tuple[str, ...],
+    cidrs: tuple[str, ...],
+    days: int | None,
+    *,
+    test: bool,
+) -> None:
+    """Make an API key; it stands alone on stdout and is never shown again."""
+    wanted = Wanted(name, scopes, test=test, origins=origins, cidrs=cidrs, days=days)
+    with _database(load_settings()) as database:
+        click.echo(database.write_now(partial(api_keys.create, wanted=wanted, now=_now(), actor=COMMAND)))
+
+
+@keys_group.command("list")
+def list_keys() -> None:
+    """Every API key: id, state, scopes, name. Never the secret."""
+    with _database(load_settings()) as database:
+        for key in database.read_now(keys.every):
+            state = "live" if key.is_live(_now()) else "revoked" if key.revoked_at else "expired"
+            kind = "test" if key.test else "live"
+            click.echo(f"{key.id}  {kind:4}  {state:7}  {' '.join(sorted(key.scopes))}  {key.name}")
+
+
+@keys_group.command("revoke")
+@click.argument("key_id")
+def revoke_key(key_id: str) -> None:
+    """End an API key by its id; every replica refuses it within a second."""
+    with _database(load_settings()) as database:
+        database.write_now(partial(api_keys.revoke, key_id=key_id, now=_now(), actor=COMMAND))
+    click.echo(f"{key_id} is revoked.")
+
+
+@keys_group.command("rotate")
+def rotate_keys() -> None:
+    """Make a fresh sealing key (in the key file) and wrap every data key under it; the service goes on."""
+    settings = load_settings()
+    with _database(settings) as database:
+        name, moved = rotate(database, settings.keyring, settings.key_file, now=_now(), actor=COMMAND)
+    click.echo(f"{moved} data keys are wrapped under {name}.")
+
+
+@main.group("content")
+def content_group() -> None:
+    """Editions: check, show, diff, lock."""
+
+
+@content_group.command("check")
+@click.argument("path", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+def check_content(path: Path | None) -> None:
+    """Every mistake in the editions below PATH: file, line and what to do."""
+    content = path or load_settings().content_dir or CONTENT
+    single = (content / "edition.yaml").exists()
+    checked = [content] if single else list(folders(content))
+    found = [] if single else check_lock(content)
+    for folder in checked:
+        found += check(folder, today=_now().date())
+    for finding in found:
+        click.echo(str(finding))
+    click.echo(f"{len(checked)} editions checked, {len(found)} findings.", err=True)
+    if found or not checked:
+        sys.exit(1)
+
+
+@content_group.command("show")
+@click.argument("questionnaire")
+@click.argument("version", required=False)
+@click.option("--language", help="One that the edition serves.")
+def show_content(questionnaire: str, version: str | None, language: str | None) -> None:
+    """An edition as a reader sees it."""
+    edition = open_library(load_settings()).find(questionnaire, version)
+    if edition is None:
+        raise Refusal("There is no such edition.")
+    click.echo("\n".join(show(edition, edition.language(language))))
+
+
+@content_group.command("diff")
+@click.argument("old", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("new", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def diff_content(old: Path, new: Path) -> None:
+    """What changed in meaning between two edition folders."""
+    for line in edition_differences(load(old), load(new)):
+        click.echo(line)
+
+
+@content_group.command("lock")
+def lock_content() -> None:
+    """Publish: pin the bytes of every edition that is not pinned yet."""
+    content = load_settings().content_dir or CONTENT
+    for name in write_lock(content):
+        click.echo(f"{name} is published; from now on its files stay as they are.")
+    load_library(content)
+
+
+@main.command("openapi")
+def print_openapi() -> None:
+    """The OpenAPI description, as JSON on stdout."""
+    document = build(load_library(load_settings().content_dir or CONTENT), development=False).openapi()
+    click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+
+
+@main.command("purge")
+@click.option(
+    "--now", "at", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]), help="As if it were then."
+)
+def purge_due(at: dt.datetime | None) -> None:
+    """Erase what is kept longer than promised; the service does so by itself every ten minutes."""
+    moment = at.replace(tzinfo=dt.UTC) if at else _now()
+    submissions = freed = 0
+    with _database(load_settings()) as database:
+        more = True
+        while more:
+            purged = database.write_now(partial(retention.purge, now=moment))
+            submissions, freed, more = (
+                submissions + purged.submissions,
+                freed + purged.idempotency_keys,
+                purged.more,
+            )
+    click.echo(f"{submissions} submissions erased, {freed} idempotency keys freed.")
+
+
+@main.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup_database(file: Path) -> None:
+    """Copy the embedded database to FILE while the service goes on. Keep the sealing keys elsewhere."""
+    with _database(load_settings()) as database:
+        schema.backup(database, file)
+    click.echo(f"Backed up to {file}. Without the sealing keys nobody can read it: back them up separately.")
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    """The database, durable and at head."""
+    database = open_database(settings)
+    try:
+        database.check_durable()
+        schema.migrate(database)
+        yield database
+    finally:
+        database.close()
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+if __name__ == "__main__":
+    main(prog_name="preconsult")

@@ -1,0 +1,146 @@
+"""The application: every room wired to the others, once.
+
+Office: `create_app(settings)`, start-up checks and the graceful stop. Refuses: to start on content at fault,
+a database that could lose what it acknowledged, or with a missing or wrong key.
+"""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from app.errors import Problem, Refusal
+from app.rules.draft import Faulty
+from app.rules.library import CONTENT, Library, load_library
+from app.services import retention
+from app.services.sealing_keys import open_vault
+from app.services.submissions import Desk, Retention
+from app.settings import Settings, load_settings
+from app.storage import schema
+from app.storage.database import Database
+from app.storage.writer import BATCH
+from app.web import logs, problems
+from app.web.api import articles, docs, evaluations, health, questionnaires, submissions, summaries
+from app.web.deps import Rooms, now
+from app.web.logs import log, where
+from app.web.openapi import describe
+from app.web.principals import Doorkeeper
+from app.web.security import Shell
+
+STATIC = Path(__file__).parent / "web" / "static"
+PURGE_SECONDS = 600
+ROUTERS = (questionnaires, articles, evaluations, submissions, summaries, health)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application of one process. Raises Refusal in one clear line when it may not start."""
+    settings = settings or load_settings()
+    logs.configure(settings.log_level)
+    here = open_rooms(settings)
+    app = build(here.library, development=settings.development, lifespan=partial(_lifespan, here))
+    app.state.rooms = here
+    app.add_middleware(
+        Shell,
+        registry=here.registry,
+        max_body=settings.max_body_bytes,
+        body_seconds=settings.body_seconds,
+        https=settings.public_url.scheme == "https",
+    )
+    return app
+
+
+def build(library: Library, *, development: bool, lifespan: object = None) -> FastAPI:
+    """The routes and their description, without anything behind them."""
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,  # type: ignore[arg-type]
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    if development:
+        app.include_router(docs.router)
+    app.add_exception_handler(Problem, problems.on_problem)
+    app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
+    document = describe(app, library)
+    app.openapi = lambda: document  # type: ignore[method-assign]
+    return app
+
+
+def open_library(settings: Settings) -> Library:
+    """The editions to serve. Raises Refusal naming the first mistake."""
+    try:
+        return load_library(settings.content_dir or CONTENT)
+    except Faulty as faulty:
+        more = f" (and {len(faulty.findings) - 1} more)" if len(faulty.findings) > 1 else ""
+        raise Refusal(f"The content is at fault: {faulty.findings[0]}{more}") from None
+
+
+def open_database(settings: Settings) -> Database:
+    """The database in force; the folder of an embedded one is made."""
+    if settings.database.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Database(settings.database, pool=settings.database_pool, queue_limit=settings.queue_limit)
+
+
+def open_rooms(settings: Settings) -> Rooms:
+    """Every part of a running service, checked. Raises Refusal."""
+    library = open_library(settings)
+    database = open_database(settings)
+    database.check_durable()
+    schema.migrate(database)
+    vault = open_vault(database, settings.keyring, settings.key_file, now=now())
+    kept = Retention.of(hours=settings.retention_draft_hours, days=settings.retention_days)
+    registry = CollectorRegistry()
+    registry.register(BATCH)
+    waiting = Gauge("preconsult_writes_waiting", "Writes not begun yet.", registry=registry)
+    waiting.set_function(lambda: database.waiting)
+    counter = Counter(
+        "preconsult_submissions", "Submissions kept, by status.", ("status",), registry=registry
+    )
+    return Rooms(
+        settings=settings,
+        database=database,
+        library=library,
+        desk=Desk(library, vault, kept),
+        doorkeeper=Doorkeeper(database),
+        registry=registry,
+        kept=counter,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(here: Rooms, _app: FastAPI) -> AsyncIterator[None]:
+    purging = asyncio.create_task(_purge_for_ever(here.database))
+    gc.collect()
+    gc.freeze()  # what start-up made stays; collections look at requests only
+    gc.set_threshold(50_000, 20, 100)
+    log.info("started")
+    yield
+    purging.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await purging
+    await asyncio.to_thread(here.database.close)
+    log.info("stopped")
+
+
+async def _purge_for_ever(database: Database) -> None:
+    """Erase what is due, now and every ten minutes; a run that fails is told and tried again."""
+    while True:
+        try:
+            while (purged := await database.write(partial(retention.purge, now=now()))).more:
+                log.info("purged", count=purged.submissions)
+        except Exception as error:
+            log.error("purge_failed", error=type(error).__name__, at=where(error))
+        await asyncio.sleep(PURGE_SECONDS)

@@ -1,0 +1,78 @@
+"""Who may do what.
+
+Office: principals, scopes, and the one table of what each scope allows. Refuses: HTTP (web/principals.py
+finds out who is asking) and exceptions for anybody.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from app.errors import Forbidden, NotFound
+from app.storage.audit import Actor
+from app.storage.keys import ApiKey
+from app.storage.submissions import Record
+
+SCOPES = {
+    "submissions:write": "create submissions, change and submit drafts, delete",
+    "submissions:read": "read submissions, their summaries and lists",
+    "review": "what staff see: flags, undetermined rules, passages with their policy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Respondent:
+    """Whoever holds the access token of a submission; it opens that one and no other."""
+
+    token_hash: bytes
+
+    def actor(self, request_id: str) -> Actor:
+        return Actor("respondent", None, request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Whoever holds an API key."""
+
+    key: ApiKey
+
+    def actor(self, request_id: str) -> Actor:
+        return Actor("api_key", self.key.id, request_id)
+
+
+Principal = Respondent | Program
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a secret of 256 random bits; such a secret needs no slow hash (OWASP ASVS 6.5.2)."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def has_scope(principal: Principal, scope: str) -> bool:
+    """Does this principal hold an API key with the scope?"""
+    return isinstance(principal, Program) and scope in principal.key.scopes
+
+
+def require_scope(principal: Principal, *scopes: str) -> Program:
+    """The program, when its key has one of `scopes`. Raises Forbidden."""
+    if isinstance(principal, Program) and any(scope in principal.key.scopes for scope in scopes):
+        return principal
+    raise Forbidden(f"This needs an API key with the scope {' or '.join(scopes)}.")
+
+
+def require_access(principal: Principal, record: Record | None, *scopes: str) -> Record:
+    """The record, when this principal may see it. Raises NotFound for all it may not know of, else Forbidden.
+
+    A token opens its own submission. A test key knows of test submissions only; a key made for browsers
+    (with origins) only creates, since whoever opens the page can read it.
+    """
+    if isinstance(principal, Program):
+        require_scope(principal, *scopes)
+        if principal.key.origins:
+            raise Forbidden("A key for browsers may only create; use the submission's access token.")
+        known = record is not None and (record.test or not principal.key.test)
+    else:
+        known = record is not None and hmac.compare_digest(record.token_hash, principal.token_hash)
+    if record is None or not known:
+        raise NotFound("There is no such submission, or it has been erased.")
+    return record

@@ -1,0 +1,134 @@
+"""API keys: made, recognised, revoked.
+
+Office: `pc_live_<id>_<secret><checksum>`: 8 + 32 + 6 base62 characters; the checksum (CRC-32) lets leaked
+keys be found by scanners and refused without a look at the database. Refuses: to keep a secret.
+"""
+
+import datetime as dt
+import hmac
+import ipaddress
+import re
+import secrets
+import string
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.errors import Forbidden, Refusal, Unauthenticated
+from app.services.access import SCOPES, token_hash
+from app.storage import audit, keys
+from app.storage.audit import Actor
+from app.storage.database import Session
+from app.storage.keys import ApiKey
+
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+PATTERN = re.compile(r"pc_(live|test)_([0-9A-Za-z]{8})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a new key is to be."""
+
+    name: str
+    scopes: Sequence[str]
+    test: bool = False
+    origins: Sequence[str] = ()
+    cidrs: Sequence[str] = ()
+    days: int | None = None
+
+
+def create(session: Session, wanted: Wanted, *, now: dt.datetime, actor: Actor) -> str:
+    """A new key; the caller shows it once. Raises Refusal naming what can't be."""
+    _refuse(wanted)
+    key_id, secret = _random(8), _random(32)
+    mode = "test" if wanted.test else "live"
+    stem = f"pc_{mode}_{key_id}_{secret}"
+    key = ApiKey(
+        id=key_id,
+        name=wanted.name,
+        secret_hash=token_hash(secret),
+        scopes=frozenset(wanted.scopes),
+        test=wanted.test,
+        origins=frozenset(wanted.origins),
+        cidrs=tuple(wanted.cidrs),
+        created_at=now,
+        expires_at=now + dt.timedelta(days=wanted.days) if wanted.days else None,
+    )
+    keys.insert(session, key)
+    audit.record(session, actor, "api_key.created", "api_key", key_id, now)
+    return stem + checksum(stem)
+
+
+def parse(text: str) -> tuple[str, str] | None:
+    """(key id, secret) of a well-formed key, or None."""
+    found = PATTERN.fullmatch(text)
+    if found is None or checksum(text[:-6]) != found[4]:
+        return None
+    return found[2], found[3]
+
+
+def checksum(stem: str) -> str:
+    """Six base62 characters of the CRC-32 of everything before them."""
+    number, digits = zlib.crc32(stem.encode()), ""
+    for _ in range(6):
+        number, rest = divmod(number, 62)
+        digits = BASE62[rest] + digits
+    return digits
+
+
+def admit(
+    key: ApiKey | None, secret: str, *, now: dt.datetime, network: str | None, origin: str | None
+) -> ApiKey:
+    """The key, when the secret is its own, it is live, and it comes from where it may.
+
+    Raises Unauthenticated (unknown, wrong, expired and revoked look the same) or Forbidden.
+    """
+    expected = key.secret_hash if key else bytes(32)
+    if not hmac.compare_digest(token_hash(secret), expected) or key is None or not key.is_live(now):
+        raise Unauthenticated("This API key is not known, or no longer live.")
+    if key.origins and origin not in key.origins:
+        raise Forbidden("This API key is bound to other origins.")
+    if key.cidrs and not _inside(network, key.cidrs):
+        raise Forbidden("This API key is bound to other networks.")
+    return key
+
+
+def revoke(session: Session, key_id: str, *, now: dt.datetime, actor: Actor) -> None:
+    """End a key. Raises Refusal when there is no live one of that id."""
+    if not keys.revoke(session, key_id, now):
+        raise Refusal(f"There is no live API key {key_id}.")
+    audit.record(session, actor, "api_key.revoked", "api_key", key_id, now)
+
+
+def _refuse(wanted: Wanted) -> None:
+    if not wanted.name.strip() or len(wanted.name) > 100:
+        raise Refusal("A key needs a name of at most 100 characters.")
+    strange = [scope for scope in wanted.scopes if scope not in SCOPES]
+    if strange or not wanted.scopes:
+        raise Refusal(f"A key needs scopes out of: {', '.join(SCOPES)}.")
+    for origin in wanted.origins:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
+            raise Refusal(f"An origin reads https://host, without a path; this does not: {origin!r}.")
+    if wanted.origins and set(wanted.scopes) != {"submissions:write"}:
+        raise Refusal(
+            "A key for browsers takes the scope submissions:write alone; anybody can read it there."
+        )
+    for cidr in wanted.cidrs:
+        try:
+            ipaddress.ip_network(cidr)
+        except ValueError:
+            raise Refusal(
+                f"A network reads 192.0.2.0/24 or 2001:db8::/32; this does not: {cidr!r}."
+            ) from None
+
+
+def _inside(network: str | None, cidrs: Sequence[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(network or "")
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(cidr) for cidr in cidrs)
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(BASE62) for _ in range(length))

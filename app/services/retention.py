@@ -1,0 +1,35 @@
+"""What is kept no longer than promised.
+
+Office: erases submissions past `retained_until` and frees idempotency keys after 72 hours. Refuses: to let
+one row that can't be erased keep the others.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from app.services import submissions as acts
+from app.storage import idempotency, submissions
+from app.storage.audit import Actor
+from app.storage.database import Session
+
+BATCH = 100
+IDEMPOTENCY_KEYS = dt.timedelta(hours=72)
+PURGER = Actor("service", "purge")
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How much one run erased; `more`: another run has work to do."""
+
+    submissions: int
+    idempotency_keys: int
+    more: bool
+
+
+def purge(session: Session, *, now: dt.datetime) -> Purged:
+    """Erase one batch of what is due."""
+    due = submissions.due(session, now, BATCH)
+    for submission in due:
+        acts.forget(session, submission, now=now, actor=PURGER)
+    freed = idempotency.delete_older(session, now - IDEMPOTENCY_KEYS)
+    return Purged(len(due), freed, len(due) == BATCH)

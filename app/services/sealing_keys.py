@@ -1,0 +1,75 @@
+"""The keyring is the right one, and the newest key wraps everything.
+
+Office: proofs of keys at start, rotation online. Refuses: to start with a missing or wrong key; to make a
+first key beside data sealed under another.
+"""
+
+import datetime as dt
+from functools import partial
+from pathlib import Path
+
+from app.errors import Refusal
+from app.sealing import Keyring, add_key, first_key, key_id, open_keyring
+from app.storage import audit, keys, submissions
+from app.storage.audit import Actor
+from app.storage.database import Database, Session
+from app.storage.submissions import Vault
+
+BATCH = 500
+
+
+def open_vault(database: Database, given: str, file: Path, *, now: dt.datetime) -> Vault:
+    """The vault, its keyring proved against the database. Raises Refusal in one clear line."""
+    keyring = open_keyring(given, file)
+    proofs = database.read_now(keys.proofs)
+    if keyring is None:
+        if proofs:
+            missing = ", ".join(sorted(proofs))
+            raise Refusal(f"The sealing keys {missing} are missing; put {file} or PRECONSULT_KEYRING back.")
+        first_key(file)
+        keyring = open_keyring(given, file)
+    assert keyring is not None  # noqa: S101 - the file is there now
+    for name, proof in sorted(proofs.items()):
+        if not keyring.proves(proof):
+            raise Refusal(
+                f"The sealing key {name} is missing or wrong; answers sealed under it would be lost."
+            )
+    if keyring.newest not in proofs:
+        database.write_now(lambda session: _prove(session, keyring, now))
+    return Vault(keyring)
+
+
+def _prove(session: Session, keyring: Keyring, now: dt.datetime) -> None:
+    if keyring.newest not in keys.proofs(session):
+        keys.add_proof(session, keyring.newest, keyring.prove(), now)
+
+
+def rotate(database: Database, given: str, file: Path, *, now: dt.datetime, actor: Actor) -> tuple[str, int]:
+    """Wrap every data key under the newest key, a fresh one where there is a key file.
+
+    Only data keys are re-wrapped; the service goes on meanwhile. Gives (newest key id, data keys re-wrapped).
+    """
+    vault = open_vault(database, given, file, now=now)
+    if not given:
+        add_key(file)
+        vault = open_vault(database, given, file, now=now)
+    keyring, moved, last = vault.keyring, 0, ""
+    while batch := database.read_now(partial(submissions.wrapped_keys, after=last, limit=BATCH)):
+        moved += database.write_now(partial(_rewrap, keyring=keyring, batch=batch))
+        last = batch[-1][0]
+    database.write_now(
+        lambda session: audit.record(
+            session, actor, "sealing_key.rotated", "sealing_key", keyring.newest, now
+        )
+    )
+    return keyring.newest, moved
+
+
+def _rewrap(session: Session, *, keyring: Keyring, batch: list[tuple[str, bytes]]) -> int:
+    moved = 0
+    for submission, wrapped in batch:
+        if key_id(wrapped) != keyring.newest:
+            newer = keyring.wrap(keyring.unwrap(wrapped, submission), submission)
+            submissions.rewrap(session, submission, wrapped, newer)
+            moved += 1
+    return moved

@@ -1,0 +1,40 @@
+"""GET /v1/articles/{article}/passages/{passage}: one passage with its cautions.
+
+Refuses: to the public every passage that may not be cited, or only under a condition.
+There is no view of the whole article for it.
+"""
+
+import json
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import Forbidden, NotFound, Unauthenticated
+from app.services.access import has_scope
+from app.web import representation, schemas
+from app.web.deps import rooms
+from app.web.negotiation import language
+from app.web.openapi import ACCEPT_LANGUAGE, problems
+
+router = APIRouter(prefix="/v1/articles", tags=["articles"])
+
+
+@router.get(
+    "/{article}/passages/{passage}",
+    response_model=schemas.PassageOut,
+    openapi_extra={"parameters": [ACCEPT_LANGUAGE], "security": [{}, {"api_key": []}]},
+    responses=problems(Unauthenticated, Forbidden, NotFound),
+)
+async def read_passage(request: Request, article: str, passage: str) -> Response:
+    """A passage that may be cited; with the scope review any, with its policy."""
+    principal = await rooms(request).doorkeeper.admit_any(request)
+    staff = principal is not None and has_scope(principal, "review")
+    edition = rooms(request).library.article(article)
+    passages = edition.article.passages if edition else ()
+    found = next((each for each in passages if each.id == passage), None)
+    citable = found is not None and found.may_be_cited("full") and found.only_if is None
+    if edition is None or found is None or not (staff or citable):
+        raise NotFound("There is no such passage that may be cited.")
+    document = representation.passage(edition, found.id, language(request, edition), staff=staff)
+    cache = "no-store" if staff else "public, max-age=300"
+    headers = {"cache-control": cache, "vary": "Accept-Language, Authorization"}
+    return Response(json.dumps(document, ensure_ascii=False).encode(), 200, headers, "application/json")

@@ -1,0 +1,39 @@
+"""/livez, /readyz and /metrics, for whoever runs the service.
+
+Refuses: personal data; metric labels are route templates, methods and states.
+"""
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from app.errors import Unavailable
+from app.storage.schema import is_current
+from app.web.deps import rooms
+from app.web.openapi import answers, problems
+
+router = APIRouter(tags=["operation"])
+STATE = {"application/json": {"schema": {"type": "object", "properties": {"status": {"const": "ok"}}}}}
+METRICS = {"text/plain": {"schema": {"type": "string"}}}
+OK = b'{"status":"ok"}'
+
+
+@router.get("/livez", responses=answers(content=STATE))
+async def livez() -> Response:
+    """The process answers."""
+    return Response(OK, media_type="application/json", headers={"cache-control": "no-store"})
+
+
+@router.get("/readyz", responses=answers(content=STATE) | problems(Unavailable))
+async def readyz(request: Request) -> Response:
+    """The database answers and its schema is current."""
+    here = rooms(request)
+    if not await here.database.read(is_current):
+        raise Unavailable("The database schema is not the one this release needs; run `preconsult migrate`.")
+    return Response(OK, media_type="application/json", headers={"cache-control": "no-store"})
+
+
+@router.get("/metrics", responses=answers(content=METRICS))
+async def metrics(request: Request) -> Response:
+    """Prometheus text format. Keep it behind your proxy."""
+    content = generate_latest(rooms(request).registry)
+    return Response(content, headers={"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"})

@@ -1,0 +1,129 @@
+"""GET /v1/questionnaires: what can be asked. Public; bytes kept ready, with ETag.
+
+Refuses: editions that are not installed.
+"""
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import NotFound
+from app.rules.answer_schema import answer_schema
+from app.rules.edition import Edition
+from app.web import representation, schemas
+from app.web.deps import rooms
+from app.web.negotiation import conditional, language
+from app.web.openapi import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers, problems
+
+router = APIRouter(prefix="/v1/questionnaires", tags=["questionnaires"])
+CURRENT, IMMUTABLE = "public, max-age=300", "public, max-age=31536000, immutable"
+TAGGED = answers(headers=ETAG) | UNCHANGED
+SCHEMA = answers(headers=ETAG, content={"application/schema+json": {}}) | UNCHANGED
+
+
+@router.get(
+    "",
+    response_model=schemas.QuestionnaireList,
+    openapi_extra={"parameters": [IF_NONE_MATCH]},
+    responses=TAGGED,
+)
+async def list_questionnaires(request: Request) -> Response:
+    """The questionnaires installed, each with its current edition."""
+    editions = [editions[0] for editions in rooms(request).library.editions.values()]
+    items = [
+        {
+            "id": edition.id,
+            "version": edition.version,
+            "title": edition.meta.title,
+            "languages": list(edition.meta.languages),
+            "href": f"/v1/questionnaires/{edition.id}",
+        }
+        for edition in editions
+    ]
+    return _ready(request, _packed({"items": items}), CURRENT)
+
+
+@router.get(
+    "/{questionnaire}",
+    response_model=schemas.QuestionnaireOut,
+    openapi_extra={"parameters": [ACCEPT_LANGUAGE, IF_NONE_MATCH]},
+    responses=TAGGED | problems(NotFound),
+)
+async def read_questionnaire(request: Request, questionnaire: str) -> Response:
+    """The current edition of a questionnaire, in the language asked for."""
+    edition = _edition(request, questionnaire, None)
+    return _ready(request, _questions(edition, language(request, edition)), CURRENT, vary=True)
+
+
+@router.get(
+    "/{questionnaire}/editions/{version}",
+    response_model=schemas.QuestionnaireOut,
+    openapi_extra={"parameters": [ACCEPT_LANGUAGE, IF_NONE_MATCH]},
+    responses=TAGGED | problems(NotFound),
+)
+async def read_edition(request: Request, questionnaire: str, version: str) -> Response:
+    """One edition; it never changes."""
+    edition = _edition(request, questionnaire, version)
+    return _ready(request, _questions(edition, language(request, edition)), IMMUTABLE, vary=True)
+
+
+@router.get(
+    "/{questionnaire}/answer-schema",
+    response_model=dict[str, Any],
+    openapi_extra={"parameters": [IF_NONE_MATCH]},
+    responses=SCHEMA | problems(NotFound),
+)
+async def read_current_answer_schema(request: Request, questionnaire: str) -> Response:
+    """JSON Schema (2020-12) of the answers to the current edition, as they are when submitted."""
+    return _ready(
+        request, _schema(_edition(request, questionnaire, None)), CURRENT, "application/schema+json"
+    )
+
+
+@router.get(
+    "/{questionnaire}/editions/{version}/answer-schema",
+    response_model=dict[str, Any],
+    openapi_extra={"parameters": [IF_NONE_MATCH]},
+    responses=SCHEMA | problems(NotFound),
+)
+async def read_answer_schema(request: Request, questionnaire: str, version: str) -> Response:
+    """JSON Schema (2020-12) of the answers to one edition, as they are when submitted."""
+    return _ready(
+        request, _schema(_edition(request, questionnaire, version)), IMMUTABLE, "application/schema+json"
+    )
+
+
+def _edition(request: Request, questionnaire: str, version: str | None) -> Edition:
+    found = rooms(request).library.find(questionnaire, version)
+    if found is None:
+        raise NotFound("There is no such questionnaire or edition; see /v1/questionnaires.")
+    return found
+
+
+Ready = tuple[bytes, str]
+
+
+def _packed(document: Any) -> Ready:
+    content = json.dumps(document, ensure_ascii=False).encode()
+    return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+@lru_cache(maxsize=64)
+def _questions(edition: Edition, language: str) -> Ready:
+    return _packed(representation.questionnaire(edition, language))
+
+
+@lru_cache(maxsize=64)
+def _schema(edition: Edition) -> Ready:
+    return _packed(answer_schema(edition.questionnaire, complete=True))
+
+
+def _ready(
+    request: Request, ready: Ready, cache: str, kind: str = "application/json", *, vary: bool = False
+) -> Response:
+    content, tag = ready
+    headers = {"etag": tag, "cache-control": cache} | ({"vary": "Accept-Language"} if vary else {})
+    return conditional(request, content, kind, headers)

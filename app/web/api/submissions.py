@@ -1,0 +1,285 @@
+"""/v1/submissions: created, read, changed while a draft, submitted, listed, erased.
+
+Office: from HTTP to one unit of work and back; every answer waits for the commit. Refuses: personal data in
+caches and URLs, changes without If-Match.
+"""
+
+import json
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app import errors
+from app.rules.edition import Edition
+from app.services import idempotency, submissions
+from app.services.access import Principal, Program, require_scope
+from app.services.idempotency import Claim
+from app.services.submissions import Drawn, Given
+from app.storage.audit import Actor
+from app.storage.database import Session
+from app.storage.submissions import list_page
+from app.web import cursors, representation, schemas
+from app.web.body import read_json
+from app.web.deps import Rooms, now, request_id, rooms
+from app.web.negotiation import conditional, etag, if_match
+from app.web.openapi import (
+    ACCESS,
+    ETAG,
+    EXAMPLE_ANSWERS,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    MERGE_PATCH,
+    UNCHANGED,
+    answers,
+    body,
+    header,
+    problems,
+)
+
+router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
+EXAMPLE = {"questionnaire": "ketamine-preconsult", "answers": EXAMPLE_ANSWERS}
+READING = (errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Unavailable)
+BODIES = (errors.MalformedJson, errors.TooSlow, errors.TooLarge, errors.UnsupportedMediaType)
+CHANGING = (*READING, errors.PreconditionFailed, errors.PreconditionRequired, errors.InFlight)
+REPLAYED = header("Idempotency-Replayed", "`true` when this is the first answer again.")
+LOCATION = header("Location", "Where the submission is.")
+LINK = header("Link", "RFC 8288, rel=next.")
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=schemas.SubmissionOut,
+    openapi_extra=body(schemas.SubmissionIn, example=EXAMPLE)
+    | {"parameters": [IDEMPOTENCY_KEY], "security": [{"api_key": []}]},
+    responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
+    | problems(
+        *BODIES, errors.Unauthenticated, errors.Forbidden, errors.InFlight, errors.Gone,
+        errors.InvalidAnswers, errors.Unprocessable, errors.IdempotencyKeyReused, errors.Unavailable,
+    ),
+)  # fmt: skip
+async def create(request: Request) -> Response:
+    """Keep answers: a submission with its summary, or a draft. 201 only after the commit is durable."""
+    here = rooms(request)
+    principal = require_scope(await here.doorkeeper.admit(request), "submissions:write")
+    wanted, raw = await read_json(request, schemas.SubmissionIn)
+    claim = _claim(request, principal, raw)
+    edition = edition_for(request, wanted)
+    given = given_by(wanted, test=principal.key.test)
+    token = submissions.new_token()
+    drawn = submissions.draw_up(edition, given, token, now=now(), retention=here.desk.retention)
+    content = _packed(representation.created(drawn, token))
+    work = partial(
+        _create, here=here, claim=claim, drawn=drawn, content=content, actor=_actor(request, principal)
+    )
+    kept, content, replayed = await here.database.write(work)
+    if not replayed:
+        here.kept.labels(drawn.record.status).inc()
+    headers = etag(1) | {"location": f"/v1/submissions/{kept}", "cache-control": "no-store"}
+    return Response(
+        content, 201, headers | ({"idempotency-replayed": "true"} if replayed else {}), "application/json"
+    )
+
+
+def _create(
+    session: Session, *, here: Rooms, claim: Claim | None, drawn: Drawn, content: bytes, actor: Actor
+) -> tuple[str, bytes, bool]:
+    """(id, answer, is it the first answer again), in one transaction."""
+    at, vault = drawn.record.created_at, here.desk.vault
+    if claim and not idempotency.remember(session, claim, drawn.record.id, drawn.key, content, now=at):
+        again = idempotency.replay(session, vault, claim)
+        if again is None:
+            raise errors.InFlight("Another request with this key was just undone; try again.", retry_after=1)
+        return (*again, True)
+    submissions.keep(session, vault, drawn, actor=actor)
+    return drawn.record.id, content, False
+
+
+@router.get(
+    "",
+    response_model=schemas.SubmissionPage,
+    openapi_extra={"security": [{"api_key": []}]},
+    responses=answers(headers=LINK)
+    | problems(errors.Unauthenticated, errors.Forbidden, errors.Unprocessable, errors.Unavailable),
+)
+async def list_submissions(
+    request: Request,
+    status: Literal["draft", "submitted"] | None = None,
+    attention: Annotated[int | None, Query(ge=1, le=4)] = None,
+    booking_reference: Annotated[schemas.BookingReference | None, Query()] = None,
+    updated_after: Annotated[
+        str | None, Query(max_length=40, json_schema_extra={"format": "date-time"})
+    ] = None,
+    test: bool = False,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Submissions, the newest first; with `updated_after` those changed since, the oldest change first."""
+    here = rooms(request)
+    principal = require_scope(await here.doorkeeper.admit(request), "submissions:read", "review")
+    page = cursors.page(
+        limit,
+        cursor,
+        test=test or principal.key.test,
+        status=status,
+        attention=attention,
+        booking_reference=booking_reference,
+        updated_after=updated_after,
+    )
+    rows = await here.database.read(partial(list_page, page=page))
+    following = cursors.following(request, page, rows)
+    headers = {"link": f'<{following}>; rel="next"'} if following else {}
+    return answer(representation.page(rows[:limit], following), headers=headers)
+
+
+@router.get(
+    "/{submission}",
+    response_model=schemas.SubmissionOut,
+    openapi_extra={"security": ACCESS, "parameters": [IF_NONE_MATCH]},
+    responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
+)
+async def read(request: Request, submission: str) -> Response:
+    """One submission: its state, what is enabled and missing, or its summary."""
+    principal, drawn = await read_one(request, submission)
+    headers = etag(drawn.record.version) | {"cache-control": "no-store"}
+    return conditional(
+        request, _packed(representation.submission(drawn, principal)), "application/json", headers
+    )
+
+
+@router.patch(
+    "/{submission}",
+    response_model=schemas.SubmissionOut,
+    openapi_extra=body(
+        schemas.SubmissionPatch,
+        example={"answers": {"pain_duration": "1_to_5_years"}},
+        media_types=("application/json", MERGE_PATCH),
+    )
+    | {"parameters": [IF_MATCH], "security": ACCESS},
+    responses=answers(headers=ETAG)
+    | problems(*CHANGING, *BODIES, errors.NotADraft, errors.InvalidAnswers, errors.Unprocessable),
+)
+async def change(request: Request, submission: str) -> Response:
+    """Merge answers into a draft. Interruptions come back at once, and flags are raised at once."""
+    here = rooms(request)
+    principal = await here.doorkeeper.admit(request)
+    version = if_match(request)
+    patch, _ = await read_json(request, schemas.SubmissionPatch, also=(MERGE_PATCH,))
+    work = partial(
+        here.desk.change,
+        submission=submission,
+        principal=principal,
+        patch=patch.model_dump(exclude_unset=True),
+        version=version,
+        now=now(),
+        actor=_actor(request, principal),
+    )
+    return _told(await here.database.write(work), principal)
+
+
+@router.post(
+    "/{submission}/submit",
+    response_model=schemas.SubmissionOut,
+    openapi_extra={"parameters": [IF_MATCH], "security": ACCESS},
+    responses=answers(headers=ETAG)
+    | problems(*CHANGING, errors.NotADraft, errors.InvalidAnswers, errors.TooSlow, errors.TooLarge),
+)
+async def submit(request: Request, submission: str) -> Response:
+    """Submit a draft. The same request again gets the same answer."""
+    here = rooms(request)
+    principal = await here.doorkeeper.admit(request)
+    work = partial(
+        here.desk.submit,
+        submission=submission,
+        principal=principal,
+        version=if_match(request),
+        now=now(),
+        actor=_actor(request, principal),
+    )
+    drawn = await here.database.write(work)
+    here.kept.labels("submitted").inc()
+    return _told(drawn, principal)
+
+
+@router.delete(
+    "/{submission}",
+    status_code=204,
+    openapi_extra={"parameters": [IF_MATCH], "security": ACCESS},
+    responses=problems(*CHANGING),
+)
+async def erase(request: Request, submission: str) -> Response:
+    """Erase a submission for good: answers, contact, flags, and the kept answer to its Idempotency-Key."""
+    here = rooms(request)
+    principal = await here.doorkeeper.admit(request)
+    work = partial(
+        here.desk.erase,
+        submission=submission,
+        principal=principal,
+        version=if_match(request),
+        now=now(),
+        actor=_actor(request, principal),
+    )
+    await here.database.write(work)
+    return Response(status_code=204, headers={"cache-control": "no-store"})
+
+
+def answer(document: Any, *, headers: dict[str, str] | None = None) -> Response:
+    """A personal document as JSON: never cached."""
+    return Response(
+        _packed(document), 200, (headers or {}) | {"cache-control": "no-store"}, "application/json"
+    )
+
+
+async def read_one(request: Request, submission: str) -> tuple[Principal, Drawn]:
+    """Who asks, and the submission asked for."""
+    here = rooms(request)
+    principal = await here.doorkeeper.admit(request)
+    work = partial(here.desk.read, submission=submission, principal=principal, now=now())
+    return principal, await here.database.read(work)
+
+
+def edition_for(request: Request, wanted: schemas.EvaluationIn) -> Edition:
+    """The edition a body names. Raises Unprocessable."""
+    library = rooms(request).library
+    edition = library.find(wanted.questionnaire, wanted.edition)
+    if edition is not None:
+        return edition
+    known = library.current(wanted.questionnaire) is not None
+    name, code = ("edition", "unknown_edition") if known else ("questionnaire", "unknown_questionnaire")
+    amiss = errors.Error(f"/{name}", code, "Take one that /v1/questionnaires lists.")
+    raise errors.Unprocessable("There is no such questionnaire or edition.", errors=[amiss])
+
+
+def given_by(wanted: schemas.EvaluationIn, *, test: bool = False) -> Given:
+    """The body as services take it."""
+    return Given(
+        answers=wanted.answers,
+        contact=wanted.contact or {},
+        language=wanted.language,
+        booking_reference=wanted.booking_reference,
+        complete=wanted.status == "submitted",
+        test=wanted.test or test,
+    )
+
+
+def _claim(request: Request, principal: Program, raw: bytes) -> Claim | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not (8 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 printable ASCII characters.")
+    return Claim.of(principal.key.id, key, b"POST /v1/submissions\n" + raw)
+
+
+def _actor(request: Request, principal: Principal) -> Actor:
+    return principal.actor(request_id(request))
+
+
+def _told(drawn: Drawn, principal: Principal) -> Response:
+    return answer(representation.submission(drawn, principal), headers=etag(drawn.record.version))
+
+
+def _packed(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode()

@@ -1,0 +1,50 @@
+"""/v1/submissions/{id}/summary and /verification: what was said, and whether it still holds.
+
+Refuses: a summary of a draft; other media types than JSON, HTML and plain text.
+"""
+
+from fastapi import APIRouter, Request, Response
+
+from app import errors
+from app.services.summaries import require_submitted, verify
+from app.web import representation, schemas
+from app.web.api.submissions import READING, answer, read_one
+from app.web.negotiation import etag, media_type
+from app.web.openapi import ACCESS, ETAG, answers, problems
+from app.web.pages import summary as pages
+
+router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
+OFFERED = ("application/json", "text/html", "text/plain")
+
+
+@router.get(
+    "/{submission}/summary",
+    response_model=schemas.Summary,
+    openapi_extra={"security": ACCESS},
+    responses=answers(headers=ETAG, content={kind: {"schema": {"type": "string"}} for kind in OFFERED[1:]})
+    | problems(*READING, errors.NotAcceptable, errors.NotSubmitted),
+)
+async def read_summary(request: Request, submission: str) -> Response:
+    """Give "Things to discuss with a clinician", by Accept as JSON, as a page or as plain text."""
+    kind = media_type(request, OFFERED)
+    principal, drawn = await read_one(request, submission)
+    require_submitted(drawn)
+    summary = drawn.summary()
+    headers = etag(drawn.record.version) | {"vary": "Accept"}
+    if kind == "application/json":
+        return answer(summary | representation.staff_part(drawn, principal), headers=headers)
+    render = pages.html if kind == "text/html" else pages.text
+    page = render(drawn.edition, summary, retained_until=drawn.record.retained_until.date().isoformat())
+    return Response(page, 200, headers | {"cache-control": "no-store"}, kind)
+
+
+@router.get(
+    "/{submission}/verification",
+    response_model=schemas.Verification,
+    openapi_extra={"security": ACCESS},
+    responses=problems(*READING, errors.NotSubmitted),
+)
+async def read_verification(request: Request, submission: str) -> Response:
+    """Does the kept submission still give the summary it gave, byte for byte? If not, what differs."""
+    _, drawn = await read_one(request, submission)
+    return answer(verify(drawn))

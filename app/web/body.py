@@ -1,0 +1,107 @@
+"""A request body, read with limits and parsed once.
+
+Office: size, depth, time and media type before parsing; strict JSON after. Refuses: duplicate names, NaN,
+lone surrogates, bytes that aren't UTF-8 (RFC 8259, RFC 7493), and to echo what it refused.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from app.errors import Error, MalformedJson, Unprocessable, UnsupportedMediaType
+from app.rules.answers import escape
+
+DEEPEST = 16
+STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+BRACKETS = re.compile(rb"[\[\]{}]")
+SURROGATE = re.compile(rb"\\u[dD][89abAB]")
+Model = TypeVar("Model", bound=BaseModel)
+
+SENTENCES = {
+    "missing": "Add this member.",
+    "extra_forbidden": "This member is not known here; take it out.",
+    "string_pattern_mismatch": "This is not written as documented.",
+    "string_too_long": "This is too long.",
+    "string_type": "This takes a string.",
+    "bool_type": "This takes true or false.",
+    "dict_type": "This takes an object.",
+    "model_type": "This takes an object.",
+    "literal_error": "This takes one of the documented values.",
+}
+
+
+async def read_json(request: Request, model: type[Model], *, also: Sequence[str] = ()) -> tuple[Model, bytes]:
+    """The body as `model`, and its bytes.
+
+    Raises TooLarge and TooSlow (from the receiving side), UnsupportedMediaType, MalformedJson, Unprocessable.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in ("application/json", *also):
+        raise UnsupportedMediaType(f"Send the body as {' or '.join(('application/json', *also))}.")
+    body = await request.body()
+    try:
+        return model.model_validate(parse(body)), body
+    except ValidationError as error:
+        raise Unprocessable("Look at each of the errors and send it again.", errors=errors(error)) from None
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value of `body`. Raises MalformedJson."""
+    if _depth(body) > DEEPEST:
+        raise MalformedJson(f"The JSON is nested more than {DEEPEST} deep.")
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        if SURROGATE.search(body):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeError:
+        raise MalformedJson("The body is not UTF-8, or holds half of a surrogate pair.") from None
+    except json.JSONDecodeError as error:
+        raise MalformedJson(f"The JSON breaks off at line {error.lineno}, column {error.colno}.") from None
+    except ValueError as error:  # ours, or a number of too many digits
+        told = str(error) if isinstance(error, _Odd) else "A number has too many digits."
+        raise MalformedJson(told) from None
+    return value
+
+
+def errors(error: ValidationError, *, root: str = "") -> list[Error]:
+    """Pydantic's errors without a trace of the input."""
+    return [
+        Error(
+            root + "".join(f"/{escape(str(part))}" for part in each["loc"]),
+            each["type"],
+            sentence(each["type"]),
+        )
+        for each in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+
+
+def sentence(code: str) -> str:
+    """What to do about one of pydantic's error types."""
+    return SENTENCES.get(code, "This is not as documented.")
+
+
+class _Odd(ValueError):
+    pass
+
+
+def _depth(body: bytes) -> int:
+    depth = deepest = 0
+    for bracket in BRACKETS.findall(STRINGS.sub(b"", body)):
+        depth += 1 if bracket in (b"[", b"{") else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Odd("A name stands twice in one object.")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise _Odd("NaN and Infinity are not JSON.")

@@ -1,0 +1,181 @@
+"""OpenAPI 3.1: what FastAPI can't see of handlers that read their own bytes.
+
+Office: request bodies, headers, problems per status, security schemes, the answers of each questionnaire.
+Refuses: addresses from elsewhere, and a status code that is not written down.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from app.errors import TYPE, Problem
+from app.rules.answer_schema import answer_schema
+from app.rules.library import Library
+from app.web import schemas
+
+REF = "#/components/schemas/"
+MERGE_PATCH = "application/merge-patch+json"
+EXAMPLE_ANSWERS = {
+    "info_only": True,
+    "answering_for": "myself",
+    "age_band": "25_44",
+    "urgent_signs": ["none_of_these"],
+    "visit_reason": ["long_term_pain", "low_mood"],
+    "pain_types": ["crps"],
+    "depression_told_by_clinician": "yes",
+    "depression_treatments_tried": "2",
+    "depression_treatments_helped": "no",
+    "contact_permission": "no",
+}
+DESCRIPTION = """\
+Answers in, "Things to discuss with a clinician" out. It is information: never a diagnosis, and never a
+statement about what care anybody can have.
+
+Show `interruptions` before anything else, and every quotation together with its `cautions`.
+Send an API key or a submission's access token as `Authorization: Bearer …`.
+"""
+
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag you last saw, or `*`. 428 without it, 412 when it is stale.",
+    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")$'},
+}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "ETags you have; 304 when one still holds.",
+    "schema": {"type": "string"},
+}
+ACCEPT_LANGUAGE = {
+    "name": "Accept-Language",
+    "in": "header",
+    "description": "RFC 9110; the nearest language served, else the first.",
+    "schema": {"type": "string"},
+}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A fresh random value per submission (a UUID will do). The same key and body again "
+    "give the first answer again, with `Idempotency-Replayed: true`; another body gets 422.",
+    "schema": {"type": "string", "minLength": 8, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
+}
+Responses = dict[int | str, dict[str, Any]]
+ETAG = {"ETag": {"description": "RFC 9110; send it back as If-Match.", "schema": {"type": "string"}}}
+ACCESS: list[dict[str, list[str]]] = [{"api_key": []}, {"access_token": []}]
+
+
+def body(
+    model: type[BaseModel], *, example: Any, media_types: Iterable[str] = ("application/json",)
+) -> dict[str, Any]:
+    """`openapi_extra` for a handler that reads `model` itself."""
+    content = {"schema": {"$ref": REF + model.__name__}, "example": example}
+    return {"requestBody": {"required": True, "content": dict.fromkeys(media_types, content)}}
+
+
+def header(name: str, description: str) -> dict[str, Any]:
+    """One documented response header."""
+    return {name: {"description": description, "schema": {"type": "string"}}}
+
+
+def answers(status: int = 200, *, headers: dict[str, Any] | None = None, content: Any = None) -> Responses:
+    """`responses` for what goes well; a resource that carries an ETag may also be unchanged (304)."""
+    told: dict[str, Any] = {"headers": headers or {}} | ({"content": content} if content else {})
+    return {status: told}
+
+
+UNCHANGED: Responses = {304: {"description": "You have it already", "headers": ETAG}}
+
+
+def problems(*kinds: type[Problem]) -> Responses:
+    """`responses` for the problems a handler may meet, each status with its slugs."""
+    found: Responses = {}
+    for kind in kinds:
+        told = found.setdefault(kind.status, {"description": kind.title, "slugs": []})
+        told["slugs"].append(kind)
+    return {status: _problem(told["description"], told["slugs"]) for status, told in found.items()}
+
+
+def _problem(description: str, kinds: list[type[Problem]]) -> dict[str, Any]:
+    examples = {
+        kind.slug: {
+            "value": {
+                "type": TYPE + kind.slug,
+                "title": kind.title,
+                "status": kind.status,
+                "detail": f"{kind.title}.",
+                "instance": "urn:uuid:019298a2-0000-7000-8000-000000000000",
+            }
+        }
+        for kind in kinds
+    }
+    answer: dict[str, Any] = {
+        "description": description,
+        "content": {
+            "application/problem+json": {"schema": {"$ref": REF + "ProblemOut"}, "examples": examples}
+        },
+    }
+    if kinds[0].status in (409, 503):
+        answer["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
+    return answer
+
+
+def describe(app: FastAPI, library: Library) -> dict[str, Any]:
+    """The whole document, made once."""
+    document = get_openapi(
+        title="preconsult",
+        version="1.0.0",
+        openapi_version="3.1.0",
+        summary="A pre-consultation questionnaire service.",
+        description=DESCRIPTION,
+        routes=app.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    document["servers"] = [{"url": "/"}]
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {
+        "api_key": {"type": "http", "scheme": "bearer", "description": "`pc_live_…` or `pc_test_…`."},
+        "access_token": {"type": "http", "scheme": "bearer", "description": "`pcr_…`: opens one submission."},
+    }
+    known = components.setdefault("schemas", {})
+    models = (schemas.EvaluationIn, schemas.SubmissionIn, schemas.SubmissionPatch, schemas.ProblemOut)
+    _, inputs = models_json_schema([(model, "validation") for model in models], ref_template=REF + "{model}")
+    known.update(inputs["$defs"])
+    for name in ("HTTPValidationError", "ValidationError"):
+        known.pop(name, None)
+    _tell_answers(known, library)
+    components["schemas"] = dict(sorted(known.items()))
+    return document
+
+
+def _tell_answers(known: dict[str, Any], library: Library) -> None:
+    """Put the answers of the current edition of each questionnaire in the place of `any object`."""
+    current = {name: editions[0] for name, editions in library.editions.items()}
+    names = {name: "Answers_" + name.replace("-", "_") for name in current}
+    for name, edition in current.items():
+        schema = answer_schema(edition.questionnaire, complete=False)
+        schema.pop("$schema")
+        told = "What must be answered, and when, is in the questionnaire's answer-schema."
+        known[names[name]] = schema | {"title": f"Answers to {name}", "description": told}
+    refs = [{"$ref": REF + each} for each in names.values()]
+    contact = {
+        "type": ["object", "null"],
+        "properties": {kind: {"type": ["string", "null"]} for kind in ("name", "phone", "email")},
+        "additionalProperties": False,
+        "description": "Kept apart, sealed, never seen by rules; only with contact_permission.",
+    }
+    for model in ("EvaluationIn", "SubmissionIn", "SubmissionPatch"):
+        properties = known[model]["properties"]
+        optional = [{"type": "null"}] if model == "SubmissionPatch" else []
+        choices = [*refs, *optional]
+        properties["answers"] = choices[0] if len(choices) == 1 else {"anyOf": choices}
+        properties["contact"] = contact
+        if "questionnaire" in properties:
+            properties["questionnaire"] = {"type": "string", "enum": sorted(current)}
+            versions = sorted({each.version for editions in library.editions.values() for each in editions})
+            properties["edition"] = {"enum": [*versions, None], "description": "Empty means the current one."}

@@ -1,0 +1,92 @@
+"""Problem details (RFC 9457) for everything that goes wrong.
+
+Office: from a Problem, a framework error or an accident to application/problem+json. Refuses: to say more
+than errors.py does: no input, no exception text.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.errors import (
+    TYPE,
+    BadRequest,
+    Error,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    TooLarge,
+    Unprocessable,
+)
+from app.rules.answers import escape
+from app.web.body import sentence
+
+MEDIA_TYPE = "application/problem+json"
+BY_STATUS: Mapping[int, tuple[type[Problem], str]] = {
+    400: (BadRequest, "The request can't be read as HTTP with the documented headers."),
+    404: (NotFound, "There is nothing at this address."),
+    405: (MethodNotAllowed, "See the Allow header for the methods offered here."),
+    413: (TooLarge, "The body is larger than this service takes."),
+    422: (Unprocessable, "The request can't be carried out as it is."),
+}
+
+
+def document(problem: Problem, instance: str) -> dict[str, Any]:
+    """The problem document; `instance` is the request id, for support."""
+    found: dict[str, Any] = {
+        "type": TYPE + problem.slug,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": f"urn:uuid:{instance}",
+    }
+    if problem.errors:
+        found["errors"] = [
+            {"pointer": error.pointer, "code": error.code, "detail": error.detail} for error in problem.errors
+        ]
+    return found
+
+
+def response(problem: Problem, instance: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a request that met `problem`."""
+    extra = dict(headers or {})
+    if problem.retry_after is not None:
+        extra["retry-after"] = str(problem.retry_after)
+    if problem.status == 401:
+        extra["www-authenticate"] = "Bearer"
+    body = json.dumps(document(problem, instance), ensure_ascii=False).encode()
+    return Response(body, problem.status, extra | {"cache-control": "no-store"}, MEDIA_TYPE)
+
+
+async def on_problem(request: Request, error: Exception) -> Response:
+    """Handler for our own problems."""
+    assert isinstance(error, Problem)  # noqa: S101 - registered for Problem only
+    return response(error, request.scope["request_id"])
+
+
+async def on_invalid_request(request: Request, error: Exception) -> Response:
+    """Handler for parameters that FastAPI refuses; without a trace of the input."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for RequestValidationError only
+    amiss = [
+        Error(
+            "/" + "/".join(escape(str(part)) for part in each["loc"][1:]),
+            each["type"],
+            sentence(each["type"]),
+        )
+        for each in error.errors()
+    ]
+    problem = Unprocessable("Look at each of the errors and send it again.", errors=amiss)
+    return response(problem, request.scope["request_id"])
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Handler for what the framework refuses: unknown path, method, malformed framing."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for HTTPException only
+    kind, detail = BY_STATUS.get(error.status_code, (Internal, "The request could not be carried out."))
+    return response(kind(detail), request.scope["request_id"], error.headers)

@@ -1,0 +1,158 @@
+"""How what services give looks as JSON, for whoever asks.
+
+Office: one dict per resource, interruptions first, null left out where nobody needs it. Refuses: contact
+details; more than the principal's scope may see.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from app.rules.edition import Edition
+from app.rules.evaluation import Evaluation
+from app.rules.questionnaire import Item
+from app.services.access import Principal, Respondent, has_scope
+from app.services.submissions import Drawn, stamp
+from app.storage.submissions import FlagRecord, Listed
+
+Json = dict[str, Any]
+
+
+def created(drawn: Drawn, token: str) -> Json:
+    """The answer to a create: no answers back, the access token this once."""
+    return _submission(drawn, {"access_token": token})
+
+
+def submission(drawn: Drawn, principal: Principal) -> Json:
+    """A submission as this principal may see it."""
+    document = _submission(drawn, {}) | {"answers": drawn.record.answers["answers"]}
+    if not isinstance(principal, Respondent):
+        document["attention"] = drawn.record.attention
+    return document | staff_part(drawn, principal)
+
+
+def _submission(drawn: Drawn, secret: Json) -> Json:
+    record = drawn.record
+    document: Json = {
+        "interruptions": drawn.interruptions(),
+        "id": record.id,
+        "status": record.status,
+        **secret,
+        "questionnaire": record.questionnaire,
+        "edition": record.edition,
+        "language": record.language,
+        "test": record.test,
+        "booking_reference": record.booking_reference,
+        "footer": drawn.edition.phrasebooks[record.language].footer,
+        "created_at": stamp(record.created_at),
+        "updated_at": stamp(record.updated_at),
+        "submitted_at": record.submitted_at and stamp(record.submitted_at),
+        "retained_until": stamp(record.retained_until),
+    }
+    if record.status == "submitted":
+        return document | {"summary": drawn.summary()}
+    order = drawn.edition.questionnaire.by_id
+    return document | {
+        "enabled": [name for name in order if name in drawn.enabled],
+        "missing": list(drawn.missing),
+    }
+
+
+def staff_part(drawn: Drawn, principal: Principal) -> Json:
+    """Flags and undetermined rules, for keys with the scope review."""
+    if not has_scope(principal, "review"):
+        return {}
+    kept = [_kept_flag(flag, drawn.edition) for flag in drawn.record.flags]
+    return {"flags": kept, "undetermined": undetermined(drawn.evaluation)}
+
+
+def evaluated(edition: Edition, evaluation: Evaluation, summary: Json, principal: Principal) -> Json:
+    """The answer to an evaluation."""
+    if not has_scope(principal, "review"):
+        return {"summary": summary}
+    flags = [_flag(edition, each.flag.id, each.priority) for each in evaluation.flags]
+    return {"summary": summary, "flags": flags, "undetermined": undetermined(evaluation)}
+
+
+def undetermined(evaluation: Evaluation) -> list[Json]:
+    return [{"rule": each.rule, "would_settle": list(each.would_settle)} for each in evaluation.undetermined]
+
+
+def _flag(edition: Edition, name: str, priority: int) -> Json:
+    flag = edition.flag(name, priority)
+    targets = {"target_open": flag.target_open, "target_closed": flag.target_closed}
+    return {"flag": name, "priority": priority, "action": flag.action} | targets
+
+
+def _kept_flag(record: FlagRecord, edition: Edition) -> Json:
+    return _flag(edition, record.kind, record.priority) | {
+        "id": record.id,
+        "raised_at": stamp(record.raised_at),
+        "answer_changed_at": record.answer_changed_at and stamp(record.answer_changed_at),
+    }
+
+
+def listed(row: Listed) -> Json:
+    """One line of a list."""
+    times = ("created_at", "updated_at", "submitted_at", "retained_until")
+    return asdict(row) | {name: (at := getattr(row, name)) and stamp(at) for name in times}
+
+
+def questionnaire(edition: Edition, language: str) -> Json:
+    """The questions of an edition in one language."""
+    words = edition.phrasebooks[language]
+    return {
+        "id": edition.id,
+        "version": edition.version,
+        "title": edition.meta.title,
+        "language": language,
+        "languages": list(edition.meta.languages),
+        "reviewed": bool(edition.meta.reviewed_by and edition.texts[language].reviewed_by),
+        "footer": words.footer,
+        "item": [_item(item, edition, language) for item in edition.questionnaire.item],
+    }
+
+
+def _item(item: Item, edition: Edition, language: str) -> Json:
+    words = edition.phrasebooks[language]
+    document = item.model_dump(
+        by_alias=True, exclude_defaults=True, exclude={"item", "answer_option"}, mode="json"
+    )
+    if item.type == "group":
+        inner = [_item(each, edition, language) for each in item.item]
+        return document | {"text": words.texts.pages[item.link_id], "item": inner}
+    said = words.items[item.link_id]
+    document["text"] = said.text
+    if said.why:
+        document["why"] = said.why
+    if item.type == "boolean":
+        document["answerLabel"] = {"true": said.yes, "false": said.no}
+    if item.answer_option:
+        document["answerOption"] = [
+            {
+                "code": option.code,
+                "label": said.options[option.code],
+                "exclusive": option.exclusive,
+                "unknown": option.unknown,
+            }
+            for option in item.answer_option
+        ]
+    return document
+
+
+def passage(edition: Edition, name: str, language: str, *, staff: bool) -> Json:
+    """One passage of the article with its cautions; for staff with its policy."""
+    words = edition.phrasebooks[language]
+    found = next(each for each in edition.article.passages if each.id == name)
+    document = words.quotations[name] | {
+        "article": edition.article.article.id,
+        "general_cautions": words.general_cautions,
+    }
+    if staff:
+        document |= {"policy": found.policy, "strength": found.strength, "reason": found.reason}
+        document["label"] = "not for patients" if found.policy == "never" else None
+    return document
+
+
+def page(rows: Sequence[Listed], following: str | None) -> Json:
+    return {"items": [listed(row) for row in rows], "next": following}

@@ -1,0 +1,317 @@
+"""The shapes that go in and come out, as OpenAPI tells them.
+
+Office: request models (they are enforced) and response models (they document; a test holds every answer
+against them). Refuses: behaviour.
+"""
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LINK_ID = r"^[a-z][a-z0-9_]*$"
+LanguageTag = Annotated[
+    str, Field(max_length=35, pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$", description="BCP 47 tag.")
+]
+BookingReference = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[A-Za-z0-9._:-]+$",
+        description="Your own opaque reference of the booking. It stands in lists: never put a name in it.",
+    ),
+]
+Value = bool | int | str | list[str]
+
+
+class In(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class EvaluationIn(In):
+    """Answers to one questionnaire. `test` marks a trial; keys made with --test always mark."""
+
+    questionnaire: Annotated[str, Field(max_length=100, examples=["ketamine-preconsult"])]
+    edition: Annotated[str | None, Field(max_length=20, description="Empty means the current one.")] = None
+    answers: Annotated[dict[str, Any], Field(description="linkId to value; null or absence is no answer.")]
+    contact: Annotated[
+        dict[str, Any] | None, Field(description="Kept apart, sealed, never seen by rules.")
+    ] = None
+    language: LanguageTag | None = None
+    booking_reference: BookingReference | None = None
+    status: Literal["submitted", "draft"] = "submitted"
+    test: bool = False
+
+
+class SubmissionIn(EvaluationIn):
+    """A submission, or a draft when `status` says so."""
+
+
+class SubmissionPatch(In):
+    """JSON merge patch (RFC 7396) of a draft: null takes a member out."""
+
+    answers: Annotated[
+        dict[str, Any] | None, Field(description="linkId to value; null takes an answer back.")
+    ] = None
+    contact: dict[str, Any] | None = None
+    language: LanguageTag | None = None
+    booking_reference: BookingReference | None = None
+
+
+class CrisisResource(Out):
+    id: str
+    kind: Literal["emergency", "crisis", "local"]
+    name: str
+    note: str | None
+    hours: str
+    call: str | None
+    text: str | None
+    chat_url: str | None
+    languages: list[str]
+
+
+class Interruption(Out):
+    """Show it before anything else; `page`: alone, with one Continue button."""
+
+    rule: str
+    kind: Literal["page", "block"]
+    text: str
+    resources: list[CrisisResource]
+
+
+class Because(Out):
+    link_id: str
+    answer: Value
+
+
+class Caution(Out):
+    id: str
+    text: str
+
+
+class Quotation(Out):
+    """The article's words: `exact` is `article[start:end]` in code points. Show its cautions with it."""
+
+    passage: str
+    exact: str
+    lang: str
+    prefix: str
+    suffix: str
+    start: int
+    end: int
+    section: str
+    gist: str | None = None
+    cautions: list[Caution]
+
+
+class Topic(Out):
+    rule: str
+    group: str
+    text: str
+    because: list[Because]
+    quotations: list[Quotation]
+
+
+class SourceOut(Out):
+    article: str
+    title: str
+    sha256: str
+    published: dt.date | None
+    note: str
+
+
+class FlagOut(Out):
+    flag: str
+    priority: Annotated[int, Field(ge=1, le=4)]
+    target_open: str
+    target_closed: str
+    action: str
+
+
+class KeptFlag(FlagOut):
+    id: str
+    raised_at: dt.datetime
+    answer_changed_at: dt.datetime | None
+
+
+class UndeterminedOut(Out):
+    """A rule that is neither true nor false yet, and the questions that would settle it."""
+
+    rule: str
+    would_settle: list[str]
+
+
+class Summary(Out):
+    """The summary "Things to discuss with a clinician". The digest covers all but `made_at`."""
+
+    interruptions: list[Interruption]
+    title: str
+    notice: list[str]
+    topics: list[Topic]
+    general_cautions: list[Caution]
+    sources: list[SourceOut]
+    who_to_talk_to: str
+    who_can_see: str
+    footer: str
+    questionnaire: str
+    edition: str
+    language: str
+    citation_mode: Literal["full", "limited", "none"]
+    digest: str
+    made_at: dt.datetime
+    flags: list[KeptFlag] | None = Field(None, description="For keys with the scope review.")
+    undetermined: list[UndeterminedOut] | None = Field(None, description="For keys with the scope review.")
+
+
+class Evaluated(Out):
+    summary: Summary
+    flags: list[FlagOut] | None = Field(None, description="For keys with the scope review.")
+    undetermined: list[UndeterminedOut] | None = Field(None, description="For keys with the scope review.")
+
+
+class SubmissionOut(Out):
+    """A submission. `enabled` and `missing` while it is a draft, `summary` once it is submitted."""
+
+    interruptions: list[Interruption]
+    id: str
+    status: Literal["draft", "submitted"]
+    access_token: str | None = Field(None, description="The respondent's; shown once, when created.")
+    questionnaire: str
+    edition: str
+    language: str
+    test: bool
+    booking_reference: str | None
+    answers: dict[str, Value] | None = Field(None, description="Not in the answer to a create.")
+    enabled: list[str] | None = None
+    missing: list[str] | None = None
+    summary: Summary | None = None
+    footer: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    submitted_at: dt.datetime | None
+    retained_until: dt.datetime
+    attention: int | None = Field(None, description="1 (most urgent) to 4; for keys that read.")
+    flags: list[KeptFlag] | None = Field(None, description="For keys with the scope review.")
+    undetermined: list[UndeterminedOut] | None = Field(None, description="For keys with the scope review.")
+
+
+class ListedSubmission(Out):
+    id: str
+    questionnaire: str
+    edition: str
+    language: str
+    status: Literal["draft", "submitted"]
+    attention: int | None
+    test: bool
+    booking_reference: str | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    submitted_at: dt.datetime | None
+    retained_until: dt.datetime
+
+
+class SubmissionPage(Out):
+    """`next` is the address of the next page, null on the last; the Link header says the same (RFC 8288)."""
+
+    items: list[ListedSubmission]
+    next: str | None
+
+
+class Difference(Out):
+    what: str
+    then: Any
+    now: Any
+
+
+class Verification(Out):
+    """Does the kept submission still give the summary it gave? If not, what differs."""
+
+    identical: bool
+    digest: str
+    recomputed_digest: str | None
+    edition: str
+    article_sha256: str
+    differences: list[Difference]
+
+
+class QuestionnaireListed(Out):
+    id: str
+    version: str
+    title: str
+    languages: list[str]
+    href: str
+
+
+class QuestionnaireList(Out):
+    items: list[QuestionnaireListed]
+
+
+class OptionOut(Out):
+    code: str
+    label: str
+    exclusive: bool
+    unknown: bool
+
+
+class ItemOut(BaseModel):
+    """FHIR's names (Questionnaire.item). Conditions are the small language of the content guide."""
+
+    model_config = ConfigDict(extra="allow")
+
+    linkId: str  # noqa: N815 - FHIR's name
+    type: Literal["group", "display", "boolean", "choice", "integer", "string"]
+    text: str
+
+
+class QuestionnaireOut(Out):
+    id: str
+    version: str
+    title: str
+    language: str
+    languages: list[str]
+    reviewed: bool
+    footer: str
+    item: list[ItemOut]
+
+
+class PassageOut(Out):
+    """One passage. `policy`, `strength` and `reason` for keys with the scope review."""
+
+    article: str
+    passage: str
+    exact: str
+    lang: str
+    prefix: str
+    suffix: str
+    start: int
+    end: int
+    section: str
+    gist: str | None = None
+    cautions: list[Caution]
+    general_cautions: list[Caution]
+    policy: Literal["as_is", "with_caution", "never"] | None = None
+    label: str | None = None
+    strength: str | None = None
+    reason: str | None = None
+
+
+class ErrorOut(Out):
+    pointer: str = Field(description="RFC 6901, from the root of the body.")
+    code: str
+    detail: str
+
+
+class ProblemOut(Out):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ErrorOut] | None = None

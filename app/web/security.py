@@ -1,0 +1,138 @@
+"""The outermost layer, plain ASGI: limits before, headers after, one log line and one metric per request.
+
+Office: request ids, body size and deadline, security headers, the last catch of accidents. Refuses: paths,
+queries, headers, bodies and exception messages in logs and metrics; labels are route templates.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from app.errors import Internal, Problem, TooLarge, TooSlow
+from app.web import problems
+from app.web.logs import log, where
+
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), browsing-topics=()",
+    "x-frame-options": "DENY",
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class Shell:
+    """Wraps the application."""
+
+    def __init__(
+        self, app: ASGIApp, *, registry: CollectorRegistry, max_body: int, body_seconds: float, https: bool
+    ) -> None:
+        self.app, self.max_body, self.body_seconds = app, max_body, body_seconds
+        headers = HEADERS | ({"strict-transport-security": "max-age=31536000"} if https else {})
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self.names = {name for name, _ in self.headers}
+        labels = ("method", "route", "status")
+        self.requests = Counter("preconsult_http_requests", "Requests answered.", labels, registry=registry)
+        self.seconds = Histogram(
+            "preconsult_http_request_seconds", "Time to answer.", ("method", "route"), registry=registry
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(self, scope, receive, send)
+        await exchange.run()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    __slots__ = ("began", "deadline", "receive", "received", "request_id", "scope", "send", "shell", "status")
+
+    def __init__(self, shell: Shell, scope: Scope, receive: Receive, send: Send) -> None:
+        self.shell, self.scope, self.receive, self.send = shell, scope, receive, send
+        self.began, self.received, self.status = time.perf_counter(), 0, 0
+        self.deadline: float | None = None
+        self.request_id = scope["request_id"] = str(uuid7())
+
+    async def run(self) -> None:
+        try:
+            self._check_length()
+            await self.shell.app(self.scope, self._receive, self._send)
+        except Problem as problem:  # raised while the body came in
+            await self._answer(problem)
+        except Exception as error:  # the last catch: an accident is ours to tell
+            log.error("accident", request_id=self.request_id, error=type(error).__name__, at=where(error))
+            await self._answer(Internal("An accident on our side; quote `instance` when you report it."))
+        finally:
+            self._tell()
+
+    def _check_length(self) -> None:
+        for name, value in self.scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > self.shell.max_body:
+                raise TooLarge(f"A body may have at most {self.shell.max_body} bytes.")
+
+    async def _receive(self) -> Message:
+        """The next piece of the body, within the size and the deadline."""
+        now = asyncio.get_running_loop().time()
+        if self.deadline is None:
+            self.deadline = now + self.shell.body_seconds
+        try:
+            if self.received < 0:  # all of the body is here: what follows is only the disconnect
+                return await self.receive()
+            async with asyncio.timeout_at(self.deadline):
+                message = await self.receive()
+        except TimeoutError:
+            raise TooSlow(f"A body has to arrive within {self.shell.body_seconds:g} seconds.") from None
+        if message["type"] == "http.request":
+            self.received += len(message.get("body", b""))
+            if self.received > self.shell.max_body:
+                raise TooLarge(f"A body may have at most {self.shell.max_body} bytes.")
+            if not message.get("more_body", False):
+                self.received = -1
+        return message
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message.setdefault("headers", [])
+            given = {name for name, _ in headers}
+            headers += [pair for pair in self.shell.headers if pair[0] not in given]
+            headers.append((b"x-request-id", self.request_id.encode()))
+        await self.send(message)
+
+    async def _answer(self, problem: Problem) -> None:
+        if self.status == 0:
+            headers = {"connection": "close"} if problem.status in (408, 413) else None
+            reply = problems.response(problem, self.request_id, headers)
+            await reply(self.scope, self.receive, self._send)
+
+    def _tell(self) -> None:
+        method = self.scope["method"] if self.scope["method"] in METHODS else "other"
+        route = getattr(self.scope.get("route"), "path", "none")
+        seconds = time.perf_counter() - self.began
+        self.shell.requests.labels(method, route, str(self.status)).inc()
+        self.shell.seconds.labels(method, route).observe(seconds)
+        log.info(
+            "request",
+            request_id=self.request_id,
+            method=method,
+            route=route,
+            status=self.status,
+            ms=round(seconds * 1000, 1),
+            actor=self.scope.get("actor"),
+        )
+
+
+Wrap = Callable[[ASGIApp], ASGIApp]
