@@ -21,15 +21,16 @@ class Remembered:
     response: bytes | None
 
 
-_SQLITE = sqlite.insert(idempotency_keys).on_conflict_do_nothing()
-_POSTGRES = postgresql.insert(idempotency_keys).on_conflict_do_nothing()
+_TAKEN = idempotency_keys.c.key_hash
+_SQLITE = sqlite.insert(idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
+_POSTGRES = postgresql.insert(idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
 
 
 def claim(session: Session, key_hash: bytes, submission: str, response: bytes, now: dt.datetime) -> bool:
     """Take the key for this request; False when it is taken. Waits for a rival that has not committed yet."""
     insert = _SQLITE if session.dialect.name == "sqlite" else _POSTGRES
     row = {"key_hash": key_hash, "submission_id": submission, "response": response, "created_at": now}
-    return session.execute(insert, row).rowcount == 1
+    return session.execute(insert, row).first() is not None
 
 
 def fetch(session: Session, key_hash: bytes) -> Remembered | None:

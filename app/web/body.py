@@ -18,7 +18,7 @@ from app.rules.answers import escape
 DEEPEST = 16
 STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 BRACKETS = re.compile(rb"[\[\]{}]")
-SURROGATE = re.compile(rb"\\u[dD][89abAB]")
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 Model = TypeVar("Model", bound=BaseModel)
 
 SENTENCES = {

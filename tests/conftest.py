@@ -1,0 +1,103 @@
+"""Fixtures: every database we promise, and a whole service on each. Refuses: fakes."""
+
+import functools
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.rules.library import load_library
+from app.services import keys
+from app.services.keys import Wanted
+from app.settings import Settings
+from app.storage.audit import Actor
+from app.storage.database import Database, T, Work
+from app.web.deps import Rooms, now
+from tests import pgtmp
+
+for name in [name for name in os.environ if name.startswith("PRECONSULT_") and "TEST" not in name]:
+    del os.environ[name]  # what the developer has set is not what is tested
+
+
+LIBRARY = functools.cache(load_library)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[pgtmp.Postgres]:
+    """A real server, for all tests of this process."""
+    with pgtmp.start() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'preconsult.db'}"
+    server: pgtmp.Postgres = request.getfixturevalue("postgres")
+    name = f"t{uuid.uuid4().hex}"
+    server.create_database(name)
+    return server.url(name)
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """The settings of a development service on that database."""
+    return Settings(env="development", data_dir=tmp_path, database_url=database_url, log_level="error")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service. `website` may create and change, `office` read, `staff` review, `nobody` nothing."""
+
+    client: TestClient
+    rooms: Rooms
+
+    def key(self, *scopes: str, **more: Any) -> dict[str, str]:
+        """The headers of a fresh API key."""
+        wanted = Wanted("test", scopes, **more)
+        made = self.rooms.database.write_now(
+            partial(keys.create, wanted=wanted, now=now(), actor=Actor("command"))
+        )
+        return {"authorization": f"Bearer {made}"}
+
+    @property
+    def database(self) -> Database:
+        return self.rooms.database
+
+    def read(self, work: Work[T]) -> T:
+        return self.database.read_now(work)
+
+
+@pytest.fixture
+def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A whole service in this process, its database migrated and its keys made."""
+    monkeypatch.setattr("app.main.load_library", LIBRARY)  # the real one, read once a process
+    app = create_app(settings)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield Service(client, app.state.rooms)
+
+
+@pytest.fixture
+def website(service: Service) -> dict[str, str]:
+    """The clinic's website backend: it creates."""
+    return service.key("submissions:write")
+
+
+@pytest.fixture
+def office(service: Service) -> dict[str, str]:
+    """The clinic's office: it reads."""
+    return service.key("submissions:read")
+
+
+@pytest.fixture
+def staff(service: Service) -> dict[str, str]:
+    """Intake staff: they review."""
+    return service.key("review")

@@ -1,0 +1,27 @@
+"""Answers of people the tests speak of. Refuses: real people."""
+
+from typing import Any
+
+Answers = dict[str, Any]
+
+CARA: Answers = {  # has CRPS, and depression that two medicines did not help enough
+    "info_only": True,
+    "answering_for": "myself",
+    "age_band": "25_44",
+    "urgent_signs": ["none_of_these"],
+    "visit_reason": ["long_term_pain", "low_mood"],
+    "pain_types": ["crps"],
+    "depression_told_by_clinician": "yes",
+    "depression_treatments_tried": "2",
+    "depression_treatments_helped": "no",
+    "contact_permission": "no",
+}
+NOA: Answers = CARA | {"self_harm_thoughts": "now"}  # in danger now
+MINA: Answers = {"info_only": True, "answering_for": "myself", "age_band": "under_18"}
+PAT: Answers = CARA | {"contact_permission": "yes"}  # may be called
+PAT_CONTACT = {"name": "Pat Canary-Quill", "phone": "+1 561 555 0142", "email": "pat.canary@example.org"}
+
+
+def body(answers: Answers, **more: Any) -> dict[str, Any]:
+    """A request body for POST /v1/submissions and /v1/evaluations."""
+    return {"questionnaire": "ketamine-preconsult", "answers": answers} | more
