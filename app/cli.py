@@ -6,6 +6,7 @@ stdout, alone, once.
 
 import datetime as dt
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from functools import partial
 from pathlib import Path
 
 import click
+from fastapi import FastAPI
 
 from app.errors import Refusal
-from app.main import build, open_database, open_library
+from app.main import build, open_database, open_library, serve_app
 from app.rules.compare import edition_differences
 from app.rules.draft import Faulty
 from app.rules.library import CONTENT, check_lock, folders, load, load_library, write_lock
@@ -60,11 +62,16 @@ def serve(host: str, port: int, workers: int) -> None:
     import uvicorn  # noqa: PLC0415 - the other commands start quicker without it
 
     settings = load_settings()
-    _prepare(settings)
+    app: FastAPI | str = "app.main:serve_app"
+    if workers == 1:
+        app = serve_app(settings)
+    else:
+        _prepare(settings)
     click.echo(f"preconsult serves http://{host}:{port} (stop with Ctrl-C)", err=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has stopped
     uvicorn.run(
-        "app.main:create_app",
-        factory=True,
+        app,
+        factory=workers > 1,
         host=host,
         port=port,
         workers=workers,
@@ -79,7 +86,7 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 def _prepare(settings: Settings) -> None:
-    """All checks of a start, once, before any process serves: a refusal is one line, not a traceback."""
+    """All checks of a start, once, before several processes do: a refusal is one line, not a traceback."""
     open_library(settings)
     with _database(settings) as database:
         open_vault(database, settings.keyring, settings.key_file, now=_now())

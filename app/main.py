@@ -57,6 +57,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def serve_app(settings: Settings | None = None) -> FastAPI:
+    """`create_app` for a process that does nothing else: what start-up made is left out of collections."""
+    app = create_app(settings)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    return app
+
+
 def build(library: Library, *, development: bool, lifespan: object = None) -> FastAPI:
     """The routes and their description, without anything behind them."""
     app = FastAPI(
@@ -98,9 +107,13 @@ def open_rooms(settings: Settings) -> Rooms:
     """Every part of a running service, checked. Raises Refusal."""
     library = open_library(settings)
     database = open_database(settings)
-    database.check_durable()
-    schema.migrate(database)
-    vault = open_vault(database, settings.keyring, settings.key_file, now=now())
+    try:
+        database.check_durable()
+        schema.migrate(database)
+        vault = open_vault(database, settings.keyring, settings.key_file, now=now())
+    except BaseException:
+        database.close()
+        raise
     kept = Retention.of(hours=settings.retention_draft_hours, days=settings.retention_days)
     registry = CollectorRegistry()
     registry.register(BATCH)
@@ -123,9 +136,6 @@ def open_rooms(settings: Settings) -> Rooms:
 @contextlib.asynccontextmanager
 async def _lifespan(here: Rooms, _app: FastAPI) -> AsyncIterator[None]:
     purging = asyncio.create_task(_purge_for_ever(here.database))
-    gc.collect()
-    gc.freeze()  # what start-up made stays; collections look at requests only
-    gc.set_threshold(50_000, 20, 100)
     log.info("started")
     yield
     purging.cancel()

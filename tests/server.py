@@ -81,7 +81,8 @@ class Server:
         give_up = time.monotonic() + PATIENCE
         while time.monotonic() < give_up:
             assert self.process.poll() is None, self.log.read_text()
-            with contextlib.suppress(httpx.TransportError):
+            with contextlib.suppress(OSError, httpx.TransportError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()  # dear httpx only once it listens
                 if httpx.get(f"{self.url}/readyz").status_code == 200:
                     return
             time.sleep(0.02)

@@ -182,7 +182,10 @@ KINDS = ("all", "any", "not", "fired", "none_fired", "cites_passage")
 
 
 def _kind(value: Any) -> str:
-    keys = value if isinstance(value, dict) else ()
+    """The tag of a condition, read from a file (dict) or made already (Node)."""
+    keys = set(value) if isinstance(value, dict) else set()
+    if isinstance(value, Node):
+        keys = {field.alias or name for name, field in type(value).model_fields.items()}
     return next((kind for kind in KINDS if kind in keys), "comparison")
 
 

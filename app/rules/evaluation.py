@@ -94,7 +94,8 @@ class _Run:
         self.fired.append(FiredRule(rule, reasons))
         if rule.stops:
             self.stopped |= set(rule.stops)
-            self.keeps = rule.keeps
+            before = rule.keeps if self.keeps is None else self.keeps
+            self.keeps = tuple(name for name in rule.keeps if name in before)
 
 
 def evaluate(

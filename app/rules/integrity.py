@@ -148,6 +148,9 @@ def _named(draft: Draft, rule: Rule) -> Iterator[str]:
     for name in rule.keeps:
         if name not in draft.questionnaire.questions:
             yield f"{rule.id} keeps {name}, which is no question."
+    for name in rule.when.questions():
+        if rule.stops and name not in rule.keeps:
+            yield f"{rule.id} stops the others and has to keep {name}, which it asks about."
     for source in rule.basis:
         if source not in draft.article.sources:
             yield f"{rule.id} rests on {source}, which `sources` in article.yaml does not list."
@@ -155,6 +158,8 @@ def _named(draft: Draft, rule: Rule) -> Iterator[str]:
 
 def _cited(draft: Draft, rule: Rule) -> Iterator[str]:
     passages = {passage.id: passage for passage in draft.article.passages}
+    if rule.interruption and rule.cites:
+        yield f"{rule.id} is an interruption, which quotes nothing; take its cites out."
     for name in rule.cites:
         if name not in passages:
             yield f"{rule.id} cites {name}, which article.yaml does not have."

@@ -197,7 +197,8 @@ class Desk:
         now: dt.datetime,
         lock: bool,
     ) -> tuple[Record, DataKey]:
-        found = submissions.fetch(session, self.vault, submission, lock=lock)
+        known = submissions.ID.fullmatch(submission)  # what is no id is not looked for: it may hold a NUL
+        found = submissions.fetch(session, self.vault, submission, lock=lock) if known else None
         record = require_access(principal, found[0] if found else None, *scopes)
         if found is None or record.retained_until <= now:
             raise NotFound("There is no such submission, or it has been erased.")

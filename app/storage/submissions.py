@@ -6,6 +6,7 @@ Office: rows to records and back; every sealed field is bound to its table, colu
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -17,6 +18,7 @@ from app.storage.database import Session
 from app.storage.tables import flags, submissions
 
 Json = dict[str, Any]
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as uuid7() writes them
 
 
 @dataclass(frozen=True, slots=True)

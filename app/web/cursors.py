@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from app.errors import Error, Unprocessable
-from app.storage.submissions import Listed, Page
+from app.storage.submissions import ID, Listed, Page
 
 
 def page(limit: int, cursor: str | None, *, updated_after: str | None, **filters: Any) -> Page:
@@ -51,9 +51,10 @@ def _decoded(cursor: str, size: int) -> tuple[str, ...]:
         place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if isinstance(place, list) and len(place) == size and all(isinstance(part, str) for part in place):
             if size == 2:
-                dt.datetime.fromisoformat(place[0])
-            return tuple(place)
-    except (ValueError, binascii.Error):
+                _time(place[0])
+            if ID.fullmatch(place[-1]):
+                return tuple(place)
+    except (ValueError, binascii.Error, Unprocessable):
         pass
     raise _refused("cursor", "Take the cursor from `next`, with the same filters.")
 

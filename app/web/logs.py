@@ -4,6 +4,7 @@ Office: our events by structlog; everybody else's records by name, level and pla
 libraries, exception text, paths, queries, headers, bodies, names and answers.
 """
 
+import contextlib
 import json
 import logging
 import sys
@@ -32,7 +33,7 @@ def configure(level: str) -> None:
             _allowed_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=_Stderr,
         cache_logger_on_first_use=True,
     )
     handler = _Foreign()
@@ -55,6 +56,17 @@ def where(error: BaseException) -> str:
 def _allowed_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     known = {name: event[name] for name in FIELDS if event.get(name) is not None}
     return json.dumps(known, default=lambda value: type(value).__name__)
+
+
+class _Stderr:
+    """A line that can't be written (a full disk, a closed pipe) is lost; the work it tells of goes on."""
+
+    def msg(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 class _Foreign(logging.Handler):

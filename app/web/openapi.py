@@ -146,11 +146,20 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
     models = (schemas.EvaluationIn, schemas.SubmissionIn, schemas.SubmissionPatch, schemas.ProblemOut)
     _, inputs = models_json_schema([(model, "validation") for model in models], ref_template=REF + "{model}")
     known.update(inputs["$defs"])
-    for name in ("HTTPValidationError", "ValidationError"):
-        known.pop(name, None)
+    _drop_default_422(document, known)
     _tell_answers(known, library)
     components["schemas"] = dict(sorted(known.items()))
     return document
+
+
+def _drop_default_422(document: dict[str, Any], known: dict[str, Any]) -> None:
+    """FastAPI's own 422 never comes: a path takes any string, and one we don't know is 404."""
+    for operation in (each for path in document["paths"].values() for each in path.values()):
+        told = operation["responses"].get("422", {})
+        if "application/json" in told.get("content", {}):
+            del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        known.pop(name, None)
 
 
 def _tell_answers(known: dict[str, Any], library: Library) -> None:

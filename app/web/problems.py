@@ -89,4 +89,11 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     """Handler for what the framework refuses: unknown path, method, malformed framing."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for HTTPException only
     kind, detail = BY_STATUS.get(error.status_code, (Internal, "The request could not be carried out."))
-    return response(kind(detail), request.scope["request_id"], error.headers)
+    return response(kind(detail), request.scope["request_id"], _allow(request) or error.headers)
+
+
+def _allow(request: Request) -> dict[str, str] | None:
+    """Every method of the address (RFC 9110); the framework tells those of the first route it meets."""
+    methods = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""), {})
+    offered = sorted(name.upper() for name in methods)
+    return None if not offered or request.method in offered else {"allow": ", ".join(offered)}

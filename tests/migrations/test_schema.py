@@ -1,0 +1,95 @@
+"""Migrations: up, down, up; equal to the tables; any number at once."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from app.errors import Refusal
+from app.storage import schema
+from app.storage.database import Database
+from app.storage.tables import metadata
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url)
+    yield made
+    made.close()
+
+
+def tables(database: Database) -> set[str]:
+    return set(sa.inspect(database.engine).get_table_names())
+
+
+def test_from_empty_up_down_and_up_again(database: Database) -> None:
+    assert schema.current(database) is None
+    schema.migrate(database)
+    assert schema.current(database) == schema.head()
+    assert tables(database) >= set(metadata.tables)
+    schema.migrate(database, "base")
+    assert tables(database) <= {"alembic_version"}
+    schema.migrate(database)
+    assert database.read_now(schema.is_current)
+
+
+def test_the_tables_are_what_the_newest_migration_makes(database: Database) -> None:
+    schema.migrate(database)
+    with database.engine.connect() as session:
+        context = MigrationContext.configure(
+            session, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_replicas_may_migrate_at_the_same_time(database_url: str) -> None:
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        database = Database(database_url)
+        try:
+            schema.migrate(database)
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            database.close()
+
+    replicas = [threading.Thread(target=start) for _ in range(4)]
+    for replica in replicas:
+        replica.start()
+    for replica in replicas:
+        replica.join()
+    assert failures == []
+    database = Database(database_url)
+    assert schema.current(database) == schema.head()
+    database.close()
+
+
+def test_every_migration_says_why_and_that_the_previous_release_still_serves() -> None:
+    versions = sorted((schema.MIGRATIONS / "versions").glob("*.py"))
+    assert versions
+    for version in versions:
+        text = version.read_text(encoding="utf-8")
+        assert "Why: " in text
+        assert "previous release" in text
+        assert version.name[:15].replace("-", "").isdigit()
+
+
+def test_a_backup_never_replaces_a_file(database: Database, tmp_path: Path) -> None:
+    schema.migrate(database)
+    copy = tmp_path / "copy.db"
+    if not database.is_sqlite:
+        with pytest.raises(Refusal, match="pg_dump"):
+            schema.backup(database, copy)
+        return
+    schema.backup(database, copy)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(Refusal, match="never replaces"):
+        schema.backup(database, copy)
+    again = Database(f"sqlite:///{copy}")
+    assert schema.current(again) == schema.head()
+    again.close()
