@@ -21,8 +21,9 @@ from app.errors import Problem, Refusal
 from app.rules.draft import Faulty
 from app.rules.library import CONTENT, Library, load_library
 from app.services import retention
+from app.services.drawn import Retention
 from app.services.sealing_keys import open_vault
-from app.services.submissions import Desk, Retention
+from app.services.submissions import Desk
 from app.settings import Settings, load_settings
 from app.storage import schema
 from app.storage.database import Database
@@ -30,6 +31,7 @@ from app.storage.writer import BATCH
 from app.web import logs, problems
 from app.web.api import articles, docs, evaluations, health, questionnaires, submissions, summaries
 from app.web.deps import Rooms, now
+from app.web.lane import Lane
 from app.web.logs import log, where
 from app.web.openapi import describe
 from app.web.principals import Doorkeeper
@@ -47,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     here = open_rooms(settings)
     app = build(here.library, development=settings.development, lifespan=partial(_lifespan, here))
     app.state.rooms = here
+    app.add_middleware(Lane, route=submissions.hot)
     app.add_middleware(
         Shell,
         registry=here.registry,

@@ -1,7 +1,8 @@
 """The answers of a questionnaire as JSON Schema 2020-12: a client can check before it sends.
 
 Office: types, options, exclusive options, ranges and, when `complete`, what must be answered and when. A set
-of answers fits this schema exactly when `answers.check` finds no issue (a test holds it). Refuses: words.
+of answers fits this schema exactly when `answers.check` finds no issue (a test holds it), except that `check`
+lets go of null under an unknown name and of [] where one answer goes. Refuses: words.
 """
 
 from collections.abc import Callable
@@ -96,11 +97,11 @@ class _Conditions:
         if item.type == "integer":
             within = _INTEGERS[asked.operator](asked.answer)
             return _member(asked.question, {"type": "integer"} | (within if wanted else {"not": within}))
-        compare = OPERATORS[asked.operator]
+        holds = OPERATORS[asked.operator](asked.answer, unknown)
         values = item.codes if item.type == "choice" else (True, False)
         return _member(
             asked.question,
-            {"enum": [value for value in values if compare(value, asked.answer, unknown) is wanted]},
+            {"enum": [value for value in values if holds(value) is wanted]},
         )
 
 

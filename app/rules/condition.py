@@ -9,7 +9,7 @@ Office: the one evaluator for enableWhen, requiredWhen, rules and `only_if`. Tru
 Refuses: reading anything but the facts it is handed.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 Truth = bool | None
 Answer = bool | int | str | tuple[str, ...]
 Answers = Mapping[str, Answer]
+Unknown = Mapping[str, frozenset[str]]
 Operator = Literal["exists", "=", "!=", "in", "has", "has_any", "<", "<=", ">", ">="]
 
 
@@ -47,16 +48,24 @@ class Facts:
 
     answers: Answers
     enabled: Collection[str]
-    unknown: Mapping[str, frozenset[str]]
-    fired: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
+    unknown: Unknown
+    fired: MutableMapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
+
+
+Ask = Callable[[Facts], Truth]
+Holds = Callable[[Any], Truth]
 
 
 class Node(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    def compiled(self, unknown: Unknown) -> Ask:
+        """The condition as a function of facts, made once for a questionnaire's unknown options."""
+        raise NotImplementedError  # pragma: no cover - every node below answers
+
     def truth(self, facts: Facts) -> Truth:
         """True, False or None for unknown."""
-        raise NotImplementedError  # pragma: no cover - every node below answers
+        return self.compiled(facts.unknown)(facts)
 
     def parts(self) -> tuple["Condition", ...]:
         """The conditions directly inside this one."""
@@ -83,15 +92,19 @@ class Comparison(Node):
     operator: Operator
     answer: bool | int | str | tuple[str, ...] | tuple[int, ...]
 
-    def truth(self, facts: Facts) -> Truth:
-        if self.question not in facts.enabled:
-            return False
-        given = facts.answers.get(self.question)
+    def compiled(self, unknown: Unknown) -> Ask:
+        question = self.question
         if self.operator == "exists":
-            return (given is not None) is self.answer
-        if given is None:
-            return None
-        return OPERATORS[self.operator](given, self.answer, facts.unknown.get(self.question, frozenset()))
+            return lambda facts: question in facts.enabled and (question in facts.answers) is self.answer
+        holds = OPERATORS[self.operator](self.answer, unknown.get(question, frozenset()))
+
+        def ask(facts: Facts) -> Truth:
+            if question not in facts.enabled:
+                return False
+            given = facts.answers.get(question)
+            return None if given is None else holds(given)
+
+        return ask
 
     def comparisons(self) -> Iterator["Comparison"]:
         yield self
@@ -110,9 +123,14 @@ class AllOf(Node):
     def parts(self) -> tuple["Condition", ...]:
         return self.all
 
-    def truth(self, facts: Facts) -> Truth:
-        truths = [part.truth(facts) for part in self.all]
-        return False if False in truths else None if None in truths else True
+    def compiled(self, unknown: Unknown) -> Ask:
+        parts = [part.compiled(unknown) for part in self.all]
+
+        def ask(facts: Facts) -> Truth:
+            truths = [part(facts) for part in parts]
+            return False if False in truths else None if None in truths else True
+
+        return ask
 
 
 class AnyOf(Node):
@@ -121,9 +139,14 @@ class AnyOf(Node):
     def parts(self) -> tuple["Condition", ...]:
         return self.any
 
-    def truth(self, facts: Facts) -> Truth:
-        truths = [part.truth(facts) for part in self.any]
-        return True if True in truths else None if None in truths else False
+    def compiled(self, unknown: Unknown) -> Ask:
+        parts = [part.compiled(unknown) for part in self.any]
+
+        def ask(facts: Facts) -> Truth:
+            truths = [part(facts) for part in parts]
+            return True if True in truths else None if None in truths else False
+
+        return ask
 
 
 class Not(Node):
@@ -132,9 +155,14 @@ class Not(Node):
     def parts(self) -> tuple["Condition", ...]:
         return (self.not_,)
 
-    def truth(self, facts: Facts) -> Truth:
-        truth = self.not_.truth(facts)
-        return None if truth is None else not truth
+    def compiled(self, unknown: Unknown) -> Ask:
+        inner = self.not_.compiled(unknown)
+
+        def ask(facts: Facts) -> Truth:
+            truth = inner(facts)
+            return None if truth is None else not truth
+
+        return ask
 
 
 class Some(BaseModel):
@@ -154,8 +182,8 @@ class Fired(Node):
 
     fired: str
 
-    def truth(self, facts: Facts) -> Truth:
-        return self.fired in facts.fired
+    def compiled(self, unknown: Unknown) -> Ask:
+        return lambda facts: self.fired in facts.fired
 
 
 class NoneFired(Node):
@@ -163,8 +191,9 @@ class NoneFired(Node):
 
     none_fired: Some
 
-    def truth(self, facts: Facts) -> Truth:
-        return not any((rule, group) in self.none_fired for rule, (group, _) in facts.fired.items())
+    def compiled(self, unknown: Unknown) -> Ask:
+        some = self.none_fired
+        return lambda facts: not any((rule, group) in some for rule, (group, _) in facts.fired.items())
 
 
 class CitesPassage(Node):
@@ -172,9 +201,10 @@ class CitesPassage(Node):
 
     cites_passage: Some
 
-    def truth(self, facts: Facts) -> Truth:
-        return any(
-            cites and (rule, group) in self.cites_passage for rule, (group, cites) in facts.fired.items()
+    def compiled(self, unknown: Unknown) -> Ask:
+        some = self.cites_passage
+        return lambda facts: any(
+            bool(cites) and (rule, group) in some for rule, (group, cites) in facts.fired.items()
         )
 
 
@@ -224,46 +254,26 @@ def fired_asked(condition: Condition) -> Iterator[str]:
         yield from fired_asked(part)
 
 
-def because(condition: Condition, facts: Facts) -> dict[str, Answer]:
-    """A minimal set of answers that makes a true `condition` true: linkId to answer.
+def _plain(compare: Callable[[Any, Any], bool]) -> Callable[[Any, frozenset[str]], Holds]:
+    def prepare(wanted: Any, unknown: frozenset[str]) -> Holds:
+        silent = unknown - set(wanted if isinstance(wanted, tuple) else (wanted,))
+        return lambda given: None if given in silent else compare(given, wanted)
 
-    Answers that can go while the condition stays true are let go one by one, the last named first, until
-    none can. Of a question that repeats, only the named options that were selected are given.
-    """
-
-    def spare(kept: Answers, name: str) -> bool:
-        rest = {other: answer for other, answer in kept.items() if other != name}
-        return condition.truth(Facts(rest, facts.enabled, facts.unknown, facts.fired)) is True
-
-    kept = {name: facts.answers[name] for name in condition.questions() if name in facts.answers}
-    while let_go := next((name for name in reversed(kept) if spare(kept, name)), None):
-        del kept[let_go]
-    return {name: _named_part(condition, name, answer) for name, answer in kept.items()}
+    return prepare
 
 
-def _named_part(condition: Condition, name: str, answer: Answer) -> Answer:
-    if not isinstance(answer, tuple):
-        return answer
-    named = {value for each in condition.comparisons() if each.question == name for value in each.named()}
-    return tuple(code for code in answer if code in named) or answer
+def _selected(wanted: Any, unknown: frozenset[str]) -> Holds:
+    named = frozenset(wanted if isinstance(wanted, tuple) else (wanted,))
+
+    def holds(given: Any) -> Truth:
+        if not named.isdisjoint(given):
+            return True
+        return False if unknown.isdisjoint(given) else None
+
+    return holds
 
 
-def _plain(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any, frozenset[str]], Truth]:
-    def ask(given: Any, wanted: Any, unknown: frozenset[str]) -> Truth:
-        named = wanted if isinstance(wanted, tuple) else (wanted,)
-        return None if given in unknown and given not in named else compare(given, wanted)
-
-    return ask
-
-
-def _selected(given: Any, wanted: Any, unknown: frozenset[str]) -> Truth:
-    named = wanted if isinstance(wanted, tuple) else (wanted,)
-    if any(code in named for code in given):
-        return True
-    return None if any(code in unknown for code in given) else False
-
-
-OPERATORS: dict[str, Callable[[Any, Any, frozenset[str]], Truth]] = {
+OPERATORS: dict[str, Callable[[Any, frozenset[str]], Holds]] = {
     "=": _plain(lambda given, wanted: bool(given == wanted)),
     "!=": _plain(lambda given, wanted: bool(given != wanted)),
     "in": _plain(lambda given, wanted: given in wanted),

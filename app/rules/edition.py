@@ -11,12 +11,11 @@ from pathlib import Path
 from pydantic import Field
 
 from app.rules import answers as answering
-from app.rules import evaluation as evaluating
 from app.rules import summary as summarising
 from app.rules.article import Article
 from app.rules.condition import Answers
 from app.rules.crisis import Crisis
-from app.rules.evaluation import Evaluation
+from app.rules.evaluation import Evaluation, Rules
 from app.rules.questionnaire import Questionnaire
 from app.rules.rule import Flag, RuleBook, Strict
 from app.rules.summary import Json, Phrasebook
@@ -51,6 +50,7 @@ class Edition:
     sha256: str
     folder: Path
     phrasebooks: Mapping[str, Phrasebook] = field(init=False)
+    rules: Rules = field(init=False)
 
     def __post_init__(self) -> None:
         phrasebooks = {
@@ -65,6 +65,8 @@ class Edition:
             for language, texts in self.texts.items()
         }
         object.__setattr__(self, "phrasebooks", phrasebooks)
+        rules = Rules(self.book.rules, self.article, self.meta.flags, self.questionnaire.unknown)
+        object.__setattr__(self, "rules", rules)
 
     @property
     def id(self) -> str:
@@ -103,17 +105,11 @@ class Edition:
         """The linkIds of the items to be shown for these answers."""
         return self.questionnaire.enabled(answers)
 
-    def evaluate(self, answers: Answers, raised: Sequence[str] = ()) -> Evaluation:
-        """What the rules say of checked answers; see `evaluation.evaluate`."""
-        return evaluating.evaluate(
-            self.book.rules,
-            self.article,
-            self.meta.flags,
-            answers=answers,
-            enabled=self.questionnaire.enabled(answers),
-            unknown=self.questionnaire.unknown,
-            raised=raised,
-        )
+    def evaluate(
+        self, answers: Answers, raised: Sequence[str] = (), *, enabled: frozenset[str] | None = None
+    ) -> Evaluation:
+        """What the rules say of checked answers; `enabled` spares asking again what a check has told."""
+        return self.rules.evaluate(answers, self.enabled(answers) if enabled is None else enabled, raised)
 
     def summarise(self, evaluation: Evaluation, language: str) -> Json:
         """The summary in a served language, with its digest; the same answers always give the same."""

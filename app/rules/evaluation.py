@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.rules.article import Article, Passage
-from app.rules.condition import EVERYTHING, Answer, Answers, Facts, because, fired_asked
+from app.rules.condition import EVERYTHING, Answer, Answers, Ask, Condition, Facts, Unknown
+from app.rules.reasons import Prepared
 from app.rules.rule import Flag, Mode, Rule
 
 
@@ -39,6 +40,7 @@ class Evaluation:
 
     `kept`: the answers that count and may be stored. `raised`: rules that fired, after a stop, on answers
     which are not kept; handed back to `evaluate` with `kept` they give this same evaluation again.
+    `open`: the rules that are unknown; `facts`: what all were asked about.
     """
 
     kept: Answers
@@ -47,8 +49,14 @@ class Evaluation:
     mode: Mode
     quoted: Mapping[str, Sequence[Passage]]
     flags: tuple[RaisedFlag, ...]
-    undetermined: tuple[Undetermined, ...]
     raised: tuple[str, ...]
+    open: tuple[Rule, ...]
+    facts: Facts = field(repr=False, compare=False)
+
+    @property
+    def undetermined(self) -> tuple[Undetermined, ...]:
+        """The rules that are unknown, each with the questions that would settle it."""
+        return tuple(Undetermined(rule.id, rule.when.open_questions(self.facts)) for rule in self.open)
 
     @property
     def attention(self) -> int | None:
@@ -56,82 +64,111 @@ class Evaluation:
         return min((flag.priority for flag in self.flags), default=None)
 
 
-@dataclass(slots=True)
+class Rules:
+    """The rules, passages and flags of an edition, their conditions compiled once."""
+
+    def __init__(
+        self, rules: Sequence[Rule], article: Article, flags: Sequence[Flag], unknown: Unknown
+    ) -> None:
+        self.unknown = unknown
+        self.rules = [(rule, Prepared(rule.when, unknown)) for rule in rules]
+        self.passages = {each.id: (each, _compiled(each.only_if, unknown)) for each in article.passages}
+        self.flags = [(flag, _compiled(flag.unless, unknown)) for flag in flags]
+
+    def evaluate(self, answers: Answers, enabled: frozenset[str], raised: Sequence[str] = ()) -> Evaluation:
+        """Ask every rule in order. `answers` are checked ones; `raised` comes from an earlier evaluation."""
+        run = _Run(Facts(answers, enabled, self.unknown, {}), raised)
+        for rule, when in self.rules:
+            run.ask(rule, when)
+        kept = run.kept()
+        hidden = [each.rule.id for each in run.fired if not each.because.keys() <= kept.keys()]
+        fired = [FiredRule(each.rule, _only(each.because, kept)) for each in run.fired]
+        mode = _mode(fired)
+        return Evaluation(
+            kept=kept,
+            stopped=run.keeps is not None,
+            fired=tuple(fired),
+            mode=mode,
+            quoted=self._quoted(fired, mode, run.facts),
+            flags=tuple(sorted(self._flags(run.facts), key=lambda each: each.priority)),
+            raised=tuple(dict.fromkeys((*hidden, *(name for name in raised if name in run.facts.fired)))),
+            open=tuple(run.open),
+            facts=run.facts,
+        )
+
+    def _quoted(self, fired: Sequence[FiredRule], mode: Mode, facts: Facts) -> dict[str, tuple[Passage, ...]]:
+        """Rule id to the passages that may be shown under it, each passage once."""
+        shown: set[str] = set()
+        quoted: dict[str, tuple[Passage, ...]] = {}
+        for each in fired:
+            cited = [self.passages[name] for name in each.rule.cites if name not in shown]
+            quoted[each.rule.id] = tuple(
+                passage
+                for passage, only_if in cited
+                if passage.may_be_cited(mode) and (only_if is None or only_if(facts) is True)
+            )
+            shown.update(passage.id for passage in quoted[each.rule.id])
+        return quoted
+
+    def _flags(self, facts: Facts) -> Iterator[RaisedFlag]:
+        raised: dict[str, int] = {}
+        for flag, unless in self.flags:
+            parents = [raised[name] for name in flag.with_flags if name in raised]
+            by_rule = any(rule in facts.fired for rule in flag.raised_by)
+            if (by_rule or parents) and not (unless is not None and unless(facts) is True):
+                raised[flag.id] = min(parents) if flag.priority == "parent" else flag.priority
+                yield RaisedFlag(flag, raised[flag.id])
+
+
 class _Run:
-    """One pass over the rules in precedence order."""
+    """One pass over the rules in precedence order; `facts.fired` grows as they fire."""
 
-    answers: Answers
-    enabled: frozenset[str]
-    unknown: Mapping[str, frozenset[str]]
-    raised: Sequence[str]
-    entries: dict[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
-    fired: list[FiredRule] = field(default_factory=list)
-    undetermined: list[Undetermined] = field(default_factory=list)
-    stopped: set[str] = field(default_factory=set)
-    keeps: tuple[str, ...] | None = None
+    def __init__(self, facts: Facts, raised: Sequence[str]) -> None:
+        self.facts, self.raised = facts, raised
+        self.fired: list[FiredRule] = []
+        self.open: list[Rule] = []
+        self.stopped: set[str] = set()
+        self.keeps: tuple[str, ...] | None = None
 
-    def ask(self, rule: Rule) -> None:
+    def ask(self, rule: Rule, when: Prepared) -> None:
         if rule.group in self.stopped:
             return
-        facts = Facts(self.answers, self.enabled, self.unknown, self.entries)
-        truth = rule.when.truth(facts)
+        facts = self.facts
+        truth = when.ask(facts)
         if truth is not True and rule.even_if_disabled:
-            heeding = Facts(self.answers, EVERYTHING, self.unknown, self.entries)
-            if rule.when.truth(heeding) is True:
+            heeding = Facts(facts.answers, EVERYTHING, facts.unknown, facts.fired)
+            if when.ask(heeding) is True:
                 truth, facts = True, heeding
-        if truth is True or (self.keeps is not None and rule.id in self.raised):
-            self._fire(rule, facts)
+        if truth is True:
+            self._fire(rule, self._earlier(when) | when.because(facts))
+        elif self.keeps is not None and rule.id in self.raised:
+            self._fire(rule, self._earlier(when))
         elif truth is None:
-            self.undetermined.append(Undetermined(rule.id, rule.when.open_questions(facts)))
+            self.open.append(rule)
 
-    def _fire(self, rule: Rule, facts: Facts) -> None:
+    def _earlier(self, when: Prepared) -> dict[str, Answer]:
+        """The answers that made the rules fire which this condition rests on."""
         reasons: dict[str, Answer] = {}
-        for name in fired_asked(rule.when):
+        for name in when.fired:
             reasons |= next((each.because for each in self.fired if each.rule.id == name), {})
-        if rule.when.truth(facts) is True:
-            reasons |= because(rule.when, facts)
-        self.entries[rule.id] = (rule.group, rule.cites)
+        return reasons
+
+    def _fire(self, rule: Rule, reasons: dict[str, Answer]) -> None:
+        self.facts.fired[rule.id] = (rule.group, rule.cites)
         self.fired.append(FiredRule(rule, reasons))
         if rule.stops:
             self.stopped |= set(rule.stops)
             before = rule.keeps if self.keeps is None else self.keeps
             self.keeps = tuple(name for name in rule.keeps if name in before)
 
-
-def evaluate(
-    rules: Sequence[Rule],
-    article: Article,
-    flags: Sequence[Flag],
-    *,
-    answers: Answers,
-    enabled: frozenset[str],
-    unknown: Mapping[str, frozenset[str]],
-    raised: Sequence[str] = (),
-) -> Evaluation:
-    """Ask every rule in order. `answers` are checked ones; `raised` comes from an earlier evaluation."""
-    run = _Run(answers, enabled, unknown, raised)
-    for rule in rules:
-        run.ask(rule)
-    kept = _kept(run)
-    fired = tuple(FiredRule(each.rule, _only(each.because, kept)) for each in run.fired)
-    hidden = tuple(each.rule.id for each in run.fired if not each.because.keys() <= kept.keys())
-    mode = _mode(run.fired)
-    facts = Facts(answers, enabled, unknown, run.entries)
-    return Evaluation(
-        kept=kept,
-        stopped=run.keeps is not None,
-        fired=fired,
-        mode=mode,
-        quoted=_quoted(fired, article, mode, facts),
-        flags=tuple(sorted(_flags(flags, facts), key=lambda each: each.priority)),
-        undetermined=tuple(run.undetermined),
-        raised=tuple(dict.fromkeys((*hidden, *(name for name in raised if name in run.entries)))),
-    )
+    def kept(self) -> dict[str, Answer]:
+        """The answers that count: of enabled questions or, after a stop, those it keeps."""
+        names = self.facts.enabled if self.keeps is None else self.keeps
+        return {name: answer for name, answer in self.facts.answers.items() if name in names}
 
 
-def _kept(run: _Run) -> dict[str, Answer]:
-    names = run.enabled if run.keeps is None else run.keeps
-    return {name: answer for name, answer in run.answers.items() if name in names}
+def _compiled(condition: Condition | None, unknown: Unknown) -> Ask | None:
+    return None if condition is None else condition.compiled(unknown)
 
 
 def _only(reasons: Answers, kept: Answers) -> dict[str, Answer]:
@@ -141,33 +178,3 @@ def _only(reasons: Answers, kept: Answers) -> dict[str, Answer]:
 def _mode(fired: Sequence[FiredRule]) -> Mode:
     modes = {each.rule.citation_mode for each in fired}
     return "none" if "none" in modes else "limited" if "limited" in modes else "full"
-
-
-def _quoted(
-    fired: Sequence[FiredRule], article: Article, mode: Mode, facts: Facts
-) -> dict[str, tuple[Passage, ...]]:
-    """Rule id to the passages shown under it: what may be shown under it, each passage once."""
-    passages = {passage.id: passage for passage in article.passages}
-    shown: set[str] = set()
-    quoted: dict[str, tuple[Passage, ...]] = {}
-    for each in fired:
-        cited = (passages[name] for name in each.rule.cites if name not in shown)
-        quoted[each.rule.id] = tuple(
-            passage
-            for passage in cited
-            if passage.may_be_cited(mode)
-            and (passage.only_if is None or passage.only_if.truth(facts) is True)
-        )
-        shown |= {passage.id for passage in quoted[each.rule.id]}
-    return quoted
-
-
-def _flags(flags: Sequence[Flag], facts: Facts) -> Iterator[RaisedFlag]:
-    raised: dict[str, int] = {}
-    for flag in flags:
-        parents = [raised[name] for name in flag.with_flags if name in raised]
-        by_rule = any(rule in facts.fired for rule in flag.raised_by)
-        lifted = flag.unless is not None and flag.unless.truth(facts) is True
-        if (by_rule or parents) and not lifted:
-            raised[flag.id] = min(parents) if flag.priority == "parent" else flag.priority
-            yield RaisedFlag(flag, raised[flag.id])

@@ -16,7 +16,7 @@ from app.rules.condition import Answers, Condition, fired_asked, rules_asked
 from app.rules.draft import Draft, Faulty, Finding, Place, read_draft
 from app.rules.edition import Edition
 from app.rules.integrity import check_integrity, places
-from app.rules.reach import TooMany, reachable_answers
+from app.rules.reach import TooMany, enabling, reachable_answers
 from app.rules.reading import too_hard
 from app.rules.rule import Rule
 from app.rules.source import Unreadable, read
@@ -88,7 +88,7 @@ def _reading(draft: Draft) -> Iterator[Finding]:
 
 def _reach(draft: Draft, edition: Edition) -> Iterator[Finding]:
     for place, item in places(draft):
-        tried = reachable_answers(edition, {item.link_id: item.enable_when})
+        tried = reachable_answers(edition, enabling(edition, item.link_id))
         if item.enable_when and _first(tried, _enables(edition, item.link_id)) is None:
             yield draft.finding(
                 "questionnaire", place, f"No answers enable {item.link_id}; mend its enableWhen."
@@ -97,7 +97,7 @@ def _reach(draft: Draft, edition: Edition) -> Iterator[Finding]:
     rules = {rule.id: rule for rule in draft.book.rules}
     for index, rule in enumerate(draft.book.rules):
         others = witnesses if next(rules_asked(rule.when), None) else [{}]
-        rested = dict(_rests_on(rule, rules))
+        rested = _rests_on(rule, rules)
         tried = ({**other, **own} for own in reachable_answers(edition, rested) for other in others)
         witness = _first(tried, _fires(edition, rule.id))
         if witness is None:
@@ -106,8 +106,8 @@ def _reach(draft: Draft, edition: Edition) -> Iterator[Finding]:
             witnesses.append(witness)
 
 
-def _rests_on(rule: Rule, rules: Mapping[str, Rule]) -> Iterator[tuple[str, Condition]]:
-    yield rule.id, rule.when
+def _rests_on(rule: Rule, rules: Mapping[str, Rule]) -> Iterator[Condition]:
+    yield rule.when
     for name in fired_asked(rule.when):
         yield from _rests_on(rules[name], rules)
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from app.rules.condition import Answers, Condition, Facts
+from app.rules.condition import Answers, Ask, Condition, Facts
 
 ContactKind = Literal["name", "phone", "email"]
 
@@ -57,10 +57,6 @@ class Item(Fhir):
     def exclusive(self) -> frozenset[str]:
         return frozenset(option.code for option in self.answer_option if option.exclusive)
 
-    def is_required(self, facts: Facts) -> bool:
-        """Must it be answered before the answers can be submitted?"""
-        return self.required or (self.required_when is not None and self.required_when.truth(facts) is True)
-
 
 class Questionnaire(Fhir):
     item: tuple[Item, ...]
@@ -100,21 +96,37 @@ class Questionnaire(Fhir):
         """
         enabled: set[str] = set()
         facts = Facts(answers, enabled, self.unknown)
-        for item, group in self.placed:
-            inside = group is None or group in enabled
-            if inside and (item.enable_when is None or item.enable_when.truth(facts) is True):
-                enabled.add(item.link_id)
+        for name, group, ask in self._enabling:
+            if (group is None or group in enabled) and (ask is None or ask(facts) is True):
+                enabled.add(name)
         return frozenset(enabled)
 
     def missing(self, answers: Answers, enabled: frozenset[str]) -> tuple[str, ...]:
         """The enabled questions that must still be answered before the answers can be submitted."""
         facts = Facts(answers, enabled, self.unknown)
         return tuple(
-            name
-            for name, item in self.questions.items()
-            if name in enabled
-            and item.is_required(facts)
-            and (name not in answers or (item.must_be_true and answers[name] is not True))
+            item.link_id
+            for item, ask in self._requiring
+            if item.link_id in enabled
+            and (item.required or (ask is not None and ask(facts) is True))
+            and (item.link_id not in answers or (item.must_be_true and answers[item.link_id] is not True))
+        )
+
+    @cached_property
+    def _enabling(self) -> tuple[tuple[str, str | None, Ask | None], ...]:
+        """linkId, group and compiled enableWhen of every item, in reading order."""
+        return tuple(
+            (item.link_id, group, item.enable_when.compiled(self.unknown) if item.enable_when else None)
+            for item, group in self.placed
+        )
+
+    @cached_property
+    def _requiring(self) -> tuple[tuple[Item, Ask | None], ...]:
+        """The questions that may have to be answered, with their compiled requiredWhen."""
+        return tuple(
+            (item, item.required_when.compiled(self.unknown) if item.required_when else None)
+            for item in self.questions.values()
+            if item.required or item.required_when
         )
 
     def order(self, answers: Mapping[str, object]) -> Iterator[str]:

@@ -4,7 +4,7 @@ Office: tries every combination of answers that a chain of conditions can tell a
 makes no difference: options that are named together stand for one another.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 
 from app.rules.condition import Answer, Answers, Comparison, Condition
@@ -18,13 +18,13 @@ class TooMany(Exception):
     """There are more combinations than anybody tries; a condition is then taken as reachable."""
 
 
-def reachable_answers(edition: Edition, conditions: Mapping[str, Condition | None]) -> Iterator[Answers]:
-    """Sets of answers that differ in what `conditions` (name to condition) and their questions can see.
+def reachable_answers(edition: Edition, conditions: Iterable[Condition]) -> Iterator[Answers]:
+    """Sets of answers that differ in what `conditions` and the ones around their questions can see.
 
     Raises TooMany after the first 200,000.
     """
     questions = edition.questionnaire.questions
-    names, pending = dict[str, None](), [condition for condition in conditions.values() if condition]
+    names, pending = dict[str, None](), list(conditions)
     asked: list[Comparison] = []
     while pending:
         condition = pending.pop()
@@ -32,7 +32,7 @@ def reachable_answers(edition: Edition, conditions: Mapping[str, Condition | Non
             asked.append(comparison)
             if comparison.question not in names:
                 names[comparison.question] = None
-                pending += [inner for inner in _around(edition, comparison.question) if inner]
+                pending += enabling(edition, comparison.question)
     ordered = [name for name in questions if name in names]
     choices = [
         list(_values(questions[name], [each for each in asked if each.question == name])) for name in ordered
@@ -43,13 +43,14 @@ def reachable_answers(edition: Edition, conditions: Mapping[str, Condition | Non
         yield {name: value for name, value in zip(ordered, values, strict=True) if value is not None}
 
 
-def _around(edition: Edition, name: str) -> list[Condition | None]:
-    """The enableWhen of a question and of the groups around it."""
+def enabling(edition: Edition, name: str) -> list[Condition]:
+    """The enableWhen of an item and of the groups around it."""
     groups = {item.link_id: group for item, group in edition.questionnaire.placed}
-    found: list[Condition | None] = []
+    found: list[Condition] = []
     place: str | None = name
     while place is not None:
-        found.append(edition.questionnaire.by_id[place].enable_when)
+        own = edition.questionnaire.by_id[place].enable_when
+        found += [own] if own else []
         place = groups[place]
     return found
 

@@ -5,9 +5,10 @@ Office: JSON-ready dicts and their digest. Refuses: clock (`made_at` is added by
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from pydantic_core import to_json
 
 from app.rules.article import Article, Passage
 from app.rules.crisis import Crisis, Resource
@@ -66,7 +67,7 @@ class Phrasebook:
         said = self.texts.crisis[each.id]
         words = {"id": each.id, "kind": each.kind, "name": said.name, "note": said.note, "hours": each.hours}
         ways = {"call": each.call, "text": each.text, "chat_url": each.chat_url}
-        return words | ways | {"languages": list(each.languages)}
+        return _ordered(words | ways | {"languages": list(each.languages)})
 
     def _quotation(self, passage: Passage, article: Article, text: str) -> Json:
         prefix, suffix = article.context(text, passage)
@@ -82,29 +83,24 @@ class Phrasebook:
         }
         if passage.id in self.texts.gists:
             quotation["gist"] = self.texts.gists[passage.id]
-        return quotation | {"cautions": [self.cautions[name] for name in passage.cautions]}
+        return _ordered(quotation | {"cautions": [self.cautions[name] for name in passage.cautions]})
 
     def _source(self, article: Article) -> Json:
         meta = article.article
         published = meta.published and meta.published.isoformat()
         note = self.texts.summary.source.format(title=meta.title, sha256=meta.sha256[:12])
-        return {
-            "article": meta.id,
-            "title": meta.title,
-            "sha256": meta.sha256,
-            "published": published,
-            "note": note,
-        }
+        document = {"article": meta.id, "title": meta.title, "sha256": meta.sha256}
+        return _ordered(document | {"published": published, "note": note})
 
 
 def interruptions(evaluation: Evaluation, words: Phrasebook) -> list[Json]:
     """The crisis and emergency blocks, in precedence order; `page` ones stand alone before anything else."""
     return [
         {
-            "rule": each.rule.id,
             "kind": each.rule.interruption,
-            "text": words.rules[each.rule.id],
             "resources": words.helplines[each.rule.id],
+            "rule": each.rule.id,
+            "text": words.rules[each.rule.id],
         }
         for each in evaluation.fired
         if each.rule.interruption
@@ -138,21 +134,23 @@ def summarise(evaluation: Evaluation, words: Phrasebook, *, questionnaire: str, 
 
 def _topic(each: FiredRule, evaluation: Evaluation, words: Phrasebook) -> Json:
     return {
-        "rule": each.rule.id,
+        "because": [{"answer": answer, "link_id": name} for name, answer in each.because.items()],
         "group": each.rule.group,
-        "text": words.rules[each.rule.id],
-        "because": [{"link_id": name, "answer": answer} for name, answer in each.because.items()],
         "quotations": [words.quotations[passage.id] for passage in evaluation.quoted[each.rule.id]],
+        "rule": each.rule.id,
+        "text": words.rules[each.rule.id],
     }
 
 
 def digest(document: Json) -> str:
     """SHA-256, in hex, of the canonical JSON of `document` (RFC 8785).
 
-    Our documents hold strings, integers, booleans, null, arrays and objects with ASCII keys; for these the
-    canonical form is the standard library's, keys sorted, no white space (checked against a peer in tests).
+    Our documents hold strings, integers, booleans, null, arrays and objects with ASCII keys, and the objects
+    inside them are made with their keys in order; so only the outermost is sorted here, and the compact form
+    is the canonical one (a test holds it against a peer, for any answers).
     """
-    canonical = json.dumps(
-        document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(to_json(_ordered(document))).hexdigest()
+
+
+def _ordered(document: Json) -> Json:
+    return dict(sorted(document.items()))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from app.errors import Forbidden, Refusal, Unauthenticated
 from app.services.access import SCOPES, token_hash
 from app.storage import audit, keys
-from app.storage.audit import Actor
+from app.storage.audit import Act, Actor
 from app.storage.database import Session
 from app.storage.keys import ApiKey
 
@@ -55,7 +55,7 @@ def create(session: Session, wanted: Wanted, *, now: dt.datetime, actor: Actor) 
         expires_at=now + dt.timedelta(days=wanted.days) if wanted.days else None,
     )
     keys.insert(session, key)
-    audit.record(session, actor, "api_key.created", "api_key", key_id, now)
+    audit.record(session, actor, now, Act("api_key.created", "api_key", key_id))
     return stem + checksum(stem)
 
 
@@ -97,7 +97,7 @@ def revoke(session: Session, key_id: str, *, now: dt.datetime, actor: Actor) -> 
     """End a key. Raises Refusal when there is no live one of that id."""
     if not keys.revoke(session, key_id, now):
         raise Refusal(f"There is no live API key {key_id}.")
-    audit.record(session, actor, "api_key.revoked", "api_key", key_id, now)
+    audit.record(session, actor, now, Act("api_key.revoked", "api_key", key_id))
 
 
 def _refuse(wanted: Wanted) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from app.errors import Refusal
 from app.sealing import Keyring, add_key, first_key, key_id, open_keyring
 from app.storage import audit, keys, submissions
-from app.storage.audit import Actor
+from app.storage.audit import Act, Actor
 from app.storage.database import Database, Session
 from app.storage.submissions import Vault
 
@@ -57,11 +57,8 @@ def rotate(database: Database, given: str, file: Path, *, now: dt.datetime, acto
     while batch := database.read_now(partial(submissions.wrapped_keys, after=last, limit=BATCH)):
         moved += database.write_now(partial(_rewrap, keyring=keyring, batch=batch))
         last = batch[-1][0]
-    database.write_now(
-        lambda session: audit.record(
-            session, actor, "sealing_key.rotated", "sealing_key", keyring.newest, now
-        )
-    )
+    rotated = Act("sealing_key.rotated", "sealing_key", keyring.newest)
+    database.write_now(lambda session: audit.record(session, actor, now, rotated))
     return keyring.newest, moved
 
 

@@ -5,7 +5,7 @@ Office: recomputes and compares. Refuses: drafts; nothing was said to them yet.
 
 from app.errors import NotSubmitted
 from app.rules.compare import trace, trace_differences
-from app.services.submissions import Drawn, Json
+from app.services.drawn import Drawn, Json
 
 
 def require_submitted(drawn: Drawn) -> None:
@@ -18,7 +18,7 @@ def verify(drawn: Drawn) -> Json:
     """Is the summary identical to the one kept in the record, or what differs. Raises NotSubmitted."""
     require_submitted(drawn)
     then = drawn.record.trace or {}
-    digest = drawn.edition.summarise(drawn.evaluation, drawn.record.language)["digest"]
+    digest = drawn.said["digest"]
     differences = trace_differences(then, trace(drawn.edition, drawn.evaluation, digest))
     return {
         "identical": not differences,

@@ -24,22 +24,23 @@ class Actor:
 _INSERT = sa.insert(audit_events)
 
 
-def record(
-    session: Session, actor: Actor, action: str, object_type: str, object_id: str | None, at: dt.datetime
-) -> None:
-    """Append one event."""
-    session.execute(
-        _INSERT,
-        {
-            "at": at,
-            "actor_kind": actor.kind,
-            "actor_id": actor.id,
-            "action": action,
-            "object_type": object_type,
-            "object_id": object_id,
-            "request_id": actor.request_id,
-        },
-    )
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What was done to which object, as `submission.submitted`, `submission`, its id."""
+
+    action: str
+    object_type: str
+    object_id: str | None
+
+
+def record(session: Session, actor: Actor, at: dt.datetime, *acts: Act) -> None:
+    """Append one event for each act."""
+    who = {"at": at, "actor_kind": actor.kind, "actor_id": actor.id, "request_id": actor.request_id}
+    rows = [
+        who | {"action": act.action, "object_type": act.object_type, "object_id": act.object_id}
+        for act in acts
+    ]
+    session.execute(_INSERT, rows)
 
 
 def count(session: Session, action: str) -> int:

@@ -23,7 +23,7 @@ Session = sa.Connection  # Core, inside a transaction: no identity map between a
 T = TypeVar("T")
 Work = Callable[[Session], T]
 
-BUSY_SECONDS = 10
+BUSY_SECONDS = 7  # a work may come while another waits in vain: the longest wait is twice this
 RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
 LOCK_TIMEOUT = "55P03"
 PAUSES = (0.02, 0.1, 0.5)  # seconds before another try

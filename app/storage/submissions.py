@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 
 from app.sealing import DataKey, Keyring
 from app.storage.database import Session
@@ -223,7 +224,7 @@ def rewrap(session: Session, submission: str, older: bytes, newer: bytes) -> Non
 
 
 def _packed(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(value)
 
 
 def _flag(row: sa.RowMapping, key: DataKey) -> FlagRecord:

@@ -45,18 +45,15 @@ class _Queued:
 
 
 class Writer:
-    """The writing thread of one process."""
+    """The writing thread of one process. What one turn of an event loop asks for goes to it together."""
 
     def __init__(self, engine: sa.Engine, limit: int) -> None:
         self._engine, self._limit, self._closed = engine, limit, False
-        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
+        self.waiting = 0  # works not told yet
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Queued]] = {}
+        self._queue: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
-
-    @property
-    def waiting(self) -> int:
-        """Works not begun yet."""
-        return self._queue.qsize()
 
     async def submit(self, work: Callable[[sa.Connection], T]) -> T:
         """The result of `work`, once it is durable. Raises Unavailable when too many wait or it closes."""
@@ -64,39 +61,49 @@ class Writer:
             raise Unavailable("Too many requests are waiting; try again shortly.", retry_after=1)
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Queued(work, loop, waiter))
+        if loop not in self._gathered:
+            self._gathered[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        self._gathered[loop].append(_Queued(work, loop, waiter))
+        self.waiting += 1
         return await waiter
 
     def close(self) -> None:
         """Finish what is queued and end the thread."""
         self._closed = True
+        for loop in list(self._gathered):
+            self._hand_over(loop)
         self._queue.put(None)
         self._thread.join()
 
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        gathered = self._gathered.pop(loop, None)
+        if gathered:
+            self._queue.put(gathered)
+
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, last = self._batch(first)
+        while (batch := self._queue.get()) is not None:
+            last = self._fill(batch)
             try:
                 self._commit(batch)
             except Exception as error:  # whatever it was, every caller is told
                 for queued in batch:
                     queued.error = _cause(error)
-            _tell(batch)
+            self._tell(batch)
             if last:
                 return
 
-    def _batch(self, first: _Queued) -> tuple[list[_Queued], bool]:
-        """What is waiting, up to a batch, and whether the thread is to end after it."""
-        batch = [first]
+    def _fill(self, batch: list[_Queued]) -> bool:
+        """Add what is waiting to `batch`, while it is no full one; is the thread to end after it?"""
         while len(batch) < LARGEST_BATCH:
             try:
-                queued = self._queue.get_nowait()
+                more = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if queued is None:
-                return batch, True
-            batch.append(queued)
-        return batch, False
+            if more is None:
+                return True
+            batch += more
+        return False
 
     def _commit(self, batch: list[_Queued]) -> None:
         with self._engine.connect() as session, session.begin():
@@ -104,35 +111,38 @@ class Writer:
                 _run_in_savepoint(session, queued)
         BATCH.observe(len(batch))
 
+    def _tell(self, batch: list[_Queued]) -> None:
+        """Tell every caller on its own event loop, one wake-up a loop."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Queued]] = {}
+        for queued in batch:
+            by_loop.setdefault(queued.loop, []).append(queued)
+        for loop, told in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._told, told)
+
+    def _told(self, told: list[_Queued]) -> None:
+        self.waiting -= len(told)
+        for queued in told:
+            queued.tell()
+
 
 def _run_in_savepoint(session: sa.Connection, queued: _Queued) -> None:
-    session.exec_driver_sql("SAVEPOINT work")
+    driver = session.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - this is SQLite's writer
+    driver.execute("SAVEPOINT work")
     try:
         queued.result = queued.work(session)
     except Exception as error:  # it is the caller's, and told to it
         queued.error = error if not isinstance(error, sa.exc.SQLAlchemyError) else _cause(error)
-        session.exec_driver_sql("ROLLBACK TO work")  # fails when SQLite has ended the transaction: all fail
-    session.exec_driver_sql("RELEASE work")
+        driver.execute("ROLLBACK TO work")  # fails when SQLite has ended the transaction: all fail
+    driver.execute("RELEASE work")
 
 
 def _cause(error: Exception) -> Exception:
     """A full disk, a lock or a read error is told as Unavailable; a mistake of ours as itself."""
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    if isinstance(cause, sqlite3.OperationalError):
-        return Unavailable("The database can't take this right now; try again shortly.", retry_after=2)
-    return error
-
-
-def _tell(batch: list[_Queued]) -> None:
-    """Tell every caller on its own event loop, one wake-up a loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Queued]] = {}
-    for queued in batch:
-        by_loop.setdefault(queued.loop, []).append(queued)
-    for loop, told in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_tell_all, told)
-
-
-def _tell_all(told: list[_Queued]) -> None:
-    for queued in told:
-        queued.tell()
+    if not isinstance(cause, sqlite3.OperationalError) or cause.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+        return error
+    told = Unavailable("The database can't take this right now; try again shortly.", retry_after=2)
+    told.__cause__ = error
+    return told

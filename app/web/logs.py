@@ -53,6 +53,13 @@ def where(error: BaseException) -> str:
     return f"{Path(ours[-1].filename).name}:{ours[-1].lineno} {ours[-1].name}" if ours else "unknown"
 
 
+def code(error: BaseException) -> str:
+    """What a database calls an error (a SQLSTATE, or SQLITE_FULL), else its class; never the message."""
+    cause = getattr(error, "orig", None) or error
+    name = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    return name or type(cause).__name__
+
+
 def _allowed_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     known = {name: event[name] for name in FIELDS if event.get(name) is not None}
     return json.dumps(known, default=lambda value: type(value).__name__)

@@ -13,8 +13,8 @@ from starlette.requests import Request
 
 from app.errors import Unauthenticated
 from app.services.access import Principal, Program, Respondent, token_hash
+from app.services.drawn import TOKEN
 from app.services.keys import admit, parse
-from app.services.submissions import TOKEN
 from app.storage import keys
 from app.storage.database import Database
 from app.storage.keys import ApiKey

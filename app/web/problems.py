@@ -4,11 +4,11 @@ Office: from a Problem, a framework error or an accident to application/problem+
 than errors.py does: no input, no exception text.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +26,7 @@ from app.errors import (
 )
 from app.rules.answers import escape
 from app.web.body import sentence
+from app.web.logs import code, log
 
 MEDIA_TYPE = "application/problem+json"
 BY_STATUS: Mapping[int, tuple[type[Problem], str]] = {
@@ -60,13 +61,15 @@ def response(problem: Problem, instance: str, headers: Mapping[str, str] | None 
         extra["retry-after"] = str(problem.retry_after)
     if problem.status == 401:
         extra["www-authenticate"] = "Bearer"
-    body = json.dumps(document(problem, instance), ensure_ascii=False).encode()
+    body = to_json(document(problem, instance))
     return Response(body, problem.status, extra | {"cache-control": "no-store"}, MEDIA_TYPE)
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
     """Handler for our own problems."""
     assert isinstance(error, Problem)  # noqa: S101 - registered for Problem only
+    if error.__cause__ is not None:
+        log.error("unavailable", request_id=request.scope["request_id"], error=code(error.__cause__))
     return response(error, request.scope["request_id"])
 
 

@@ -12,7 +12,7 @@ from app.rules.edition import Edition
 from app.rules.evaluation import Evaluation
 from app.rules.questionnaire import Item
 from app.services.access import Principal, Respondent, has_scope
-from app.services.submissions import Drawn, stamp
+from app.services.drawn import Drawn, stamp
 from app.storage.submissions import FlagRecord, Listed
 
 Json = dict[str, Any]

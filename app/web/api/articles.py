@@ -4,9 +4,8 @@ Refuses: to the public every passage that may not be cited, or only under a cond
 There is no view of the whole article for it.
 """
 
-import json
-
 from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.services.access import has_scope
@@ -37,4 +36,4 @@ async def read_passage(request: Request, article: str, passage: str) -> Response
     document = representation.passage(edition, found.id, language(request, edition), staff=staff)
     cache = "no-store" if staff else "public, max-age=300"
     headers = {"cache-control": cache, "vary": "Accept-Language, Authorization"}
-    return Response(json.dumps(document, ensure_ascii=False).encode(), 200, headers, "application/json")
+    return Response(to_json(document), 200, headers, "application/json")

@@ -16,7 +16,7 @@ from app.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from app.services import submissions
+from app.services import drawn
 from app.services.access import require_scope
 from app.web import representation, schemas
 from app.web.api.submissions import answer, edition_for, given_by
@@ -44,6 +44,6 @@ async def evaluate(request: Request) -> Response:
     wanted, _ = await read_json(request, schemas.EvaluationIn)
     edition = edition_for(request, wanted)
     language = edition.language(wanted.language)
-    _, evaluation = submissions.judge(edition, given_by(wanted), language)
-    summary = edition.summarise(evaluation, language) | {"made_at": submissions.stamp(now())}
+    _, evaluation = drawn.judge(edition, given_by(wanted), language)
+    summary = edition.summarise(evaluation, language) | {"made_at": drawn.stamp(now())}
     return answer(representation.evaluated(edition, evaluation, summary, principal))

@@ -4,11 +4,11 @@ Refuses: editions that are not installed.
 """
 
 import hashlib
-import json
 from functools import lru_cache
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 
 from app.errors import NotFound
 from app.rules.answer_schema import answer_schema
@@ -107,7 +107,7 @@ Ready = tuple[bytes, str]
 
 
 def _packed(document: Any) -> Ready:
-    content = json.dumps(document, ensure_ascii=False).encode()
+    content = to_json(document)
     return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 

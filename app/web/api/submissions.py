@@ -4,18 +4,19 @@ Office: from HTTP to one unit of work and back; every answer waits for the commi
 caches and URLs, changes without If-Match.
 """
 
-import json
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.routing import APIRoute
+from pydantic_core import to_json
 
 from app import errors
 from app.rules.edition import Edition
 from app.services import idempotency, submissions
 from app.services.access import Principal, Program, require_scope
+from app.services.drawn import Drawn, Given, draw_up, new_token
 from app.services.idempotency import Claim
-from app.services.submissions import Drawn, Given
 from app.storage.audit import Actor
 from app.storage.database import Session
 from app.storage.submissions import list_page
@@ -68,8 +69,8 @@ async def create(request: Request) -> Response:
     claim = _claim(request, principal, raw)
     edition = edition_for(request, wanted)
     given = given_by(wanted, test=principal.key.test)
-    token = submissions.new_token()
-    drawn = submissions.draw_up(edition, given, token, now=now(), retention=here.desk.retention)
+    token = new_token()
+    drawn = draw_up(edition, given, token, now=now(), retention=here.desk.retention)
     content = _packed(representation.created(drawn, token))
     work = partial(
         _create, here=here, claim=claim, drawn=drawn, content=content, actor=_actor(request, principal)
@@ -282,4 +283,9 @@ def _told(drawn: Drawn, principal: Principal) -> Response:
 
 
 def _packed(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode()
+    return to_json(document)
+
+
+hot: APIRoute = next(
+    route for route in router.routes if isinstance(route, APIRoute) and route.endpoint is create
+)

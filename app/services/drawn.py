@@ -1,0 +1,162 @@
+"""A submission drawn up: its record, and what the rules say of it.
+
+Office: checks, evaluates, decides what is kept, which flags stand, and until when. Refuses: sessions and
+storage; it is drawn up before anybody waits for a database.
+"""
+
+import datetime as dt
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from uuid_utils import uuid7
+
+from app.errors import Error, InvalidAnswers
+from app.rules.answers import Checked
+from app.rules.compare import trace
+from app.rules.edition import Edition
+from app.rules.evaluation import Evaluation
+from app.sealing import DataKey
+from app.services.access import token_hash
+from app.storage.submissions import FlagRecord, Record
+
+Json = dict[str, Any]
+TOKEN = "pcr_"  # noqa: S105 - the prefix that tells a respondent's token from an API key
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was handed in: JSON values as they came."""
+
+    answers: Mapping[str, object]
+    contact: Mapping[str, object] = field(default_factory=dict)
+    language: str | None = None
+    booking_reference: str | None = None
+    complete: bool = True
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long drafts and submissions are kept."""
+
+    draft: dt.timedelta
+    submitted: dt.timedelta
+
+    @classmethod
+    def of(cls, *, hours: int, days: int) -> "Retention":
+        return cls(dt.timedelta(hours=hours), dt.timedelta(days=days))
+
+    def until(self, now: dt.datetime, *, complete: bool) -> dt.datetime:
+        return now + (self.submitted if complete else self.draft)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A submission and what the rules say of it."""
+
+    record: Record
+    edition: Edition
+    evaluation: Evaluation
+    enabled: frozenset[str]
+    missing: tuple[str, ...]
+    key: DataKey
+    made: Json | None = None
+
+    def interruptions(self) -> list[Json]:
+        return self.edition.interruptions(self.evaluation, self.record.language)
+
+    @property
+    def said(self) -> Json:
+        """The summary as the rules give it."""
+        return self.made or self.edition.summarise(self.evaluation, self.record.language)
+
+    def summary(self) -> Json:
+        """The summary, with the time it was made last."""
+        return self.said | {"made_at": stamp(self.record.submitted_at or self.record.updated_at)}
+
+
+def stamp(at: dt.datetime) -> str:
+    """RFC 3339 in UTC, to the millisecond."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def new_token() -> str:
+    """A respondent's access token: 256 random bits."""
+    return TOKEN + secrets.token_urlsafe(32)
+
+
+def judge(
+    edition: Edition, given: Given, language: str, raised: Sequence[str] = ()
+) -> tuple[Checked, Evaluation]:
+    """Check and evaluate. Raises InvalidAnswers with every issue at once, in the respondent's language."""
+    checked = edition.check(given.answers, given.contact, complete=given.complete)
+    if checked.issues:
+        errors = [Error(each.pointer, each.code, edition.words(each, language)) for each in checked.issues]
+        raise InvalidAnswers("Look at each of the errors and send the answers again.", errors=errors)
+    return checked, edition.evaluate(checked.answers, raised, enabled=checked.enabled)
+
+
+def draw_up(edition: Edition, given: Given, token: str, *, now: dt.datetime, retention: Retention) -> Drawn:
+    """A new submission, not kept yet. Raises InvalidAnswers."""
+    language = edition.language(given.language)
+    checked, evaluation = judge(edition, given, language)
+    record = Record(
+        id=str(uuid7()),
+        questionnaire=edition.id,
+        edition=edition.version,
+        language=language,
+        status="draft",
+        attention=None,
+        test=given.test,
+        booking_reference=given.booking_reference,
+        version=1,
+        created_at=now,
+        updated_at=now,
+        submitted_at=None,
+        retained_until=now,
+        token_hash=token_hash(token),
+        answers={},
+        contact={},
+        trace=None,
+    )
+    drawn = Drawn(record, edition, evaluation, checked.enabled, checked.missing, DataKey.fresh())
+    return settled(drawn, checked, given, now, retention)
+
+
+def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, retention: Retention) -> Drawn:
+    """`drawn` with its record as the answers leave it: what is kept, flags, state, times."""
+    evaluation, complete = drawn.evaluation, given.complete
+    kept = evaluation.kept if complete or evaluation.stopped else checked.answers
+    flags = _flags(drawn.record.flags, evaluation, now)
+    record = replace(
+        drawn.record,
+        status="submitted" if complete else "draft",
+        attention=min((flag.priority for flag in flags), default=None),
+        updated_at=now,
+        submitted_at=now if complete else None,
+        retained_until=retention.until(now, complete=complete),
+        answers={"answers": dict(kept), "raised": list(evaluation.raised) if evaluation.stopped else []},
+        contact=dict(checked.contact),
+        flags=flags,
+    )
+    if not complete:
+        return replace(drawn, record=record)
+    made = drawn.edition.summarise(evaluation, record.language)
+    rested_on = trace(drawn.edition, evaluation, made["digest"])
+    return replace(drawn, record=replace(record, trace=rested_on), made=made)
+
+
+def _flags(
+    before: tuple[FlagRecord, ...], evaluation: Evaluation, now: dt.datetime
+) -> tuple[FlagRecord, ...]:
+    """Flags are only ever added: one whose answer changed is marked, not taken away."""
+    raised = {each.flag.id: each.priority for each in evaluation.flags}
+    marked = tuple(
+        flag if flag.kind in raised or flag.answer_changed_at else replace(flag, answer_changed_at=now)
+        for flag in before
+    )
+    standing = {flag.kind for flag in marked if flag.answer_changed_at is None}
+    fresh = (kind for kind in raised if kind not in standing)
+    return (*marked, *(FlagRecord(str(uuid7()), kind, raised[kind], now) for kind in fresh))

@@ -1,0 +1,1 @@
+"""Benches: what the service costs beside yardsticks run in the same minute. `python3 dev.py bench NAME`."""

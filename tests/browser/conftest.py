@@ -1,0 +1,48 @@
+"""A real Chromium, found by dev.py, and a real server it looks at."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.server import Server, serving
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM_PATH") or "/usr/bin/chromium",
+            chromium_sandbox=False,
+            args=["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("browser")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page that fails the test when anything is asked of another origin, or breaks the content policy."""
+    context = browser.new_context()
+    opened, strange = context.new_page(), []
+    opened.on("request", lambda asked: strange.append(asked.url) if not own(asked.url, server) else None)
+    opened.on("console", lambda said: strange.append(said.text) if said.type == "error" else None)
+    opened.on("pageerror", lambda error: strange.append(str(error)))
+    yield opened
+    context.close()
+    assert strange == []
+
+
+def own(url: str, server: Server) -> bool:
+    return url.startswith((server.url, "data:", "blob:", "about:"))
+
+
+ARTEFACTS = Path(__file__).parents[2] / "test-results"
