@@ -57,11 +57,18 @@ def check(
     `complete`: they are to be submitted, so what is required must be there. null and [] are no answer.
     Contact details count only while their question is enabled; otherwise they are let go.
     """
-    given = {name: value for name, value in answers.items() if value not in (None, [], ())}
-    issues = [issue for name, value in given.items() for issue in _answer_issues(questionnaire, name, value)]
+    accepted: dict[str, Answer] = {}
+    issues: list[Issue] = []
+    for name, value in answers.items():
+        if value in (None, [], ()):
+            continue
+        item = questionnaire.questions.get(name)
+        amiss = [] if item and accepts(item, value) else list(_answer_issues(questionnaire, name, value))
+        issues += amiss
+        if item and not amiss:
+            accepted[name] = _frozen(item, value)
+    good = {name: accepted[name] for name in questionnaire.order(accepted)}
     faulty = {issue.pointer.split("/")[2] for issue in issues}
-    good = {name: _frozen(questionnaire.questions[name], given[name])
-            for name in questionnaire.order(given) if name not in faulty}  # fmt: skip
     enabled = questionnaire.enabled(good)
     missing = questionnaire.missing(good, enabled)
     if complete:
@@ -81,6 +88,17 @@ def check(
         if kind in items and items[kind].link_id in enabled
     }
     return Checked(good, kept, enabled, missing, tuple(issues))
+
+
+def accepts(item: Item, value: object) -> bool:
+    """Is this plainly one of the answers a choice takes? What is not may still be one; see the checks."""
+    if item.repeats:
+        return (
+            isinstance(value, list)
+            and all(isinstance(code, str) and code in item.codes for code in value)
+            and (len(value) == 1 or (len(set(value)) == len(value) and item.exclusive.isdisjoint(value)))
+        )
+    return item.type == "choice" and isinstance(value, str) and value in item.codes
 
 
 def escape(name: str) -> str:

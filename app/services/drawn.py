@@ -78,8 +78,8 @@ class Drawn:
 
 
 def stamp(at: dt.datetime) -> str:
-    """RFC 3339 in UTC, to the millisecond."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    """RFC 3339, to the millisecond, of a time in UTC."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_token() -> str:
@@ -130,6 +130,7 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, rete
     evaluation, complete = drawn.evaluation, given.complete
     kept = evaluation.kept if complete or evaluation.stopped else checked.answers
     flags = _flags(drawn.record.flags, evaluation, now)
+    made = drawn.edition.summarise(evaluation, drawn.record.language) if complete else None
     record = replace(
         drawn.record,
         status="submitted" if complete else "draft",
@@ -139,13 +140,10 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, rete
         retained_until=retention.until(now, complete=complete),
         answers={"answers": dict(kept), "raised": list(evaluation.raised) if evaluation.stopped else []},
         contact=dict(checked.contact),
+        trace=trace(drawn.edition, evaluation, made["digest"]) if made else None,
         flags=flags,
     )
-    if not complete:
-        return replace(drawn, record=record)
-    made = drawn.edition.summarise(evaluation, record.language)
-    rested_on = trace(drawn.edition, evaluation, made["digest"])
-    return replace(drawn, record=replace(record, trace=rested_on), made=made)
+    return replace(drawn, record=record, made=made)
 
 
 def _flags(

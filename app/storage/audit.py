@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from app.storage.database import Session
+from app.storage.prepared import Prepared
 from app.storage.tables import audit_events
 
 
@@ -21,7 +22,7 @@ class Actor:
     request_id: str | None = None
 
 
-_INSERT = sa.insert(audit_events)
+_INSERT = Prepared(lambda _dialect: sa.insert(audit_events), "seq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def record(session: Session, actor: Actor, at: dt.datetime, *acts: Act) -> None:
         who | {"action": act.action, "object_type": act.object_type, "object_id": act.object_id}
         for act in acts
     ]
-    session.execute(_INSERT, rows)
+    _INSERT(session, rows)
 
 
 def count(session: Session, action: str) -> int:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.dml import Insert
 
 from app.storage.database import Session
+from app.storage.prepared import Prepared
 from app.storage.tables import idempotency_keys
 
 
@@ -22,15 +25,22 @@ class Remembered:
 
 
 _TAKEN = idempotency_keys.c.key_hash
-_SQLITE = sqlite.insert(idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
-_POSTGRES = postgresql.insert(idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
+
+
+def _claiming(dialect: Dialect) -> Insert:
+    """Both databases word it alike, and each has its own construct for it."""
+    if dialect.name == "sqlite":
+        return sqlite.insert(idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
+    return postgresql.insert(idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
+
+
+_CLAIM = Prepared(_claiming)
 
 
 def claim(session: Session, key_hash: bytes, submission: str, response: bytes, now: dt.datetime) -> bool:
     """Take the key for this request; False when it is taken. Waits for a rival that has not committed yet."""
-    insert = _SQLITE if session.dialect.name == "sqlite" else _POSTGRES
     row = {"key_hash": key_hash, "submission_id": submission, "response": response, "created_at": now}
-    return session.execute(insert, row).first() is not None
+    return _CLAIM(session, [row]).first() is not None
 
 
 def fetch(session: Session, key_hash: bytes) -> Remembered | None:

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from app.sealing import DataKey, Keyring
 from app.storage.database import Session
+from app.storage.prepared import Prepared
 from app.storage.tables import flags, submissions
 
 Json = dict[str, Any]
@@ -89,7 +90,8 @@ class Page:
 
 
 PLAIN = tuple(field.name for field in fields(Listed))
-_INSERT, _INSERT_FLAG = sa.insert(submissions), sa.insert(flags)
+_INSERT = Prepared(lambda _dialect: sa.insert(submissions))
+_INSERT_FLAG = Prepared(lambda _dialect: sa.insert(flags))
 _BY_ID = sa.select(submissions).where(submissions.c.id == sa.bindparam("id"))
 _FLAGS_OF = sa.select(flags).where(flags.c.submission_id == sa.bindparam("id")).order_by(flags.c.id)
 
@@ -144,9 +146,9 @@ class Vault:
 
 def insert(session: Session, row: Json, flag_rows: Sequence[Json]) -> None:
     """Keep a new submission and its flags."""
-    session.execute(_INSERT, row)
+    _INSERT(session, [row])
     if flag_rows:
-        session.execute(_INSERT_FLAG, list(flag_rows))
+        _INSERT_FLAG(session, flag_rows)
 
 
 def fetch(
@@ -178,7 +180,7 @@ def replace(session: Session, vault: Vault, record: Record, key: DataKey) -> Non
             changed = sa.update(flags).where(flags.c.id == flag.id, flags.c.answer_changed_at.is_(None))
             session.execute(changed.values(answer_changed_at=flag.answer_changed_at))
         else:
-            session.execute(_INSERT_FLAG, vault.seal_flag(flag, record.id, key))
+            _INSERT_FLAG(session, [vault.seal_flag(flag, record.id, key)])
 
 
 def delete(session: Session, submission: str) -> None:

@@ -55,7 +55,9 @@ def document(problem: Problem, instance: str) -> dict[str, Any]:
 
 
 def response(problem: Problem, instance: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer to a request that met `problem`."""
+    """The answer to a request that met `problem`; why a database could not take it is for the log alone."""
+    if problem.__cause__ is not None:
+        log.error("unavailable", request_id=instance, error=code(problem.__cause__))
     extra = dict(headers or {})
     if problem.retry_after is not None:
         extra["retry-after"] = str(problem.retry_after)
@@ -68,8 +70,6 @@ def response(problem: Problem, instance: str, headers: Mapping[str, str] | None 
 async def on_problem(request: Request, error: Exception) -> Response:
     """Handler for our own problems."""
     assert isinstance(error, Problem)  # noqa: S101 - registered for Problem only
-    if error.__cause__ is not None:
-        log.error("unavailable", request_id=request.scope["request_id"], error=code(error.__cause__))
     return response(error, request.scope["request_id"])
 
 

@@ -41,11 +41,21 @@ class Shell:
         headers = HEADERS | ({"strict-transport-security": "max-age=31536000"} if https else {})
         self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self.names = {name for name, _ in self.headers}
+        self._meters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         labels = ("method", "route", "status")
         self.requests = Counter("preconsult_http_requests", "Requests answered.", labels, registry=registry)
         self.seconds = Histogram(
             "preconsult_http_request_seconds", "Time to answer.", ("method", "route"), registry=registry
         )
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One more request in the metrics; the labelled counters are looked up once each."""
+        meters = self._meters.get((method, route, status))
+        if meters is None:
+            counter = self.requests.labels(method, route, str(status))
+            meters = self._meters[method, route, status] = (counter, self.seconds.labels(method, route))
+        meters[0].inc()
+        meters[1].observe(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -122,8 +132,7 @@ class _Exchange:
         method = self.scope["method"] if self.scope["method"] in METHODS else "other"
         route = getattr(self.scope.get("route"), "path", "none")
         seconds = time.perf_counter() - self.began
-        self.shell.requests.labels(method, route, str(self.status)).inc()
-        self.shell.seconds.labels(method, route).observe(seconds)
+        self.shell.count(method, route, self.status, seconds)
         log.info(
             "request",
             request_id=self.request_id,
