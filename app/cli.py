@@ -62,6 +62,10 @@ def serve(host: str, port: int, workers: int) -> None:
     import uvicorn  # noqa: PLC0415 - the other commands start quicker without it
 
     settings = load_settings()
+    if workers > 1 and settings.database.startswith("sqlite"):
+        raise Refusal(
+            "The embedded database takes one process; name a PostgreSQL in PRECONSULT_DATABASE_URL."
+        )
     app: FastAPI | str = "app.main:serve_app"
     if workers == 1:
         app = serve_app(settings)

@@ -95,7 +95,7 @@ class NotSubmitted(Conflict):
 
 
 class InFlight(Conflict):
-    slug, title = "in-flight", "A request with this Idempotency-Key is being worked on"
+    slug, title = "in-flight", "Another request is changing this"
 
 
 class Gone(Problem):

@@ -68,11 +68,6 @@ def add_proof(session: Session, key_id: str, proof: bytes, now: dt.datetime) -> 
     session.execute(sa.insert(sealing_keys), {"id": key_id, "proof": proof, "created_at": now})
 
 
-def drop_proof(session: Session, key_id: str) -> None:
-    """Forget a sealing key that nothing is sealed under any more."""
-    session.execute(sa.delete(sealing_keys).where(sealing_keys.c.id == key_id))
-
-
 def _key(row: sa.RowMapping) -> ApiKey:
     lists = {name: row[name].split() for name in ("scopes", "origins", "cidrs")}
     plain = {name: row[name] for name in ApiKey.__slots__ if name not in lists}
