@@ -1,0 +1,41 @@
+"""Conditions as tests write them: plain data in, a question to ask of facts out."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from app.rules.condition import Answers, Condition, Facts, Truth
+
+_CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)
+
+UNKNOWN = {"one": frozenset({"unsure", "unsaid"}), "many": frozenset({"unsure", "unsaid"})}
+QUESTIONS = frozenset({"one", "many", "number", "flag"})
+"""`one` takes one of a, b, unsure, unsaid; `many` several of them; `number` is 0 to 10; `flag` is boolean."""
+
+
+def condition(data: Any) -> Condition:
+    """`data` as it stands in a YAML file."""
+    return _CONDITION.validate_python(frozen(data))
+
+
+def frozen(data: Any) -> Any:
+    """Lists as tuples, as the reader of YAML gives them."""
+    if isinstance(data, dict):
+        return {key: frozen(value) for key, value in data.items()}
+    return tuple(frozen(value) for value in data) if isinstance(data, list) else data
+
+
+def compared(question: str, operator: str, answer: object) -> Condition:
+    return condition({"question": question, "operator": operator, "answer": answer})
+
+
+def facts(
+    answers: Answers, enabled: Collection[str] = QUESTIONS, **fired: tuple[str, Sequence[str]]
+) -> Facts:
+    """Facts about the questions above; `fired`: rule id to (group, passages)."""
+    return Facts(answers, enabled, UNKNOWN, fired)
+
+
+def asked(data: Any, given: Facts) -> Truth:
+    return condition(data).truth(given)

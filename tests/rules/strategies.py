@@ -1,0 +1,35 @@
+"""Answers made up by hypothesis, for laws that must hold of any; it looks for the smallest that breaks."""
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from app.rules.edition import Edition
+from app.rules.questionnaire import Item
+from tests.rules.counting import domain
+
+LAW = settings(max_examples=250, deadline=None, derandomize=True, database=None)
+
+
+@st.composite
+def complete_answers(draw: st.DrawFn, edition: Edition) -> dict[str, Any]:
+    """A valid, complete set of answers; some of them stand in questions that are not enabled."""
+    answers: dict[str, Any] = {}
+    for name, item in edition.questionnaire.questions.items():
+        if name in edition.check(answers).missing:
+            answers[name] = True if item.must_be_true else draw(_answers(item))
+        elif draw(st.booleans()):
+            answers[name] = draw(_answers(item))
+    return answers
+
+
+def _answers(item: Item) -> st.SearchStrategy[Any]:
+    if not item.repeats:
+        return st.sampled_from(domain(item))
+    free = [code for code in item.codes if code not in item.exclusive]
+    several = st.sets(st.sampled_from(free), min_size=1).map(
+        lambda codes: tuple(sorted(codes, key=item.codes.__getitem__))
+    )
+    alone = [st.sampled_from([(code,) for code in sorted(item.exclusive)])] if item.exclusive else []
+    return st.one_of(several, *alone)

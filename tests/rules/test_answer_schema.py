@@ -1,0 +1,145 @@
+"""The JSON Schema of answers takes what `check` takes and refuses what it refuses, in jsonschema's eyes."""
+
+import random
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from app.rules.answer_schema import DIALECT, answer_schema, value_schema
+from app.rules.edition import Edition
+from tests.rules.counting import domain, drawn
+from tests.rules.variants import with_items
+
+every_edition = pytest.mark.parametrize("name", ["edition", "tiny", "sleep"])
+HOSTILE: list[Any] = [
+    None, [], {}, "", "no", "yes", "prefer_not_to_say", "none", "no_such_option", True, False, 0, 1, -1, 11,
+    10**9, 1.5, [""], ["none"], ["none", "black"], ["black", "black"], ["no_such_option"], [None], [1],
+    [["black"]], "\0",
+]  # fmt: skip
+
+
+def validator(edition: Edition, *, complete: bool) -> Draft202012Validator:
+    schema = answer_schema(edition.questionnaire, complete=complete)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def as_json(answers: Any) -> dict[str, Any]:
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in answers.items()}
+
+
+def spoil(edition: Edition, given: dict[str, Any], name: str, value: Any) -> None:
+    """Nothing where it makes no sense is let go by `check`; the schema, being stricter, names it."""
+    item = edition.questionnaire.questions.get(name)
+    if (value is None and item is None) or (value == [] and not (item and item.repeats)):
+        return
+    given[name] = value
+
+
+@every_edition
+@pytest.mark.parametrize("complete", [True, False])
+def test_answers_that_were_spoilt_fit_the_schema_exactly_when_check_finds_no_issue(
+    name: str, complete: bool, request: pytest.FixtureRequest
+) -> None:
+    edition: Edition = request.getfixturevalue(name)
+    judge, dice, verdicts = validator(edition, complete=complete), random.Random(1), set()
+    names = [*edition.questionnaire.questions, "no_such_question", "contact_name", "call_name"]
+    for answers in drawn(edition, 250, seed=21):
+        given = as_json(answers)
+        assert judge.is_valid(given)
+        for _ in range(dice.choice((1, 1, 2))):
+            spoil(edition, given, dice.choice(names), dice.choice(HOSTILE))
+        if dice.random() < 0.3:
+            given.pop(dice.choice(names), None)
+        fits = judge.is_valid(given)
+        assert fits is not bool(edition.check(given, complete=complete).issues), given
+        verdicts.add(fits)
+    assert verdicts == {True, False}
+
+
+def test_on_every_set_of_answers_of_the_tiny_edition_schema_and_check_agree(tiny: Edition) -> None:
+    judge = validator(tiny, complete=True)
+    for feeling in (None, *domain(tiny.questionnaire.questions["feeling"])):
+        for drinks in (None, *domain(tiny.questionnaire.questions["drinks"])):
+            for cups in (None, 0, 9, 10):
+                given = as_json({"feeling": feeling, "drinks": drinks, "cups": cups})
+                assert judge.is_valid(given) is not bool(tiny.check(given).issues)
+
+
+def test_a_schema_tells_its_dialect_and_knows_no_other_names(tiny: Edition) -> None:
+    schema = answer_schema(tiny.questionnaire, complete=False)
+    assert schema["$schema"] == DIALECT == "https://json-schema.org/draft/2020-12/schema"
+    assert list(schema["properties"]) == ["feeling", "drinks", "cups", "may_call"]
+    assert schema["additionalProperties"] is False
+    assert not {"$defs", "allOf"} & schema.keys()
+    assert {"$defs", "allOf"} <= answer_schema(tiny.questionnaire, complete=True).keys()
+
+
+def test_each_type_of_question_has_its_values(tiny: Edition) -> None:
+    schemas = {name: value_schema(item) for name, item in tiny.questionnaire.questions.items()}
+    assert schemas == {
+        "feeling": {"enum": ["well", "unwell", "not_sure", None]},
+        "drinks": {
+            "anyOf": [
+                {"type": "array", "items": {"enum": ["black", "green"]}, "uniqueItems": True},
+                {"type": "array", "items": {"enum": ["none"]}, "maxItems": 1},
+                {"type": "null"},
+            ]
+        },
+        "cups": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
+        "may_call": {"type": ["boolean", "null"]},
+    }
+
+
+def test_a_question_without_an_exclusive_option_takes_any_of_its_options(tiny: Edition) -> None:
+    item = tiny.questionnaire.by_id["feeling"].model_copy(update={"repeats": True})
+    assert len(value_schema(item)["anyOf"]) == 2
+
+
+_MANY = {"question": "cups", "operator": ">", "answer": 4}
+_CALL = {"question": "may_call", "operator": "=", "answer": True}
+CONDITIONS: list[dict[str, Any]] = [
+    {"question": "feeling", "operator": "=", "answer": "well"},
+    {"question": "feeling", "operator": "!=", "answer": "well"},
+    {"question": "feeling", "operator": "in", "answer": ["unwell", "not_sure"]},
+    {"question": "drinks", "operator": "exists", "answer": True},
+    {"question": "drinks", "operator": "exists", "answer": False},
+    {"question": "drinks", "operator": "has", "answer": "black"},
+    {"question": "drinks", "operator": "has_any", "answer": ["green", "none"]},
+    {"question": "cups", "operator": "=", "answer": 4},
+    {"question": "cups", "operator": "!=", "answer": 4},
+    {"question": "cups", "operator": "in", "answer": [4, 5]},
+    {"question": "cups", "operator": "<", "answer": 4},
+    {"question": "cups", "operator": "<=", "answer": 4},
+    {"question": "cups", "operator": ">", "answer": 4},
+    {"question": "cups", "operator": ">=", "answer": 4},
+    {"question": "may_call", "operator": "=", "answer": False},
+    {"question": "may_call", "operator": "!=", "answer": False},
+    {"all": [_MANY, _CALL]},
+    {"any": [_MANY, _CALL]},
+]
+
+
+@pytest.mark.parametrize("negated", [False, True])
+@pytest.mark.parametrize("data", CONDITIONS, ids=str)
+def test_every_condition_enables_in_the_schema_what_it_enables_in_the_form(
+    tiny: Edition, data: dict[str, Any], negated: bool
+) -> None:
+    asked = {"linkId": "last", "type": "boolean", "required": True}
+    edition = with_items(tiny, asked | {"enableWhen": {"not": data} if negated else data})
+    judge, verdicts = validator(edition, complete=True), set()
+    for answers in drawn(tiny, 120, seed=5):
+        given = as_json(answers)
+        fits = judge.is_valid(given)
+        assert fits is not bool(edition.check(given).issues), given
+        verdicts.add(fits)
+    assert verdicts == {True, False}
+
+
+def test_a_condition_about_rules_has_no_schema(tiny: Edition) -> None:
+    edition = with_items(
+        tiny, {"linkId": "last", "type": "boolean", "required": True, "enableWhen": {"fired": "T_CUPS"}}
+    )
+    with pytest.raises(TypeError, match="conditions about rules are no part of a questionnaire"):
+        answer_schema(edition.questionnaire, complete=True)

@@ -1,0 +1,51 @@
+"""Editions that differ from a given one in a rule, a passage or the whole rule book; no file is touched.
+
+They skip the integrity check on purpose: some are what an author must never be able to publish.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from app.rules.edition import Edition
+from app.rules.questionnaire import Questionnaire
+from app.rules.rule import Flag, RuleBook
+from tests.rules.conditions import frozen
+
+
+def with_rule(edition: Edition, name: str, **change: Any) -> Edition:
+    rules = tuple(rule.model_copy(update=change) if rule.id == name else rule for rule in edition.book.rules)
+    return replace(edition, book=edition.book.model_copy(update={"rules": rules}))
+
+
+def with_rules(edition: Edition, groups: list[str], *rules: dict[str, Any]) -> Edition:
+    """`rules` as they stand in rules.yaml."""
+    book = RuleBook.model_validate(frozen({"groups": groups, "rules": list(rules)}))
+    return replace(edition, book=book)
+
+
+def with_passage(edition: Edition, name: str, **change: Any) -> Edition:
+    passages = tuple(
+        each.model_copy(update=change) if each.id == name else each for each in edition.article.passages
+    )
+    return replace(edition, article=edition.article.model_copy(update={"passages": passages}))
+
+
+def with_flags(edition: Edition, *flags: dict[str, Any]) -> Edition:
+    """`flags` as they stand in edition.yaml; what must be acted on, and by when, is filled in."""
+    targets = {"target_open": "same_day", "target_closed": "none", "action": "look"}
+    made = tuple(Flag.model_validate(frozen(targets | flag)) for flag in flags)
+    return replace(edition, meta=edition.meta.model_copy(update={"flags": made}))
+
+
+def every_rule_cites_every_passage(edition: Edition) -> Edition:
+    """The worst an author can do: only the filters stand between a passage and the reader."""
+    passages = tuple(passage.id for passage in edition.article.passages)
+    rules = tuple(rule.model_copy(update={"cites": passages}) for rule in edition.book.rules)
+    return replace(edition, book=edition.book.model_copy(update={"rules": rules}))
+
+
+def with_items(edition: Edition, *items: dict[str, Any]) -> Edition:
+    """`items`, as they stand in questionnaire.yaml, after all others and outside any group."""
+    added = Questionnaire.model_validate({"item": frozen(list(items))})
+    every = (*edition.questionnaire.item, *added.item)
+    return replace(edition, questionnaire=Questionnaire(item=every))
