@@ -61,6 +61,8 @@ def serve(host: str, port: int, workers: int) -> None:
     """Serve the API; migrates first, under a lock, so that replicas may start together."""
     import uvicorn  # noqa: PLC0415 - the other commands start quicker without it
 
+    from app.web.connections import Connection  # noqa: PLC0415 - the same
+
     settings = load_settings()
     if workers > 1 and settings.database.startswith("sqlite"):
         raise Refusal(
@@ -80,7 +82,7 @@ def serve(host: str, port: int, workers: int) -> None:
         port=port,
         workers=workers,
         loop="auto",
-        http="httptools",
+        http=Connection,
         access_log=False,
         log_config=None,
         server_header=False,

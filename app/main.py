@@ -74,6 +74,7 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever the Host header said
         lifespan=lifespan,  # type: ignore[arg-type]
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

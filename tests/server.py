@@ -82,7 +82,8 @@ class Server:
         while time.monotonic() < give_up:
             assert self.process.poll() is None, self.log.read_text()
             with contextlib.suppress(OSError, httpx.TransportError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()  # dear httpx only once it listens
+                # httpx is dear to set up; only once somebody listens
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
                 if httpx.get(f"{self.url}/readyz").status_code == 200:
                     return
             time.sleep(0.02)

@@ -42,6 +42,8 @@ async def read_json(request: Request, model: type[Model], *, also: Sequence[str]
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in ("application/json", *also):
         raise UnsupportedMediaType(f"Send the body as {' or '.join(('application/json', *also))}.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
     body = await request.body()
     try:
         return model.model_validate(parse(body)), body

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
-from app.errors import Internal, Problem, TooLarge, TooSlow
+from app.errors import BadRequest, Internal, Problem, TooLarge, TooSlow
 from app.web import problems
 from app.web.logs import log, where
 
@@ -78,20 +79,26 @@ class _Exchange:
 
     async def run(self) -> None:
         try:
-            self._check_length()
+            self._check_head()
             await self.shell.app(self.scope, self._receive, self._send)
         except Problem as problem:  # raised while the body came in
             await self._answer(problem)
+        except ClientDisconnect:
+            self.status = 499  # for the log alone, as nginx counts it: there is nobody to answer
         except Exception as error:  # the last catch: an accident is ours to tell
             log.error("accident", request_id=self.request_id, error=type(error).__name__, at=where(error))
             await self._answer(Internal("An accident on our side; quote `instance` when you report it."))
         finally:
             self._tell()
 
-    def _check_length(self) -> None:
+    def _check_head(self) -> None:
+        hosts = 0
         for name, value in self.scope["headers"]:
+            hosts += name == b"host"
             if name == b"content-length" and value.isdigit() and int(value) > self.shell.max_body:
                 raise TooLarge(f"A body may have at most {self.shell.max_body} bytes.")
+        if hosts > 1 or (not hosts and self.scope["http_version"] == "1.1"):
+            raise BadRequest("A request names its host, once (RFC 9112, section 3.2).")
 
     async def _receive(self) -> Message:
         """The next piece of the body, within the size and the deadline."""
