@@ -15,8 +15,9 @@ from pathlib import Path
 
 import click
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.errors import Refusal
+from app.errors import Problem, Refusal
 from app.main import build, open_database, open_library, serve_app
 from app.rules.compare import edition_differences
 from app.rules.draft import Faulty
@@ -41,10 +42,13 @@ class Cli(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except Refusal as refusal:
-            click.echo(f"preconsult: {refusal}", err=True)
-        except Faulty as faulty:
-            click.echo(f"preconsult: {faulty}", err=True)
+        except (Refusal, Faulty, Problem) as refused:
+            told = str(refused)
+        except SQLAlchemyError as error:
+            told = f"The database can't be used ({type(error).__name__}); see PRECONSULT_DATABASE_URL."
+        except OSError as error:
+            told = f"{error.filename or 'A file'} can't be used: {error.strerror}."
+        click.echo(f"preconsult: {told}", err=True)
         sys.exit(1)
 
 

@@ -103,7 +103,7 @@ def open_library(settings: Settings) -> Library:
 def open_database(settings: Settings) -> Database:
     """The database in force; the folder of an embedded one is made."""
     if settings.database.startswith("sqlite"):
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Database(settings.database, pool=settings.database_pool, queue_limit=settings.queue_limit)
 
 
@@ -153,8 +153,13 @@ async def _purge_for_ever(database: Database) -> None:
     """Erase what is due, now and every ten minutes; a run that fails is told and tried again."""
     while True:
         try:
-            while (purged := await database.write(partial(retention.purge, now=now()))).more:
-                log.info("purged", count=purged.submissions)
+            more = True
+            while more:
+                purged = await database.write(partial(retention.purge, now=now()))
+                more = purged.more
+                if purged.submissions or purged.failed:
+                    log.info("purged", count=purged.submissions, failed=purged.failed)
+            await asyncio.to_thread(database.checkpoint)
         except Exception as error:
             log.error("purge_failed", error=type(error).__name__, at=where(error))
         await asyncio.sleep(PURGE_SECONDS)

@@ -8,10 +8,11 @@ associated data is `table|column|row id`, so a ciphertext moved elsewhere does n
 import base64
 import binascii
 import contextlib
+import fcntl
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -50,6 +51,11 @@ class DataKey:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _bound(place))
         except (InvalidTag, ValueError) as error:
             raise Unopenable("/".join(place[:2])) from error
+
+
+def padded(plain: bytes, size: int = 256) -> bytes:
+    """`plain` with spaces up to a multiple of `size`: AES-GCM hides everything but length."""
+    return plain + b" " * (-len(plain) % size)
 
 
 class Keyring:
@@ -144,8 +150,10 @@ def open_keyring(given: str, file: Path) -> Keyring | None:
 
 def add_key(file: Path) -> str:
     """Put a fresh key on top of the key file (mode 0600, replaced in one step); gives its id."""
-    name, fresh = _write_keys(file, file.read_text(encoding="utf-8"))
-    fresh.replace(file)
+    with _alone(file):
+        name, fresh = _write_keys(file, file.read_text(encoding="utf-8"))
+        fresh.replace(file)
+        _settle(file.parent)
     return name
 
 
@@ -156,6 +164,24 @@ def first_key(file: Path) -> None:
     with contextlib.suppress(FileExistsError):
         os.link(fresh, file)
     fresh.unlink()
+    _settle(file.parent)
+
+
+@contextlib.contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """One rotation at a time: two would each put their key on top of the same older ones."""
+    with file.with_name(f"{file.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _settle(folder: Path) -> None:
+    """Make the names in a folder durable, before data depends on them."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write_keys(file: Path, older: str) -> tuple[str, Path]:

@@ -60,9 +60,9 @@ def check(
     accepted: dict[str, Answer] = {}
     issues: list[Issue] = []
     for name, value in answers.items():
-        if value in (None, [], ()):
-            continue
         item = questionnaire.questions.get(name)
+        if item and value in (None, [], ()):
+            continue
         amiss = [] if item and accepts(item, value) else list(_answer_issues(questionnaire, name, value))
         issues += amiss
         if item and not amiss:
@@ -77,11 +77,11 @@ def check(
             for name in missing
             if name not in faulty
         ]
-    reachable = {kind: text for kind, text in contact.items() if text not in (None, "")}
+    items = questionnaire.contact_items
+    reachable = {kind: text for kind, text in contact.items() if kind not in items or text not in (None, "")}
     issues += [
         issue for kind, text in reachable.items() for issue in _contact_issues(questionnaire, kind, text)
     ]
-    items = questionnaire.contact_items
     kept = {
         kind: str(text)
         for kind, text in reachable.items()
@@ -144,7 +144,7 @@ def _choices(item: Item, pointer: str, value: object) -> Iterator[Issue]:
 
 
 def _integer(item: Item, pointer: str, value: object) -> Iterator[Issue]:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:  # 2.0 is one, NaN is not
         yield Issue(pointer, "wrong_type", {"wanted": "integer"})
     elif item.min_value is not None and value < item.min_value:
         yield Issue(pointer, "too_small", {"min": item.min_value})
@@ -176,6 +176,8 @@ def _contact_issues(questionnaire: Questionnaire, kind: str, value: object) -> I
 def _frozen(item: Item, value: object) -> Answer:
     if isinstance(value, list | tuple):
         return tuple(sorted(value, key=item.codes.__getitem__))
+    if isinstance(value, float):
+        return int(value)
     assert isinstance(value, bool | int | str)  # noqa: S101 - the checks above let nothing else through
     return value
 

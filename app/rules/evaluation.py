@@ -38,8 +38,9 @@ class Undetermined:
 class Evaluation:
     """The rules' whole say.
 
-    `kept`: the answers that count and may be stored. `raised`: rules that fired, after a stop, on answers
-    which are not kept; handed back to `evaluate` with `kept` they give this same evaluation again.
+    `kept`: the answers that count and may be stored. `raised`: rules that fired on answers which are not
+    kept; handed back to `evaluate` with `kept` they give this same evaluation again. They stand until the
+    question they ask is answered anew.
     `open`: the rules that are unknown; `facts`: what all were asked about.
     """
 
@@ -141,7 +142,7 @@ class _Run:
                 truth, facts = True, heeding
         if truth is True:
             self._fire(rule, self._earlier(when) | when.because(facts))
-        elif self.keeps is not None and rule.id in self.raised:
+        elif rule.id in self.raised and facts.answers.keys().isdisjoint(when.named):
             self._fire(rule, self._earlier(when))
         elif truth is None:
             self.open.append(rule)

@@ -22,6 +22,7 @@ from app.services.access import token_hash
 from app.storage.submissions import FlagRecord, Record
 
 Json = dict[str, Any]
+LEAST_URGENT = 4
 TOKEN = "pcr_"  # noqa: S105 - the prefix that tells a respondent's token from an API key
 
 
@@ -138,7 +139,7 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, rete
         updated_at=now,
         submitted_at=now if complete else None,
         retained_until=retention.until(now, complete=complete),
-        answers={"answers": dict(kept), "raised": list(evaluation.raised) if evaluation.stopped else []},
+        answers={"answers": dict(kept), "raised": list(evaluation.raised)},
         contact=dict(checked.contact),
         trace=trace(drawn.edition, evaluation, made["digest"]) if made else None,
         flags=flags,
@@ -149,12 +150,15 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, rete
 def _flags(
     before: tuple[FlagRecord, ...], evaluation: Evaluation, now: dt.datetime
 ) -> tuple[FlagRecord, ...]:
-    """Flags are only ever added: one whose answer changed is marked, not taken away."""
+    """Flags are only ever added: one whose answer changed is marked, one more urgent is raised beside it."""
     raised = {each.flag.id: each.priority for each in evaluation.flags}
     marked = tuple(
         flag if flag.kind in raised or flag.answer_changed_at else replace(flag, answer_changed_at=now)
         for flag in before
     )
-    standing = {flag.kind for flag in marked if flag.answer_changed_at is None}
-    fresh = (kind for kind in raised if kind not in standing)
+    standing: dict[str, int] = {}
+    for flag in marked:
+        if flag.answer_changed_at is None:
+            standing[flag.kind] = min(flag.priority, standing.get(flag.kind, flag.priority))
+    fresh = (kind for kind in raised if raised[kind] < standing.get(kind, LEAST_URGENT + 1))
     return (*marked, *(FlagRecord(str(uuid7()), kind, raised[kind], now) for kind in fresh))

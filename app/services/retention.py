@@ -7,6 +7,8 @@ one row that can't be erased keep the others.
 import datetime as dt
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.services import submissions as acts
 from app.storage import idempotency, submissions
 from app.storage.audit import Actor
@@ -19,17 +21,23 @@ PURGER = Actor("service", "purge")
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """How much one run erased; `more`: another run has work to do."""
+    """How much one run erased, how much it could not; `more`: another run has work to do."""
 
     submissions: int
+    failed: int
     idempotency_keys: int
     more: bool
 
 
 def purge(session: Session, *, now: dt.datetime) -> Purged:
-    """Erase one batch of what is due."""
+    """Erase one batch of what is due, each row on its own: one that can't be erased keeps nobody else."""
     due = submissions.due(session, now, BATCH)
+    erased = failed = 0
     for submission in due:
-        acts.forget(session, submission, now=now, actor=PURGER)
+        try:
+            with session.begin_nested():
+                erased += acts.forget(session, submission, now=now, actor=PURGER, due=now)
+        except SQLAlchemyError:
+            failed += 1
     freed = idempotency.delete_older(session, now - IDEMPOTENCY_KEYS)
-    return Purged(len(due), freed, len(due) == BATCH)
+    return Purged(erased, failed, freed, len(due) == BATCH and erased > 0)

@@ -21,26 +21,34 @@ BATCH = 500
 def open_vault(database: Database, given: str, file: Path, *, now: dt.datetime) -> Vault:
     """The vault, its keyring proved against the database. Raises Refusal in one clear line."""
     keyring = open_keyring(given, file)
-    proofs = database.read_now(keys.proofs)
     if keyring is None:
+        proofs = database.read_now(keys.proofs)
         if proofs:
             missing = ", ".join(sorted(proofs))
             raise Refusal(f"The sealing keys {missing} are missing; put {file} or PRECONSULT_KEYRING back.")
         first_key(file)
         keyring = open_keyring(given, file)
     assert keyring is not None  # noqa: S101 - the file is there now
+    if database.read_now(partial(_lacking, keyring=keyring)) is not None:
+        database.write_now(partial(_prove, keyring=keyring, now=now))
+    return Vault(keyring)
+
+
+def _lacking(session: Session, *, keyring: Keyring) -> str | None:
+    """The newest key's id when its proof is not kept yet. Raises Refusal when a kept one does not open."""
+    proofs = keys.proofs(session)
     for name, proof in sorted(proofs.items()):
         if not keyring.proves(proof):
             raise Refusal(
                 f"The sealing key {name} is missing or wrong; answers sealed under it would be lost."
             )
-    if keyring.newest not in proofs:
-        database.write_now(lambda session: _prove(session, keyring, now))
-    return Vault(keyring)
+    return keyring.newest if keyring.newest not in proofs else None
 
 
-def _prove(session: Session, keyring: Keyring, now: dt.datetime) -> None:
-    if keyring.newest not in keys.proofs(session):
+def _prove(session: Session, *, keyring: Keyring, now: dt.datetime) -> None:
+    """Keep the newest key's proof; a replica that started meanwhile with other keys is noticed."""
+    keys.alone(session)
+    if _lacking(session, keyring=keyring) is not None:
         keys.add_proof(session, keyring.newest, keyring.prove(), now)
 
 

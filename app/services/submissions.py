@@ -96,10 +96,10 @@ class Desk:
         """
         before = self._editable(session, submission, principal, version, now)
         record = before.record
-        language = before.edition.language(patch["language"]) if patch.get("language") else record.language
+        language = before.edition.language(patch.get("language", record.language))
         given = Given(
-            answers=_merged(record.answers["answers"], patch.get("answers")),
-            contact=_merged(record.contact, patch.get("contact")),
+            answers=_merged(record.answers["answers"], patch, "answers"),
+            contact=_merged(record.contact, patch, "contact"),
             complete=False,
         )
         reference = patch.get("booking_reference", record.booking_reference)
@@ -167,11 +167,18 @@ class Desk:
         return drawn
 
 
-def forget(session: Session, submission: str, *, now: dt.datetime, actor: Actor) -> None:
-    """Erase: fields, data key, flags and the kept first answer go; the audit keeps the id."""
+def forget(
+    session: Session, submission: str, *, now: dt.datetime, actor: Actor, due: dt.datetime | None = None
+) -> bool:
+    """Erase: fields, data key, flags and the kept first answer go; the audit keeps the id.
+
+    With `due`, only when it is not kept longer than that: it may have changed since it was listed.
+    """
+    if not submissions.delete(session, submission, due):
+        return False
     idempotency.forget_response(session, submission)
-    submissions.delete(session, submission)
     audit.record(session, actor, now, Act("submission.erased", "submission", submission))
+    return True
 
 
 def _require_version(record: Record, version: int | None) -> None:
@@ -180,6 +187,11 @@ def _require_version(record: Record, version: int | None) -> None:
         raise PreconditionFailed("It has changed in the meantime; fetch it again and repeat your change.")
 
 
-def _merged(before: Mapping[str, object], patch: Mapping[str, object] | None) -> dict[str, object]:
-    """JSON merge patch (RFC 7396) of a flat object: null takes a member out."""
-    return {name: value for name, value in {**before, **(patch or {})}.items() if value is not None}
+def _merged(before: Mapping[str, object], patch: Mapping[str, Any], name: str) -> dict[str, object]:
+    """Member `name` of a record after a merge patch (RFC 7396): null takes out a member, or all of it.
+
+    A null where nothing was stays, for the check to say whether there could be anything.
+    """
+    change = patch.get(name, {})
+    merged = {} if change is None else {**before, **change}
+    return {link_id: value for link_id, value in merged.items() if value is not None or link_id not in before}

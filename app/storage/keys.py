@@ -63,6 +63,12 @@ def proofs(session: Session) -> dict[str, bytes]:
     return {row.id: row.proof for row in session.execute(sa.select(sealing_keys))}
 
 
+def alone(session: Session) -> None:
+    """Until this work is done nobody else adds a proof (SQLite has one writer anyway)."""
+    if session.dialect.name != "sqlite":
+        session.exec_driver_sql("LOCK TABLE sealing_keys IN EXCLUSIVE MODE")
+
+
 def add_proof(session: Session, key_id: str, proof: bytes, now: dt.datetime) -> None:
     """Remember how to recognise a sealing key."""
     session.execute(sa.insert(sealing_keys), {"id": key_id, "proof": proof, "created_at": now})

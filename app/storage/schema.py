@@ -38,14 +38,22 @@ def current(database: Database) -> str | None:
 
 
 def is_current(session: sa.Connection) -> bool:
-    """Is the schema the one this release needs?"""
-    return MigrationContext.configure(session).get_current_revision() == head()
+    """Can this release serve the schema: its own head, or that of a newer release?"""
+    found = MigrationContext.configure(session).get_current_revision()
+    return found is not None and (found == head() or found not in _known())
+
+
+@cache
+def _known() -> frozenset[str]:
+    """The revisions this release has."""
+    return frozenset(each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def migrate(database: Database, revision: str = "head") -> None:
     """Bring the schema to `revision`, up or down; a no-op when it is there already."""
     target = head() if revision == "head" else revision
-    if current(database) == target:
+    found = current(database)
+    if found == target or (found is not None and found not in _known()):
         return
     with _locked(database) as session:
         at = MigrationContext.configure(session).get_current_revision()
@@ -77,6 +85,7 @@ def _locked(database: Database) -> Iterator[sa.Connection]:
     with database.engine.begin() as session:
         if not database.is_sqlite:
             session.exec_driver_sql("SET LOCAL lock_timeout = '120s'")
+            session.exec_driver_sql("SET LOCAL statement_timeout = 0")
             session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         yield session
 

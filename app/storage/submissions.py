@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic_core import to_json
 
-from app.sealing import DataKey, Keyring
+from app.sealing import DataKey, Keyring, padded
 from app.storage.database import Session
 from app.storage.prepared import Prepared
 from app.storage.tables import flags, submissions
@@ -89,6 +89,7 @@ class Page:
     after: tuple[str, ...] | None = None
 
 
+KIND = 64  # bytes that every kind of flag takes when sealed
 PLAIN = tuple(field.name for field in fields(Listed))
 _INSERT = Prepared(lambda _dialect: sa.insert(submissions))
 _INSERT_FLAG = Prepared(lambda _dialect: sa.insert(flags))
@@ -111,7 +112,7 @@ class Vault:
         """The sealed columns of `record`, under the data key it already has."""
         fields = {"answers": record.answers, "contact": record.contact or None, "trace": record.trace}
         return {
-            name: None if value is None else key.seal(_packed(value), "submissions", name, record.id)
+            name: None if value is None else key.seal(padded(to_json(value)), "submissions", name, record.id)
             for name, value in fields.items()
         }
 
@@ -120,7 +121,7 @@ class Vault:
         return {
             "id": flag.id,
             "submission_id": submission,
-            "kind": key.seal(flag.kind.encode(), "flags", "kind", flag.id),
+            "kind": key.seal(padded(flag.kind.encode(), KIND), "flags", "kind", flag.id),
             "priority": flag.priority,
             "raised_at": flag.raised_at,
             "answer_changed_at": flag.answer_changed_at,
@@ -162,9 +163,10 @@ def fetch(
     return vault.open(row, session.execute(_FLAGS_OF, {"id": submission}).mappings().all())
 
 
-def data_key(session: Session, vault: Vault, submission: str) -> DataKey | None:
-    """The data key of a submission, or None when it is gone."""
-    asked = sa.select(submissions.c.data_key).where(submissions.c.id == submission)
+def data_key(session: Session, vault: Vault, submission: str, now: dt.datetime) -> DataKey | None:
+    """The data key of a submission, or None when it is gone or due."""
+    asked = sa.select(submissions.c.data_key)
+    asked = asked.where(submissions.c.id == submission, submissions.c.retained_until > now)
     wrapped = session.execute(asked).scalar_one_or_none()
     return None if wrapped is None else vault.keyring.unwrap(wrapped, submission)
 
@@ -183,9 +185,12 @@ def replace(session: Session, vault: Vault, record: Record, key: DataKey) -> Non
             _INSERT_FLAG(session, [vault.seal_flag(flag, record.id, key)])
 
 
-def delete(session: Session, submission: str) -> None:
-    """Forget a submission: its data key, fields and flags."""
-    session.execute(sa.delete(submissions).where(submissions.c.id == submission))
+def delete(session: Session, submission: str, due: dt.datetime | None = None) -> bool:
+    """Forget a submission: data key, fields and flags; with `due` only if it is not kept longer than that."""
+    asked = sa.delete(submissions).where(submissions.c.id == submission)
+    if due is not None:
+        asked = asked.where(submissions.c.retained_until <= due)
+    return session.execute(asked).rowcount == 1
 
 
 def due(session: Session, now: dt.datetime, limit: int) -> list[str]:
@@ -225,10 +230,6 @@ def rewrap(session: Session, submission: str, older: bytes, newer: bytes) -> Non
     session.execute(asked.values(data_key=newer))
 
 
-def _packed(value: object) -> bytes:
-    return to_json(value)
-
-
 def _flag(row: sa.RowMapping, key: DataKey) -> FlagRecord:
-    kind = key.open(row["kind"], "flags", "kind", row["id"]).decode()
+    kind = key.open(row["kind"], "flags", "kind", row["id"]).decode().rstrip()
     return FlagRecord(row["id"], kind, row["priority"], row["raised_at"], row["answer_changed_at"])

@@ -5,6 +5,7 @@ is durable (WAL, synchronous=FULL). Refuses: more waiting works than the limit; 
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -117,7 +118,7 @@ class Writer:
         for queued in batch:
             by_loop.setdefault(queued.loop, []).append(queued)
         for loop, told in by_loop.items():
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody to tell
                 loop.call_soon_threadsafe(self._told, told)
 
     def _told(self, told: list[_Queued]) -> None:
@@ -134,7 +135,10 @@ def _run_in_savepoint(session: sa.Connection, queued: _Queued) -> None:
         queued.result = queued.work(session)
     except Exception as error:  # it is the caller's, and told to it
         queued.error = error if not isinstance(error, sa.exc.SQLAlchemyError) else _cause(error)
-        driver.execute("ROLLBACK TO work")  # fails when SQLite has ended the transaction: all fail
+        try:
+            driver.execute("ROLLBACK TO work")
+        except sqlite3.Error:  # SQLite has ended the transaction: the first cause is everybody's
+            raise error from None
     driver.execute("RELEASE work")
 
 

@@ -16,7 +16,8 @@ from app.errors import Error, MalformedJson, Unprocessable, UnsupportedMediaType
 from app.rules.answers import escape
 
 DEEPEST = 16
-STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# possessive, and true of a string that never ends as well: linear, whatever is sent
+STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 BRACKETS = re.compile(rb"[\[\]{}]")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 Model = TypeVar("Model", bound=BaseModel)

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from app.rules.library import Library
 from app.services.submissions import Desk
 from app.settings import Settings
-from app.storage.audit import Actor
 from app.storage.database import Database
 from app.web.principals import Doorkeeper
 
@@ -46,8 +45,3 @@ def request_id(request: Request) -> str:
     """The id under which this request is logged and audited."""
     found: str = request.scope["request_id"]
     return found
-
-
-def service(name: str, request: Request) -> Actor:
-    """An actor for acts of nobody in particular."""
-    return Actor("service", name, request_id(request))

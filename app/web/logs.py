@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 
 FIELDS = (
-    "time", "level", "event", "request_id", "method", "route", "status", "ms", "actor", "count", "version",
-    "error", "at", "logger", "key_id",
+    "time", "level", "event", "request_id", "method", "route", "status", "ms", "actor", "count", "failed",
+    "error", "at", "logger",
 )  # fmt: skip
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

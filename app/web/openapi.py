@@ -4,6 +4,7 @@ Office: request bodies, headers, problems per status, security schemes, the answ
 Refuses: addresses from elsewhere, and a status code that is not written down.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.errors import TYPE, Problem
 from app.rules.answer_schema import answer_schema
+from app.rules.edition import Edition
 from app.rules.library import Library
 from app.web import schemas
 
@@ -64,6 +66,20 @@ IDEMPOTENCY_KEY = {
     "description": "A fresh random value per submission (a UUID will do). The same key and body again "
     "give the first answer again, with `Idempotency-Replayed: true`; another body gets 422.",
     "schema": {"type": "string", "minLength": 8, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
+}
+CONTACT = {
+    "name": {"type": ["string", "null"], "maxLength": 100, "pattern": r"^[^\u0000-\u001f\u007f]*$"},
+    "phone": {
+        "type": ["string", "null"],
+        "maxLength": 32,
+        "pattern": r"^(\+?[ ().x/-]*([0-9][ ().x/-]*){7,})?$",
+        "description": "At least seven digits.",
+    },
+    "email": {
+        "type": ["string", "null"],
+        "maxLength": 254,
+        "pattern": r"^([^@\s\u0000-\u001f\u007f]+@[^@\s\u0000-\u001f\u007f]+\.[^@\s\u0000-\u001f\u007f.]+)?$",
+    },
 }
 Responses = dict[int | str, dict[str, Any]]
 ETAG = {"ETag": {"description": "RFC 9110; send it back as If-Match.", "schema": {"type": "string"}}}
@@ -169,12 +185,13 @@ def _tell_answers(known: dict[str, Any], library: Library) -> None:
     for name, edition in current.items():
         schema = answer_schema(edition.questionnaire, complete=False)
         schema.pop("$schema")
-        told = "What must be answered, and when, is in the questionnaire's answer-schema."
+        told = f"What must be answered, and when, is in {names[name]}_submitted."
         known[names[name]] = schema | {"title": f"Answers to {name}", "description": told}
+        known[f"{names[name]}_submitted"] = _complete(edition, f"{names[name]}_submitted")
     refs = [{"$ref": REF + each} for each in names.values()]
     contact = {
         "type": ["object", "null"],
-        "properties": {kind: {"type": ["string", "null"]} for kind in ("name", "phone", "email")},
+        "properties": CONTACT,
         "additionalProperties": False,
         "description": "Kept apart, sealed, never seen by rules; only with contact_permission.",
     }
@@ -188,3 +205,21 @@ def _tell_answers(known: dict[str, Any], library: Library) -> None:
             properties["questionnaire"] = {"type": "string", "enum": sorted(current)}
             versions = sorted({each.version for editions in library.editions.values() for each in editions})
             properties["edition"] = {"enum": [*versions, None], "description": "Empty means the current one."}
+            known[model]["allOf"] = [
+                _when_submitted(edition, REF + names[name] + "_submitted")
+                for name, edition in current.items()
+            ]
+
+
+def _complete(edition: Edition, place: str) -> dict[str, Any]:
+    """What must be answered, and when; its conditions are told under `place`."""
+    schema = answer_schema(edition.questionnaire, complete=True)
+    told = json.dumps({"$defs": schema["$defs"], "allOf": schema["allOf"]})
+    found: dict[str, Any] = json.loads(told.replace('"#/$defs/', f'"{REF}{place}/$defs/'))
+    return {"title": f"Answers to {edition.id} when they are submitted"} | found
+
+
+def _when_submitted(edition: Edition, ref: str) -> dict[str, Any]:
+    named = {"questionnaire": {"const": edition.id}, "edition": {"enum": [edition.version, None]}}
+    asked = {"properties": named | {"status": {"const": "submitted"}}}
+    return {"if": asked, "then": {"properties": {"answers": {"$ref": ref}}}}

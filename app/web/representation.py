@@ -25,8 +25,11 @@ def created(drawn: Drawn, token: str) -> Json:
 
 def submission(drawn: Drawn, principal: Principal) -> Json:
     """A submission as this principal may see it."""
-    document = _submission(drawn, {}) | {"answers": drawn.record.answers["answers"]}
-    if not isinstance(principal, Respondent):
+    document = _submission(drawn, {})
+    reads = has_scope(principal, "submissions:read") or has_scope(principal, "review")
+    if reads or isinstance(principal, Respondent):
+        document["answers"] = drawn.record.answers["answers"]
+    if reads:
         document["attention"] = drawn.record.attention
     return document | staff_part(drawn, principal)
 

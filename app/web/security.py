@@ -6,7 +6,6 @@ queries, headers, bodies and exception messages in logs and metrics; labels are 
 
 import asyncio
 import time
-from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.requests import ClientDisconnect
@@ -69,12 +68,24 @@ class Shell:
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("began", "deadline", "receive", "received", "request_id", "scope", "send", "shell", "status")
+    __slots__ = (
+        "began",
+        "body_to_come",
+        "deadline",
+        "receive",
+        "received",
+        "request_id",
+        "scope",
+        "send",
+        "shell",
+        "status",
+    )
 
     def __init__(self, shell: Shell, scope: Scope, receive: Receive, send: Send) -> None:
         self.shell, self.scope, self.receive, self.send = shell, scope, receive, send
         self.began, self.received, self.status = time.perf_counter(), 0, 0
         self.deadline: float | None = None
+        self.body_to_come = False
         self.request_id = scope["request_id"] = str(uuid7())
 
     async def run(self) -> None:
@@ -95,6 +106,7 @@ class _Exchange:
         hosts = 0
         for name, value in self.scope["headers"]:
             hosts += name == b"host"
+            self.body_to_come |= name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
             if name == b"content-length" and value.isdigit() and int(value) > self.shell.max_body:
                 raise TooLarge(f"A body may have at most {self.shell.max_body} bytes.")
         if hosts > 1 or (not hosts and self.scope["http_version"] == "1.1"):
@@ -127,12 +139,13 @@ class _Exchange:
             given = {name for name, _ in headers}
             headers += [pair for pair in self.shell.headers if pair[0] not in given]
             headers.append((b"x-request-id", self.request_id.encode()))
+            if self.body_to_come and self.received >= 0:
+                headers.append((b"connection", b"close"))  # what is left of the body is nobody's
         await self.send(message)
 
     async def _answer(self, problem: Problem) -> None:
         if self.status == 0:
-            headers = {"connection": "close"} if problem.status in (408, 413) else None
-            reply = problems.response(problem, self.request_id, headers)
+            reply = problems.response(problem, self.request_id)
             await reply(self.scope, self.receive, self._send)
 
     def _tell(self) -> None:
@@ -149,6 +162,3 @@ class _Exchange:
             ms=round(seconds * 1000, 1),
             actor=self.scope.get("actor"),
         )
-
-
-Wrap = Callable[[ASGIApp], ASGIApp]

@@ -104,8 +104,14 @@ def test_what_is_kept_and_raised_gives_the_same_summary_and_digest_again(edition
     assert minors > 100
 
 
-def test_what_was_raised_counts_only_after_a_stop_and_only_for_rules_that_run(edition: Edition) -> None:
-    assert fired(edition.evaluate(ADULT, ["S_NOW"])) == fired(edition.evaluate(ADULT))
+def test_what_was_raised_stands_until_its_question_is_answered_and_only_for_rules_that_run(
+    edition: Edition,
+) -> None:
+    raised = edition.evaluate(ADULT, ["S_NOW"])
+    assert fired(raised)[0] == "S_NOW"
+    assert (raised.mode, raised.fired[0].because, raised.raised) == ("limited", {}, ("S_NOW",))
+    calm = ADULT | {"self_harm_thoughts": "no"}
+    assert fired(edition.evaluate(calm, ["S_NOW"])) == fired(edition.evaluate(calm))
     stopped = edition.evaluate(MINOR, ["G_ALWAYS", "P_CRPS", "NO_SUCH_RULE", "S_RECENT", "S_RECENT"])
     assert fired(stopped) == ["U18", "S_RECENT"]
     assert stopped.raised == ("S_RECENT",)

@@ -2,11 +2,15 @@
 
 import datetime as dt
 from functools import partial
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from app.services import retention
+from app.services.submissions import forget
 from app.storage.audit import count
+from app.storage.database import Session
 from app.storage.tables import audit_events, flags, idempotency_keys, submissions
 from app.web.deps import now
 from tests.conftest import Service
@@ -41,6 +45,33 @@ def test_what_is_due_but_not_purged_yet_is_not_shown(service: Service, website: 
     assert (
         service.client.get(f"/v1/submissions/{document['id']}", headers=bearer(document)).status_code == 404
     )
+
+
+def test_what_was_kept_longer_meanwhile_is_not_erased(service: Service, website: dict[str, str]) -> None:
+    document = service.client.post("/v1/submissions", json=body(CARA), headers=website).json()
+
+    def erase(session: Session) -> bool:
+        return forget(session, document["id"], now=now(), actor=retention.PURGER, due=now())
+
+    assert service.database.write_now(erase) is False
+    assert rows(service, submissions) == 1
+    assert service.read(partial(count, action="submission.erased")) == 0
+
+
+def test_one_row_that_can_not_be_erased_keeps_nobody_else(
+    service: Service, website: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [service.client.post("/v1/submissions", json=body(CARA), headers=website).json() for _ in range(3)]
+
+    def poisoned(session: Session, submission: str, **more: Any) -> bool:
+        if submission == made[1]["id"]:
+            session.execute(sa.text("SELECT no_such_column FROM submissions"))
+        return forget(session, submission, **more)
+
+    monkeypatch.setattr("app.services.submissions.forget", poisoned)
+    purged = service.database.write_now(partial(retention.purge, now=now() + 24 * 31 * HOUR))
+    assert (purged.submissions, purged.failed, purged.more) == (2, 1, False)
+    assert rows(service, submissions) == 1
 
 
 def test_an_erased_submission_leaves_ids_in_the_audit_and_nothing_else(

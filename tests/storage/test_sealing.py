@@ -2,12 +2,23 @@
 
 import base64
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from app.errors import Refusal
-from app.sealing import DataKey, Keyring, Unopenable, add_key, first_key, key_id, open_keyring, parse_keys
+from app.sealing import (
+    DataKey,
+    Keyring,
+    Unopenable,
+    add_key,
+    first_key,
+    key_id,
+    open_keyring,
+    padded,
+    parse_keys,
+)
 
 ROW, OTHER = "0192-row", "0192-other"
 
@@ -128,3 +139,21 @@ def test_a_key_from_the_file_of_another_process_is_found_when_it_is_needed(tmp_p
     assert running is not None
     assert other is not None
     running.unwrap(other.wrap(DataKey.fresh(), ROW), ROW)
+
+
+def test_what_is_padded_does_not_tell_its_length() -> None:
+    kinds = (b"proxy", b"self_harm_now", b"self_harm_unanswered")
+    assert {len(padded(kind, 64)) for kind in kinds} == {64}
+    assert [padded(kind, 64).rstrip() for kind in kinds] == list(kinds)
+    assert len(padded(b"x" * 65, 64)) == 128
+
+
+def test_keys_added_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    file = tmp_path / "keyring"
+    first_key(file)
+    rivals = [threading.Thread(target=add_key, args=(file,)) for _ in range(8)]
+    for rival in rivals:
+        rival.start()
+    for rival in rivals:
+        rival.join()
+    assert len(parse_keys(file.read_text(), "the file")) == 9

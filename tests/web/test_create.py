@@ -69,6 +69,8 @@ def test_a_key_bound_to_a_network_is_refused_from_elsewhere(service: Service) ->
         (b'{"\\udfff": 1}', "malformed-json"),
         (b"[" * 900 + b"]" * 900, "malformed-json"),
         (b'{"a": ' + b"9" * 5000 + b"}", "malformed-json"),
+        (b"[" * 17 + b'\\"' * 30_000, "malformed-json"),
+        (b"[" * 17 + b'"' + b"\\", "malformed-json"),
     ],
 )
 def test_what_is_not_strict_json_is_400(

@@ -203,3 +203,41 @@ def test_erasing_needs_the_version_and_leaves_nothing(
         "/v1/submissions", json=body(CARA), headers=website | {"idempotency-key": "erase-me-1"}
     )
     assert again.status_code == 410
+
+
+def test_a_mistyped_age_put_right_keeps_the_crisis_block_until_the_question_is_answered(
+    service: Service, create: Create, staff: Headers
+) -> None:
+    draft = create(MINA | {"self_harm_thoughts": "now"}, status="draft")
+    document = patch(service, draft, {"answers": {"age_band": "25_44"}}).json()
+    assert [each["rule"] for each in document["interruptions"]] == ["S_NOW"]
+    path = f"/v1/submissions/{draft['id']}"
+    flags = {each["flag"]: each for each in service.client.get(path, headers=staff).json()["flags"]}
+    assert flags["self_harm_now"]["answer_changed_at"] is None
+    document = patch(service, draft, {"answers": {"self_harm_thoughts": "no"}}, '"2"').json()
+    assert document["interruptions"] == []
+
+
+def test_a_flag_that_becomes_more_urgent_is_raised_beside_the_older_one(
+    service: Service, create: Create, staff: Headers
+) -> None:
+    draft = create(CARA | {"self_harm_thoughts": "recent"}, status="draft")
+    patch(service, draft, {"answers": {"self_harm_thoughts": "now"}})
+    flags = service.client.get(f"/v1/submissions/{draft['id']}", headers=staff).json()["flags"]
+    raised = [(each["priority"], each["target_open"]) for each in flags if each["flag"] == "no_contact_route"]
+    assert raised == [(2, "PT4H"), (1, "PT15M")]
+
+
+def test_null_takes_out_all_answers_or_all_contact_details(service: Service, create: Create) -> None:
+    draft = create(PAT, status="draft", contact=PAT_CONTACT)
+    document = patch(service, draft, {"answers": None, "contact": None}).json()
+    assert document["answers"] == {}
+
+
+def test_a_key_that_only_writes_is_not_shown_what_the_respondent_answered(
+    service: Service, create: Create, website: Headers
+) -> None:
+    draft = create(NOA, status="draft")
+    headers = website | {"if-match": "*"}
+    document = service.client.patch(f"/v1/submissions/{draft['id']}", json={}, headers=headers).json()
+    assert not {"answers", "attention"} & document.keys()

@@ -4,6 +4,7 @@ Office: from HTTP to one unit of work and back; every answer waits for the commi
 caches and URLs, changes without If-Match.
 """
 
+import re
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -41,6 +42,7 @@ from app.web.openapi import (
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
 EXAMPLE = {"questionnaire": "ketamine-preconsult", "answers": EXAMPLE_ANSWERS}
+KEY = re.compile(r"[\x21-\x7e]{8,255}")
 READING = (errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Unavailable)
 BODIES = (errors.MalformedJson, errors.TooSlow, errors.TooLarge, errors.UnsupportedMediaType)
 CHANGING = (*READING, errors.PreconditionFailed, errors.PreconditionRequired, errors.InFlight)
@@ -66,22 +68,33 @@ async def create(request: Request) -> Response:
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:write")
     wanted, raw = await read_json(request, schemas.SubmissionIn)
-    claim = _claim(request, principal, raw)
-    edition = edition_for(request, wanted)
-    given = given_by(wanted, test=principal.key.test)
-    token = new_token()
-    drawn = draw_up(edition, given, token, now=now(), retention=here.desk.retention)
+    claim, token = _claim(request, principal, raw), new_token()
+    try:
+        given = given_by(wanted, test=principal.key.test)
+        edition = edition_for(request, wanted)
+        drawn = draw_up(edition, given, token, now=now(), retention=here.desk.retention)
+    except errors.Unprocessable:  # it may have been fine when it was first sent, under an older edition
+        again = await here.database.read(partial(_replay, here=here, claim=claim)) if claim else None
+        if again is None:
+            raise
+        return _created(*again, replayed=True)
     content = _packed(representation.created(drawn, token))
-    work = partial(
-        _create, here=here, claim=claim, drawn=drawn, content=content, actor=_actor(request, principal)
-    )
+    actor = _actor(request, principal)
+    work = partial(_create, here=here, claim=claim, drawn=drawn, content=content, actor=actor)
     kept, content, replayed = await here.database.write(work)
     if not replayed:
         here.kept.labels(drawn.record.status).inc()
+    return _created(kept, content, replayed=replayed)
+
+
+def _created(kept: str, content: bytes, *, replayed: bool) -> Response:
     headers = etag(1) | {"location": f"/v1/submissions/{kept}", "cache-control": "no-store"}
-    return Response(
-        content, 201, headers | ({"idempotency-replayed": "true"} if replayed else {}), "application/json"
-    )
+    headers |= {"idempotency-replayed": "true"} if replayed else {}
+    return Response(content, 201, headers, "application/json")
+
+
+def _replay(session: Session, *, here: Rooms, claim: Claim) -> tuple[str, bytes] | None:
+    return idempotency.replay(session, here.desk.vault, claim, now=now())
 
 
 def _create(
@@ -90,7 +103,7 @@ def _create(
     """(id, answer, is it the first answer again), in one transaction."""
     at, vault = drawn.record.created_at, here.desk.vault
     if claim and not idempotency.remember(session, claim, drawn.record.id, drawn.key, content, now=at):
-        again = idempotency.replay(session, vault, claim)
+        again = idempotency.replay(session, vault, claim, now=at)
         if again is None:
             raise errors.InFlight("Another request with this key was just undone; try again.", retry_after=1)
         return (*again, True)
@@ -269,8 +282,8 @@ def _claim(request: Request, principal: Program, raw: bytes) -> Claim | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
-    if not (8 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 printable ASCII characters.")
+    if not KEY.fullmatch(key):
+        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
     return Claim.of(principal.key.id, key, b"POST /v1/submissions\n" + raw)
 
 
