@@ -164,6 +164,7 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
     known.update(inputs["$defs"])
     _drop_default_422(document, known)
     _tell_answers(known, library)
+    _link(document["paths"])
     components["schemas"] = dict(sorted(known.items()))
     return document
 
@@ -176,6 +177,22 @@ def _drop_default_422(document: dict[str, Any], known: dict[str, Any]) -> None:
             del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         known.pop(name, None)
+
+
+def _link(paths: dict[str, Any]) -> None:
+    """OpenAPI links: what was created is read, changed, submitted and erased under its id and ETag."""
+    one = "/v1/submissions/{submission}"
+    links = {}
+    for path, method in ((one, "get"), (one, "patch"), (f"{one}/submit", "post"), (f"{one}/summary", "get")):
+        operation = paths[path][method]
+        taken = {"submission": "$response.body#/id"}
+        if any(each["name"] == "If-Match" for each in operation["parameters"]):
+            taken["If-Match"] = "$response.header.ETag"
+        links[operation["summary"].replace(" ", "")] = {
+            "operationId": operation["operationId"],
+            "parameters": taken,
+        }
+    paths["/v1/submissions"]["post"]["responses"]["201"]["links"] = links
 
 
 def _tell_answers(known: dict[str, Any], library: Library) -> None:
