@@ -144,7 +144,7 @@ def _choices(item: Item, pointer: str, value: object) -> Iterator[Issue]:
 
 
 def _integer(item: Item, pointer: str, value: object) -> Iterator[Issue]:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:  # 2.0 is one, NaN is not
+    if isinstance(value, bool) or not isinstance(value, int):
         yield Issue(pointer, "wrong_type", {"wanted": "integer"})
     elif item.min_value is not None and value < item.min_value:
         yield Issue(pointer, "too_small", {"min": item.min_value})
@@ -176,8 +176,6 @@ def _contact_issues(questionnaire: Questionnaire, kind: str, value: object) -> I
 def _frozen(item: Item, value: object) -> Answer:
     if isinstance(value, list | tuple):
         return tuple(sorted(value, key=item.codes.__getitem__))
-    if isinstance(value, float):
-        return int(value)
     assert isinstance(value, bool | int | str)  # noqa: S101 - the checks above let nothing else through
     return value
 

@@ -22,7 +22,6 @@ from app.rules.texts import Texts
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
-UNION_TAGS = ("all", "any", "not", "comparison", "fired", "none_fired", "cites_passage")
 
 
 @dataclass(frozen=True, order=True)
@@ -141,7 +140,7 @@ def _findings(source: Source, error: ValidationError) -> Iterator[Finding]:
     """Pydantic's errors, the deepest one of each place, in an author's words."""
     deepest: dict[int, tuple[int, str]] = {}
     for each in error.errors(include_url=False, include_input=False):
-        place = _place(source.data, each["loc"])
+        place = _place(source.data, each["loc"], missing=each["type"] == "missing")
         line = source.line(*place)
         name = ".".join(str(part) for part in place) or "this file"
         message = _ADVICE.get(each["type"], "{name}: {msg}.").format(name=name, msg=each["msg"])
@@ -151,16 +150,15 @@ def _findings(source: Source, error: ValidationError) -> Iterator[Finding]:
         yield Finding(source.path, line, message)
 
 
-def _place(data: Any, loc: Place) -> Place:
-    """`loc` without the tags of unions: only the keys and places that are in the file, plus the last."""
+def _place(data: Any, loc: Place, *, missing: bool) -> Place:
+    """`loc` without the tags of unions: only what is in the file, and what is missing there."""
     place: list[str | int] = []
     for part in loc:
         inside = dict(enumerate(data)) if isinstance(data, tuple) else data if isinstance(data, dict) else {}
-        missing = part is loc[-1] and isinstance(data, dict) and part not in UNION_TAGS
-        if part in inside or missing:
+        if part in inside:
             place.append(part)
-            data = inside.get(part)
-    return tuple(place)
+            data = inside[part]
+    return (*place, loc[-1]) if missing else tuple(place)
 
 
 _ADVICE = {

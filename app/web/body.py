@@ -57,7 +57,9 @@ def parse(body: bytes) -> Any:
     if _depth(body) > DEEPEST:
         raise MalformedJson(f"The JSON is nested more than {DEEPEST} deep.")
     try:
-        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_number
+        )
         if SURROGATE.search(body):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError:
@@ -107,6 +109,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise _Odd("A name stands twice in one object.")
     return found
+
+
+def _number(text: str) -> float | int:
+    """JSON has one kind of number: 5.0 is the integer 5 (RFC 8259, JSON Schema 2020-12)."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _no_constant(name: str) -> Any:

@@ -69,6 +69,7 @@ def test_on_every_set_of_answers_of_the_tiny_edition_schema_and_check_agree(tiny
 
 def test_a_schema_tells_its_dialect_and_knows_no_other_names(tiny: Edition) -> None:
     schema = answer_schema(tiny.questionnaire, complete=False)
+    assert schema["type"] == "object"
     assert schema["$schema"] == DIALECT == "https://json-schema.org/draft/2020-12/schema"
     assert list(schema["properties"]) == ["feeling", "drinks", "cups", "may_call"]
     assert schema["additionalProperties"] is False
@@ -89,6 +90,13 @@ def test_each_type_of_question_has_its_values(tiny: Edition) -> None:
         },
         "cups": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
         "may_call": {"type": ["boolean", "null"]},
+    }
+
+
+def test_a_text_has_a_greatest_length(tiny: Edition) -> None:
+    assert value_schema(tiny.questionnaire.by_id["call_name"]) == {
+        "type": ["string", "null"],
+        "maxLength": 20,
     }
 
 
@@ -137,9 +145,23 @@ def test_every_condition_enables_in_the_schema_what_it_enables_in_the_form(
     assert verdicts == {True, False}
 
 
+@pytest.mark.parametrize("negated", [False, True])
+@pytest.mark.parametrize("named", ["schnarchen", "weiss_nicht"])
+def test_an_unknown_option_and_an_empty_list_are_unknown_in_the_schema_too(
+    sleep: Edition, named: str, negated: bool
+) -> None:
+    data = {"question": "anliegen", "operator": "has", "answer": named}
+    asked = {"linkId": "last", "type": "boolean", "required": True}
+    edition = with_items(sleep, asked | {"enableWhen": {"not": data} if negated else data})
+    judge = validator(edition, complete=True)
+    for answers in drawn(sleep, 150, seed=6):
+        for given in (as_json(answers), as_json(answers) | {"anliegen": []}):
+            assert judge.is_valid(given) is not bool(edition.check(given).issues), given
+
+
 def test_a_condition_about_rules_has_no_schema(tiny: Edition) -> None:
     edition = with_items(
         tiny, {"linkId": "last", "type": "boolean", "required": True, "enableWhen": {"fired": "T_CUPS"}}
     )
-    with pytest.raises(TypeError, match="conditions about rules are no part of a questionnaire"):
+    with pytest.raises(TypeError, match=r"^conditions about rules are no part of a questionnaire$"):
         answer_schema(edition.questionnaire, complete=True)

@@ -118,6 +118,10 @@ def test_every_part_that_means_something_is_compared(tiny: Edition) -> None:
             "~ words en rules.T_CUPS: text was You told us about tea., is Tea.",
         ),
         (_texts(tiny, reviewed_by="Dr. Who"), "~ words en: reviewed_by was nothing, is Dr. Who"),
+        (
+            replace(tiny, book=tiny.book.model_copy(update={"rules": tiny.book.rules[::-1]})),
+            "~ order of rules: rules was S_UNWELL, T_CUPS, G_REST, is G_REST, T_CUPS, S_UNWELL",
+        ),
     ]
     for new, line in table:
         assert differences(tiny, new) == [line]
@@ -153,6 +157,14 @@ def test_flags_and_questions_come_and_go(tiny: Edition) -> None:
     assert differences(tiny, with_one_more) == ["+ question milk is new"]
     assert differences(with_one_more, tiny) == ["- question milk is gone"]
     assert differences(tiny, with_flags(tiny)) == ["- flag not_well is gone", "- flag no_route is gone"]
+
+
+def test_a_question_that_moved_to_another_page_is_told(tiny: Edition) -> None:
+    group = tiny.questionnaire.item[0]
+    moved = Questionnaire(item=(group.model_copy(update={"item": group.item[:-1]}), group.item[-1]))
+    assert differences(tiny, replace(tiny, questionnaire=moved)) == [
+        "~ question call_name: group was tea, is nothing"
+    ]
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

@@ -1,6 +1,7 @@
 """An edition as everybody else asks it; and another clinic's, which needs no code of ours."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,13 @@ def test_the_served_language_is_the_nearest_one_and_else_the_first(
     sleep: Edition, wanted: str | None, served: str
 ) -> None:
     assert sleep.language(wanted) == served
+
+
+def test_a_served_language_may_name_its_region(tiny: Edition) -> None:
+    meta = tiny.meta.model_copy(update={"languages": ("en", "pt-BR")})
+    brazil = replace(tiny, meta=meta)
+    served = {wanted: brazil.language(wanted) for wanted in ("pt-BR", "pt-br-x-y", "pt", "pt-PT")}
+    assert served == {"pt-BR": "pt-BR", "pt-br-x-y": "pt-BR", "pt": "en", "pt-PT": "en"}
 
 
 def test_an_edition_knows_its_name_its_bytes_and_its_languages(sleep: Edition) -> None:

@@ -45,7 +45,7 @@ def test_the_name_of_a_condition_does_not_make_words_hard(tiny_folder: Path) -> 
 
 
 def test_the_longest_name_of_a_condition_is_taken_out_first(tiny_folder: Path) -> None:
-    name = "prolonged oversleeping disorder of hypersomnolence"
+    name = "continual oversleeping disorder of hypersomnolence"
     change(tiny_folder, "texts/en.yaml", "That is all we have.", LONG.format(name))
     change(tiny_folder, "texts/en.yaml", "[oversleeping disorder]", f"[oversleeping disorder, {name}]")
     assert found(tiny_folder) == []
@@ -60,9 +60,10 @@ def test_words_for_staff_may_be_hard_to_read_but_hit_no_banned_phrase(tiny_folde
 
 
 def test_a_banned_phrase_is_found_across_a_place_that_is_filled_in(tiny_folder: Path) -> None:
-    change(tiny_folder, "texts/en.yaml", "regex: '\\bcur(e|es|ed)\\b'", "regex: 'call 116|max this'")
+    change(tiny_folder, "texts/en.yaml", "regex: '\\bcur(e|es|ed)\\b'", "regex: 'call (116|this)'")
     assert found(tiny_folder) == [
         "summary.footer hits B01 (cure); say it another way.",
+        "summary.call hits B01 (cure); say it another way.",
         "items.cups.why hits B01 (cure); say it another way.",
     ]
 
@@ -80,6 +81,33 @@ def test_a_rule_that_rests_on_two_others_at_once_is_reached(tiny_folder: Path) -
         "{none_fired: {groups: [tea]}}",
         "{all: [{fired: S_UNWELL}, {fired: T_CUPS}]}",
     )
+    assert found(tiny_folder) == []
+
+
+def test_a_rule_that_rests_on_one_that_rests_on_another_is_reached(tiny_folder: Path) -> None:
+    path = tiny_folder / "rules.yaml"
+    more = """
+  - {id: G_ONE, group: general, when: {fired: T_CUPS}}
+  - {id: G_TWO, group: general, when: {all: [{fired: G_ONE}, {fired: S_UNWELL}]}}
+"""
+    path.write_text(path.read_text(encoding="utf-8") + more.lstrip("\n"), encoding="utf-8")
+    change(tiny_folder, "texts/en.yaml", "  G_REST:", "  G_ONE: One.\n  G_TWO: Two.\n  G_REST:")
+    change(tiny_folder, "cases.yaml", "rules: [T_CUPS]", "rules: [T_CUPS, G_ONE]")
+    assert found(tiny_folder) == []
+
+
+def test_a_passage_names_all_it_goes_with(tiny_folder: Path) -> None:
+    change(tiny_folder, "article.yaml", "only_with: [P1]", "only_with: [P1, P3]")
+    assert found(tiny_folder) == []
+    change(tiny_folder, "rules.yaml", "cites: [P1, P2]", "cites: [P2]")
+    assert found(tiny_folder) == ["T_CUPS cites P2 alone; it goes only with P1, P3."]
+
+
+def test_a_choice_may_be_asked_whether_it_was_answered(tiny_folder: Path) -> None:
+    change(
+        tiny_folder, "rules.yaml", 'cups, operator: ">", answer: 4', "feeling, operator: exists, answer: true"
+    )
+    change(tiny_folder, "cases.yaml", "cups: 5}", "cups: 1}")
     assert found(tiny_folder) == []
 
 

@@ -23,6 +23,11 @@ def line_of(found: Finding) -> str:
     return lines[found.line - 1].strip()
 
 
+def fits(message: str, says: str) -> bool:
+    """Is it said word for word? Words of other libraries are held to their beginning."""
+    return message == says if says.endswith(".") else message.startswith(says)
+
+
 def test_the_tiny_edition_is_without_fault(tiny_folder: Path) -> None:
     assert check(tiny_folder, today=TODAY) == []
 
@@ -31,7 +36,7 @@ def test_the_tiny_edition_is_without_fault(tiny_folder: Path) -> None:
 def test_a_mistake_is_told_with_file_line_and_words(mistake: Mistake, tiny_folder: Path) -> None:
     mistake.make(tiny_folder)
     found = check(tiny_folder, today=TODAY)
-    told = [each for each in found if mistake.says in each.message]
+    told = [each for each in found if fits(each.message, mistake.says)]
     path = tiny_folder / (mistake.at or mistake.file)
     assert [each.path for each in told] == [path], found
     assert line_of(told[0]) == mistake.on
