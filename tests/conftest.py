@@ -37,14 +37,16 @@ def postgres() -> Iterator[pgtmp.Postgres]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'preconsult.db'}"
+        yield f"sqlite:///{tmp_path / 'preconsult.db'}"
+        return
     server: pgtmp.Postgres = request.getfixturevalue("postgres")
     name = f"t{uuid.uuid4().hex}"
     server.create_database(name)
-    return server.url(name)
+    yield server.url(name)
+    server.drop_database(name)  # hundreds of them would take minutes to remove at the end
 
 
 @pytest.fixture

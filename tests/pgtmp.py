@@ -91,6 +91,11 @@ class Postgres:
         with self._connect() as connection:
             connection.execute(statement.format(*names))
 
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever is still connected to it."""
+        with self._connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
     def restart(self, *, immediate: bool = True) -> None:
         """Stop, as by a crash unless `immediate` is false, and start again on the same data and socket."""
         self._halt(signal.SIGQUIT if immediate else signal.SIGINT)
