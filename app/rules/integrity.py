@@ -113,7 +113,7 @@ def check_condition(
 def _comparison(item: Item, asked: Comparison) -> Iterator[str]:
     kind = "repeats" if item.repeats else item.type
     wanted = "boolean" if asked.operator == "exists" else item.type
-    types = {"boolean": bool, "integer": int, "choice": str}
+    types: dict[str, type] = {"boolean": bool, "integer": int}
     fitting = FITTING.get(kind, {"exists"})
     if asked.operator not in fitting:
         yield f"The operator {asked.operator} doesn't fit {item.link_id}; use one of {sorted(fitting)}."

@@ -61,13 +61,20 @@ def rotate(database: Database, given: str, file: Path, *, now: dt.datetime, acto
     if not given:
         add_key(file)
         vault = open_vault(database, given, file, now=now)
-    keyring, moved, last = vault.keyring, 0, ""
-    while batch := database.read_now(partial(submissions.wrapped_keys, after=last, limit=BATCH)):
-        moved += database.write_now(partial(_rewrap, keyring=keyring, batch=batch))
-        last = batch[-1][0]
+    keyring, moved = vault.keyring, 0
+    while more := _rewrap_all(database, keyring):  # what was under way may have come in under the older key
+        moved += more
     rotated = Act("sealing_key.rotated", "sealing_key", keyring.newest)
     database.write_now(lambda session: audit.record(session, actor, now, rotated))
     return keyring.newest, moved
+
+
+def _rewrap_all(database: Database, keyring: Keyring) -> int:
+    moved, last = 0, ""
+    while batch := database.read_now(partial(submissions.wrapped_keys, after=last, limit=BATCH)):
+        moved += database.write_now(partial(_rewrap, keyring=keyring, batch=batch))
+        last = batch[-1][0]
+    return moved
 
 
 def _rewrap(session: Session, *, keyring: Keyring, batch: list[tuple[str, bytes]]) -> int:

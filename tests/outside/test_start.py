@@ -4,7 +4,10 @@ Refuses: servers that are left running.
 """
 
 import shutil
+import subprocess
+import sys
 import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -13,8 +16,10 @@ import pytest
 
 from app.rules.library import CONTENT
 from tests import pgtmp
+from tests.outside.processes import starting
+from tests.outside.truth import column
 from tests.people import CARA, body
-from tests.server import Server, serving
+from tests.server import PATIENCE, ROOT, Server, serving
 
 
 def refused(server: Server) -> str:
@@ -81,3 +86,71 @@ def test_replicas_start_together_on_an_empty_database_and_read_each_others_rows(
     finally:
         statuses = [replica.stop() for replica in replicas if replica.process is not None]
     assert statuses == [0, 0, 0]
+
+
+def test_replicas_with_a_key_file_each_are_told_that_it_must_be_one_keyring(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    replicas = [Server(tmp_path / str(number), postgres_url) for number in range(3)]
+    processes = [starting(replica) for replica in replicas]
+    try:
+        give_up = time.monotonic() + PATIENCE
+        while sum(process.poll() is None for process in processes) > 1 and time.monotonic() < give_up:
+            time.sleep(0.1)
+        states = [process.poll() for process in processes]
+        assert sorted(states, key=str) == [1, 1, None], states
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait(PATIENCE)
+    told = [replica.log.read_text() for replica, state in zip(replicas, states, strict=True) if state]
+    assert all(each.startswith("preconsult: The sealing key") for each in told), told
+    assert all(len(each.splitlines()) == 1 for each in told), told
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("PUBLIC_URL", "http://clinic.example"),
+        ("DATABASE_URL", "postgresql+psycopg://u:s3cret@/d?host=/nowhere&sslmode=disable"),
+        ("KEYRING", "k1:s3cret"),
+        ("KEYRING_FILE", "/nowhere/s3cret"),
+        ("DATABASE_URL_FILE", "/nowhere/s3cret"),
+        ("MAX_BODY_BYTES", "-1"),
+        ("ENV", "s3cret"),
+        ("DATABASE_URL", "nonsense"),
+    ],
+)
+def test_a_setting_that_is_unsafe_or_nonsense_is_refused_in_one_line(
+    setting: str, value: str, tmp_path: Path
+) -> None:
+    given = {"PRECONSULT_ENV": "production", f"PRECONSULT_{setting}": value}
+    told = refused(Server(tmp_path, environment=given))
+    assert len(told.strip().splitlines()) == 1
+    assert told.startswith("preconsult: ")
+    assert f"PRECONSULT_{setting}" in told
+    assert "s3cret" not in told
+
+
+def test_a_database_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+    told = refused(Server(tmp_path, "postgresql+psycopg://u:s3cret@/d?host=/nowhere"))
+    assert len(told.strip().splitlines()) == 1
+    assert told.startswith("preconsult: ")
+    assert "s3cret" not in told
+
+
+def test_four_migrations_at_once_make_one_schema(database_url: str, tmp_path: Path) -> None:
+    server = Server(tmp_path, database_url)
+    commands = [
+        subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "migrate"],
+            cwd=ROOT, env=server.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    told = {command.communicate(timeout=PATIENCE)[0] for command in commands}
+    assert [command.returncode for command in commands] == [0] * 4, told
+    assert len(told) == 1
+    assert len(column(database_url, "SELECT version_num FROM alembic_version")) == 1
+    with serving(tmp_path, database_url) as ready:
+        keep_one(ready)

@@ -21,7 +21,6 @@ from tests.server import Server
 
 PATH = "/v1/submissions"
 PATIENCE = 30.0  # seconds for one answer
-BREATH = 0.003  # between two requests of a writer
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,7 @@ class Ledger:
     broken: int = 0  # connections that broke before an answer
     odd: list[bytes] = field(default_factory=list)  # answers nobody may get
     first: threading.Event = field(default_factory=threading.Event)  # set by any acknowledgement
+    breath: float = 0.003  # seconds between two requests of a writer
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def fresh(self) -> Attempt:
@@ -142,7 +142,7 @@ def _write(server: Server, key: str, ledger: Ledger, first: list[Attempt], over:
             ledger.unanswered.add(attempt)
             while not _posted(line, attempt, ledger) and not over.wait(0.03):
                 pass
-            time.sleep(BREATH)
+            time.sleep(ledger.breath)
 
 
 def _posted(line: Line, attempt: Attempt, ledger: Ledger) -> bool:

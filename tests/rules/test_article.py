@@ -51,3 +51,13 @@ def test_the_place_is_told_in_the_words_of_the_language(edition: Edition, sleep:
     assert quotations["P17"]["section"] == "section 2, sentence 3"
     assert sleep.phrasebooks["de"].quotations["A10"]["section"] == "Teil 2, Satz 2"
     assert sleep.phrasebooks["en"].quotations["A10"]["section"] == "part 2, sentence 2"
+
+
+def test_between_two_passages_that_touch_there_is_nothing(tiny: Edition) -> None:
+    first, second = (
+        passage(tiny, name).model_copy(update={"start": start, "end": end})
+        for name, start, end in (("P1", 16, 41), ("P2", 41, 74))
+    )
+    touching = tiny.article.model_copy(update={"passages": (first, second)})
+    assert touching.context(tiny.article_text, first)[1] == ""
+    assert touching.context(tiny.article_text, second)[0] == ""

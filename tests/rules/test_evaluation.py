@@ -240,37 +240,6 @@ def test_a_rule_that_was_stopped_is_not_undetermined(edition: Edition) -> None:
     assert [each.rule for each in draft.undetermined] == ["U18", "A_UNKNOWN", "S_PROXY"]
 
 
-def test_a_rule_that_rests_on_others_gives_their_reasons_and_its_own(sleep: Edition) -> None:
-    answers: dict[str, Any] = {
-        "verstanden": True,
-        "alter": 40,
-        "kaffee": 5,
-        "schichten": True,
-        "rueckruf": "ja",
-    }
-    evaluation = sleep.evaluate(answers)
-    assert reasons(evaluation, "T_BEIDES") == {"kaffee": 5, "schichten": True}
-    assert reasons(evaluation, "A_IMMER") == {}
-
-
-def test_two_stops_keep_only_what_both_keep(tiny: Edition) -> None:
-    stop = {"group": "safety", "stops": ["tea"]}
-    one = {"id": "ONE", "keeps": ["feeling", "drinks"], "when": _is("feeling", "unwell")} | stop
-    two = {"id": "TWO", "keeps": ["may_call", "drinks"], "when": _is("may_call", answer=True)} | stop
-    tea = {"id": "TEA", "group": "tea", "when": _is("feeling", "unwell")}
-    edition = with_rules(tiny, ["safety", "tea"], one, two, tea)
-    answers: dict[str, Any] = {"feeling": "unwell", "drinks": ("black",), "cups": 2, "may_call": True}
-    both = edition.evaluate(answers)
-    assert (fired(both), dict(both.kept)) == (["ONE", "TWO"], {"drinks": ("black",)})
-    assert both.raised == ("ONE", "TWO")
-    only = edition.evaluate(answers | {"may_call": False})
-    assert dict(only.kept) == {"feeling": "unwell", "drinks": ("black",)}
-
-
-def _is(question: str, answer: object) -> dict[str, Any]:
-    return {"question": question, "operator": "=", "answer": answer}
-
-
 def test_a_rule_that_heeds_disabled_answers_still_prefers_to_tell_why(edition: Edition) -> None:
     asked = edition.evaluate(ADULT | {"self_harm_thoughts": "now"})
     assert reasons(asked, "S_NOW") == {"self_harm_thoughts": "now"}

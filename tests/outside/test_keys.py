@@ -1,0 +1,54 @@
+"""The sealing keys change under a service at work: nobody notices, and nothing stays under an older key.
+
+Refuses: pauses, restarts and samples.
+"""
+
+import threading
+from pathlib import Path
+
+from tests.outside.truth import column, nothing_is_lost_or_doubled
+from tests.outside.writers import PATH, Ledger, Line, finish, writing
+from tests.server import Server, serving
+
+KEPT_BEFORE = {"sqlite": 2000, "postgresql+psycopg": 800}
+ROTATIONS = 2
+
+
+def test_keys_are_rotated_under_load_and_nobody_notices(database_url: str, tmp_path: Path) -> None:
+    with serving(tmp_path, database_url) as server:
+        key, ledger = server.key("submissions:write", "submissions:read"), Ledger(breath=0)
+        kept_before = KEPT_BEFORE[database_url.partition(":")[0]]
+        with writing(server, key, ledger):
+            while len(ledger.acknowledged) < kept_before:
+                ledger.first.clear()
+                assert ledger.first.wait(10)
+        ledger.breath, read, over = 0.02, list[int](), threading.Event()
+        reader = threading.Thread(target=_read, args=(server, key, ledger, read, over))
+        reader.start()
+        with writing(server, key, ledger):
+            told = [server.command("keys", "rotate") for _ in range(ROTATIONS)]
+        over.set()
+        reader.join()
+        newest = [line.split()[-1].rstrip(".") for line in told]
+        assert int(told[0].split()[0]) >= kept_before
+        assert {bytes(each).split(b".")[0].decode() for each in _wrapped(database_url)} == {newest[-1]}
+        assert (set(ledger.statuses), ledger.broken) == ({201}, 0)
+        assert set(read) == {200}
+        finish(server, key, ledger)
+    assert '"error"' not in server.log.read_text()
+    with serving(tmp_path, database_url, PRECONSULT_LOG_LEVEL="warning") as again:
+        nothing_is_lost_or_doubled(again, key, ledger, database_url)
+
+
+def _read(server: Server, key: str, ledger: Ledger, read: list[int], over: threading.Event) -> None:
+    """Somebody reads the oldest and the newest answers, again and again."""
+    with Line(server, key) as line:
+        while not over.is_set():
+            kept = list(ledger.acknowledged.values())
+            for answer in (kept[len(read) % 500], kept[-1]):
+                found = line.ask("GET", f"{PATH}/{answer['id']}", credential=answer["access_token"])
+                read.append(found.status)
+
+
+def _wrapped(url: str) -> list[bytes]:
+    return column(url, "SELECT data_key FROM submissions")
