@@ -74,7 +74,8 @@ class _Conditions:
         match condition:
             case AllOf() | AnyOf():
                 word = "allOf" if isinstance(condition, AllOf) is wanted else "anyOf"
-                return {word: [self.holds(part, wanted=wanted) for part in condition.parts()]}
+                parts = [self.holds(part, wanted=wanted) for part in condition.parts()]
+                return {word: parts} if parts else {} if word == "allOf" else {"not": {}}
             case Not():
                 return self.holds(condition.not_, wanted=not wanted)
             case Comparison():

@@ -231,6 +231,7 @@ Condition = Annotated[
 ]
 for _node in (AllOf, AnyOf, Not):
     _node.model_rebuild()
+NEVER = AnyOf.model_construct(any=())  # no author can write it: one of no conditions is never true
 
 
 def rules_asked(condition: Condition) -> Iterator[Some]:

@@ -23,7 +23,10 @@ from app.rules.texts import Texts
 
 
 class EditionMeta(Strict):
-    """edition.yaml. `reviewed_by`: the clinician who signed it off; null shows as not yet reviewed."""
+    """edition.yaml. `reviewed_by`: the clinician who signed it off; null shows as not yet reviewed.
+
+    `switches`: what a clinic may choose not to ask, by name: the linkIds that are then never enabled.
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
@@ -34,11 +37,16 @@ class EditionMeta(Strict):
     review_by: dt.date
     article_file: str
     flags: tuple[Flag, ...]
+    switches: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Edition:
-    """One published set. `sha256` is over its files; `phrasebooks` are per language, the default first."""
+    """One published set. `sha256` is over its files; `phrasebooks` are per language, the default first.
+
+    `off`: the switches a clinic has turned off; `asked`: the questionnaire without what they switch.
+    `unreviewed`: may a translation be served that nobody signed off?
+    """
 
     meta: EditionMeta
     questionnaire: Questionnaire
@@ -49,6 +57,9 @@ class Edition:
     crisis: Crisis
     sha256: str
     folder: Path
+    off: frozenset[str] = frozenset()
+    unreviewed: bool = True
+    asked: Questionnaire = field(init=False)
     phrasebooks: Mapping[str, Phrasebook] = field(init=False)
     rules: Rules = field(init=False)
 
@@ -65,6 +76,8 @@ class Edition:
             for language, texts in self.texts.items()
         }
         object.__setattr__(self, "phrasebooks", phrasebooks)
+        never = {name for switch in self.off for name in self.meta.switches.get(switch, ())}
+        object.__setattr__(self, "asked", self.questionnaire.never_asking(never))
         rules = Rules(self.book.rules, self.article, self.meta.flags, self.questionnaire.unknown)
         object.__setattr__(self, "rules", rules)
 
@@ -84,10 +97,20 @@ class Edition:
         targets = {"target_open": parent.target_open, "target_closed": parent.target_closed}
         return flags[name].model_copy(update={"priority": priority} | targets)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages served, the default first."""
+        default, *others = self.meta.languages
+        return (default, *(each for each in others if self.unreviewed or self.texts[each].reviewed_by))
+
+    def title(self, language: str) -> str:
+        """What the questionnaire is called in a language."""
+        return self.texts[language].title or self.meta.title
+
     def language(self, wanted: str | None) -> str:
         """The served language nearest to the BCP 47 tag `wanted` (RFC 4647 lookup), else the default."""
         parts = (wanted or "").lower().split("-")
-        served = {language.lower(): language for language in self.meta.languages}
+        served = {language.lower(): language for language in self.languages}
         tried = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))
         return next((served[tag] for tag in tried if tag in served), self.meta.languages[0])
 
@@ -99,11 +122,11 @@ class Edition:
         complete: bool = True,
     ) -> answering.Checked:
         """Every issue at once; see `answers.check`."""
-        return answering.check(self.questionnaire, answers, contact or {}, complete=complete)
+        return answering.check(self.asked, answers, contact or {}, complete=complete)
 
     def enabled(self, answers: Answers) -> frozenset[str]:
         """The linkIds of the items to be shown for these answers."""
-        return self.questionnaire.enabled(answers)
+        return self.asked.enabled(answers)
 
     def evaluate(
         self, answers: Answers, raised: Sequence[str] = (), *, enabled: frozenset[str] | None = None

@@ -26,8 +26,9 @@ LISTS = {"in", "has_any"}
 
 def check_integrity(draft: Draft) -> list[Finding]:
     """Every finding that keeps `draft` from being served, in order of file and line."""
-    checks = (_ids, _items, _enablement, _rules, _passages, _flags, _crisis, check_article, check_words)
-    return sorted({finding for check in checks for finding in check(draft)})
+    checks = (_ids, _items, _enablement, _switches, _rules, _passages, _flags, _crisis)
+    words = (check_article, check_words)
+    return sorted({finding for check in (*checks, *words) for finding in check(draft)})
 
 
 def _ids(draft: Draft) -> Iterator[Finding]:
@@ -93,6 +94,18 @@ def _enablement(draft: Draft) -> Iterator[Finding]:
                         f"{item.link_id} asks about {name}, which comes later; move it up.",
                     )
         earlier.add(item.link_id)
+
+
+def _switches(draft: Draft) -> Iterator[Finding]:
+    """What may be switched off is there, and nobody has to answer it."""
+    for switch, names in draft.meta.switches.items():
+        say = draft.at("edition", ("switches", switch))
+        for name in names:
+            item = draft.questionnaire.by_id.get(name)
+            if item is None:
+                yield say(f"{switch} switches {name}, which is no item.")
+            elif item.required or item.required_when:
+                yield say(f"{switch} switches {name}, which must be answered; take one of the two back.")
 
 
 def check_condition(

@@ -5,7 +5,8 @@ bytes moved (editions.lock): a correction is a new edition.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from app.rules.draft import Faulty, Finding, fingerprint, read_draft
@@ -16,11 +17,35 @@ CONTENT = Path(__file__).parent / "content"
 LOCK = "editions.lock"
 
 
+class Unswitchable(Exception):
+    """A switch that no edition has."""
+
+
 @dataclass(frozen=True)
 class Library:
-    """questionnaire id to its editions, the newest first."""
+    """questionnaire id to its editions, the newest first; `off`: the switches a clinic has turned off."""
 
     editions: Mapping[str, tuple[Edition, ...]]
+
+    off: frozenset[str] = frozenset()
+
+    def serving(self, *, off: frozenset[str], unreviewed: bool) -> "Library":
+        """The library as a clinic has set it: switches that are off, translations nobody signed off."""
+        every = [edition for each in self.editions.values() for edition in each]
+        known = {name for edition in every for name in edition.meta.switches}
+        if not off <= known:
+            strange, offered = ", ".join(sorted(off - known)), ", ".join(sorted(known)) or "none"
+            raise Unswitchable(f"{strange} can't be switched off; an edition offers: {offered}")
+        editions = {
+            name: tuple(_set(edition, off, unreviewed) for edition in each)
+            for name, each in self.editions.items()
+        }
+        return Library(editions, off)
+
+    def find_as(self, questionnaire: str, version: str, off: frozenset[str]) -> Edition | None:
+        """That edition as it was asked when the switches `off` were off."""
+        found = self.find(questionnaire, version)
+        return found and _set(found, off, found.unreviewed)
 
     def current(self, questionnaire: str) -> Edition | None:
         """The newest edition, or None when there is no such questionnaire."""
@@ -108,6 +133,13 @@ def write_lock(content: Path) -> list[str]:
         raise Faulty(broken)
     (content / LOCK).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return sorted(fresh)
+
+
+@lru_cache(maxsize=64)
+def _set(edition: Edition, off: frozenset[str], unreviewed: bool) -> Edition:
+    if (edition.off, edition.unreviewed) == (off, unreviewed):
+        return edition
+    return replace(edition, off=off, unreviewed=unreviewed)
 
 
 def _name(folder: Path) -> str:

@@ -3,14 +3,14 @@
 Office: items as data and the one place that decides enablement. Refuses: words (they live in texts/).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from app.rules.condition import Answers, Ask, Condition, Facts
+from app.rules.condition import NEVER, Answers, Ask, Condition, Facts
 
 ContactKind = Literal["name", "phone", "email"]
 
@@ -112,6 +112,19 @@ class Questionnaire(Fhir):
             and (item.link_id not in answers or (item.must_be_true and answers[item.link_id] is not True))
         )
 
+    def possible(self, answers: Answers) -> frozenset[str]:
+        """The linkIds of the items that are enabled or may become so by answers not given yet."""
+        possible: set[str] = set()
+        facts = Facts(answers, possible, self.unknown)
+        for name, group, ask in self._enabling:
+            if (group is None or group in possible) and (ask is None or ask(facts) is not False):
+                possible.add(name)
+        return frozenset(possible)
+
+    def never_asking(self, names: Collection[str]) -> "Questionnaire":
+        """The questionnaire with the items `names` never enabled; an answer to one is still an answer."""
+        return Questionnaire.model_construct(item=tuple(_never(each, names) for each in self.item))
+
     @cached_property
     def _enabling(self) -> tuple[tuple[str, str | None, Ask | None], ...]:
         """linkId, group and compiled enableWhen of every item, in reading order."""
@@ -132,6 +145,12 @@ class Questionnaire(Fhir):
     def order(self, answers: Mapping[str, object]) -> Iterator[str]:
         """The linkIds of `answers` in reading order."""
         return (name for name in self.questions if name in answers)
+
+
+def _never(item: Item, names: Collection[str]) -> Item:
+    inner = tuple(_never(each, names) for each in item.item)
+    change = {"item": inner} | ({"enable_when": NEVER} if item.link_id in names else {})
+    return item.model_copy(update=change)
 
 
 def _walk(items: tuple[Item, ...], group: str | None) -> Iterator[tuple[Item, str | None]]:

@@ -129,6 +129,12 @@ def summarise(evaluation: Evaluation, words: Phrasebook, *, questionnaire: str, 
         "language": words.texts.language,
         "citation_mode": evaluation.mode,
     }
+    if topics and words.texts.questions:  # as every edition says since there were such words
+        groups = dict.fromkeys(topic["group"] for topic in topics)
+        asked = (words.texts.questions.get(group, ()) for group in groups)
+        summary["questions"] = [question for each in asked for question in each]
+    if topics and words.texts.not_covered:
+        summary["not_covered"] = list(words.texts.not_covered)
     return summary | {"digest": digest(summary)}
 
 

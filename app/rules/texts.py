@@ -11,6 +11,11 @@ from pydantic import AfterValidator, Field
 
 from app.rules.rule import Strict
 
+PLAIN = (  # the parts that are strings by name
+    "not_covered", "questions", "sections", "groups", "pages", "rules", "cautions", "gists", "issues",
+    "flags",
+)  # fmt: skip
+
 
 class SummaryTexts(Strict):
     """The fixed words of a summary; `{emergency}` and `{crisis}` stand for the numbers of the place."""
@@ -29,6 +34,8 @@ class SummaryTexts(Strict):
     kept_until: str
     made: str
     gist: str
+    not_covered: str | None = None
+    questions: str | None = None
     help: str
     call: str
     text: str
@@ -63,12 +70,18 @@ class Banned(Strict):
 
 
 class Texts(Strict):
-    """texts/<lang>.yaml. `reviewed_by`: who signed it off; null is shown to staff as not yet reviewed."""
+    """texts/<lang>.yaml. `reviewed_by`: who signed it off; null is shown as not yet reviewed.
+
+    `not_covered`: what the article says nothing about. `questions`: to ask a clinician, by group of topics.
+    """
 
     language: str
     direction: Literal["ltr", "rtl"]
     reviewed_by: str | None
+    title: str | None = None
     summary: SummaryTexts
+    not_covered: tuple[str, ...] = ()
+    questions: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     sections: dict[str, str]
     groups: dict[str, str]
     pages: dict[str, str]
@@ -84,8 +97,9 @@ class Texts(Strict):
 
     def own_words(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Every string a person may read, with the path of keys that leads to it."""
+        yield from _strings(("title",), self.title)
         yield from _strings(("summary",), self.summary.model_dump())
-        for part in ("sections", "groups", "pages", "rules", "cautions", "gists", "issues", "flags"):
+        for part in PLAIN:
             yield from _strings((part,), getattr(self, part))
         for part in ("items", "crisis"):
             for name, words in getattr(self, part).items():

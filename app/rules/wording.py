@@ -23,6 +23,8 @@ def check_words(draft: Draft) -> Iterator[Finding]:
             yield from _compared(draft, language, part, wanted)
         yield from _options(draft, language)
         yield from _placeholders(draft, language)
+        yield from _headed(draft, language)
+        yield from _gists(draft, language)
 
 
 def _wanted(draft: Draft) -> dict[str, Iterable[str]]:
@@ -48,6 +50,27 @@ def _compared(draft: Draft, language: str, part: str, wanted: Iterable[str]) -> 
         yield draft.finding(
             file, (part, name), f"Nothing is called {name}; take the words out or correct the id."
         )
+
+
+def _headed(draft: Draft, language: str) -> Iterator[Finding]:
+    """Lines of the summary that only some editions have: they need a heading, and groups that are there."""
+    file, texts = f"texts/{language}", draft.texts[language]
+    for part in ("not_covered", "questions"):
+        if bool(getattr(texts, part)) is not bool(getattr(texts.summary, part)):
+            yield draft.finding(file, ("summary",), f"{part} needs lines and, in summary, a heading.")
+    for group in texts.questions:
+        if group not in draft.book.groups:
+            yield draft.finding(file, ("questions", group), f"There is no group {group} to ask about.")
+
+
+def _gists(draft: Draft, language: str) -> Iterator[Finding]:
+    """A gist goes with a passage that may be quoted; once a language has any, it has them all."""
+    file, given = f"texts/{language}", draft.texts[language].gists
+    citable = {passage.id for passage in draft.article.passages if passage.policy != "never"}
+    for name in sorted(given.keys() - citable):
+        yield draft.finding(file, ("gists", name), f"{name} is no passage that may be quoted; take it out.")
+    for name in sorted(citable - given.keys()) if given else ():
+        yield draft.finding(file, ("gists",), f"The gist of {name} is missing; add it.")
 
 
 def _options(draft: Draft, language: str) -> Iterator[Finding]:

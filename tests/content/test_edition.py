@@ -12,7 +12,7 @@ from app.rules.library import CONTENT, check_lock, load
 from app.rules.lint import CASES, check
 from app.rules.source import read
 
-FOLDER = CONTENT / "ketamine-preconsult" / "1.0.0"
+FOLDER = CONTENT / "ketamine-preconsult" / "1.1.0"
 EDITION: Edition = load(FOLDER)
 EVERY_CASE: tuple[Case, ...] = CASES.validate_python(read(FOLDER / "cases.yaml").data)
 

@@ -14,7 +14,7 @@ EDITIONS = Path(__file__).parent / "editions"
 @pytest.fixture(scope="session")
 def edition() -> Edition:
     """The edition this product ships."""
-    return load(CONTENT / "ketamine-preconsult" / "1.0.0")
+    return load(CONTENT / "ketamine-preconsult" / "1.1.0")
 
 
 @pytest.fixture(scope="session")

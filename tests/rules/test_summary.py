@@ -29,7 +29,8 @@ ADULT: dict[str, Any] = {
 }
 KEYS = [
     "interruptions", "title", "notice", "topics", "general_cautions", "sources", "who_to_talk_to",
-    "who_can_see", "footer", "questionnaire", "edition", "language", "citation_mode", "digest",
+    "who_can_see", "footer", "questionnaire", "edition", "language", "citation_mode", "questions",
+    "not_covered", "digest",
 ]  # fmt: skip
 every_edition = pytest.mark.parametrize("name", ["edition", "tiny", "sleep"])
 
