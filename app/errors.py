@@ -2,7 +2,7 @@
 
     Problem
     ├── BadRequest 400 ........... malformed-json, malformed-request
-    ├── Unauthenticated 401
+    ├── Unauthenticated 401 ...... session-ended
     ├── Forbidden 403
     ├── NotFound 404
     ├── MethodNotAllowed 405
@@ -15,7 +15,9 @@
     ├── UnsupportedMediaType 415
     ├── Unprocessable 422 ........ invalid-answers, invalid-request, idempotency-key-reused
     ├── PreconditionRequired 428
+    ├── TooMany 429
     ├── Internal 500
+    ├── NotInstalled 501
     └── Unavailable 503
 
 Office: slug, title and HTTP status of each (RFC 9457). A slug never changes its meaning. Refuses: HTTP
@@ -60,6 +62,10 @@ class MalformedJson(BadRequest):
 
 class Unauthenticated(Problem):
     slug, title, status = "unauthenticated", "Credentials are needed", 401
+
+
+class SessionEnded(Unauthenticated):
+    slug, title = "session-ended", "The session has ended"
 
 
 class Forbidden(Problem):
@@ -130,8 +136,16 @@ class PreconditionRequired(Problem):
     slug, title, status = "precondition-required", "If-Match is needed", 428
 
 
+class TooMany(Problem):
+    slug, title, status = "too-many-requests", "Too many requests came from there", 429
+
+
 class Internal(Problem):
     slug, title, status = "internal", "Something went wrong on our side", 500
+
+
+class NotInstalled(Problem):
+    slug, title, status = "not-installed", "This part is not installed on this server", 501
 
 
 class Unavailable(Problem):

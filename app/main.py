@@ -15,11 +15,10 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
 
 from app.errors import Problem, Refusal
 from app.rules.draft import Faulty
-from app.rules.library import CONTENT, Library, load_library
+from app.rules.library import CONTENT, Library, Unswitchable, load_library
 from app.services import retention
 from app.services.drawn import Retention
 from app.services.sealing_keys import open_vault
@@ -30,16 +29,22 @@ from app.storage.database import Database
 from app.storage.writer import BATCH
 from app.web import logs, problems
 from app.web.api import articles, docs, evaluations, health, questionnaires, submissions, summaries
+from app.web.cors import Cors
 from app.web.deps import Rooms, now
 from app.web.lane import Lane
+from app.web.limits import Limits
 from app.web.logs import log, where
 from app.web.openapi import describe
+from app.web.pages import form, keeping, start
+from app.web.pages.theme import Theme
 from app.web.principals import Doorkeeper
 from app.web.security import Shell
+from app.web.staticfiles import Static
 
 STATIC = Path(__file__).parent / "web" / "static"
 PURGE_SECONDS = 600
 ROUTERS = (questionnaires, articles, evaluations, submissions, summaries, health)
+PAGES = (form, keeping, start)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -57,6 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         body_seconds=settings.body_seconds,
         https=settings.public_url.scheme == "https",
     )
+    if settings.origins:
+        app.add_middleware(Cors, origins=settings.origins)
     return app
 
 
@@ -78,11 +85,12 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
         lifespan=lifespan,  # type: ignore[arg-type]
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    for module in ROUTERS:
+    for module in (*ROUTERS, *PAGES):
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", Static(STATIC), name="static")
     if development:
         app.include_router(docs.router)
+        app.include_router(start.development)
     app.add_exception_handler(Problem, problems.on_problem)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
@@ -92,9 +100,12 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
 
 
 def open_library(settings: Settings) -> Library:
-    """The editions to serve. Raises Refusal naming the first mistake."""
+    """The editions to serve, as the clinic has set them. Raises Refusal naming the first mistake."""
     try:
-        return load_library(settings.content_dir or CONTENT)
+        library = load_library(settings.content_dir or CONTENT)
+        return library.serving(off=settings.off, unreviewed=settings.serves_unreviewed)
+    except Unswitchable as refused:
+        raise Refusal(f"PRECONSULT_SWITCHED_OFF: {refused}.") from None
     except Faulty as faulty:
         more = f" (and {len(faulty.findings) - 1} more)" if len(faulty.findings) > 1 else ""
         raise Refusal(f"The content is at fault: {faulty.findings[0]}{more}") from None
@@ -131,9 +142,11 @@ def open_rooms(settings: Settings) -> Rooms:
         database=database,
         library=library,
         desk=Desk(library, vault, kept),
-        doorkeeper=Doorkeeper(database),
+        doorkeeper=Doorkeeper(database, settings.proxies),
         registry=registry,
         kept=counter,
+        theme=Theme.of(settings),
+        limits=Limits(per_network=settings.form_starts_per_network, total=settings.form_starts),
     )
 
 

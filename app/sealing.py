@@ -9,6 +9,7 @@ import base64
 import binascii
 import contextlib
 import fcntl
+import hmac
 import os
 import re
 import secrets
@@ -44,6 +45,11 @@ class DataKey:
         """Nonce and ciphertext of `plain`, bound to `place` (table, column, row id)."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plain, _bound(place))
+
+    def mac(self, purpose: str, message: bytes) -> bytes:
+        """HMAC-SHA256 of `message`, under a key derived for `purpose`: no key serves two."""
+        derived = hmac.digest(self._key, f"preconsult {purpose}".encode(), "sha256")
+        return hmac.digest(derived, message, "sha256")
 
     def open(self, sealed: bytes, *place: str) -> bytes:
         """The plaintext. Raises Unopenable."""
@@ -93,6 +99,18 @@ class Keyring:
             raise Unopenable(f"key {name}")
         sealed = wrapped[len(name) + 1 :]
         return DataKey(self._ciphers[name].open(sealed, "submissions", "data_key", row))
+
+    def sign(self, purpose: str, message: bytes) -> str:
+        """`<key id>.<hex>`: an HMAC-SHA256 of `message` under a key of the newest key's, for one purpose."""
+        name = self.newest
+        return f"{name}.{self._ciphers[name].mac(purpose, message).hex()}"
+
+    def signed(self, purpose: str, message: bytes, signature: str) -> bool:
+        """Did one of our keys sign it for this purpose?"""
+        name, _, mac = signature.partition(".")
+        if name not in self:
+            return False
+        return hmac.compare_digest(self._ciphers[name].mac(purpose, message).hex().encode(), mac.encode())
 
     def prove(self) -> bytes:
         """A value that only the newest key opens again, to be kept and checked at every start."""

@@ -4,18 +4,26 @@ Office: `PRECONSULT_*` from the environment, a `.env` file, or `PRECONSULT_*_FIL
 start in production with a setting that is not safe there, in one clear line each.
 """
 
+import ipaddress
 import os
+import re
+import zoneinfo
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, ValidationError
+from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import Refusal
 
+COLOR = r"^#[0-9a-fA-F]{6}$"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
 SECRETS = ("DATABASE_URL", "KEYRING")
+FILES = (*SECRETS, "CLINIC_PRIVACY")
+LOGOS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".svg": "image/svg+xml"}
+DARK_PAPER = "#14191d"
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -50,6 +58,51 @@ class Settings(BaseSettings):
     body_seconds: float = Field(10.0, gt=0, le=60, description="Slower bodies get 408.")
     queue_limit: int = Field(1000, ge=1, description="Writes waiting beyond this get 503 with Retry-After.")
     database_pool: int = Field(8, ge=1, le=64, description="Connections and threads per process.")
+    trusted_proxies: str = Field(
+        "", description="Networks of your proxies, comma-separated; only their X-Forwarded-For is believed."
+    )
+    allowed_origins: str = Field(
+        "", description="Origins of your own forms, comma-separated: browsers there may call the API (CORS)."
+    )
+    frame_ancestors: str = Field(
+        "", description="Origins that may show the form in an iframe, comma-separated; empty means none."
+    )
+    switched_off: str = Field(
+        "", description="Switches of the edition that are off, as `self_harm`: those questions are not asked."
+    )
+    unreviewed_translations: bool = Field(
+        default=False, description="Serve translations nobody has signed off; each page then says so."
+    )
+    form_questionnaire: str = Field(
+        "", description="Which questionnaire `/form` asks; empty means the only one, or the first by name."
+    )
+    form_session_minutes: int = Field(
+        60, ge=5, le=720, description="The form closes on a device after this long without a page sent."
+    )
+    form_starts_per_network: int = Field(
+        30, ge=1, description="Forms begun an hour from one network (/24 or /48) before it is asked to wait."
+    )
+    form_starts: int = Field(600, ge=1, description="Forms begun an hour in all before everybody waits.")
+    clinic_name: str = Field("", max_length=100, description="Stands at the top of each page of the form.")
+    clinic_logo: Path | None = Field(
+        None, description="A PNG, JPEG, WebP or SVG file, shown beside the name."
+    )
+    clinic_color: Annotated[str, Field(pattern=COLOR)] = Field(
+        "#0b6e75", description="Buttons and links, as `#rrggbb`; refused when it can't be read on white."
+    )
+    clinic_color_dark: Annotated[str, Field(pattern=COLOR)] = Field(
+        "#6cc5cb", description="The same for people who use dark mode."
+    )
+    clinic_contact: str = Field(
+        "", max_length=300, description="How to reach the clinic: one line at the foot of each page."
+    )
+    clinic_privacy: str = Field(
+        "", max_length=20000, description="The clinic's own privacy text; empty lines part paragraphs."
+    )
+    clinic_time_zone: str = Field("UTC", description="Times on pages, as `America/New_York`.")
+    leave_url: AnyHttpUrl | None = Field(
+        None, description="Where `Leave this page` leads; empty means a blank page of this service."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
 
     @property
@@ -65,6 +118,66 @@ class Settings(BaseSettings):
     def development(self) -> bool:
         return self.env == "development"
 
+    @property
+    def serves_unreviewed(self) -> bool:
+        return self.unreviewed_translations or self.development
+
+    @property
+    def off(self) -> frozenset[str]:
+        return frozenset(_listed(self.switched_off))
+
+    @property
+    def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        return tuple(ipaddress.ip_network(each) for each in _listed(self.trusted_proxies))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        return _listed(self.allowed_origins)
+
+    @property
+    def framers(self) -> tuple[str, ...]:
+        """Who may frame the form; in development our own example page as well."""
+        own = ("'self'",) if self.development else ()
+        return (*own, *_listed(self.frame_ancestors))
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for each in _listed(value):
+            ipaddress.ip_network(each)
+        return value
+
+    @field_validator("allowed_origins", "frame_ancestors")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        if not all(ORIGIN.fullmatch(each) for each in _listed(value)):
+            raise ValueError("each is an origin as https://www.clinic.example, without a path")
+        return value
+
+    @field_validator("clinic_logo")
+    @classmethod
+    def _logo(cls, value: Path | None) -> Path | None:
+        if value is not None and not (value.is_file() and value.suffix.lower() in LOGOS):
+            raise ValueError(f"it names no file that is there and ends in {', '.join(LOGOS)}")
+        return value
+
+    @field_validator("clinic_time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value not in zoneinfo.available_timezones():
+            raise ValueError("there is no such time zone; America/New_York is one")
+        return value
+
+    @field_validator("clinic_color")
+    @classmethod
+    def _light(cls, value: str) -> str:
+        return _readable(value, "#ffffff")
+
+    @field_validator("clinic_color_dark")
+    @classmethod
+    def _dark(cls, value: str) -> str:
+        return _readable(value, DARK_PAPER)
+
     def refuse_unsafe(self) -> Self:
         """Raise Refusal when a setting is not safe in production."""
         url = urlsplit(str(self.public_url))
@@ -75,6 +188,28 @@ class Settings(BaseSettings):
         return self
 
 
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours `#rrggbb`, 1 to 21 (WCAG 2.2, relative luminance)."""
+    darker, lighter = sorted(_luminance(each) for each in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: str) -> float:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _readable(color: str, paper: str) -> str:
+    if contrast(color, paper) < 4.5:
+        raise ValueError(f"its contrast with {paper} is {contrast(color, paper):.1f}, and 4.5 is needed")
+    return color.lower()
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in value.split(",") if each.strip())
+
+
 def load_settings() -> Settings:
     """Settings from the environment. Raises Refusal naming the setting at fault, never its value."""
     try:
@@ -82,12 +217,13 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "PRECONSULT_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise Refusal(f"{name} can't be used: {first['msg']}.") from None
+        told = first["msg"].removeprefix("Value error, ")
+        raise Refusal(f"{name} can't be used: {told}.") from None
 
 
 def _secrets() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in SECRETS:
+    for name in FILES:
         path = os.environ.get(f"PRECONSULT_{name}_FILE")
         if path:
             try:

@@ -26,7 +26,7 @@ from tests.conftest import Service
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OPENAPI = (ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8")
-SWAGGER = ROOT / "app" / "web" / "static" / "swagger-ui"
+STATIC = ROOT / "app" / "web" / "static"
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 MORE = "…"  # in the answer the README shows: more of its kind
 OF_THE_MOMENT = {
@@ -280,10 +280,12 @@ def test_the_readme_promises_no_speed() -> None:
 # --- what is vendored, locked and licensed ---------------------------------------------------------
 
 
-def test_every_file_of_swagger_ui_is_the_one_its_version_names() -> None:
-    lines = (SWAGGER / "VERSION").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", ["swagger-ui", "pico"])
+def test_every_vendored_file_is_the_one_its_version_names(name: str) -> None:
+    folder = STATIC / name
+    lines = (folder / "VERSION").read_text(encoding="utf-8").splitlines()
     pinned = {name: sha256 for sha256, name in (line.split("  ") for line in lines if line[0] != "#")}
-    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in SWAGGER.iterdir()}
+    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     assert pinned == {name: sha256 for name, sha256 in there.items() if name != "VERSION"}
 
 

@@ -31,6 +31,16 @@ class Respondent:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Whoever is in a session of the hosted form; it opens that submission and no other."""
+
+    submission: str
+
+    def actor(self, request_id: str) -> Actor:
+        return Actor("respondent", None, request_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """Whoever holds an API key."""
 
@@ -40,7 +50,7 @@ class Program:
         return Actor("api_key", self.key.id, request_id)
 
 
-Principal = Respondent | Program
+Principal = Respondent | Holder | Program
 
 
 def token_hash(token: str) -> bytes:
@@ -71,6 +81,8 @@ def require_access(principal: Principal, record: Record | None, *scopes: str) ->
         if principal.key.origins:
             raise Forbidden("A key for browsers may only create; use the submission's access token.")
         known = record is not None and (record.test or not principal.key.test)
+    elif isinstance(principal, Holder):
+        known = record is not None and record.id == principal.submission
     else:
         known = record is not None and hmac.compare_digest(record.token_hash, principal.token_hash)
     if record is None or not known:

@@ -36,6 +36,7 @@ class Given:
     booking_reference: str | None = None
     complete: bool = True
     test: bool = False
+    quarantine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def draw_up(edition: Edition, given: Given, token: str, *, now: dt.datetime, ret
         attention=None,
         test=given.test,
         booking_reference=given.booking_reference,
+        quarantine=given.quarantine,
         version=1,
         created_at=now,
         updated_at=now,
@@ -139,7 +141,8 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, rete
         updated_at=now,
         submitted_at=now if complete else None,
         retained_until=retention.until(now, complete=complete),
-        answers={"answers": dict(kept), "raised": list(evaluation.raised)},
+        answers={"answers": dict(kept), "raised": list(evaluation.raised)}
+        | ({"off": sorted(drawn.edition.off)} if drawn.edition.off else {}),
         contact=dict(checked.contact),
         trace=trace(drawn.edition, evaluation, made["digest"]) if made else None,
         flags=flags,

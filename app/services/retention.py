@@ -1,6 +1,7 @@
 """What is kept no longer than promised.
 
-Office: erases submissions past `retained_until` and frees idempotency keys after 72 hours. Refuses: to let
+Office: erases submissions past `retained_until`, frees idempotency keys after 72 hours, forgets expired
+sessions and links. Refuses: to let
 one row that can't be erased keep the others.
 """
 
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services import submissions as acts
-from app.storage import idempotency, submissions
+from app.services.forms import LATE
+from app.storage import capabilities, idempotency, submissions
 from app.storage.audit import Actor
 from app.storage.database import Session
 
@@ -40,4 +42,5 @@ def purge(session: Session, *, now: dt.datetime) -> Purged:
         except SQLAlchemyError:
             failed += 1
     freed = idempotency.delete_older(session, now - IDEMPOTENCY_KEYS)
+    capabilities.delete_older(session, now - LATE)
     return Purged(erased, failed, freed, len(due) == BATCH and erased > 0)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.errors import NotADraft, NotFound, PreconditionFailed, Unavailable
+from app.rules.edition import Edition
 from app.rules.library import Library
 from app.sealing import DataKey
 from app.services.access import Principal, require_access
@@ -66,12 +67,19 @@ class Desk:
         return found
 
     def _drawn(self, record: Record, key: DataKey) -> Drawn:
-        edition = self.library.find(record.questionnaire, record.edition)
+        edition = self._edition(record)
         if edition is None:
             raise Unavailable("The edition this submission was made with is not installed.")
         kept = edition.check(record.answers["answers"], record.contact, complete=False)
         evaluation = edition.evaluate(kept.answers, record.answers["raised"], enabled=kept.enabled)
         return Drawn(record, edition, evaluation, kept.enabled, kept.missing, key)
+
+    def _edition(self, record: Record) -> Edition | None:
+        """What was asked of a submission stays what it was; a draft is asked what is asked today."""
+        if record.status == "draft":
+            return self.library.find(record.questionnaire, record.edition)
+        off = frozenset(record.answers.get("off", ()))
+        return self.library.find_as(record.questionnaire, record.edition, off)
 
     def read(self, session: Session, submission: str, principal: Principal, *, now: dt.datetime) -> Drawn:
         """One submission. Raises NotFound or Forbidden."""

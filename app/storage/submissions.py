@@ -36,7 +36,10 @@ class FlagRecord:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A submission as it is kept. `answers`: {answers, raised}; `trace`: what its summary rested on."""
+    """A submission as it is kept. `answers`: {answers, raised, off?}; `trace`: what its summary rested on.
+
+    `quarantine`: why nobody may have written it, as `honeypot too_fast`; it is kept and shown all the same.
+    """
 
     id: str
     questionnaire: str
@@ -46,6 +49,7 @@ class Record:
     attention: int | None
     test: bool
     booking_reference: str | None
+    quarantine: str | None
     version: int
     created_at: dt.datetime
     updated_at: dt.datetime
@@ -70,6 +74,7 @@ class Listed:
     attention: int | None
     test: bool
     booking_reference: str | None
+    quarantine: str | None
     created_at: dt.datetime
     updated_at: dt.datetime
     submitted_at: dt.datetime | None

@@ -56,6 +56,7 @@ submissions = Table(
     Column("attention", SmallInteger),
     Column("test", Boolean, nullable=False),
     Column("booking_reference", String(100)),
+    Column("quarantine", String(100)),
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
@@ -83,6 +84,16 @@ flags = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("raised_at", Instant, nullable=False),
     Column("answer_changed_at", Instant),
+)
+
+capabilities = Table(
+    "capabilities",
+    metadata,
+    Column("secret_hash", LargeBinary, primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
 )
 
 idempotency_keys = Table(

@@ -13,12 +13,14 @@ from app.rules.library import Library
 from app.services.submissions import Desk
 from app.settings import Settings
 from app.storage.database import Database
+from app.web.limits import Limits
+from app.web.pages.theme import Theme
 from app.web.principals import Doorkeeper
 
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """The parts of one running service. `kept`: submissions kept, by status."""
+    """The parts of one running service. `kept`: submissions kept, by status; `limits`: of forms begun."""
 
     settings: Settings
     database: Database
@@ -27,6 +29,8 @@ class Rooms:
     doorkeeper: Doorkeeper
     registry: CollectorRegistry
     kept: Counter
+    theme: Theme
+    limits: Limits
 
 
 def rooms(request: Request) -> Rooms:

@@ -18,6 +18,7 @@ from app.services.keys import admit, parse
 from app.storage import keys
 from app.storage.database import Database
 from app.storage.keys import ApiKey
+from app.web.network import Networks, client
 
 FRESH_SECONDS = 1.0  # how long a key row is believed; a revoked key is refused everywhere after that
 MOST_REMEMBERED = 1000
@@ -26,8 +27,8 @@ MOST_REMEMBERED = 1000
 class Doorkeeper:
     """Recognises API keys; remembers each row for a second, so that a busy key costs no look-up."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, proxies: Networks = ()) -> None:
+        self._database, self._proxies = database, proxies
         self._seen: OrderedDict[str, tuple[float, ApiKey | None]] = OrderedDict()
 
     async def admit(self, request: Request) -> Principal:
@@ -47,7 +48,7 @@ class Doorkeeper:
             await self._row(key_id),
             secret,
             now=dt.datetime.now(dt.UTC),
-            network=request.client.host if request.client else None,
+            network=client(request.scope, self._proxies),
             origin=request.headers.get("origin"),
         )
         request.scope["actor"] = key.id

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from app.rules.condition import NEVER
 from app.rules.edition import Edition
 from app.rules.evaluation import Evaluation
 from app.rules.questionnaire import Item
@@ -31,6 +32,7 @@ def submission(drawn: Drawn, principal: Principal) -> Json:
         document["answers"] = drawn.record.answers["answers"]
     if reads:
         document["attention"] = drawn.record.attention
+        document["quarantine"] = reasons(drawn.record.quarantine)
     return document | staff_part(drawn, principal)
 
 
@@ -98,7 +100,13 @@ def _kept_flag(record: FlagRecord, edition: Edition) -> Json:
 def listed(row: Listed) -> Json:
     """One line of a list."""
     times = ("created_at", "updated_at", "submitted_at", "retained_until")
-    return asdict(row) | {name: (at := getattr(row, name)) and stamp(at) for name in times}
+    told = {name: (at := getattr(row, name)) and stamp(at) for name in times}
+    return asdict(row) | told | {"quarantine": reasons(row.quarantine)}
+
+
+def reasons(quarantine: str | None) -> list[str]:
+    """Why a submission may be no person's; empty when nothing speaks for that."""
+    return (quarantine or "").split()
 
 
 def questionnaire(edition: Edition, language: str) -> Json:
@@ -107,12 +115,12 @@ def questionnaire(edition: Edition, language: str) -> Json:
     return {
         "id": edition.id,
         "version": edition.version,
-        "title": edition.meta.title,
+        "title": edition.title(language),
         "language": language,
-        "languages": list(edition.meta.languages),
+        "languages": list(edition.languages),
         "reviewed": bool(edition.meta.reviewed_by and edition.texts[language].reviewed_by),
         "footer": words.footer,
-        "item": [_item(item, edition, language) for item in edition.questionnaire.item],
+        "item": [_item(item, edition, language) for item in edition.asked.item],
     }
 
 
@@ -122,7 +130,7 @@ def _item(item: Item, edition: Edition, language: str) -> Json:
         by_alias=True, exclude_defaults=True, exclude={"item", "answer_option"}, mode="json"
     )
     if item.type == "group":
-        inner = [_item(each, edition, language) for each in item.item]
+        inner = [_item(each, edition, language) for each in item.item if each.enable_when is not NEVER]
         return document | {"text": words.texts.pages[item.link_id], "item": inner}
     said = words.items[item.link_id]
     document["text"] = said.text

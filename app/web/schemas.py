@@ -157,6 +157,8 @@ class Summary(Out):
     sources: list[SourceOut]
     who_to_talk_to: str
     who_can_see: str
+    questions: list[str] | None = Field(None, description="To ask a clinician; of editions that have them.")
+    not_covered: list[str] | None = Field(None, description="What the article says nothing about.")
     footer: str
     questionnaire: str
     edition: str
@@ -196,8 +198,14 @@ class SubmissionOut(Out):
     submitted_at: dt.datetime | None
     retained_until: dt.datetime
     attention: int | None = Field(None, description="1 (most urgent) to 4; for keys that read.")
+    quarantine: list[str] | None = Field(None, description="As in lists; for keys that read.")
     flags: list[KeptFlag] | None = Field(None, description="For keys with the scope review.")
     undetermined: list[UndeterminedOut] | None = Field(None, description="For keys with the scope review.")
+
+
+QUARANTINE = Field(
+    description="Why nobody may have written it (`honeypot`, `too_fast`, `stale`); empty: nothing odd."
+)
 
 
 class ListedSubmission(Out):
@@ -209,6 +217,7 @@ class ListedSubmission(Out):
     attention: int | None
     test: bool
     booking_reference: str | None
+    quarantine: Annotated[list[str], QUARANTINE]
     created_at: dt.datetime
     updated_at: dt.datetime
     submitted_at: dt.datetime | None

@@ -137,6 +137,8 @@ class _Exchange:
             self.status = message["status"]
             headers = message.setdefault("headers", [])
             given = {name for name, _ in headers}
+            if b"content-security-policy" in given:
+                given.add(b"x-frame-options")  # a page that says itself who may frame it
             headers += [pair for pair in self.shell.headers if pair[0] not in given]
             headers.append((b"x-request-id", self.request_id.encode()))
             if self.body_to_come and self.received >= 0:

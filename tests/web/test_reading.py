@@ -1,10 +1,12 @@
 """Reading submissions: who may, what they see, lists, summaries in three media types, verification."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
 from app.errors import every_problem
+from app.web.pages.render import date
 from tests.conftest import Service
 from tests.people import CARA, NOA
 from tests.web.conftest import Create, Headers, bearer
@@ -177,7 +179,7 @@ def test_page_and_text_quote_with_cautions_and_end_with_the_footer(service: Serv
         text = get(service, path, bearer(document), accept=kind).text
         assert "Complex regional pain syndrome (CRPS)" in text
         assert "A 2018 guideline found moderate evidence of relief" in text
-        assert document["retained_until"][:10] in text
+        assert date(dt.datetime.fromisoformat(document["retained_until"]), "en", "UTC") in text
         assert text.index("Who can see my answers") < text.index("is not for emergencies")
 
 

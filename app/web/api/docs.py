@@ -1,10 +1,10 @@
-"""/docs and the way there, in development only: the API tried out in a browser, from vendored files.
+"""/docs, in development only: the API tried out in a browser, from vendored files.
 
 Refuses: files from elsewhere, inline scripts.
 """
 
 from fastapi import APIRouter
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 router = APIRouter(include_in_schema=False)
 PAGE = """<!doctype html>
@@ -29,9 +29,3 @@ PAGE = """<!doctype html>
 async def docs() -> Response:
     """The API reference."""
     return HTMLResponse(PAGE)
-
-
-@router.get("/")
-async def start() -> Response:
-    """To the API reference."""
-    return RedirectResponse("/docs", 307)

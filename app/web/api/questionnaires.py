@@ -38,7 +38,7 @@ async def list_questionnaires(request: Request) -> Response:
             "id": edition.id,
             "version": edition.version,
             "title": edition.meta.title,
-            "languages": list(edition.meta.languages),
+            "languages": list(edition.languages),
             "href": f"/v1/questionnaires/{edition.id}",
         }
         for edition in editions
@@ -118,7 +118,7 @@ def _questions(edition: Edition, language: str) -> Ready:
 
 @lru_cache(maxsize=64)
 def _schema(edition: Edition) -> Ready:
-    return _packed(answer_schema(edition.questionnaire, complete=True))
+    return _packed(answer_schema(edition.asked, complete=True))
 
 
 def _ready(

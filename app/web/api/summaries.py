@@ -9,6 +9,7 @@ from app import errors
 from app.services.summaries import require_submitted, verify
 from app.web import representation, schemas
 from app.web.api.submissions import READING, answer, read_one
+from app.web.deps import rooms
 from app.web.negotiation import etag, media_type
 from app.web.openapi import ACCESS, ETAG, answers, problems
 from app.web.pages import summary as pages
@@ -34,7 +35,8 @@ async def read_summary(request: Request, submission: str) -> Response:
     if kind == "application/json":
         return answer(summary | representation.staff_part(drawn, principal), headers=headers)
     render = pages.html if kind == "text/html" else pages.text
-    page = render(drawn.edition, summary, retained_until=drawn.record.retained_until.date().isoformat())
+    zone = rooms(request).settings.clinic_time_zone
+    page = render(drawn.edition, summary, kept_until=drawn.record.retained_until, zone=zone)
     return Response(page, 200, headers | {"cache-control": "no-store"}, kind)
 
 

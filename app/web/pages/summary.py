@@ -4,61 +4,64 @@ Office: from the JSON summary to what a person reads; quotation and caution stay
 inline styles, anything from elsewhere, and marking up words it did not write.
 """
 
-from pathlib import Path
+import datetime as dt
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
 from app.rules.edition import Edition
+from app.web.pages.render import date, environment
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
-
-
-ENVIRONMENT = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    undefined=StrictUndefined,
-    autoescape=select_autoescape(("html",), default=False),
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+Json = dict[str, Any]
 
 
-def html(edition: Edition, summary: dict[str, Any], *, retained_until: str | None) -> str:
-    """A whole page; its style sheet is /static/summary.css."""
-    return ENVIRONMENT.get_template("summary.html").render(_words(edition, summary, retained_until))
+def html(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> str:
+    """A whole page for whoever asks by REST, in the same dress as the form."""
+    return filled("summary.html", spoken(edition, summary, kept_until=kept_until, zone=zone))
 
 
-def text(edition: Edition, summary: dict[str, Any], *, retained_until: str | None) -> str:
+def text(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> str:
     """Plain text, as for a letter or a mail somebody writes to their own doctor."""
-    return ENVIRONMENT.get_template("summary.txt").render(_words(edition, summary, retained_until))
+    return filled("summary.txt", spoken(edition, summary, kept_until=kept_until, zone=zone))
 
 
-def _words(edition: Edition, summary: dict[str, Any], retained_until: str | None) -> dict[str, Any]:
-    words = edition.phrasebooks[summary["language"]]
+def filled(template: str, words: Json) -> str:
+    """A template with what `spoken` gives."""
+    return environment(words["summary"]["language"]).get_template(template).render(words)
+
+
+def spoken(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> Json:
+    """The summary and every word around it, as templates take them."""
+    language = summary["language"]
+    words = edition.phrasebooks[language]
     fixed = words.texts.summary
-    day = retained_until and retained_until[:10]
+    made = date(dt.datetime.fromisoformat(summary["made_at"]), language, zone)
+    day = kept_until and date(kept_until, language, zone)
     return {
         "summary": summary,
         "fixed": fixed,
         "groups": words.texts.groups,
         "direction": words.texts.direction,
         "kept_until": fixed.kept_until.format(retained_until=day) if day else None,
-        "made": fixed.made.format(date=summary["made_at"][:10], edition=f"{edition.id} {edition.version}"),
-        "because": {
-            topic["rule"]: _because(edition, summary["language"], topic) for topic in summary["topics"]
-        },
+        "made": fixed.made.format(date=made, edition=f"{edition.id} {edition.version}"),
+        "because": {topic["rule"]: _because(edition, language, topic) for topic in summary["topics"]},
         "heard": [quotation for topic in summary["topics"] for quotation in topic["quotations"]],
     }
 
 
-def _because(edition: Edition, language: str, topic: dict[str, Any]) -> list[tuple[str, str]]:
+def _because(edition: Edition, language: str, topic: Json) -> list[tuple[str, str]]:
     """(question, what was answered) in the respondent's words."""
-    items = edition.phrasebooks[language].items
-    found = []
-    for reason in topic["because"]:
-        words, answer = items[reason["link_id"]], reason["answer"]
-        codes = answer if isinstance(answer, list | tuple) else [answer]
-        said = {True: words.yes, False: words.no}
-        labels = [words.options.get(code) or said.get(code) or str(code) for code in codes]
-        found.append((words.text, ", ".join(str(label) for label in labels)))
-    return found
+    return [
+        (edition.phrasebooks[language].items[reason["link_id"]].text, said(edition, language, **reason))
+        for reason in topic["because"]
+    ]
+
+
+def said(edition: Edition, language: str, *, link_id: str, answer: Any) -> str:
+    """An answer in the words it was given in."""
+    words = edition.phrasebooks[language].items[link_id]
+    codes = answer if isinstance(answer, list | tuple) else [answer]
+    named = {True: words.yes, False: words.no}
+    labels = [
+        words.options.get(str(code)) or (named[code] if isinstance(code, bool) else str(code))
+        for code in codes
+    ]
+    return ", ".join(str(label) for label in labels)

@@ -1,0 +1,174 @@
+"""The hosted form's hold on a submission: begun, saved page by page, left, and entered again.
+
+Office: sessions and links back in, by hash; of a page's answers, what can be kept is kept at once and what is
+amiss is told. Refuses: to lose a good answer because of a bad one beside it, and to see HTTP.
+"""
+
+import datetime as dt
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.errors import InFlight, NotFound, SessionEnded
+from app.rules.answers import Issue
+from app.services import idempotency, submissions
+from app.services.access import Holder, token_hash
+from app.services.drawn import Drawn
+from app.services.idempotency import Claim
+from app.services.submissions import Desk
+from app.storage import audit, capabilities
+from app.storage.audit import Act, Actor
+from app.storage.capabilities import Capability
+from app.storage.database import Session
+
+LINK_LIVES = dt.timedelta(days=14)
+LATE = dt.timedelta(days=1)  # a page sent after its session ended is still kept, but nothing is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one page of the form hands in: linkId and contact kind to value, None where it was left empty."""
+
+    answers: Mapping[str, object]
+    contact: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The draft as it is now, what of the page could not be kept, and whether the session was over."""
+
+    drawn: Drawn
+    issues: tuple[Issue, ...]
+    ended: bool
+
+
+def new_secret() -> str:
+    """What a session's cookie or a link back in holds: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def begin(
+    session: Session,
+    desk: Desk,
+    drawn: Drawn,
+    claim: Claim,
+    secret: str,
+    *,
+    until: dt.datetime,
+    now: dt.datetime,
+    actor: Actor,
+) -> str:
+    """Keep a new draft and open a session on it; the same form handed in again opens the same draft.
+
+    Gives the submission's id. Raises Gone when that draft has been erased.
+    """
+    kept = drawn.record.id
+    if idempotency.remember(session, claim, kept, drawn.key, b"", now=now):
+        submissions.keep(session, desk.vault, drawn, actor=actor)
+    else:
+        again = idempotency.replay(session, desk.vault, claim, now=now)
+        if again is None:
+            raise InFlight("Another request with this form was just undone; try again.", retry_after=1)
+        kept = again[0]
+    capabilities.insert(session, Capability(token_hash(secret), "session", kept, now, until))
+    return kept
+
+
+def read(session: Session, desk: Desk, secret: str, *, now: dt.datetime, late: bool = False) -> Drawn:
+    """The submission of a session, or of one that ended a while ago. Raises SessionEnded."""
+    held = _held(session, secret, now - LATE if late else now)
+    try:
+        return desk.read(session, held.submission_id, Holder(held.submission_id), now=now)
+    except NotFound:
+        raise SessionEnded("What this session opened is not kept any more.") from None
+
+
+def save(
+    session: Session,
+    desk: Desk,
+    secret: str,
+    page: Page,
+    language: str,
+    *,
+    until: dt.datetime,
+    now: dt.datetime,
+    actor: Actor,
+) -> Saved:
+    """Keep what is fit to keep of a page, even of one that comes late. Raises SessionEnded and NotADraft."""
+    held = _held(session, secret, now - LATE)
+    holder = Holder(held.submission_id)
+    edition = read(session, desk, secret, now=now, late=True).edition
+    given = {name: value for name, value in page.answers.items() if value is not None}
+    issues = edition.check(given, page.contact, complete=False).issues
+    amiss = {tuple(issue.pointer.split("/")[1:3]) for issue in issues}
+    patch = {
+        "answers": {name: each for name, each in page.answers.items() if ("answers", name) not in amiss},
+        "contact": {name: each for name, each in page.contact.items() if ("contact", name) not in amiss},
+        "language": language,
+    }
+    drawn = desk.change(session, holder.submission, holder, patch, version=None, now=now, actor=actor)
+    ended = held.expires_at <= now
+    if not ended:
+        capabilities.extend(session, held.secret_hash, until)
+    return Saved(drawn, issues, ended)
+
+
+def submit(session: Session, desk: Desk, secret: str, *, now: dt.datetime, actor: Actor) -> Drawn:
+    """Submit the draft of a session; one that is submitted already is given as it is.
+
+    Raises SessionEnded and InvalidAnswers.
+    """
+    drawn = read(session, desk, secret, now=now)
+    if drawn.record.status == "submitted":
+        return drawn
+    holder = Holder(drawn.record.id)
+    return desk.submit(session, holder.submission, holder, version=None, now=now, actor=actor)
+
+
+def erase(session: Session, desk: Desk, secret: str, *, now: dt.datetime, actor: Actor) -> None:
+    """Forget the submission of a session for good. Raises SessionEnded."""
+    holder = Holder(read(session, desk, secret, now=now).record.id)
+    desk.erase(session, holder.submission, holder, version=None, now=now, actor=actor)
+
+
+def link(
+    session: Session, desk: Desk, secret: str, link_secret: str, *, now: dt.datetime, actor: Actor
+) -> dt.datetime:
+    """Make a link back in; until when it opens: no longer than what it opens is kept. Raises SessionEnded."""
+    record = read(session, desk, secret, now=now).record
+    until = min(now + LINK_LIVES, record.retained_until)
+    capabilities.insert(session, Capability(token_hash(link_secret), "resume", record.id, now, until))
+    audit.record(session, actor, now, Act("link.made", "submission", record.id))
+    return until
+
+
+def resume(
+    session: Session,
+    desk: Desk,
+    link_secret: str,
+    secret: str,
+    *,
+    until: dt.datetime,
+    now: dt.datetime,
+    actor: Actor,
+) -> Drawn:
+    """Open a session by a link. Unknown, expired and erased look the same: NotFound."""
+    held = capabilities.fetch(session, token_hash(link_secret), "resume")
+    if held is None or held.expires_at <= now:
+        raise NotFound("This link does not open anything any more.")
+    drawn = desk.read(session, held.submission_id, Holder(held.submission_id), now=now)
+    capabilities.insert(session, Capability(token_hash(secret), "session", held.submission_id, now, until))
+    audit.record(session, actor, now, Act("link.used", "submission", held.submission_id))
+    return drawn
+
+
+def leave(session: Session, secret: str) -> None:
+    """End a session; what it opened stays."""
+    capabilities.delete(session, token_hash(secret))
+
+
+def _held(session: Session, secret: str, now: dt.datetime) -> Capability:
+    held = capabilities.fetch(session, token_hash(secret), "session")
+    if held is None or held.expires_at <= now:
+        raise SessionEnded("For your privacy the form was closed on this device.")
+    return held

@@ -1,0 +1,245 @@
+"""A question as a form shows it, and a form's values as answers.
+
+Office: from items, words and saved answers to what the macros draw, and back from what was typed. Refuses: to
+judge a value (the edition's check does), and to show a contact detail that was saved.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.rules.answers import Issue
+from app.rules.edition import Edition
+from app.rules.questionnaire import Item
+from app.rules.texts import ItemTexts
+from app.services.forms import Page
+from app.web.pages.door import Fields, one
+from app.web.pages.flow import Flow
+from app.web.pages.render import translations
+from app.web.pages.summary import said
+
+Json = dict[str, Any]
+NUMBER = re.compile(r"-?[0-9]{1,6}")
+CONTACT = {"name": ("text", "name", ""), "phone": ("tel", "tel", "tel"), "email": ("email", "email", "email")}
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What stands in a form again after it was sent: raw values by linkId, and what is amiss with which."""
+
+    values: Fields
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def questions(flow: Flow, group: Item, language: str, typed: Typed | None = None) -> list[Json]:
+    """The questions of one page; with `typed` as they were sent, else as they are saved."""
+    edition, drawn = flow.drawn.edition, flow.drawn
+    made = []
+    for item, when in flow.shown(group):
+        saved = _saved(flow.answers.get(item.link_id))
+        values = typed.values.get(item.link_id, []) if typed else saved
+        shown = _field(group, item, edition, language, values, drawn.record.contact)
+        shown["hidden"] = item.link_id not in drawn.enabled
+        shown["when"] = json.dumps(when, separators=(",", ":")) if when else ""
+        shown["error"] = typed.errors.get(item.link_id, "") if typed else ""
+        made.append(shown)
+    return made
+
+
+def fresh(edition: Edition, group: Item, language: str, typed: Typed | None = None) -> list[Json]:
+    """The questions of the first page, before there is a draft."""
+    enabled = edition.enabled({})
+    made = []
+    for item in group.item:
+        if item.link_id in enabled:
+            values = typed.values.get(item.link_id, []) if typed else []
+            shown = _field(group, item, edition, language, values, {})
+            error = typed.errors.get(item.link_id, "") if typed else ""
+            made.append(shown | {"hidden": False, "when": "", "error": error})
+    return made
+
+
+def _field(
+    group: Item,
+    item: Item,
+    edition: Edition,
+    language: str,
+    values: Sequence[str],
+    contact: Mapping[str, str],
+) -> Json:
+    words = edition.phrasebooks[language].items[item.link_id]
+    _ = translations(language).gettext
+    skippable = _("You can skip this question.") if item.repeats or item.type in ("integer", "string") else ""
+    made: Json = {
+        "id": anchor(group, item.link_id),
+        "name": item.link_id,
+        "kind": _kind(item),
+        "text": words.text,
+        "hints": [each for each in (words.why, "" if _must(item) else skippable) if each],
+        "options": [],
+        "value": values[0] if values else "",
+        "kept": "",
+    }
+    if item.type == "display":
+        made["hints"] = []
+    if item.type == "integer":
+        made |= {"type": "text", "autocomplete": "", "inputmode": "numeric"}
+        made["hints"] = [*made["hints"][:1], _range(item, _), *made["hints"][1:]]
+    elif item.contact:
+        kind, autocomplete, inputmode = CONTACT[item.contact]
+        made |= {"type": kind, "autocomplete": autocomplete, "inputmode": inputmode}
+        if item.contact in contact:
+            kept = masked(item.contact, contact[item.contact], language)
+            made |= {"kept": kept, "remove": _("Take out what I gave before")}
+            made["hints"] = [*made["hints"], _("We have: %s. Leave this empty to keep it.") % kept]
+    elif item.type == "boolean" or item.answer_option:
+        made["options"] = list(_options(item, words, values, _("Skip this question")))
+    return made
+
+
+def _kind(item: Item) -> str:
+    if item.type == "boolean":
+        return "checks" if item.must_be_true else "radios"
+    kinds = {"display": "display", "integer": "number", "string": "text"}
+    return kinds.get(item.type, "checks" if item.repeats else "radios")
+
+
+def _must(item: Item) -> bool:
+    return item.required or item.required_when is not None
+
+
+def _range(item: Item, _: Any) -> str:
+    if item.min_value is None or item.max_value is None:
+        return str(_("Write a number."))
+    return str(_("Write a number from %(min)s to %(max)s.")) % {"min": item.min_value, "max": item.max_value}
+
+
+def _options(item: Item, words: ItemTexts, values: Sequence[str], skip: str) -> Iterator[Json]:
+    if item.type == "boolean":
+        named = [("true", words.yes)] if item.must_be_true else [("true", words.yes), ("false", words.no)]
+        for code, label in named:
+            yield _option(code, str(label), values)
+        return
+    for option in item.answer_option:
+        marks = {"exclusive": option.exclusive, "unknown": option.unknown}
+        yield _option(option.code, words.options[option.code], values) | marks
+    if not item.repeats and not _must(item):
+        yield _option("", skip, values)
+
+
+def _option(code: str, label: str, values: Sequence[str]) -> Json:
+    checked = code in values and bool(code)
+    return {"code": code, "label": label, "checked": checked, "exclusive": False, "unknown": False}
+
+
+def _saved(answer: Any) -> list[str]:
+    if answer is None:
+        return []
+    if isinstance(answer, bool):
+        return [str(answer).lower()]
+    return [str(code) for code in answer] if isinstance(answer, list | tuple) else [str(answer)]
+
+
+def masked(kind: str, value: str, language: str) -> str:
+    """Enough of a contact detail to know one's own by."""
+    _ = translations(language).gettext
+    if kind == "phone":
+        digits = "".join(filter(str.isdigit, value))
+        return str(_("a number that ends in %s")) % digits[-2:]
+    if kind == "email":
+        return f"{value[0]}…@{value.rpartition('@')[2]}"
+    return f"{value[0]}…"
+
+
+def handed_in(group: Item, given: Fields, contact: Mapping[str, str]) -> tuple[Page, Fields, frozenset[str]]:
+    """What a page's form says: answers and contact details, the raw values, and what it asked."""
+    asked = frozenset(given.get("asked", ()))
+    answers: dict[str, object] = {}
+    details: dict[str, object] = {}
+    for item in group.item:
+        if item.link_id not in asked or not item.is_question:
+            continue
+        if item.contact:
+            value = one(given, item.link_id).strip()
+            removed = item.link_id in given.get("remove", ())
+            if value or removed or item.contact not in contact:
+                details[item.contact] = value or None
+        else:
+            answers[item.link_id] = _value(item, [each for each in given.get(item.link_id, ()) if each])
+    return Page(answers, details), given, asked
+
+
+def _value(item: Item, values: Sequence[str]) -> object:
+    """What was typed, as JSON has it; what can't be read stays text, for the check to say so."""
+    if not values:
+        return None
+    if item.repeats:
+        return list(values)
+    text = values[0].strip()
+    if item.type == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    if item.type == "integer":
+        return int(text) if NUMBER.fullmatch(text) else text or None
+    return text
+
+
+def amiss(
+    edition: Edition, group: Item, issues: Sequence[Issue], missing: Sequence[str], language: str
+) -> dict[str, str]:
+    """The sentence about each answer that is amiss, by linkId, in the order of the page."""
+    contacts: dict[str, str] = {item.contact: item.link_id for item in group.item if item.contact}
+    found: dict[str, str] = {}
+    for issue in issues:
+        _, part, name, *_rest = issue.pointer.split("/")
+        link_id = contacts.get(name, name) if part == "contact" else name
+        found.setdefault(link_id, edition.words(issue, language))
+    found = unanswered(edition, missing, language) | found
+    return {item.link_id: found[item.link_id] for item in group.item if item.link_id in found}
+
+
+def anchor(group: Item, name: str) -> str:
+    """Where a question stands on its page; the address bar shows it, so it tells nothing of the question."""
+    return f"q{1 + next(place for place, item in enumerate(group.item) if item.link_id == name)}"
+
+
+def listed(edition: Edition, group: Item, errors: Mapping[str, str], language: str) -> list[Json]:
+    """The errors as the summary on top lists them: each a link to its question."""
+    items = edition.phrasebooks[language].items
+    return [
+        {"target": anchor(group, name), "words": f"{short(items[name].text)}: {words}"}
+        for name, words in errors.items()
+    ]
+
+
+def short(text: str) -> str:
+    """A question without its end, for a list."""
+    first = re.split(r"(?<=[.?!])\s", text)[0].rstrip(".?!:")
+    return first if len(first) <= 60 else f"{first[:57].rsplit(' ', 1)[0]} …"
+
+
+def unanswered(edition: Edition, missing: Sequence[str], language: str) -> dict[str, str]:
+    """The sentence about each question that must be answered still, by linkId."""
+    return {
+        name: edition.words(Issue(f"/answers/{name}", _missing_code(edition, name)), language)
+        for name in missing
+    }
+
+
+def _missing_code(edition: Edition, name: str) -> str:
+    return "must_be_true" if edition.asked.by_id[name].must_be_true else "required"
+
+
+def rows(flow: Flow, group: Item, language: str) -> Iterator[tuple[str, str, str]]:
+    """(linkId, question, answer in words or "") of each question that is asked on a page."""
+    edition, contact = flow.drawn.edition, flow.drawn.record.contact
+    for item in group.item:
+        if not item.is_question or item.link_id not in flow.drawn.enabled:
+            continue
+        answer = ""
+        if item.contact in contact and item.contact:
+            answer = masked(item.contact, contact[item.contact], language)
+        elif item.link_id in flow.answers:
+            answer = said(edition, language, link_id=item.link_id, answer=flow.answers[item.link_id])
+        yield item.link_id, edition.phrasebooks[language].items[item.link_id].text, answer

@@ -1,0 +1,266 @@
+"""What belongs to a form beside its questions: the way back in, leaving, the summary, and deleting it all.
+
+Office: links, sessions and copies. Refuses: acts by GET, and a secret in an address (but in the one a browser
+without scripts needs).
+"""
+
+import asyncio
+import datetime as dt
+import re
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from app.errors import NotFound
+from app.services import forms
+from app.services.drawn import stamp
+from app.web.deps import now, rooms
+from app.web.pages import door, pdf
+from app.web.pages import summary as summaries
+from app.web.pages.page import (
+    NO_STORE,
+    PageRoute,
+    Visit,
+    actor,
+    edition_of,
+    enter,
+    go,
+    headers,
+    language_of,
+    message,
+    page,
+    said,
+    show,
+)
+from app.web.pages.render import TEMPLATES, moment
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+KEPT = {"cache-control": "public, max-age=31536000, immutable"}
+LINK = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+# --- the way back in -------------------------------------------------------------------------------
+
+
+@router.get("/form/save")
+async def offer_link(request: Request) -> Response:
+    """Until when it is saved, and the way to a link."""
+    visit = await enter(request)
+    return _save_page(visit, visit.drawn.record.retained_until)
+
+
+@router.post("/form/save")
+async def make_link(request: Request) -> Response:
+    """A link back in, shown this once."""
+    visit = await enter(request)
+    door.guard(request, await door.fields(request), visit.secret)
+    secret, here = forms.new_secret(), visit.here
+    work = partial(
+        forms.link, desk=here.desk, secret=visit.secret, link_secret=secret, now=now(), actor=actor(request)
+    )
+    until = await here.database.write(work)
+    base = f"{str(here.settings.public_url).rstrip('/')}/form/resume"
+    return _save_page(visit, until, link=f"{base}#{secret}", plain_link=f"{base}/{secret}")
+
+
+def _save_page(visit: Visit, until: dt.datetime, *, link: str = "", plain_link: str = "") -> Response:
+    told = moment(until, visit.language, visit.here.settings.clinic_time_zone)
+    draft = visit.drawn.record.status == "draft"
+    return show(visit, "form/save.html", until=told, draft=draft, link=link, plain_link=plain_link)
+
+
+@router.get("/form/resume")
+@router.get("/form/resume/{secret}")
+async def ask_for_link(request: Request, secret: str = "") -> Response:
+    """Where a link leads: a button opens the form, so that nobody opens it by looking at the link."""
+    return page(request, "form/resume.html", secret=secret if LINK.fullmatch(secret) else "", errors=[])
+
+
+@router.post("/form/resume")
+async def resume(request: Request) -> Response:
+    """Open a session by a link."""
+    here, given, at = rooms(request), await door.fields(request), now()
+    door.guard_origin(request)
+    held = re.split(r"[#/]", door.one(given, "link").strip())[-1]
+    secret = forms.new_secret()
+    work = partial(
+        forms.resume,
+        desk=here.desk,
+        link_secret=held,
+        secret=secret,
+        until=door.until(here, at),
+        now=at,
+        actor=actor(request),
+    )
+    try:
+        drawn = await here.database.write(work)
+    except NotFound:
+        words = said(language_of(request, edition_of(here), None))
+        told = words("This link does not open a form. It may be cut off, or its time is over.")
+        return page(
+            request,
+            "form/resume.html",
+            status=422,
+            secret="",
+            errors=[{"target": "link", "words": told}],
+        )
+    response = door.remember(go("/form/go-on"), here, door.SESSION, secret)
+    return door.remember(response, here, door.LANGUAGE, drawn.record.language)
+
+
+# --- leaving ---------------------------------------------------------------------------------------
+
+
+@router.post("/form/leave")
+async def leave(request: Request) -> Response:
+    """End the session and be gone, at once."""
+    return await _closed(request, RedirectResponse(rooms(request).theme.leave, 303, headers=NO_STORE))
+
+
+@router.get("/form/left")
+async def left(request: Request) -> Response:
+    """A page that says nothing of where one was."""
+    html = (TEMPLATES / "form" / "left.html").read_text(encoding="utf-8")
+    return HTMLResponse(html, headers=headers(rooms(request)) | NO_STORE)
+
+
+@router.post("/form/clear")
+async def clear(request: Request) -> Response:
+    """End the session on this device; what was saved stays saved."""
+    return await _closed(request, go("/form/cleared"))
+
+
+@router.get("/form/cleared")
+async def cleared(request: Request) -> Response:
+    """Nothing of the form is left on this device."""
+    language = language_of(request, edition_of(rooms(request)), None)
+    _ = said(language)
+    lines = [
+        _("The form is closed on this device, and its cookie is gone."),
+        _("Close the browser window too, so that nobody can go back."),
+    ]
+    ways = [("/form/resume", _("I have a link to come back")), ("/form", _("Start a new form"))]
+    return message(request, _("This device is cleared"), *lines, ways=ways, language=language)
+
+
+async def _closed(request: Request, response: Response) -> Response:
+    """End the session of this device, if there is one, and take its cookie away."""
+    here, secret, given = rooms(request), door.secret(request), await door.fields(request)
+    if secret:
+        door.guard(request, given, secret)
+        await here.database.write(partial(forms.leave, secret=secret))
+    response.headers["clear-site-data"] = '"cache", "storage"'
+    return door.remember(response, here, door.SESSION, "")
+
+
+# --- the summary -----------------------------------------------------------------------------------
+
+
+@router.get("/form/summary")
+async def summary(request: Request) -> Response:
+    """Things to discuss with a clinician, and what to do with them."""
+    visit = await enter(request)
+    if visit.drawn.record.status == "draft":
+        return go("/form/go-on")
+    return show(visit, "form/summary.html", pdf=pdf.installed(), **_spoken(visit))
+
+
+@router.get("/form/summary.txt")
+async def summary_as_text(request: Request) -> Response:
+    """The same as plain text."""
+    visit = await enter(request)
+    if visit.drawn.record.status == "draft":
+        return go("/form/go-on")
+    return _file(summaries.filled("summary.txt", _spoken(visit)).encode(), "text/plain; charset=utf-8", "txt")
+
+
+@router.get("/form/summary.pdf")
+async def summary_as_pdf(request: Request) -> Response:
+    """The same as an accessible PDF, where the server makes one."""
+    visit = await enter(request)
+    if visit.drawn.record.status == "draft":
+        return go("/form/go-on")
+    content = await asyncio.to_thread(pdf.pdf, _spoken(visit))
+    return _file(content, "application/pdf", "pdf")
+
+
+def _file(content: bytes, kind: str, ending: str) -> Response:
+    named = f'attachment; filename="before-your-visit.{ending}"'
+    return Response(content, headers=NO_STORE | {"content-disposition": named, "content-type": kind})
+
+
+def _spoken(visit: Visit) -> dict[str, Any]:
+    """The summary in the language being read; the one that was kept is in the language it was made in."""
+    drawn = visit.drawn
+    made = drawn.edition.summarise(drawn.evaluation, visit.language)
+    made |= {"made_at": stamp(drawn.record.submitted_at or drawn.record.updated_at)}
+    zone = visit.here.settings.clinic_time_zone
+    return summaries.spoken(drawn.edition, made, kept_until=drawn.record.retained_until, zone=zone)
+
+
+# --- deleting, and who can see ---------------------------------------------------------------------
+
+
+@router.get("/form/delete")
+async def ask_to_delete(request: Request) -> Response:
+    """Is it meant?"""
+    return show(await enter(request), "form/delete.html")
+
+
+@router.post("/form/delete")
+async def delete(request: Request) -> Response:
+    """Erase the submission of this session."""
+    visit = await enter(request)
+    door.guard(request, await door.fields(request), visit.secret)
+    work = partial(forms.erase, desk=visit.here.desk, secret=visit.secret, now=now(), actor=actor(request))
+    await visit.here.database.write(work)
+    return door.remember(go("/form/deleted"), visit.here, door.SESSION, "")
+
+
+@router.get("/form/deleted")
+async def deleted(request: Request) -> Response:
+    """It is gone."""
+    language = language_of(request, edition_of(rooms(request)), None)
+    _ = said(language)
+    line = _("Your answers and your contact details are deleted.")
+    ways = [("/form", _("Start a new form"))]
+    return message(request, _("Your answers are deleted"), line, ways=ways, language=language)
+
+
+@router.get("/form/privacy")
+async def privacy(request: Request) -> Response:
+    """Who can see the answers, and until when."""
+    settings = rooms(request).settings
+    found = await door.look(request)
+    secret, drawn = found or (None, None)
+    return page(
+        request,
+        "form/privacy.html",
+        drawn=drawn,
+        secret=secret,
+        hours=settings.retention_draft_hours,
+        days=settings.retention_days,
+    )
+
+
+@router.get("/form/theme.css")
+async def theme(request: Request) -> Response:
+    """The clinic's colours."""
+    return Response(rooms(request).theme.sheet, media_type="text/css", headers=KEPT)
+
+
+@router.get("/form/logo")
+async def logo(request: Request) -> Response:
+    """The clinic's logo."""
+    shown = rooms(request).theme
+    if shown.logo is None:
+        raise NotFound("No logo is set.")
+    return Response(shown.logo, media_type=shown.logo_type, headers=KEPT)
+
+
+@router.get("/form/{rest:path}")
+async def nothing(rest: str) -> Response:
+    """An address of the form that is none."""
+    raise NotFound("There is nothing at this address.")

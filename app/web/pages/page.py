@@ -1,0 +1,201 @@
+"""A page of the form: what all of them share, whatever stands in the middle.
+
+Office: language, the clinic's look, the crisis blocks on top and the footer below, headers, problems told as
+pages. Refuses: a page without the footer, and to be framed by anybody the clinic has not named.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from app.errors import Internal, Problem, SessionEnded
+from app.rules.edition import Edition
+from app.services.drawn import Drawn
+from app.storage.audit import Actor
+from app.web import negotiation
+from app.web.deps import Rooms, request_id, rooms
+from app.web.logs import log, where
+from app.web.pages import door
+from app.web.pages.render import language_name, render, translations
+from app.web.security import HEADERS
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+NO_STORE = {"cache-control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Somebody at the form: `secret` of their session, what it opens, and the language they read."""
+
+    request: Request
+    here: Rooms
+    secret: str
+    drawn: Drawn
+    language: str
+
+    @property
+    def edition(self) -> Edition:
+        return self.drawn.edition
+
+
+class PageRoute(APIRoute):
+    """A route whose problems are told as a page, with the footer on it."""
+
+    def get_route_handler(self) -> Handler:
+        inner = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            request.scope["actor"] = "respondent"
+            try:
+                return await inner(request)
+            except Problem as problem:
+                return trouble(request, problem)
+            except Exception as error:  # the last catch: nobody who fills in a form is shown JSON
+                log.error(
+                    "accident", request_id=request_id(request), error=type(error).__name__, at=where(error)
+                )
+                return trouble(request, Internal("An accident on our side."))
+
+        return handler
+
+
+def edition_of(here: Rooms) -> Edition:
+    """The edition that new forms ask."""
+    named = here.settings.form_questionnaire or min(here.library.editions)
+    edition = here.library.current(named)
+    assert edition is not None  # noqa: S101 - main.py has refused to start otherwise
+    return edition
+
+
+def language_of(request: Request, edition: Edition, drawn: Drawn | None) -> str:
+    """What they chose on this device, else what the draft is written in, else what the browser asks for."""
+    chosen = door.language(request)
+    if chosen in edition.languages:
+        return str(chosen)
+    return drawn.record.language if drawn else negotiation.language(request, edition)
+
+
+def show(visit: Visit, template: str, *, status: int = 200, **words: Any) -> Response:
+    """A page within a session."""
+    return page(
+        visit.request,
+        template,
+        language=visit.language,
+        drawn=visit.drawn,
+        secret=visit.secret,
+        status=status,
+        **words,
+    )
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    language: str | None = None,
+    drawn: Drawn | None = None,
+    secret: str | None = None,
+    status: int = 200,
+    **words: Any,
+) -> Response:
+    """One page. `drawn` and `secret`: the session it is shown in."""
+    here = rooms(request)
+    edition = drawn.edition if drawn else edition_of(here)
+    language = language or language_of(request, edition, drawn)
+    book = edition.phrasebooks[language]
+    shown = {
+        "theme": here.theme.words(),
+        "direction": book.texts.direction,
+        "languages": [(tag, language_name(tag)) for tag in edition.languages],
+        "unreviewed": language != edition.meta.languages[0] and not book.texts.reviewed_by,
+        "footer": book.footer,
+        "fixed": book.texts.summary,
+        "help": book.texts.summary.help,
+        "blocks": edition.interruptions(drawn.evaluation, language) if drawn else [],
+        "leaving": secret is not None,
+        "token": door.token(here, secret) if secret else "",
+        "path": door.path(request),
+    }
+    html = render(template, language, **(shown | words))
+    return HTMLResponse(html, status, headers=headers(here) | NO_STORE)
+
+
+def headers(here: Rooms) -> dict[str, str]:
+    """The content policy of pages that the clinic's website may frame."""
+    framers = " ".join(here.settings.framers) or "'none'"
+    policy = HEADERS["content-security-policy"].replace(
+        "frame-ancestors 'none'", f"frame-ancestors {framers}"
+    )
+    return {"content-security-policy": policy}
+
+
+def actor(request: Request) -> Actor:
+    """The respondent of this request, for the audit trail."""
+    return Actor("respondent", None, request_id(request))
+
+
+def go(path: str) -> RedirectResponse:
+    """To another page of the form, by GET."""
+    return RedirectResponse(path, 303, headers=NO_STORE)
+
+
+def said(language: str) -> Callable[[str], str]:
+    """The gettext of a language, for words that handlers say themselves."""
+    return translations(language).gettext
+
+
+def message(
+    request: Request, heading: str, *lines: str, ways: list[tuple[str, str]], language: str, status: int = 200
+) -> Response:
+    """A page that says one thing and tells where to go."""
+    return page(
+        request,
+        "form/message.html",
+        language=language,
+        status=status,
+        heading=heading,
+        lines=lines,
+        ways=ways,
+    )
+
+
+def trouble(request: Request, problem: Problem) -> Response:
+    """What went wrong, in words for somebody who fills in a form."""
+    here = rooms(request)
+    language = language_of(request, edition_of(here), None)
+    _ = said(language)
+    start, again = ("/form", _("Start a new form")), ("/form/resume", _("I have a link to come back"))
+    if isinstance(problem, SessionEnded):
+        lines = [
+            _("For your privacy the form closes on this device after a while."),
+            _("What you sent before is saved. With your link you can go on."),
+        ]
+        heading, ways, status = _("The form was closed"), [again, start], 403
+    elif problem.status == 404:
+        heading, ways, status = _("There is nothing here"), [start, again], 404
+        lines = [_("The address may be old, or what it opened has been deleted.")]
+    elif problem.status in (429, 503):
+        heading, ways, status = _("Please wait a little"), [start], problem.status
+        lines = [
+            _("Too many forms are being filled in right now. Please try again later, or call the clinic.")
+        ]
+    else:
+        heading, ways, status = _("That did not work"), [("/form/go-on", _("Go on")), start], problem.status
+        lines = [_("Please go back and try once more. What you sent before is saved.")]
+    response = message(request, heading, *lines, ways=ways, language=language, status=status)
+    if problem.retry_after is not None:
+        response.headers["retry-after"] = str(problem.retry_after)
+    return response
+
+
+async def enter(request: Request) -> Visit:
+    """The open session of this request. Raises SessionEnded."""
+    found = await door.look(request)
+    if found is None:
+        raise SessionEnded("There is no open session on this device.")
+    secret, drawn = found
+    return Visit(request, rooms(request), secret, drawn, language_of(request, drawn.edition, drawn))

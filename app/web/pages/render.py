@@ -1,0 +1,92 @@
+"""Templates into pages, in the reader's language.
+
+Office: the one template environment, the interface's words by gettext (Babel's catalogs), dates and times of
+the clinic's zone. Refuses: undefined names, scripts and styles inside a page, anything from elsewhere.
+"""
+
+import datetime as dt
+import gettext
+import hashlib
+import io
+import zoneinfo
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+WEB = Path(__file__).parents[1]
+TEMPLATES, LOCALES, STATIC = WEB / "templates", WEB / "locales", WEB / "static"
+SOURCE = "en"  # the language the templates are written in
+NUMERIC = {"ht": "dd/MM/y"}  # CLDR has no names of months in Haitian Creole
+
+
+@cache
+def environment(language: str) -> Environment:
+    """The templates, their interface in `language` or, without a catalog for it, in English."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(("html",), default=False),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    made.globals["static"] = static
+    return made
+
+
+@cache
+def translations(language: str) -> gettext.NullTranslations:
+    """The interface's catalog of a language, read from its .po file."""
+    path = LOCALES / f"{language}.po"
+    if not path.exists():
+        return gettext.NullTranslations()
+    with path.open("rb") as file:
+        catalog = read_po(file, locale=language.replace("-", "_"))
+    compiled = io.BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+@cache
+def static(name: str) -> str:
+    """The address of a static file; it changes with the file, so that it can be kept for ever."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
+    return f"/static/{name}?v={digest[:10]}"
+
+
+@cache
+def locale(language: str) -> Locale:
+    """What CLDR knows of a language."""
+    return Locale.parse(language.replace("-", "_"))
+
+
+def language_name(language: str) -> str:
+    """A language in its own words, as "Español"."""
+    name = locale(language).get_language_name(language.partition("-")[0]) or language
+    return name[:1].upper() + name[1:]
+
+
+def date(at: dt.datetime, language: str, zone: str) -> str:
+    """A day, as "November 27, 2026"."""
+    pattern = NUMERIC.get(language, "long")
+    return format_date(at.astimezone(zoneinfo.ZoneInfo(zone)).date(), pattern, locale=locale(language))
+
+
+def moment(at: dt.datetime, language: str, zone: str) -> str:
+    """A day and time with its zone, as "November 27, 2026, 4:10 PM (EST)"."""
+    local = at.astimezone(zoneinfo.ZoneInfo(zone))
+    clock = format_time(local, "short", locale=locale(language)).replace("\u202f", " ")
+    return f"{date(at, language, zone)}, {clock} ({local.tzname()})"
+
+
+def render(template: str, language: str, **words: Any) -> str:
+    """One page."""
+    return environment(language).get_template(template).render(language=language, **words)

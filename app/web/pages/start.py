@@ -1,0 +1,53 @@
+"""For whoever runs the service: the start page and live examples, in development; the script for frames.
+
+Office: ways into every part, with the reader's own host. Refuses: to show any of it in production, where `/`
+leads to the form.
+"""
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse
+
+from app.web.deps import rooms
+from app.web.pages.page import headers
+from app.web.pages.render import STATIC, environment
+
+router = APIRouter(include_in_schema=False)
+development = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def door(request: Request) -> Response:
+    """To the form; in development to the start page."""
+    if rooms(request).settings.development:
+        return _page(request, "operator/start.html")
+    return RedirectResponse("/form", 307)
+
+
+@router.get("/embed.js")
+async def embed() -> Response:
+    """The script that a website loads beside its frame; it may be loaded from anywhere."""
+    sent = {"cross-origin-resource-policy": "cross-origin", "cache-control": "public, max-age=300"}
+    return FileResponse(STATIC / "embed.js", media_type="text/javascript", headers=sent)
+
+
+@development.get("/examples/embed")
+async def framed(request: Request) -> Response:
+    """A page of a clinic's website with the form in a frame."""
+    return _page(request, "operator/embed.html")
+
+
+@development.get("/examples/own-form")
+async def own_form(request: Request) -> Response:
+    """A form of the clinic's own, which asks the API from the browser."""
+    return _page(request, "operator/own_form.html")
+
+
+def _page(request: Request, template: str) -> Response:
+    here = rooms(request)
+    address = str(here.settings.public_url).rstrip("/")
+    address = f"{request.url.scheme}://{request.url.netloc}" if here.settings.development else address
+    html = environment("en").get_template(template).render(address=address)
+    policy = {"content-security-policy": headers(here)["content-security-policy"].replace(
+        "form-action", "frame-src 'self'; form-action"
+    )}  # fmt: skip
+    return HTMLResponse(html, headers=policy | {"cache-control": "no-store"})

@@ -1,0 +1,59 @@
+"""The clinic's own look: name, logo, colours, contact line, privacy text.
+
+Office: from settings to what templates and one small style sheet show. Refuses: colours nobody can read
+(settings.py does), and marking up what the clinic wrote.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from app.settings import LOGOS, Settings
+
+SHEET = """:root {{ --accent: {light}; --on-accent: #ffffff; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --accent: {dark}; --on-accent: #14191d; }} }}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """What pages show of the clinic; `sheet` and `logo` are served with addresses that change with them."""
+
+    name: str
+    contact: str
+    privacy: tuple[str, ...]
+    zone: str
+    leave: str
+    sheet: bytes
+    logo: bytes | None
+    logo_type: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Theme":
+        logo = settings.clinic_logo
+        paragraphs = settings.clinic_privacy.replace("\r\n", "\n").split("\n\n")
+        sheet = SHEET.format(light=settings.clinic_color, dark=settings.clinic_color_dark)
+        return cls(
+            name=settings.clinic_name,
+            contact=settings.clinic_contact,
+            privacy=tuple(each.strip() for each in paragraphs if each.strip()),
+            zone=settings.clinic_time_zone,
+            leave=str(settings.leave_url or "/form/left"),
+            sheet=sheet.encode(),
+            logo=logo.read_bytes() if logo else None,
+            logo_type=LOGOS[logo.suffix.lower()] if logo else "",
+        )
+
+    def words(self) -> dict[str, Any]:
+        """What templates need."""
+        return {
+            "name": self.name,
+            "contact": self.contact,
+            "privacy": self.privacy,
+            "sheet": f"/form/theme.css?v={_version(self.sheet)}",
+            "logo": f"/form/logo?v={_version(self.logo)}" if self.logo else None,
+        }
+
+
+def _version(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:10]
