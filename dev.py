@@ -5,6 +5,7 @@
     python3 dev.py lint                 ruff, mypy, import-linter, hadolint
     python3 dev.py lock [uv args]       remake requirements/*.lock
     python3 dev.py openapi              remake openapi/openapi.json
+    python3 dev.py messages             bring the catalogs in app/web/locales up to the templates
     python3 dev.py bench NAME [args]    run tests/bench/NAME.py
 
 Standard library only. It refuses Python older than 3.11, packages whose hash is not in the lock, a
@@ -207,7 +208,7 @@ def key_command(name: str) -> list[str]:
 def welcome(url: str, key: str | None) -> None:
     another = f"cd {shlex.quote(str(ROOT))} && PRECONSULT_ENV=development .venv/bin/python -m app.cli "
     another += shlex.join(key_command("another"))
-    print(f"API docs   {url}/docs\nHealth     {url}/livez\nStop       Ctrl-C\n")
+    print(f"Start page {url}/\nThe form   {url}/form\nAPI docs   {url}/docs\nStop       Ctrl-C\n")
     print(f"Another key:\n  KEY=$({another})\n")
     print(
         f"Try it in a second terminal{'' if key else ', with that other key in KEY'}:\n"
@@ -401,6 +402,12 @@ def openapi(args: list[str]) -> None:
     replace(ROOT / "openapi" / "openapi.json", app("openapi"))
 
 
+def messages(args: list[str]) -> None:
+    refuse(args)
+    ready("dev.lock")
+    must(PYTHON, "-m", "tests.catalogs")
+
+
 def replace(path: Path, text: str) -> None:
     """Write the whole file or none of it."""
     new = path.with_name(f".{path.name}.new")
@@ -420,7 +427,7 @@ def bench(args: list[str]) -> None:
 # --- the door --------------------------------------------------------------------------------------
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    command.__name__: command for command in (run, test, lint, lock, openapi, bench)
+    command.__name__: command for command in (run, test, lint, lock, openapi, messages, bench)
 }
 
 

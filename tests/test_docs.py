@@ -18,7 +18,7 @@ from app.errors import every_problem
 from app.rules.condition import Condition
 from app.rules.library import load_library
 from app.services.access import SCOPES
-from app.settings import SECRETS, Settings
+from app.settings import FILES, Settings
 from app.web.logs import FIELDS
 from app.web.security import METHODS
 from tests.conftest import Service
@@ -76,7 +76,7 @@ def shown(default: object) -> str:
 
 def test_every_secret_that_may_come_as_a_file_is_told() -> None:
     told = set(re.findall(r"PRECONSULT_(\w+)_FILE", README))
-    assert told == set(SECRETS)
+    assert told == set(FILES)
 
 
 def test_no_setting_is_named_that_is_not_there() -> None:
