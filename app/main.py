@@ -103,6 +103,9 @@ def open_library(settings: Settings) -> Library:
     """The editions to serve, as the clinic has set them. Raises Refusal naming the first mistake."""
     try:
         library = load_library(settings.content_dir or CONTENT)
+        asked = settings.form_questionnaire
+        if asked and library.current(asked) is None:
+            raise Refusal("PRECONSULT_FORM_QUESTIONNAIRE names a questionnaire that is not installed.")
         return library.serving(off=settings.off, unreviewed=settings.serves_unreviewed)
     except Unswitchable as refused:
         raise Refusal(f"PRECONSULT_SWITCHED_OFF: {refused}.") from None

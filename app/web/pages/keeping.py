@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from app.errors import NotFound
+from app.errors import Forbidden, NotFound
 from app.services import forms
 from app.services.drawn import stamp
 from app.web.deps import now, rooms
@@ -129,7 +129,9 @@ async def left(request: Request) -> Response:
 @router.post("/form/clear")
 async def clear(request: Request) -> Response:
     """End the session on this device; what was saved stays saved."""
-    return await _closed(request, go("/form/cleared"))
+    response = await _closed(request, go("/form/cleared"))
+    response.headers["clear-site-data"] = '"cache"'
+    return response
 
 
 @router.get("/form/cleared")
@@ -146,12 +148,17 @@ async def cleared(request: Request) -> Response:
 
 
 async def _closed(request: Request, response: Response) -> Response:
-    """End the session of this device, if there is one, and take its cookie away."""
+    """End the session of this device, if there is one, and take its cookie away.
+
+    A page of an older session gets away as well, and ends nothing that is not its own.
+    """
     here, secret, given = rooms(request), door.secret(request), await door.fields(request)
     if secret:
-        door.guard(request, given, secret)
+        try:
+            door.guard(request, given, secret)
+        except Forbidden:
+            return response
         await here.database.write(partial(forms.leave, secret=secret))
-    response.headers["clear-site-data"] = '"cache", "storage"'
     return door.remember(response, here, door.SESSION, "")
 
 
