@@ -35,7 +35,7 @@ from app.web.lane import Lane
 from app.web.limits import Limits
 from app.web.logs import log, where
 from app.web.openapi import describe
-from app.web.pages import form, keeping, start
+from app.web.pages import check, form, keeping, questions, start
 from app.web.pages.theme import Theme
 from app.web.principals import Doorkeeper
 from app.web.security import Shell
@@ -44,7 +44,7 @@ from app.web.staticfiles import Static
 STATIC = Path(__file__).parent / "web" / "static"
 PURGE_SECONDS = 600
 ROUTERS = (questionnaires, articles, evaluations, submissions, summaries, health)
-PAGES = (form, keeping, start)
+PAGES = (form, questions, check, keeping, start)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

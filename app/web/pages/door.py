@@ -154,6 +154,6 @@ def age(here: Rooms, text: str, at: dt.datetime) -> dt.timedelta | None:
 
 def path(request: Request) -> str:
     """Where a change of language comes back to: a page of ours, without anything it does not need."""
-    query = "&".join(f"{name}=1" for name in ("check",) if name in request.query_params)
+    query = "&".join(f"{name}=1" for name in ("check", "new", "changed") if name in request.query_params)
     found = request.url.path + (f"?{query}" if query else "")
     return found if PATH.fullmatch(found) and request.method == "GET" else "/form/go-on"

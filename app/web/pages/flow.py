@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from app.rules.condition import AllOf, AnyOf, Comparison, Condition, Facts, Not
 from app.rules.questionnaire import Item
@@ -41,6 +42,14 @@ class Flow:
     def step(self, name: str) -> str:
         """The address of a page: the same for this draft always, and nothing to anybody else."""
         return hmac.digest(self.drawn.record.token_hash, name.encode(), "sha256").hex()[:12]
+
+    def address(self, group: Item, *flags: str) -> str:
+        """Where a page is, with the few flags that go along; none of them tells an answer."""
+        return flagged(f"/form/s/{self.step(group.link_id)}", *flags)
+
+    def interruption(self, group: Item, *flags: str) -> str:
+        """Where that stands which a page has raised."""
+        return flagged(f"/form/s/{self.step(f'after {group.link_id}')}", *flags)
 
     def at(self, step: str) -> Item | None:
         """The group at an address that is one of the pages now."""
@@ -110,6 +119,20 @@ class Flow:
                 yield item, _here(when, inside, facts)
             elif item.link_id in self.drawn.enabled:
                 yield item, None
+
+
+def flagged(path: str, *flags: str) -> str:
+    """`path` with flags: `check` (back to the page of all answers after it), `new`, `changed`."""
+    return f"{path}?{urlencode(dict.fromkeys(flags, '1'))}" if flags else path
+
+
+def where_left(drawn: Drawn) -> str:
+    """The address to go on at."""
+    if drawn.record.status == "submitted":
+        return "/form/summary"
+    flow = Flow(drawn)
+    group = flow.where_left()
+    return flow.address(group) if group else "/form/check"
 
 
 def _here(condition: Condition, inside: set[str], facts: Facts) -> Json:

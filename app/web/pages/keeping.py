@@ -75,7 +75,7 @@ def _save_page(visit: Visit, until: dt.datetime, *, link: str = "", plain_link: 
 @router.get("/form/resume/{secret}")
 async def ask_for_link(request: Request, secret: str = "") -> Response:
     """Where a link leads: a button opens the form, so that nobody opens it by looking at the link."""
-    return page(request, "form/resume.html", secret=secret if LINK.fullmatch(secret) else "", errors=[])
+    return page(request, "form/resume.html", link=secret if LINK.fullmatch(secret) else "", errors=[])
 
 
 @router.post("/form/resume")
@@ -97,13 +97,13 @@ async def resume(request: Request) -> Response:
     try:
         drawn = await here.database.write(work)
     except NotFound:
-        words = said(language_of(request, edition_of(here), None))
-        told = words("This link does not open a form. It may be cut off, or its time is over.")
+        _ = said(language_of(request, edition_of(here), None))
+        told = _("This link does not open a form. It may be cut off, or its time is over.")
         return page(
             request,
             "form/resume.html",
             status=422,
-            secret="",
+            link="",
             errors=[{"target": "link", "words": told}],
         )
     response = door.remember(go("/form/go-on"), here, door.SESSION, secret)

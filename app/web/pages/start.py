@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse
 
 from app.web.deps import rooms
-from app.web.pages.page import headers
+from app.web.pages.page import edition_of, headers
 from app.web.pages.render import STATIC, environment
 
 router = APIRouter(include_in_schema=False)
@@ -39,14 +39,16 @@ async def framed(request: Request) -> Response:
 @development.get("/examples/own-form")
 async def own_form(request: Request) -> Response:
     """A form of the clinic's own, which asks the API from the browser."""
-    return _page(request, "operator/own_form.html")
+    edition = edition_of(rooms(request))
+    footer = edition.phrasebooks[edition.languages[0]].footer
+    return _page(request, "operator/own_form.html", questionnaire=edition.id, footer=footer)
 
 
-def _page(request: Request, template: str) -> Response:
+def _page(request: Request, template: str, **words: str) -> Response:
     here = rooms(request)
     address = str(here.settings.public_url).rstrip("/")
     address = f"{request.url.scheme}://{request.url.netloc}" if here.settings.development else address
-    html = environment("en").get_template(template).render(address=address)
+    html = environment("en").get_template(template).render(address=address, **words)
     policy = {"content-security-policy": headers(here)["content-security-policy"].replace(
         "form-action", "frame-src 'self'; form-action"
     )}  # fmt: skip

@@ -1,0 +1,87 @@
+"""Looking it over, and sending it.
+
+Office: every answer so far with the way to change it, what is missing, what is not asked any more; submit.
+Refuses: to send what must be answered still, and to send anything twice.
+"""
+
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import InvalidAnswers
+from app.rules.questionnaire import Item
+from app.services import forms
+from app.web.deps import now
+from app.web.pages import door, fields
+from app.web.pages.flow import Flow
+from app.web.pages.page import PageRoute, Visit, actor, enter, go, show
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@router.get("/form/check")
+async def check(request: Request) -> Response:
+    """All answers so far, each with the way to change it."""
+    visit = await enter(request)
+    if visit.drawn.record.status == "submitted":
+        return go("/form/summary")
+    return _check(visit, [])
+
+
+def _check(visit: Visit, missing: list[str], *, status: int = 200) -> Response:
+    flow = Flow(visit.drawn)
+    words = visit.edition.phrasebooks[visit.language].items
+    errors = fields.unanswered(visit.edition, missing, visit.language)
+    return show(
+        visit,
+        "form/check.html",
+        status=status,
+        errors=_missing_ones(visit, flow, errors),
+        parts=[_part(visit, flow, group) for group in flow.groups],
+        unused=[words[name].text for name in flow.unused()],
+        back=flow.address(flow.groups[-1]),
+    )
+
+
+def _missing_ones(visit: Visit, flow: Flow, errors: dict[str, str]) -> list[dict[str, str]]:
+    """What must be answered still, each with the way to its row."""
+    items = visit.edition.phrasebooks[visit.language].items
+    return [
+        {"target": _row(flow, name), "words": f"{fields.short(items[name].text)}: {words}"}
+        for name, words in errors.items()
+    ]
+
+
+def _part(visit: Visit, flow: Flow, group: Item) -> dict[str, object]:
+    change = flow.address(group, "check")
+    rows = [
+        {
+            "id": _row(flow, name),
+            "question": words,
+            "answer": said,
+            "change": f"{change}#{fields.anchor(group, name)}",
+        }
+        for name, words, said in fields.rows(flow, group, visit.language)
+    ]
+    return {"title": visit.edition.texts[visit.language].pages[group.link_id], "rows": rows}
+
+
+def _row(flow: Flow, name: str) -> str:
+    """Where a question stands on the page of all answers; like every address it tells nothing of it."""
+    return f"r{1 + list(flow.asked.by_id).index(name)}"
+
+
+@router.post("/form/check")
+async def send(request: Request) -> Response:
+    """Submit. Sent twice, it is submitted once."""
+    visit = await enter(request)
+    door.guard(request, await door.fields(request), visit.secret)
+    before = visit.drawn.record.status
+    work = partial(forms.submit, desk=visit.here.desk, secret=visit.secret, now=now(), actor=actor(request))
+    try:
+        await visit.here.database.write(work)
+    except InvalidAnswers:
+        return _check(visit, list(visit.drawn.missing), status=422)
+    if before == "draft":
+        visit.here.kept.labels("submitted").inc()
+    return go("/form/summary")

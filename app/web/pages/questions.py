@@ -1,0 +1,183 @@
+"""The pages of questions: shown, saved when they are sent, and what they raise.
+
+Office: each page is saved before the next is shown; what it raises for the first time comes before everything
+else. Refuses: to lose a good answer beside a bad one, and to hold anybody up.
+"""
+
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import NotADraft, NotFound, SessionEnded
+from app.rules.questionnaire import Item
+from app.services import forms
+from app.services.drawn import Drawn
+from app.services.forms import Saved
+from app.web.deps import now, rooms
+from app.web.pages import door, fields
+from app.web.pages.fields import Typed
+from app.web.pages.flow import Flow, where_left
+from app.web.pages.form import choose
+from app.web.pages.page import PageRoute, Visit, actor, enter, go, language_of, show
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@router.get("/form/s/{step}")
+async def ask(request: Request, step: str) -> Response:
+    """A page of questions, or what a page of answers has raised."""
+    visit = await enter(request)
+    if visit.drawn.record.status == "submitted":
+        return go("/form/summary")
+    flow = Flow(visit.drawn)
+    interrupted = flow.interrupted(step)
+    if interrupted:
+        return _interruption(visit, flow, interrupted)
+    group = flow.at(step)
+    return _page(visit, flow, group) if group else go(where_left(visit.drawn))
+
+
+@router.post("/form/s/{step}")
+async def answer(request: Request, step: str) -> Response:
+    """Save a page of answers, and go where they lead."""
+    here, secret, given = rooms(request), door.secret(request), await door.fields(request)
+    if not secret:
+        raise SessionEnded("There is no session on this device.")
+    door.guard(request, given, secret)
+    at = now()
+    before = await here.database.read(partial(forms.read, desk=here.desk, secret=secret, now=at, late=True))
+    if before.record.status == "submitted":
+        return go("/form/summary")
+    flow = Flow(before)
+    group = next((each for each in flow.asked.item if flow.step(each.link_id) == step), None)
+    if group is None:
+        raise NotFound("This page is not part of the form.")
+    chosen = door.one(given, "language")
+    language = before.edition.language(chosen) if chosen else language_of(request, before.edition, before)
+    sent, raw, asked = fields.handed_in(group, given, before.record.contact)
+    work = partial(
+        forms.save,
+        desk=here.desk,
+        secret=secret,
+        page=sent,
+        language=language,
+        until=door.until(here, at),
+        now=at,
+        actor=actor(request),
+    )
+    try:
+        saved = await here.database.write(work)
+    except NotADraft:  # sent from another tab meanwhile
+        return go("/form/summary")
+    if saved.ended:
+        raise SessionEnded("This page came late; it is saved.")
+    visit = Visit(request, here, secret, saved.drawn, language)
+    if chosen:
+        return choose(_again(visit, group, raw, saved), request, language)
+    return _onward(visit, group, raw, asked, saved, before)
+
+
+def _again(visit: Visit, group: Item, raw: door.Fields, saved: Saved) -> Response:
+    """The same page in another language, with all that was typed on it."""
+    flow = Flow(saved.drawn)
+    if not saved.issues:
+        return go(flow.address(group, *_kept(visit.request)))
+    errors = fields.amiss(visit.edition, group, saved.issues, (), visit.language)
+    return _page(visit, flow, group, Typed(raw, errors))
+
+
+def _onward(
+    visit: Visit, group: Item, raw: door.Fields, asked: frozenset[str], saved: Saved, before: Drawn
+) -> Response:
+    """Where a saved page leads: to what it raises, to what is amiss on it or brought up by it, or on.
+
+    What is raised for the first time comes before everything else; then the page has more to say.
+    """
+    drawn, flow = saved.drawn, Flow(saved.drawn)
+    missing = [name for name in drawn.missing if name in asked]
+    errors = fields.amiss(visit.edition, group, saved.issues, missing, visit.language)
+    names = [item.link_id for item in group.item if item.is_question]
+    fresh = [name for name in names if name in drawn.enabled and name not in asked]
+    noted = ["changed"] if set(flow.unused()) - set(Flow(before).unused()) else []
+    raised = flow.interrupts(group)
+    if not set(raised) <= set(Flow(before).interrupts(group)) and (errors or fresh):
+        return go(flow.interruption(group, *_kept(visit.request), "new"))
+    if errors:
+        return _page(visit, flow, group, Typed(raw, errors), status=422)
+    if fresh:
+        there = flow.address(group, *_kept(visit.request), "new")
+        return go(f"{there}#{fields.anchor(group, fresh[0])}")
+    if raised:
+        return go(flow.interruption(group, *_kept(visit.request), *noted))
+    return go(_next(visit, flow, group, *noted))
+
+
+def _next(visit: Visit, flow: Flow, group: Item, *flags: str) -> str:
+    """The page after; somebody who came from the check page goes back there once nothing is missing."""
+    kept = _kept(visit.request)
+    after = flow.after(group)
+    if kept:
+        open_ones = [flow.page_of(name) for name in flow.drawn.missing]
+        after = next((each for each in open_ones if each), None)
+    if after is None:
+        return "/form/check"  # it lists what is not asked any more in any case
+    return flow.address(after, *kept, *flags)
+
+
+def _kept(request: Request) -> list[str]:
+    """Somebody who came from the page of all answers goes back there."""
+    return ["check"] if "check" in request.query_params else []
+
+
+def _interruption(visit: Visit, flow: Flow, group: Item) -> Response:
+    """What the answers on a page have raised: short, alone, with one way on."""
+    raised = flow.interrupts(group)
+    blocks = [
+        each
+        for each in visit.edition.interruptions(visit.drawn.evaluation, visit.language)
+        if each["rule"] in raised
+    ]
+    query = visit.request.query_params
+    if "new" in query:  # the page it came from has more to ask
+        onward = flow.address(group, *_kept(visit.request), "new")
+    else:
+        onward = _next(visit, flow, group, *(["changed"] if "changed" in query else []))
+    if not blocks:
+        return go(onward)
+    heading = _first_thing(visit, raised[0])
+    return show(visit, "form/interruption.html", blocks=blocks, onward=onward, heading=heading)
+
+
+def _first_thing(visit: Visit, rule: str) -> str:
+    """The one action that heads an interruption, as "Call 988"; a rule that stops the form heads none."""
+    book = visit.edition.phrasebooks[visit.language]
+    stops = next(each.stops for each in visit.edition.book.rules if each.id == rule)
+    number = next((each["call"] for each in book.helplines[rule] if each["call"]), None)
+    fixed = book.texts.summary
+    return fixed.help if stops or number is None else fixed.call.format(number=number)
+
+
+def _page(
+    visit: Visit, flow: Flow, group: Item, typed: Typed | None = None, *, status: int = 200
+) -> Response:
+    query = visit.request.query_params
+    shown = fields.questions(flow, group, visit.language, typed)
+    visible = [each for each in shown if not each["hidden"]]
+    new = [each for each in visible if each["when"] and each["name"] not in flow.answers]
+    earlier, here = flow.before(group), flow.address(group, *_kept(visit.request))
+    words = visit.edition.phrasebooks[visit.language].items
+    return show(
+        visit,
+        "form/question.html",
+        status=status,
+        action=here,
+        title=visit.edition.texts[visit.language].pages[group.link_id],
+        single=len(shown) == 1,
+        progress=flow.progress(group),
+        fields=shown,
+        errors=fields.listed(visit.edition, group, typed.errors if typed else {}, visit.language),
+        more=len(new) if "new" in query else 0,
+        changed=[words[name].text for name in flow.unused()] if "changed" in query else [],
+        back="/form/check" if _kept(visit.request) else flow.address(earlier) if earlier else "/form",
+        path=here,
+    )
