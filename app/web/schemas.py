@@ -203,9 +203,7 @@ class SubmissionOut(Out):
     undetermined: list[UndeterminedOut] | None = Field(None, description="For keys with the scope review.")
 
 
-QUARANTINE = Field(
-    description="Why nobody may have written it (`honeypot`, `too_fast`, `stale`); empty: nothing odd."
-)
+QUARANTINE = Field(description="Why nobody may have written it (`honeypot`, `too_fast`); empty: nothing odd.")
 
 
 class ListedSubmission(Out):

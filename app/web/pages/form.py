@@ -43,6 +43,7 @@ async def _start(
     edition = edition_of(here)
     group = edition.asked.item[0]
     errors = typed.errors if typed else {}
+    found = await door.look(request)
     return page(
         request,
         "form/start.html",
@@ -52,7 +53,8 @@ async def _start(
         title=edition.texts[language].pages[group.link_id],
         questionnaire_title=edition.title(language),
         minutes=MINUTES,
-        going_on=await door.look(request) is not None,
+        going_on=found is not None,
+        blocks=found[1].edition.interruptions(found[1].evaluation, language) if found else [],
         instance=door.instance(here, now()),
         errors=fields.listed(edition, group, errors, language),
         fields=fields.fresh(edition, group, language, typed),
