@@ -1,6 +1,7 @@
 """The JSON Schema of answers takes what `check` takes and refuses what it refuses, in jsonschema's eyes."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,3 +166,34 @@ def test_a_condition_about_rules_has_no_schema(tiny: Edition) -> None:
     )
     with pytest.raises(TypeError, match=r"^conditions about rules are no part of a questionnaire$"):
         answer_schema(edition.questionnaire, complete=True)
+
+
+@pytest.mark.parametrize(("name", "switch"), [("edition", "self_harm"), ("tiny", "calls")])
+def test_with_a_question_switched_off_schema_and_check_agree_still(
+    name: str, switch: str, request: pytest.FixtureRequest
+) -> None:
+    edition: Edition = replace(request.getfixturevalue(name), off=frozenset({switch}))
+    judge, dice, verdicts = (
+        Draft202012Validator(answer_schema(edition.asked, complete=True)),
+        random.Random(8),
+        set(),
+    )
+    for answers in drawn(edition, 150, seed=8):
+        given = as_json(answers)
+        assert judge.is_valid(given)
+        given.pop(dice.choice(list(given)))
+        fits = judge.is_valid(given)
+        assert fits is not bool(edition.check(given).issues), given
+        verdicts.add(fits)
+    assert verdicts == {True, False}
+
+
+def test_a_required_question_that_is_never_asked_may_be_left_out_or_answered(tiny: Edition) -> None:
+    never = tiny.questionnaire.never_asking({"feeling"})
+    schema = answer_schema(never, complete=True)
+    Draft202012Validator.check_schema(schema)
+    judge = Draft202012Validator(schema)
+    assert schema["$defs"]["feeling"] == {"allOf": [{"$ref": "#/$defs/tea"}, {"not": {}}]}
+    assert judge.is_valid({})
+    assert judge.is_valid({"feeling": "unwell", "drinks": ["green"]})
+    assert not judge.is_valid({"feeling": "no_such_option"})

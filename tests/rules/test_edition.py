@@ -37,6 +37,7 @@ META: dict[str, Any] = {
         {"version": "1.0"},
         {"version": "1.0.0-rc1"},
         {"languages": ()},
+        {"switches": {"calls": "may_call"}},
         {"x": 1},
     ],
     ids=str,
@@ -143,3 +144,51 @@ def test_another_clinic_speaks_its_own_language_from_the_first_question_to_the_s
     ]
     assert summary["general_cautions"][0]["text"].startswith("Das sind die Worte des Artikels")
     assert "at-142" not in [each["id"] for each in sleep.phrasebooks["de"].resources]
+
+
+def signed_off(edition: Edition, *languages: str) -> Edition:
+    """`edition` with these languages reviewed, and none served that is not."""
+    texts = {
+        name: words.model_copy(update={"reviewed_by": "Dr. Rev Iewer"}) if name in languages else words
+        for name, words in edition.texts.items()
+    }
+    return replace(edition, texts=texts, unreviewed=False)
+
+
+def test_a_translation_that_nobody_signed_off_is_served_only_where_that_is_allowed(edition: Edition) -> None:
+    assert edition.languages == ("en", "es", "ht", "pt-BR")
+    assert replace(edition, unreviewed=False).languages == ("en",)
+    assert signed_off(edition, "ht").languages == ("en", "ht")
+    served = {wanted: signed_off(edition, "ht").language(wanted) for wanted in ("es", "es-MX", "ht", "HT-HT")}
+    assert served == {"es": "en", "es-MX": "en", "ht": "ht", "HT-HT": "ht"}
+
+
+def test_the_default_language_is_served_whether_somebody_signed_it_off_or_not(sleep: Edition) -> None:
+    assert sleep.texts["de"].reviewed_by is None
+    assert replace(sleep, unreviewed=False).languages == ("de",)
+
+
+def test_a_questionnaire_is_called_by_its_title_in_each_language_or_else_by_the_one_it_has(
+    edition: Edition, sleep: Edition, tiny: Edition
+) -> None:
+    assert edition.title("es") == "Antes de una consulta sobre la ketamina"
+    assert tiny.title("en") == "About tea"
+    assert sleep.title("en") == sleep.meta.title
+
+
+def test_what_is_switched_off_is_not_asked_and_everything_else_is(edition: Edition) -> None:
+    quiet = replace(edition, off=frozenset({"self_harm"}))
+    adult = {"age_band": "25_44"}
+    assert edition.enabled(adult) - quiet.enabled(adult) == {"self_harm_notice", "self_harm_thoughts"}
+    assert quiet.check(adult).missing == edition.check(adult).missing
+    assert edition.asked.item == edition.questionnaire.item
+    assert replace(edition, off=frozenset({"another_edition_s"})).asked.item == edition.questionnaire.item
+
+
+def test_an_answer_that_arrives_though_the_question_is_off_still_interrupts(edition: Edition) -> None:
+    quiet = replace(edition, off=frozenset({"self_harm"}))
+    checked = quiet.check({"age_band": "25_44", "self_harm_thoughts": "now"}, complete=False)
+    evaluation = quiet.evaluate(checked.answers, enabled=checked.enabled)
+    assert [each["rule"] for each in quiet.interruptions(evaluation, "en")] == ["S_NOW"]
+    assert "self_harm_now" in [raised.flag.id for raised in evaluation.flags]
+    assert "self_harm_thoughts" not in evaluation.kept

@@ -10,6 +10,7 @@ from app.rules.edition import Edition
 from app.rules.library import (
     LOCK,
     Library,
+    Unswitchable,
     check_lock,
     folders,
     load,
@@ -180,3 +181,50 @@ def test_what_is_not_there_is_none(content: Path) -> None:
     assert library.find("coffee", "1.0.0") is None
     assert library.find("tiny", "9.9.9") is None
     assert library.article("coffee-in-short") is None
+
+
+def test_a_switch_that_no_edition_has_is_refused_with_those_there_are(content: Path) -> None:
+    library = load_library(content)
+    with pytest.raises(Unswitchable, match=r"^self_harm can't be switched off; an edition offers: calls$"):
+        library.serving(off=frozenset({"self_harm", "calls"}), unreviewed=True)
+
+
+def test_where_nothing_can_be_switched_off_that_is_said(content: Path) -> None:
+    rename(content / "tiny" / "1.0.0", "switches:\n  calls: [may_call]\n", "")
+    (content / LOCK).unlink()
+    write_lock(content)
+    with pytest.raises(Unswitchable, match=r"^a, b can't be switched off; an edition offers: none$"):
+        load_library(content).serving(off=frozenset({"b", "a"}), unreviewed=True)
+
+
+def test_every_edition_is_served_as_the_clinic_has_set_it(content: Path) -> None:
+    folder = another(content, "0.9.0")
+    rename(folder, "switches:\n  calls: [may_call]\n", "")
+    write_lock(content)
+    library = load_library(content)
+    served = library.serving(off=frozenset({"calls"}), unreviewed=False)
+    assert [(each.version, each.off, each.unreviewed) for each in served.editions["tiny"]] == [
+        ("1.0.0", {"calls"}, False), ("0.9.0", {"calls"}, False),
+    ]  # fmt: skip
+    newest, older = served.editions["tiny"]
+    assert "may_call" not in newest.enabled({})
+    assert "may_call" in older.enabled({})
+    assert (served.off, library.off) == ({"calls"}, frozenset())
+    assert "may_call" in library.editions["tiny"][0].enabled({})
+
+
+def test_an_edition_that_is_served_as_it_is_stays_the_same_object(content: Path) -> None:
+    library = load_library(content)
+    assert library.serving(off=frozenset(), unreviewed=True).current("tiny") is library.current("tiny")
+
+
+def test_an_edition_is_found_as_it_was_asked_whatever_is_switched_off_now(content: Path) -> None:
+    library = load_library(content)
+    served = library.serving(off=frozenset({"calls"}), unreviewed=False)
+    then, now = served.find_as("tiny", "1.0.0", frozenset()), served.find("tiny", "1.0.0")
+    assert then
+    assert now
+    assert (then.off, then.unreviewed, "may_call" in then.enabled({})) == (frozenset(), False, True)
+    assert served.find_as("tiny", "1.0.0", frozenset({"calls"})) is now
+    assert served.find_as("tiny", "9.9.9", frozenset()) is None
+    assert served.find_as("coffee", "1.0.0", frozenset({"calls"})) is None

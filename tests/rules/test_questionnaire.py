@@ -1,5 +1,7 @@
 """Questions as data: what is read, what is enabled, what must still be answered."""
 
+import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from pydantic import ValidationError
 from app.rules.edition import Edition
 from app.rules.questionnaire import Item, Questionnaire
 from tests.rules.conditions import frozen
+from tests.rules.counting import drawn
 from tests.rules.variants import with_items
 
 
@@ -135,3 +138,80 @@ def test_a_yes_that_must_be_given_is_missing_until_it_is(edition: Edition) -> No
     assert questionnaire.missing({}, enabled) == ("info_only", "answering_for", "age_band")
     assert "info_only" in questionnaire.missing({"info_only": False}, enabled)
     assert "info_only" not in questionnaire.missing({"info_only": True}, enabled)
+
+
+@pytest.mark.parametrize(
+    ("answers", "impossible"),
+    [
+        ({}, []),
+        ({"drinks": ("none",)}, ["cups"]),
+        ({"drinks": ("black",), "may_call": False}, ["call_name"]),
+        ({"drinks": ("none",), "may_call": False}, ["cups", "call_name"]),
+    ],
+    ids=str,
+)
+def test_what_no_answer_can_bring_up_any_more_is_not_possible(
+    tiny: Edition, answers: dict[str, Any], impossible: list[str]
+) -> None:
+    assert tiny.questionnaire.by_id.keys() - tiny.questionnaire.possible(answers) == set(impossible)
+
+
+def test_what_stands_in_an_impossible_group_is_impossible(sleep: Edition) -> None:
+    assert sleep.questionnaire.possible({"alter": 15}) == sleep.enabled({"alter": 15})
+    assert "kaffee" in sleep.questionnaire.possible({})
+
+
+@pytest.mark.parametrize("name", ["edition", "tiny", "sleep"])
+def test_whatever_is_enabled_in_the_end_was_possible_all_along(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    edition: Edition = request.getfixturevalue(name)
+    dice = random.Random(3)
+    for answers in drawn(edition, 150, seed=17):
+        asked = {name: value for name, value in answers.items() if name in edition.enabled(answers)}
+        some = {name: value for name, value in asked.items() if dice.random() < 0.5}
+        possible = edition.questionnaire.possible(some)
+        assert edition.enabled(answers) | edition.enabled(some) <= possible
+
+
+def item(name: str, when: dict[str, Any]) -> dict[str, Any]:
+    return {"linkId": name, "type": "boolean", "enableWhen": when}
+
+
+def test_what_asks_for_silence_or_for_an_answer_is_possible_until_there_is_one(tiny: Edition) -> None:
+    asks = {"question": "cups", "operator": "exists", "answer": True}
+    edition = with_items(tiny, item("counted", asks), item("uncounted", asks | {"answer": False}))
+    some, none = {"drinks": ("black",)}, {"drinks": ("none",)}
+    assert {"counted", "uncounted"} <= edition.questionnaire.possible({})
+    assert {"counted", "uncounted"} <= edition.questionnaire.possible(some)
+    assert {"counted", "uncounted"} & edition.questionnaire.possible(some | {"cups": 1}) == {"counted"}
+    assert not {"counted", "uncounted"} & edition.questionnaire.possible(none)
+
+
+def test_what_an_answer_would_rule_out_that_does_not_count_yet_is_possible(tiny: Edition) -> None:
+    edition = with_items(tiny, item("last", {"not": {"question": "cups", "operator": "=", "answer": 1}}))
+    assert "last" in edition.enabled({"cups": 1}) & edition.questionnaire.possible({"cups": 1})
+    assert "last" not in edition.questionnaire.possible({"drinks": ("black",), "cups": 1})
+
+
+def test_a_question_that_is_never_asked_brings_nothing_up_and_is_not_missing(tiny: Edition) -> None:
+    never = tiny.questionnaire.never_asking({"may_call", "feeling"})
+    given = {"feeling": "unwell", "may_call": True, "drinks": ("green",)}
+    assert tiny.enabled(given) - never.enabled(given) == {"feeling", "may_call", "call_name"}
+    assert not {"feeling", "may_call", "call_name"} & never.possible({})
+    assert never.missing({}, never.enabled({})) == ()
+
+
+def test_an_answer_to_a_question_that_is_never_asked_is_still_an_answer(tiny: Edition) -> None:
+    quiet = replace(tiny, off=frozenset({"calls"}))
+    checked = quiet.check({"feeling": "well", "may_call": True}, {"name": "Ada"})
+    assert (checked.issues, checked.answers["may_call"], dict(checked.contact)) == ((), True, {})
+
+
+def test_a_group_that_is_never_asked_takes_all_in_it_along(tiny: Edition) -> None:
+    assert tiny.questionnaire.never_asking({"tea"}).possible({"feeling": "well"}) == frozenset()
+
+
+def test_what_never_asks_nothing_asks_everything(tiny: Edition) -> None:
+    every = tiny.questionnaire.never_asking(())
+    assert every.item == tiny.questionnaire.item

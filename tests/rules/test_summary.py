@@ -257,3 +257,41 @@ def test_a_reader_of_another_language_gets_a_gist_beside_the_original(sleep: Edi
     assert next(quotations(german))["section"] == "Teil 1, Satz 3"
     assert (german["language"], english["language"]) == ("de", "en")
     assert german["footer"].endswith("In einer Krise rufen Sie 116 123 an, zu jeder Zeit.")
+
+
+def test_questions_to_ask_go_with_the_groups_of_the_topics_in_their_order(edition: Edition) -> None:
+    words = edition.texts["en"].questions
+    both, pain = summary(edition, ADULT), summary(edition, ADULT | {"visit_reason": ("long_term_pain",)})
+    healthy = summary(edition, ADULT | {"takes_medicines": "yes"})
+    assert both["questions"] == [*words["pain"], *words["mood"], *words["general"]]
+    assert pain["questions"] == [*words["pain"], *words["general"]]
+    assert healthy["questions"] == [*words["pain"], *words["mood"], *words["health"], *words["general"]]
+
+
+def test_a_group_with_several_topics_or_without_questions_adds_none_twice(
+    tiny: Edition, edition: Edition
+) -> None:
+    assert summary(tiny, {"cups": 5, "drinks": ("black",)})["questions"] == ["How much tea is a lot?"]
+    assert summary(tiny, {})["questions"] == ["What else is there to know?"]
+    many = summary(edition, ADULT | {"pain_types": ("crps", "fibromyalgia", "not_sure")})
+    assert len(many["questions"]) == len(set(many["questions"]))
+    proxy = summary(edition, ADULT | {"answering_for": "someone_else"})
+    assert "about_you" not in edition.texts["en"].questions
+    assert proxy["topics"][0]["group"] == "about_you"
+    assert proxy["questions"] == summary(edition, ADULT)["questions"]
+
+
+def test_what_the_article_says_nothing_about_is_told_in_the_readers_language(edition: Edition) -> None:
+    for language, texts in edition.texts.items():
+        assert summary(edition, ADULT, language)["not_covered"] == list(texts.not_covered)
+    assert summary(edition, ADULT)["not_covered"][0] == (
+        "The article does not say what a visit costs, or who pays for it."
+    )
+
+
+def test_where_nothing_is_said_there_is_nothing_to_ask_about(edition: Edition, sleep: Edition) -> None:
+    minor = summary(edition, ADULT | {"age_band": "under_18"})
+    elsewhere = sleep.summarise(sleep.evaluate({"verstanden": True, "alter": 40}), "de")
+    assert elsewhere["topics"]
+    for made in (minor, elsewhere):
+        assert not {"questions", "not_covered"} & made.keys()

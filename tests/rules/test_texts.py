@@ -17,28 +17,99 @@ from app.rules.lint import banned_in
 from app.rules.texts import Banned, Texts
 from tests.rules.counting import drawn
 
-HITS = {  # one sentence that each banned phrase of the first edition must catch
-    "B01": "You may be eligible.",
-    "B02": "You qualify.",
-    "B03": "You are a candidate.",
-    "B04": "This is right for you.",
-    "B05": "Your answers suggest a severe form of depression.",
-    "B06": "We recommend a visit.",
-    "B07": "You should try it.",
-    "B08": "It cures pain.",
-    "B09": "It is safe.",
-    "B10": "It may help you.",
-    "B11": "Take 50 mg.",
-    "B12": "After one to three sessions.",
-    "B13": "Your risk level.",
-    "B14": "There is nothing to worry about.",
-    "B15": "Our staff will call you.",
-    "B16": "He committed suicide.",
-    "B17": "An FDA-approved spray.",
-    "B18": "Act now!",
-    "B19": "It works better than others.",
-    "B20": "Stop taking your medicines.",
-    "B21": "This form can diagnose.",
+HITS = {  # by language, one sentence that each banned phrase of the shipped edition must catch
+    "en": {
+        "B01": "You may be eligible.",
+        "B02": "You qualify.",
+        "B03": "You are a candidate.",
+        "B04": "This is right for you.",
+        "B05": "Your answers suggest a severe form of depression.",
+        "B06": "We recommend a visit.",
+        "B07": "You should try it.",
+        "B08": "It cures pain.",
+        "B09": "It is safe.",
+        "B10": "It may help you.",
+        "B11": "Take 50 mg.",
+        "B12": "After one to three sessions.",
+        "B13": "Your risk level.",
+        "B14": "There is nothing to worry about.",
+        "B15": "Our staff will call you.",
+        "B16": "He committed suicide.",
+        "B17": "An FDA-approved spray.",
+        "B18": "Act now!",
+        "B19": "It works better than others.",
+        "B20": "Stop taking your medicines.",
+        "B21": "This form can diagnose.",
+    },
+    "es": {
+        "B01": "Usted es elegible.",
+        "B02": "Usted califica.",
+        "B03": "Usted es candidata.",
+        "B04": "Es lo mejor para usted.",
+        "B05": "Sus respuestas sugieren una depresión.",
+        "B06": "Le recomendamos una consulta.",
+        "B07": "Usted debe probar esto.",
+        "B08": "Esto cura el dolor.",
+        "B09": "Es seguro.",
+        "B10": "Esto puede ayudarle.",
+        "B11": "Tome 50 mg.",
+        "B12": "Después de una a tres sesiones.",
+        "B13": "Su nivel de riesgo.",
+        "B14": "No hay nada de qué preocuparse.",
+        "B15": "Nuestro personal le llamará.",
+        "B16": "Cometió suicidio.",
+        "B17": "Aprobado por la FDA.",
+        "B18": "No espere más.",
+        "B19": "Es mejor que otras medicinas.",
+        "B20": "Deje de tomar sus medicinas.",
+        "B21": "Este formulario puede diagnosticar.",
+    },
+    "ht": {
+        "B01": "Ou elijib.",
+        "B02": "Ou kalifye.",
+        "B03": "Ou se yon kandida.",
+        "B04": "Sa bon pou ou.",
+        "B05": "Repons ou yo montre yon depresyon.",
+        "B06": "Nou rekòmande yon vizit.",
+        "B07": "Ou dwe eseye sa.",
+        "B08": "Li geri doulè.",
+        "B09": "Li san danje.",
+        "B10": "Li ka ede ou.",
+        "B11": "Pran 50 mg.",
+        "B12": "Apre twa seyans.",
+        "B13": "Nivo risk ou.",
+        "B14": "Pa gen anyen pou ou enkyete.",
+        "B15": "Ekip nou an ap rele ou.",
+        "B16": "Li komèt swisid.",
+        "B17": "FDA apwouve li.",
+        "B18": "Rezève kounye a.",
+        "B19": "Li pi bon pase lòt yo.",
+        "B20": "Sispann pran medikaman ou.",
+        "B21": "Fòmilè sa a ka dyagnostike ou.",
+    },
+    "pt-BR": {
+        "B01": "Você é elegível.",
+        "B02": "Você se enquadra.",
+        "B03": "Você é candidata.",
+        "B04": "Isto é ideal para você.",
+        "B05": "Suas respostas sugerem depressão.",
+        "B06": "Nós recomendamos uma consulta.",
+        "B07": "Você deve tomar isto.",
+        "B08": "Isto cura a dor.",
+        "B09": "É seguro.",
+        "B10": "Pode ajudar você.",
+        "B11": "Tome 50 mg.",
+        "B12": "Depois de uma a três sessões.",
+        "B13": "Seu nível de risco.",
+        "B14": "Não se preocupe.",
+        "B15": "Nossa equipe vai ligar.",
+        "B16": "Ele cometeu suicídio.",
+        "B17": "Aprovado pela FDA.",
+        "B18": "Agende agora.",
+        "B19": "É melhor do que outros.",
+        "B20": "Pare de tomar seus remédios.",
+        "B21": "Este formulário pode diagnosticar.",
+    },
 }
 FIGURES = {
     "title": "T", "sha256": "0" * 12, "section": "1", "date": "2026-11-22", "edition": "1.0.0", "n": 1,
@@ -80,12 +151,24 @@ def test_none_of_our_own_words_in_any_language_hits_a_banned_phrase(
             assert "{" not in words
 
 
-def test_every_banned_phrase_of_the_first_edition_catches_what_it_is_there_for(edition: Edition) -> None:
-    texts = edition.texts["en"]
-    assert [banned.id for banned in texts.banned_phrases] == list(HITS)
-    for name, sentence in HITS.items():
+@pytest.mark.parametrize("language", HITS)
+def test_every_banned_phrase_of_the_shipped_edition_catches_what_it_is_there_for(
+    edition: Edition, language: str
+) -> None:
+    texts, planted = edition.texts[language], HITS[language]
+    assert list(edition.texts) == sorted(HITS)
+    assert [banned.id for banned in texts.banned_phrases] == list(planted)
+    for name, sentence in planted.items():
         assert name in banned_in(sentence, texts)
         assert name in banned_in(sentence.upper(), texts)
+
+
+@pytest.mark.parametrize("language", [each for each in HITS if each != "en"])
+def test_a_language_bans_by_phrases_of_its_own(edition: Edition, language: str) -> None:
+    caught = [
+        name for name, sentence in HITS["en"].items() if name in banned_in(sentence, edition.texts[language])
+    ]
+    assert len(caught) < len(HITS["en"]) / 2, caught
 
 
 def strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -150,9 +233,14 @@ def test_own_words_are_told_with_the_path_that_leads_to_them(tiny: Edition) -> N
     assert words["items", "may_call", "yes"] == "Yes"
     assert words["crisis", "gb-samaritans", "note"] == "Free to call."
     assert ("crisis", "gb-999", "note") not in words
+    assert words["title",] == "About tea"
+    assert words["questions", "tea", "0"] == "How much tea is a lot?"
+    assert words["not_covered", "0"] == "It says nothing about coffee."
+    assert words["gists", "P1"] == "Leaves make tea."
     parts = {path[0] for path in words}
     assert parts == {
-        "summary", "sections", "groups", "pages", "items", "rules", "cautions", "crisis", "issues", "flags",
+        "title", "summary", "not_covered", "questions", "sections", "groups", "pages", "items", "rules",
+        "cautions", "gists", "crisis", "issues", "flags",
     }  # fmt: skip
 
 
