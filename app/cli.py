@@ -1,7 +1,7 @@
 """`preconsult`: the command line. Exit status 0, 1 (one clear line on stderr) or 2 (usage).
 
-Office: serve, migrate, keys, content, openapi, purge, backup. Refuses: to print a secret anywhere but on
-stdout, alone, once.
+Office: serve, migrate, seed, keys, content, openapi, purge, backup. Refuses: to print a secret anywhere but
+on stdout, alone, once.
 """
 
 import datetime as dt
@@ -25,7 +25,8 @@ from app.rules.library import CONTENT, check_lock, folders, load, load_library, 
 from app.rules.lint import check
 from app.rules.show import show
 from app.services import keys as api_keys
-from app.services import retention
+from app.services import retention, seeding
+from app.services.drawn import Retention
 from app.services.keys import Wanted
 from app.services.sealing_keys import open_vault, rotate
 from app.settings import Settings, load_settings
@@ -107,6 +108,31 @@ def migrate() -> None:
     """Bring the database schema to this release; does nothing when it is there."""
     with _database(load_settings()) as database:
         click.echo(f"The schema is at {schema.current(database)}.")
+
+
+@main.command("seed")
+@click.option("--count", default=40, show_default=True, type=click.IntRange(1, 10_000), help="How many.")
+@click.option("--seed", "number", default=1, show_default=True, help="The same number, the same people.")
+def seed_made_up(count: int, number: int) -> None:
+    """Keep made-up submissions, marked as tests, to see the service at work; again adds more."""
+    settings = load_settings()
+    if not settings.development:
+        raise Refusal(
+            "Made-up submissions do not belong in production; seed needs PRECONSULT_ENV=development."
+        )
+    library = open_library(settings)
+    edition = library.current(settings.form_questionnaire or min(library.editions))
+    assert edition is not None  # noqa: S101 - open_library has refused otherwise
+    kept = Retention.of(hours=settings.retention_draft_hours, days=settings.retention_days)
+    with _database(settings) as database:
+        vault = open_vault(database, settings.keyring, settings.key_file, now=_now())
+        seeded = seeding.seed(
+            database, vault, edition, count=count, number=number, now=_now(), retention=kept, actor=COMMAND
+        )
+    click.echo(
+        f"{seeded.submissions} made-up submissions are kept as tests, {seeded.drafts} of them drafts; "
+        "list them: GET /v1/submissions?test=true with an API key of scope review."
+    )
 
 
 @main.group("keys")

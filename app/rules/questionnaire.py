@@ -113,11 +113,18 @@ class Questionnaire(Fhir):
         )
 
     def possible(self, answers: Answers) -> frozenset[str]:
-        """The linkIds of the items that are enabled or may become so by answers not given yet."""
+        """The linkIds of the items that are enabled or may become so by answers not given yet.
+
+        Answers to questions that are not enabled say nothing yet: they may come to count, or not.
+        """
+        enabled = self.enabled(answers)
         possible: set[str] = set()
-        facts = Facts(answers, possible, self.unknown)
+        facts = Facts(
+            {name: each for name, each in answers.items() if name in enabled}, possible, self.unknown
+        )
         for name, group, ask in self._enabling:
-            if (group is None or group in possible) and (ask is None or ask(facts) is not False):
+            open_ = ask is None or ask(facts) is not False or _waits(self.by_id[name].enable_when, facts)
+            if open_ and (group is None or group in possible):
                 possible.add(name)
         return frozenset(possible)
 
@@ -145,6 +152,14 @@ class Questionnaire(Fhir):
     def order(self, answers: Mapping[str, object]) -> Iterator[str]:
         """The linkIds of `answers` in reading order."""
         return (name for name in self.questions if name in answers)
+
+
+def _waits(condition: Condition | None, facts: Facts) -> bool:
+    """Does `condition` ask whether there is an answer, where there may be one yet?"""
+    return condition is not None and any(
+        each.operator == "exists" and each.question in facts.enabled and each.question not in facts.answers
+        for each in condition.comparisons()
+    )
 
 
 def _never(item: Item, names: Collection[str]) -> Item:

@@ -21,6 +21,7 @@ from app.storage.database import Session
 from app.storage.submissions import Record, Vault
 
 WRITING = "submissions:write"
+Editable = tuple[Record, Edition, DataKey]
 
 
 def keep(session: Session, vault: Vault, drawn: Drawn, *, actor: Actor) -> None:
@@ -68,18 +69,20 @@ class Desk:
 
     def _drawn(self, record: Record, key: DataKey) -> Drawn:
         edition = self._edition(record)
-        if edition is None:
-            raise Unavailable("The edition this submission was made with is not installed.")
         kept = edition.check(record.answers["answers"], record.contact, complete=False)
         evaluation = edition.evaluate(kept.answers, record.answers["raised"], enabled=kept.enabled)
         return Drawn(record, edition, evaluation, kept.enabled, kept.missing, key)
 
-    def _edition(self, record: Record) -> Edition | None:
+    def _edition(self, record: Record) -> Edition:
         """What was asked of a submission stays what it was; a draft is asked what is asked today."""
         if record.status == "draft":
-            return self.library.find(record.questionnaire, record.edition)
-        off = frozenset(record.answers.get("off", ()))
-        return self.library.find_as(record.questionnaire, record.edition, off)
+            edition = self.library.find(record.questionnaire, record.edition)
+        else:
+            off = frozenset(record.answers.get("off", ()))
+            edition = self.library.find_as(record.questionnaire, record.edition, off)
+        if edition is None:
+            raise Unavailable("The edition this submission was made with is not installed.")
+        return edition
 
     def read(self, session: Session, submission: str, principal: Principal, *, now: dt.datetime) -> Drawn:
         """One submission. Raises NotFound or Forbidden."""
@@ -102,9 +105,8 @@ class Desk:
 
         Raises NotFound, Forbidden, PreconditionFailed, NotADraft, InvalidAnswers.
         """
-        before = self._editable(session, submission, principal, version, now)
-        record = before.record
-        language = before.edition.language(patch.get("language", record.language))
+        record, edition, key = self._editable(session, submission, principal, version, now)
+        language = edition.language(patch.get("language", record.language))
         given = Given(
             answers=_merged(record.answers["answers"], patch, "answers"),
             contact=_merged(record.contact, patch, "contact"),
@@ -112,7 +114,7 @@ class Desk:
         )
         reference = patch.get("booking_reference", record.booking_reference)
         record = replace(record, language=language, booking_reference=reference, version=record.version + 1)
-        return self._kept(session, replace(before, record=record), given, "submission.changed", now, actor)
+        return self._kept(session, (record, edition, key), given, "submission.changed", now, actor)
 
     def submit(
         self,
@@ -131,10 +133,10 @@ class Desk:
         record, key = self._found(session, submission, principal, WRITING, now=now, lock=True)
         if record.status == "submitted" and version == record.version - 1:
             return self._drawn(record, key)
-        before = self._editable(session, submission, principal, version, now)
-        record = replace(before.record, version=before.record.version + 1)
-        given = Given(before.record.answers["answers"], before.record.contact, complete=True)
-        return self._kept(session, replace(before, record=record), given, "submission.submitted", now, actor)
+        record, edition, key = self._editable(session, submission, principal, version, now)
+        record = replace(record, version=record.version + 1)
+        given = Given(record.answers["answers"], record.contact, complete=True)
+        return self._kept(session, (record, edition, key), given, "submission.submitted", now, actor)
 
     def erase(
         self,
@@ -153,21 +155,19 @@ class Desk:
 
     def _editable(
         self, session: Session, submission: str, principal: Principal, version: int | None, now: dt.datetime
-    ) -> Drawn:
+    ) -> Editable:
         record, key = self._found(session, submission, principal, WRITING, now=now, lock=True)
         _require_version(record, version)
         if record.status != "draft":
             raise NotADraft("It has been submitted; submitted answers are not changed here.")
-        return self._drawn(record, key)
+        return record, self._edition(record), key
 
     def _kept(
-        self, session: Session, before: Drawn, given: Given, action: str, now: dt.datetime, actor: Actor
+        self, session: Session, before: Editable, given: Given, action: str, now: dt.datetime, actor: Actor
     ) -> Drawn:
-        raised = tuple(before.record.answers["raised"])
-        checked, evaluation = judge(before.edition, given, before.record.language, raised)
-        drawn = Drawn(
-            before.record, before.edition, evaluation, checked.enabled, checked.missing, before.key
-        )  # fmt: skip
+        record, edition, key = before
+        checked, evaluation = judge(edition, given, record.language, tuple(record.answers["raised"]))
+        drawn = Drawn(record, edition, evaluation, checked.enabled, checked.missing, key)
         drawn = settled(drawn, checked, given, now, self.retention)
         submissions.replace(session, self.vault, drawn.record, drawn.key)
         acts = Act(action, "submission", drawn.record.id), *_flag_acts(drawn.record)

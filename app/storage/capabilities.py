@@ -11,6 +11,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from app.storage.database import Session
+from app.storage.prepared import Prepared
 from app.storage.tables import capabilities
 
 Kind = Literal["session", "resume"]
@@ -27,25 +28,27 @@ class Capability:
     expires_at: dt.datetime
 
 
+_INSERT = Prepared(lambda _dialect: sa.insert(capabilities))
+_HELD = sa.select(capabilities).where(
+    capabilities.c.secret_hash == sa.bindparam("secret"), capabilities.c.kind == sa.bindparam("kind")
+)
+_EXTEND = sa.update(capabilities).where(capabilities.c.secret_hash == sa.bindparam("secret"))
+
+
 def insert(session: Session, capability: Capability) -> None:
     """Keep a new one."""
-    values = {name: getattr(capability, name) for name in Capability.__slots__}
-    session.execute(sa.insert(capabilities).values(values))
+    _INSERT(session, [{name: getattr(capability, name) for name in Capability.__slots__}])
 
 
 def fetch(session: Session, secret_hash: bytes, kind: Kind) -> Capability | None:
     """The one of this secret and kind, expired or not; None when there is none."""
-    asked = sa.select(capabilities).where(
-        capabilities.c.secret_hash == secret_hash, capabilities.c.kind == kind
-    )
-    row = session.execute(asked).mappings().first()
+    row = session.execute(_HELD, {"secret": secret_hash, "kind": kind}).mappings().first()
     return None if row is None else Capability(**row)
 
 
 def extend(session: Session, secret_hash: bytes, until: dt.datetime) -> None:
     """Let it live until then."""
-    asked = sa.update(capabilities).where(capabilities.c.secret_hash == secret_hash)
-    session.execute(asked.values(expires_at=until))
+    session.execute(_EXTEND, {"secret": secret_hash, "expires_at": until})
 
 
 def delete(session: Session, secret_hash: bytes) -> None:

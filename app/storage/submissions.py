@@ -99,6 +99,9 @@ PLAIN = tuple(field.name for field in fields(Listed))
 _INSERT = Prepared(lambda _dialect: sa.insert(submissions))
 _INSERT_FLAG = Prepared(lambda _dialect: sa.insert(flags))
 _BY_ID = sa.select(submissions).where(submissions.c.id == sa.bindparam("id"))
+_LOCKED = _BY_ID.with_for_update()
+_CHANGE = sa.update(submissions).where(submissions.c.id == sa.bindparam("changed"))
+_KNOWN_FLAGS = sa.select(flags.c.id).where(flags.c.submission_id == sa.bindparam("id"))
 _FLAGS_OF = sa.select(flags).where(flags.c.submission_id == sa.bindparam("id")).order_by(flags.c.id)
 
 
@@ -161,8 +164,7 @@ def fetch(
     session: Session, vault: Vault, submission: str, *, lock: bool = False
 ) -> tuple[Record, DataKey] | None:
     """One submission with its flags, or None. `lock`: nobody else changes it until this work is done."""
-    asked = _BY_ID.with_for_update() if lock else _BY_ID
-    row = session.execute(asked, {"id": submission}).mappings().first()
+    row = session.execute(_LOCKED if lock else _BY_ID, {"id": submission}).mappings().first()
     if row is None:
         return None
     return vault.open(row, session.execute(_FLAGS_OF, {"id": submission}).mappings().all())
@@ -180,14 +182,14 @@ def replace(session: Session, vault: Vault, record: Record, key: DataKey) -> Non
     """Keep the new state of a submission, and every flag it did not have yet or that changed."""
     plain = {name: getattr(record, name) for name in (*PLAIN, "version") if name != "id"}
     row = plain | vault.sealed_fields(record, key)
-    session.execute(sa.update(submissions).where(submissions.c.id == record.id).values(row))
-    known = set(session.execute(sa.select(flags.c.id).where(flags.c.submission_id == record.id)).scalars())
+    session.execute(_CHANGE, row | {"changed": record.id})
+    known = set(session.execute(_KNOWN_FLAGS, {"id": record.id}).scalars())
     for flag in record.flags:
-        if flag.id in known:
+        if flag.id not in known:
+            _INSERT_FLAG(session, [vault.seal_flag(flag, record.id, key)])
+        elif flag.answer_changed_at:
             changed = sa.update(flags).where(flags.c.id == flag.id, flags.c.answer_changed_at.is_(None))
             session.execute(changed.values(answer_changed_at=flag.answer_changed_at))
-        else:
-            _INSERT_FLAG(session, [vault.seal_flag(flag, record.id, key)])
 
 
 def delete(session: Session, submission: str, due: dt.datetime | None = None) -> bool:

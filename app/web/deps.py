@@ -4,7 +4,7 @@ Office: one frozen set of rooms, made in main.py. Refuses: transactions (handler
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
@@ -20,7 +20,10 @@ from app.web.principals import Doorkeeper
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """The parts of one running service. `kept`: submissions kept, by status; `limits`: of forms begun."""
+    """The parts of one running service. `kept`: submissions kept, by status; `limits`: of forms begun.
+
+    `first_pages`: the form's first page as somebody new sees it, by language.
+    """
 
     settings: Settings
     database: Database
@@ -31,6 +34,7 @@ class Rooms:
     kept: Counter
     theme: Theme
     limits: Limits
+    first_pages: dict[str, bytes] = field(default_factory=dict)
 
 
 def rooms(request: Request) -> Rooms:

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from functools import partial
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -119,7 +119,7 @@ def guard_origin(request: Request) -> None:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site not in (None, "same-origin", "none"):
         raise Forbidden("This form was sent from another website.")
-    foreign = origin not in (None, "null") and urlsplit(origin or "").netloc != request.headers.get("host")
+    foreign = origin not in (None, "null") and origin.partition("://")[2] != request.headers.get("host")
     if site is None and foreign:
         raise Forbidden("This form was sent from another website.")
 

@@ -5,6 +5,7 @@ is marked.
 """
 
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,7 +13,7 @@ from app.errors import TooMany
 from app.rules.edition import Edition
 from app.rules.questionnaire import Item
 from app.services import forms
-from app.services.drawn import Given, draw_up, new_token
+from app.services.drawn import Drawn, Given, draw_up, new_token
 from app.services.forms import Page
 from app.services.idempotency import Claim
 from app.web import network
@@ -20,10 +21,11 @@ from app.web.deps import Rooms, now, rooms
 from app.web.pages import door, fields
 from app.web.pages.fields import Typed
 from app.web.pages.flow import where_left
-from app.web.pages.page import PageRoute, actor, edition_of, go, language_of, page
+from app.web.pages.page import PageRoute, actor, edition_of, go, html, language_of, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MINUTES = 10
+PLACE = "instance-of-this-form"  # where it stands in a first page that is kept
 
 
 @router.get("/form")
@@ -32,12 +34,23 @@ async def start(request: Request) -> Response:
     asked = request.query_params.get("language", "")
     edition = edition_of(rooms(request))
     language = edition.language(asked) if asked else language_of(request, edition, None)
+    if not request.url.query and not door.secret(request):
+        return await _untouched(request, language)
     response = await _start(request, language)
     return choose(response, request, language) if asked else response
 
 
+async def _untouched(request: Request, language: str) -> Response:
+    """The first page for somebody new: made once for all who read a language, but for its instance."""
+    here = rooms(request)
+    made = here.first_pages.get(language)
+    if made is None:
+        made = here.first_pages[language] = bytes((await _start(request, language, instance=PLACE)).body)
+    return html(here, made.replace(PLACE.encode(), door.instance(here, now()).encode()))
+
+
 async def _start(
-    request: Request, language: str, typed: Typed | None = None, *, status: int = 200
+    request: Request, language: str, typed: Typed | None = None, *, status: int = 200, instance: str = ""
 ) -> Response:
     here = rooms(request)
     edition = edition_of(here)
@@ -54,11 +67,17 @@ async def _start(
         questionnaire_title=edition.title(language),
         minutes=MINUTES,
         going_on=found is not None,
-        blocks=found[1].edition.interruptions(found[1].evaluation, language) if found else [],
-        instance=door.instance(here, now()),
+        blocks=_standing(found[1], language) if found else [],
+        instance=instance or door.instance(here, now()),
         errors=fields.listed(edition, group, errors, language),
         fields=fields.fresh(edition, group, language, typed),
     )
+
+
+def _standing(drawn: Drawn, language: str) -> list[dict[str, Any]]:
+    """What the form that is open on this device has raised."""
+    read = language if language in drawn.edition.languages else drawn.record.language
+    return drawn.edition.interruptions(drawn.evaluation, read)
 
 
 @router.post("/form")

@@ -7,9 +7,10 @@ pages. Refuses: a page without the footer, and to be framed by anybody the clini
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi.routing import APIRoute
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.errors import Internal, Problem, SessionEnded
@@ -54,6 +55,8 @@ class PageRoute(APIRoute):
                 return await inner(request)
             except Problem as problem:
                 return trouble(request, problem)
+            except ClientDisconnect:  # there is nobody to answer
+                raise
             except Exception as error:  # the last catch: nobody who fills in a form is shown JSON
                 log.error(
                     "accident", request_id=request_id(request), error=type(error).__name__, at=where(error)
@@ -120,8 +123,12 @@ def page(
         "token": door.token(here, secret) if secret else "",
         "path": door.path(request),
     }
-    html = render(template, language, **(shown | words))
-    return HTMLResponse(html, status, headers=headers(here) | NO_STORE)
+    return html(here, render(template, language, **(shown | words)), status)
+
+
+def html(here: Rooms, content: str | bytes, status: int = 200) -> Response:
+    """A page that is ready, as it is sent."""
+    return HTMLResponse(content, status, headers=headers(here) | NO_STORE)
 
 
 def headers(here: Rooms) -> dict[str, str]:
@@ -130,6 +137,9 @@ def headers(here: Rooms) -> dict[str, str]:
     policy = HEADERS["content-security-policy"].replace(
         "frame-ancestors 'none'", f"frame-ancestors {framers}"
     )
+    if here.settings.leave_url:  # what a policy says of forms holds for redirects too
+        away = urlsplit(str(here.settings.leave_url))
+        policy = policy.replace("form-action 'self'", f"form-action 'self' {away.scheme}://{away.netloc}")
     return {"content-security-policy": policy}
 
 

@@ -9,6 +9,7 @@ import gettext
 import hashlib
 import io
 import zoneinfo
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from babel.dates import format_date, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 WEB = Path(__file__).parents[1]
 TEMPLATES, LOCALES, STATIC = WEB / "templates", WEB / "locales", WEB / "static"
@@ -30,15 +32,35 @@ def environment(language: str) -> Environment:
     """The templates, their interface in `language` or, without a catalog for it, in English."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
+        auto_reload=False,  # a release's templates do not change under it
         undefined=StrictUndefined,
         autoescape=select_autoescape(("html",), default=False),
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
     )
-    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
-    made.globals["static"] = static
+    made.globals |= _spoken(translations(language)) | {"static": static}
     return made
+
+
+def _spoken(catalog: gettext.NullTranslations) -> dict[str, Callable[..., Markup]]:
+    """`_` and `ngettext` for templates: ours is the markup, what is filled in is escaped.
+
+    jinja2.ext.i18n would do the same by three calls of a template's context for each of ours.
+    """
+
+    @cache
+    def marked(words: str) -> Markup:
+        return Markup(catalog.gettext(words))  # noqa: S704 - words of templates, not of people
+
+    def say(words: str, **values: object) -> Markup:
+        said = marked(words)
+        return said % values if "%" in said else said
+
+    def count(one: str, many: str, num: int, **values: object) -> Markup:
+        said = Markup(catalog.ngettext(one, many, num))  # noqa: S704
+        return said % ({"num": num} | values)
+
+    return {"_": say, "ngettext": count}
 
 
 @cache
@@ -68,6 +90,7 @@ def locale(language: str) -> Locale:
     return Locale.parse(language.replace("-", "_"))
 
 
+@cache
 def language_name(language: str) -> str:
     """A language in its own words, as "Español"."""
     name = locale(language).get_language_name(language.partition("-")[0]) or language

@@ -27,21 +27,26 @@ class Theme:
     sheet: bytes
     logo: bytes | None
     logo_type: str
+    sheet_address: str
+    logo_address: str | None
 
     @classmethod
     def of(cls, settings: Settings) -> "Theme":
         logo = settings.clinic_logo
         paragraphs = settings.clinic_privacy.replace("\r\n", "\n").split("\n\n")
-        sheet = SHEET.format(light=settings.clinic_color, dark=settings.clinic_color_dark)
+        sheet = SHEET.format(light=settings.clinic_color, dark=settings.clinic_color_dark).encode()
+        drawn = logo.read_bytes() if logo else None
         return cls(
             name=settings.clinic_name,
             contact=settings.clinic_contact,
             privacy=tuple(each.strip() for each in paragraphs if each.strip()),
             zone=settings.clinic_time_zone,
             leave=str(settings.leave_url or "/form/left"),
-            sheet=sheet.encode(),
-            logo=logo.read_bytes() if logo else None,
+            sheet=sheet,
+            logo=drawn,
             logo_type=LOGOS[logo.suffix.lower()] if logo else "",
+            sheet_address=f"/form/theme.css?v={_version(sheet)}",
+            logo_address=f"/form/logo?v={_version(drawn)}" if drawn else None,
         )
 
     def words(self) -> dict[str, Any]:
@@ -50,8 +55,9 @@ class Theme:
             "name": self.name,
             "contact": self.contact,
             "privacy": self.privacy,
-            "sheet": f"/form/theme.css?v={_version(self.sheet)}",
-            "logo": f"/form/logo?v={_version(self.logo)}" if self.logo else None,
+            "leave": self.leave,
+            "sheet": self.sheet_address,
+            "logo": self.logo_address,
         }
 
 

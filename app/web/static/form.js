@@ -72,10 +72,13 @@ if (form) {
 
 // The secret of a link stays behind the #: it is put into the form, and out of the address, at once.
 const resume = document.querySelector("form.resume");
-if (resume && location.hash.length > 1) {
-  resume.elements.link.value = location.hash.slice(1);
-  history.replaceState(null, "", location.pathname);
-  resume.requestSubmit();
+if (resume) {
+  const secret = location.hash.slice(1);
+  history.replaceState(null, "", "/form/resume");
+  if (secret) {
+    resume.elements.link.value = secret;
+    resume.requestSubmit();
+  }
 }
 
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => window.print());
@@ -93,10 +96,28 @@ for (const leave of document.querySelectorAll("form.leave")) {
   leave.addEventListener("submit", () => { document.body.hidden = true; });
 }
 
-// In a frame on the clinic's website: no header twice, and the frame is told how high it has to be.
+// In a frame on the clinic's website: no header twice. The frame is told how high it has to be, and what place of it is
+// to be seen: a new page's top, or where a link leads. Leaving takes the clinic's page away as well.
 if (window.parent !== window) {
   document.documentElement.classList.add("framed");
-  const tell = () => window.parent.postMessage({ preconsult: { height: document.documentElement.scrollHeight } }, "*");
-  new ResizeObserver(tell).observe(document.body);
-  tell();
+  const tell = (top) => {
+    window.parent.postMessage({ preconsult: { height: document.body.getBoundingClientRect().height, top } }, "*");
+  };
+  const place = (anchor) => {
+    const found = document.getElementById(anchor.slice(1));
+    return found ? found.getBoundingClientRect().top + window.scrollY : 0;
+  };
+  new ResizeObserver(() => tell()).observe(document.body);
+  window.addEventListener("message", ({ source }) => { if (source === window.parent) tell(); });
+  for (const link of document.querySelectorAll("a[href^='#']")) link.addEventListener("click", () => tell(place(link.hash)));
+  tell(place(location.hash));
+  document.querySelector("[autofocus]")?.focus({ preventScroll: true }); // browsers don't by themselves, in a frame
+  for (const leave of document.querySelectorAll("form.leave")) {
+    leave.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const body = new URLSearchParams(new FormData(leave));
+      fetch(leave.action, { method: "POST", body, keepalive: true, redirect: "manual" }).catch(() => {});
+      window.top.location.replace(new URL(leave.dataset.leave, location.href));
+    });
+  }
 }
