@@ -100,8 +100,8 @@ class Server:
 def serving(data_dir: Path, database_url: str = "", **environment: str) -> Iterator[Server]:
     """A server that is ready, and ended with the block."""
     server = Server(data_dir, database_url, environment)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         if server.process is not None and server.process.poll() is None:

@@ -1,7 +1,8 @@
 """The load generator: keep-alive connections, each asks again as soon as it is answered (a closed loop).
 
-Office: sends ready-made requests, times the answers, checks each: 201, and an id. It runs in a process of
-its own on a core of its own; how busy it was is part of the result. Refuses: to count a wrong answer.
+Office: sends ready-made requests, times the answers, checks each: its status (201) and what it holds (an id).
+It runs in a process of its own on a core of its own; how busy it was is part of the result. Refuses: to count
+a wrong answer.
 """
 
 import asyncio
@@ -23,15 +24,22 @@ PATIENCE = 60.0  # seconds beyond the end of the load
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Ask for `seconds` or, where it is given, `count` times."""
+    """Ask for `seconds` or, where it is given, `count` times.
+
+    `bodies` of submissions, or whole `requests` that are sent as they are; a right answer has this `status`
+    and `holds` this.
+    """
 
     port: int
-    bodies: tuple[str, ...]
+    bodies: tuple[str, ...] = ()
     key: str = ""
     connections: int = 64
     seconds: float = 3.0
     count: int | None = None
     salt: int = 0  # makes the idempotency keys of this job its own
+    requests: tuple[str, ...] = ()
+    status: int = 201
+    holds: str = '"id":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,8 @@ class Load:
     def __init__(self, job: Job) -> None:
         self.job, self.sent, self.size = job, 0, 0
         self.requests = [_request(job, body) for body in job.bodies]
+        self.ready = [request.encode() for request in job.requests]
+        self.right, self.holds = f"HTTP/1.1 {job.status} ".encode(), job.holds.encode()
         self.latencies: list[float] = []
         self.wrong: list[bytes] = []
         self.begun = self.last = time.perf_counter()
@@ -81,14 +91,16 @@ class Load:
         enough = self.sent >= self.job.count if self.job.count else time.perf_counter() >= self.deadline
         if enough:
             return None
-        before, after = self.requests[self.sent % len(self.requests)]
         self.sent += 1
+        if self.ready:
+            return self.ready[self.sent % len(self.ready)]
+        before, after = self.requests[self.sent % len(self.requests)]
         return b"%b%08x-0000-7000-8000-%012x%b" % (before, self.job.salt, self.sent, after)
 
     def answered(self, answer: bytes, asked: float) -> None:
         """Tally one answer."""
         self.last = time.perf_counter()
-        if answer.startswith(b"HTTP/1.1 201") and b'"id":' in answer:
+        if answer.startswith(self.right) and self.holds in answer:
             self.latencies.append(self.last - asked)
             self.size += len(answer)
         else:

@@ -13,6 +13,7 @@ from typing import Any
 from app.rules.edition import Edition
 from app.rules.library import CONTENT, folders, load
 from app.rules.questionnaire import Item
+from app.services.seeding import any_answer
 
 QUESTIONNAIRE = "ketamine-preconsult"
 COUNT = 256
@@ -59,15 +60,4 @@ def _people() -> Iterator[dict[str, Any]]:
 
 def _answer(item: Item, chance: random.Random) -> object:
     usual, share = USUAL.get(item.link_id, (None, 0))
-    if chance.random() < share:
-        return usual
-    if item.type == "boolean":
-        return True
-    if item.type == "integer":
-        return chance.randint(item.min_value or 0, item.max_value or 10)
-    if not item.repeats:
-        return chance.choice(list(item.codes))
-    several = [code for code in item.codes if code not in item.exclusive]
-    if item.exclusive and chance.random() < 0.2:
-        return [chance.choice(sorted(item.exclusive))]
-    return chance.sample(several, min(len(several), chance.randint(1, 3)))
+    return usual if chance.random() < share else any_answer(item, chance)

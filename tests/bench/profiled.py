@@ -13,8 +13,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.bench.load import Job, run
 from tests.bench.serving import Server, ours
@@ -22,12 +23,15 @@ from tests.bench.serving import Server, ours
 LINES = 60
 
 
-def listing(folder: Path, job: Callable[[Server], Job]) -> str:
-    """What a load of `job` spends its time on, own time first."""
+def listing(
+    folder: Path, job: Callable[[Server], Job], more: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """What a load of `job` spends its time on, own time first. What making the job takes is left out."""
     out = folder / "profile"
-    with ours(folder / "ours", program=("tests.bench.profiled", str(out))) as server:
+    with ours(folder / "ours", program=("tests.bench.profiled", str(out)), more=more) as server:
+        asked = job(server)
         server.process.send_signal(signal.SIGUSR1)
-        result = run(job(server))
+        result = run(asked)
     text = io.StringIO()
     stats = pstats.Stats(str(out), stream=text).strip_dirs()
     stats.sort_stats("tottime").print_stats(LINES)
@@ -40,6 +44,8 @@ def main(out: str, *words: str) -> None:
     profiles = [cProfile.Profile(time.thread_time)]
 
     def begin(*_: object) -> None:
+        for other in profiles[1:]:  # they have run since their threads began
+            other.clear()
         profiles[0].enable()
 
     def leave(*_: object) -> None:

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -66,10 +67,11 @@ def ours(
     database_url: str = "",
     log_level: str = "warning",
     program: Sequence[str] = ("app.cli",),
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Server]:
-    """The product, migrated, with a key of its own. `program`: the module that is to serve."""
+    """The product, migrated, with a key of its own. `program`: what is to serve; `more`: settings."""
     folder.mkdir()
-    settings = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "LOG_LEVEL": log_level}
+    settings = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "LOG_LEVEL": log_level, **more}
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PRECONSULT_")}
     environment |= {f"PRECONSULT_{name}": value for name, value in settings.items() if value}
     cli = [sys.executable, "-m", "app.cli"]

@@ -126,7 +126,7 @@ class Bench:
             pairs += [("ours" + POSTGRES, "textbook" + POSTGRES), ("ours" + POSTGRES, "floor")]
         print(f"\nRatios of requests/s, {self.arguments.connections} connections: median (lowest to highest)")
         for one, other in pairs:
-            print(_ratio(by_name[one], by_name[other]))
+            print(ratio(by_name[one], by_name[other]))
         print(f"\n{HEAD}", *(each.row() for each in self.runners), sep="\n")
         batch = by_name["ours"].server.works_per_commit()
         print(f"\nours: {batch:.1f} works per commit" if batch else "\nours: no works-per-commit metric")
@@ -139,7 +139,8 @@ class Bench:
         return not wrong
 
 
-def _ratio(one: Runner, other: Runner) -> str:
+def ratio(one: Runner, other: Runner) -> str:
+    """One line: by how much one beats the other, round by round."""
     ratios = [a.rate / max(b.rate, 1e-9) for a, b in zip(one.rounds, other.rounds, strict=True)]
     cpu = median(b / a for a, b in zip(one.cpu, other.cpu, strict=True))
     named = f"{one.name} / {other.name}"

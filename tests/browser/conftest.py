@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.browser.device import ARTEFACTS, PHONE, Device, Way
+from tests.browser.office import Office
 from tests.server import Server, serving
 
+__all__ = ["ARTEFACTS"]  # where device.py and other tests put their pictures
 
 PLENTY = {"PRECONSULT_FORM_STARTS_PER_NETWORK": "100000", "PRECONSULT_FORM_STARTS": "100000"}
 
@@ -53,4 +56,26 @@ def own(url: str, server: Server) -> bool:
     return url.startswith((server.url, "data:", "blob:", "about:"))
 
 
-ARTEFACTS = Path(__file__).parents[2] / "test-results"
+class Devices(Protocol):
+    """Calls for a person's device; `at`: the service it looks at."""
+
+    def __call__(self, way: Way = PHONE, at: Server | None = None) -> Device: ...
+
+
+@pytest.fixture
+def devices(browser: Browser, server: Server) -> Iterator[Devices]:
+    """Devices that fail the test when one of them has seen what no page may do."""
+    open_ones: list[Device] = []
+
+    def one(way: Way = PHONE, at: Server | None = None) -> Device:
+        open_ones.append(Device(browser, (at or server).url, way))
+        return open_ones[-1]
+
+    yield one
+    assert [told for device in open_ones for told in device.close()] == []
+
+
+@pytest.fixture(scope="session")
+def office(server: Server) -> Office:
+    """What the service keeps, as its operator and its staff see it."""
+    return Office(server, server.key("review"))

@@ -2,8 +2,9 @@
 
 Its settings, tests/js/.htmlvalidate.json, can hold no comments, so their reasons stand here. `document` adds
 to `standard` and `a11y` labels, heading levels and references to ids. The rules put on one by one are those
-of `recommended` that find mistakes and not matters of style: elements that are unknown or left open, a field
-or class that is there twice, inline style (our content policy forbids it). Off is but one:
+of `recommended` that find mistakes and not matters of style: elements that are unknown or left open, a class
+that is there twice, inline style (our content policy forbids it); not `form-dup-name`, since what has several
+answers shares its name, in checkboxes as in hidden fields. Off is but one:
 
 - `require-sri`: our pages load from their own origin only, and who could change a file there could change
   its hash in the page as well.
@@ -14,7 +15,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 JS = Path(__file__).parents[1] / "js"
@@ -39,8 +40,11 @@ def validated(paths: list[Path]) -> list[dict[str, Any]]:
     node = os.environ.get("NODE") or "node"
     command: list[str | Path] = [node, VALIDATOR, "--formatter", "json"]
     command += ["--config", JS / ".htmlvalidate.json", *paths]
-    done = subprocess.run(command, capture_output=True, check=False, encoding="utf-8")
-    assert done.stdout.startswith("["), done.stderr or done.stdout
-    answer: list[dict[str, Any]] = json.loads(done.stdout)
+    with TemporaryFile("w+", encoding="utf-8") as out:  # into a pipe Node writes 64 KB and is gone
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, check=False, encoding="utf-8")
+        out.seek(0)
+        told = out.read()
+    assert told.startswith("["), done.stderr or told
+    answer: list[dict[str, Any]] = json.loads(told)
     assert answer or not done.returncode, done.stderr
     return answer

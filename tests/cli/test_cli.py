@@ -32,7 +32,8 @@ def run(database_url: str, tmp_path: Path) -> object:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["keys", "create"], ["serve", "--port", "x"], ["backup"]]
+    "arguments",
+    [["nonsense"], ["keys", "create"], ["serve", "--port", "x"], ["backup"], ["seed", "--count", "0"]],
 )
 def test_wrong_usage_is_status_2(run, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
     assert run(*arguments).exit_code == 2
@@ -55,6 +56,7 @@ def test_wrong_usage_is_status_2(run, arguments: list[str]) -> None:  # type: ig
             "https",
         ),
         (["migrate"], {"PRECONSULT_ENV": "production", "PRECONSULT_DATABASE_URL": NO_TLS}, "sslmode"),
+        (["seed"], {"PRECONSULT_ENV": "production"}, "production"),
     ],
 )
 def test_what_is_refused_is_one_clear_line_and_status_1(  # type: ignore[no-untyped-def]
@@ -84,6 +86,17 @@ def test_a_key_stands_alone_on_stdout_and_can_be_listed_and_revoked(run) -> None
 
 def test_migrate_may_be_said_twice(run) -> None:  # type: ignore[no-untyped-def]
     assert run("migrate").stdout == run("migrate").stdout == f"The schema is at {head()}.\n"
+
+
+def test_seed_says_how_many_and_where_to_look(run) -> None:  # type: ignore[no-untyped-def]
+    told = run("seed", "--count", "12", "--seed", "3").stdout
+    assert re.fullmatch(
+        r"12 made-up submissions are kept as tests, \d of them drafts; "
+        r"list them: GET /v1/submissions\?test=true with an API key of scope review\.\n",
+        told,
+    )
+    assert run("seed", "--count", "12", "--seed", "3").stdout == told
+    assert run("purge", "--now", "2099-01-01").stdout.startswith("24 submissions erased")
 
 
 def test_keys_rotate_makes_a_fresh_sealing_key(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

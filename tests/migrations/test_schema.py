@@ -1,18 +1,35 @@
-"""Migrations: up, down, up; equal to the tables; any number at once."""
+"""Migrations: up, down, up; equal to the tables; any number at once; nothing kept before is lost."""
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from pydantic_core import to_json
 
 from app.errors import Refusal
+from app.services.access import Holder
+from app.services.drawn import Drawn, Retention
+from app.services.sealing_keys import open_vault
+from app.services.submissions import Desk
+from app.services.summaries import verify
+from app.settings import Settings
 from app.storage import schema
 from app.storage.database import Database
+from app.storage.submissions import Vault
 from app.storage.tables import metadata
+from app.web.deps import now
+from tests.conftest import LIBRARY
+from tests.migrations import first_release
+
+ServiceAt = Callable[[str], AbstractContextManager[tuple[Database, Vault]]]
 
 
 @pytest.fixture
@@ -102,3 +119,51 @@ def test_a_backup_never_replaces_a_file(database: Database, tmp_path: Path) -> N
     again = Database(f"sqlite:///{copy}")
     assert schema.current(again) == schema.head()
     again.close()
+
+
+def test_what_the_first_release_kept_is_read_and_verified_after_the_upgrade(service_at: ServiceAt) -> None:
+    with service_at("0001") as (database, vault):
+        kept = first_release.keep(database, vault)
+        assert "quarantine" not in {
+            each["name"] for each in sa.inspect(database.engine).get_columns("submissions")
+        }
+    with service_at("head") as (database, vault):
+        assert schema.current(database) == schema.head()
+        for before in kept:
+            assert_reads_as_before(database, vault, before)
+
+
+def test_the_first_release_still_keeps_submissions_on_the_newest_schema(service_at: ServiceAt) -> None:
+    with service_at("head") as (database, vault):
+        for before in first_release.keep(database, vault):
+            assert_reads_as_before(database, vault, before)
+
+
+@pytest.fixture
+def service_at(settings: Settings) -> ServiceAt:
+    """Starts with the schema at a revision; the database and the key file stay from one start to the next."""
+
+    @contextmanager
+    def start(revision: str) -> Iterator[tuple[Database, Vault]]:
+        database = Database(settings.database)
+        try:
+            schema.migrate(database, revision)
+            yield database, open_vault(database, settings.keyring, settings.key_file, now=now())
+        finally:
+            database.close()
+
+    return start
+
+
+def assert_reads_as_before(database: Database, vault: Vault, before: Drawn) -> None:
+    """By today's service: every field, the flags, and a summary that verifies byte for byte."""
+    desk = Desk(LIBRARY(), vault, Retention.of(hours=72, days=30))
+    holder, at = Holder(before.record.id), before.record.updated_at
+    found = database.read_now(partial(desk.read, submission=holder.submission, principal=holder, now=at))
+    told = before.record
+    answers, trace = json.loads(to_json(told.answers)), json.loads(to_json(told.trace))
+    assert found.record == replace(told, answers=answers, trace=trace, quarantine=None)
+    assert found.record.flags
+    if before.made is not None:
+        assert verify(found)["identical"] is True
+        assert found.summary()["digest"] == before.made["digest"]

@@ -1,7 +1,7 @@
 """One whole conversation with the service, canaries in every sentence, right and wrong ones.
 
-Office: every operation, every replay, every kind of error we can bring about. Refuses: to judge; it only
-keeps what came back.
+Office: every operation, replay and kind of error we can bring about, and a visit to the form. Refuses: to
+judge; it only keeps what came back.
 """
 
 import json
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from tests.outside.canaries import ANSWERS, CONTACT, STRAY
+from tests.outside.visits import Visits
 from tests.outside.wire import Wire
 from tests.outside.writers import PATH, Answer, Line
 from tests.people import body
@@ -31,6 +32,10 @@ class Conversation:
     key: str
     told: list[Answer] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    visits: Visits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.visits = Visits(self.server)
 
     def ask(self, method: str, path: str, content: object = None, **more: str) -> Answer:
         raw = content if isinstance(content, bytes) else json.dumps(content).encode() if content else None
@@ -49,10 +54,12 @@ class Conversation:
         self._live()
         self._err()
         self._shout()
+        self.visits.pay()
         with broken_table(url):
             for key in ("", "key-of-an-accident-1"):
                 more = {"idempotency_key": key} if key else {}
                 assert self.ask("POST", PATH, EVERYTHING, **more).status == 500
+            self.visits.be_unlucky()
         assert self.ask("POST", PATH, EVERYTHING).status == 201
 
     def _live(self) -> None:

@@ -4,6 +4,7 @@ Refuses: a scanner that was not seen to find what was planted.
 """
 
 import base64
+import hashlib
 import re
 import subprocess
 import zlib
@@ -63,7 +64,12 @@ def test_nothing_told_in_confidence_can_be_read_anywhere(
         talk.hold(database_url)
         while_it_runs = _at_rest(server, database_url, request)
     secrets = [talk.key[-38:-6], *(token[4:] for token in talk.tokens), *_sealing_keys(tmp_path)]
-    assert len(secrets) > 5
+    secrets += talk.visits.secrets
+    assert len(talk.visits.secrets) > 8
+    assert {200, 303, 403, 404, 405, 422} < set(talk.visits.troubles)
+    assert talk.visits.troubles[-1] in (500, 503)  # SQLite calls a table that is not there busy
+    hashes = {bytes(each) for each in column(database_url, "SELECT secret_hash FROM capabilities")}
+    assert hashes >= {hashlib.sha256(secret.encode()).digest() for secret in talk.visits.hashed}
     confided = [*contact_forms(), *HEALTH, *STRAY.values(), *secrets]
     places = while_it_runs | {f"stopped/{name}": each for name, each in files_below(tmp_path).items()}
     places.pop("stopped/keyring")

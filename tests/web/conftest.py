@@ -1,12 +1,20 @@
 """What the tests of the API share."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from starlette.testclient import TestClient
 
-from tests.conftest import Service
+from app.main import create_app
+from app.settings import Settings
+from app.storage.tables import metadata
+from tests.conftest import LIBRARY, Service
 from tests.people import Answers, body
+from tests.web.visitor import Visitor
 
 Headers = dict[str, str]
 Document = dict[str, Any]
@@ -39,3 +47,42 @@ def rules(document: Document) -> list[str]:
 def quoted(summary: Document) -> list[Document]:
     """Every quotation of a summary, in order."""
     return [quotation for topic in summary["topics"] for quotation in topic["quotations"]]
+
+
+@contextlib.contextmanager
+def opened(folder: Path, **given: Any) -> Iterator[Service]:
+    """A service in production on SQLite in `folder`, with these settings."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("app.main.load_library", LIBRARY)
+        app = create_app(Settings(data_dir=folder, log_level="error", **given))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield Service(client, app.state.rooms)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for all tests of a module that ask nothing of the database; many forms may be begun."""
+    many = {"form_starts": 10**6, "form_starts_per_network": 10**6}
+    with opened(tmp_path_factory.mktemp("house"), unreviewed_translations=True, **many) as made:
+        yield made
+
+
+@pytest.fixture
+def visitor(house: Service) -> Visitor:
+    """Somebody at the form of that service, on a device of their own."""
+    return Visitor(house)
+
+
+@pytest.fixture
+def guest(service: Service) -> Visitor:
+    """Somebody at the form of a service of their own, on every database."""
+    return Visitor(service)
+
+
+def everything(service: Service) -> list[Any]:
+    """Every row of every table."""
+
+    def dump(session: Any) -> list[Any]:
+        return [tuple(row) for table in metadata.sorted_tables for row in session.execute(sa.select(table))]
+
+    return sorted(service.read(dump), key=repr)

@@ -1,0 +1,134 @@
+"""One person's device: a browser of a width, with or without scripts, watched from first page to last.
+
+Office: keeps pictures of the pages met, and tells what no page may ever do: ask anything of another origin,
+break the content policy, be wider than the screen, stand without the footer, tell an answer in its address.
+Refuses: to judge what a page says.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+
+from tests.browser.respondent import Respondent
+
+ARTEFACTS = Path(__file__).parents[2] / "test-results"
+ADDRESS = re.compile(
+    r"/(static/[a-z/.-]+\?v=[0-9a-f]{10}"
+    r"|form(/s/[0-9a-f]{12}|/[a-z-]+(\.txt|\.pdf|\.css)?)?"
+    r"(\?v=[0-9a-f]{10}|\?language=[a-zA-Z-]+|\?((check|new|changed)=1&?)+)?(#q\d+|#r\d+|#main|#link)?)"
+)
+LINK = re.compile(r"[#/][A-Za-z0-9_-]{43}$")
+TAKEN: set[str] = set()  # pictures of this run: one of each kind of page is enough
+MEASURES = """() => ({
+    width: document.documentElement.scrollWidth,
+    headings: document.querySelectorAll("h1").length,
+    language: document.documentElement.lang,
+    footer: document.querySelector("footer .safety")?.innerText ?? "",
+})"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How somebody looks at the form."""
+
+    width: int
+    scripts: bool
+
+    def __str__(self) -> str:
+        return f"{self.width}-{'scripts' if self.scripts else 'plain'}"
+
+
+PHONE, DESK = Way(360, scripts=True), Way(1280, scripts=True)
+PLAIN_PHONE, PLAIN_DESK = Way(360, scripts=False), Way(1280, scripts=False)
+EVERY_WAY = [PHONE, DESK, PLAIN_PHONE, PLAIN_DESK]
+EITHER_WAY = [PHONE, PLAIN_DESK]  # both widths and both modes, where their pairs are shown elsewhere
+OTHER_WAY = [DESK, PLAIN_PHONE]
+
+
+@dataclass
+class Device:
+    """`amiss`: what it saw that no page may do; `posts`: the paths that forms were sent to, in order."""
+
+    browser: Browser
+    base: str
+    way: Way
+    amiss: list[str] = field(default_factory=list)
+    posts: list[str] = field(default_factory=list)
+    context: BrowserContext = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.context = self.browser.new_context(
+            viewport={"width": self.way.width, "height": 800},
+            java_script_enabled=self.way.scripts,
+            locale="en-US",
+            reduced_motion="reduce",
+        )
+        self.context.set_default_timeout(10_000)
+        self.context.on("page", self._watch)
+
+    def respondent(self) -> Respondent:
+        """Somebody in a new tab of this device."""
+        page = self.context.new_page()
+        return Respondent(page, self.base, self.way.scripts, look=lambda name: self.look(page, name))
+
+    def look(self, page: Page, name: str) -> None:
+        """Keep a picture of a page, and what is amiss with it."""
+        seen: dict[str, Any] = page.evaluate(MEASURES)
+        if seen["width"] > self.way.width:
+            self.amiss.append(f"{name} is {seen['width']} px wide")
+        if seen["headings"] != 1:
+            self.amiss.append(f"{name} has {seen['headings']} h1")
+        if not ("911" in seen["footer"] and "988" in seen["footer"]):
+            self.amiss.append(f"{name} has no footer")
+        self.picture(page, name if seen["language"] == "en" else f"{name}-{seen['language']}")
+
+    def picture(self, page: Page, name: str) -> None:
+        """The whole page, as it is read; once a run and kind of page."""
+        stem = f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')[:60]}-{self.way}"
+        if stem not in TAKEN:
+            TAKEN.add(stem)
+            ARTEFACTS.mkdir(exist_ok=True)
+            page.screenshot(path=ARTEFACTS / f"form-{stem}.png", full_page=True)
+
+    def history(self, page: Page) -> list[str]:
+        """The addresses that the browser's history holds."""
+        with_tools = self.context.new_cdp_session(page)
+        entries = with_tools.send("Page.getNavigationHistory")["entries"]
+        return [entry["url"] for entry in entries if entry["url"] != "about:blank"]
+
+    def close(self) -> list[str]:
+        """End it; everything that was amiss."""
+        held = [url for page in self.context.pages for url in self.history(page)]
+        self.context.close()
+        return self.amiss + [f"address {url}" for url in held if not self._quiet(url)]
+
+    def _watch(self, page: Page) -> None:
+        page.on("request", self._asked)
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.amiss.append(str(error)))
+
+    def _asked(self, request: Request) -> None:
+        if request.url.startswith(("data:", "blob:", "about:")):
+            return
+        if request.method == "POST":
+            self.posts.append(request.url.removeprefix(self.base))
+        sent = request.url.partition("#")[0]
+        if not self._quiet(LINK.sub("", sent) if "/form/resume/" in sent else sent):
+            self.amiss.append(f"request {request.url}")
+
+    def _said(self, said: ConsoleMessage) -> None:
+        # that a form came back with errors (422), or a page is none (403, 404), is no complaint
+        if said.type == "error" and "status of 4" not in said.text:
+            self.amiss.append(said.text)
+
+    def _quiet(self, url: str) -> bool:
+        """Is it ours, and does it tell nothing? Without scripts a link back in is the one secret."""
+        if not url.startswith(f"{self.base}/"):
+            return False
+        path = url.removeprefix(self.base)
+        if not self.way.scripts and "/form/resume" in path:
+            path = LINK.sub("", path)
+        return ADDRESS.fullmatch(path) is not None

@@ -1,0 +1,58 @@
+"""What the service keeps, as its operator and its staff see it: beside the pages, never through them.
+
+Refuses: to write anything but the end of a session.
+"""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from app.services.access import token_hash
+from tests.browser.respondent import Respondent
+from tests.server import Server
+
+
+@dataclass(frozen=True)
+class Office:
+    """`key` has the scope review."""
+
+    server: Server
+    key: str
+
+    def latest(self) -> dict[str, Any]:
+        """The newest submission, as staff see it."""
+        (newest,) = self._sql("SELECT id FROM submissions ORDER BY id DESC LIMIT 1")[0]
+        headers = {"authorization": f"Bearer {self.key}"}
+        answer = httpx.get(f"{self.server.url}/v1/submissions/{newest}", headers=headers)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    def flags(self) -> list[str]:
+        """The kinds of the flags of the newest submission."""
+        return [each["flag"] for each in self.latest()["flags"]]
+
+    def kept(self) -> int:
+        """How many submissions there are."""
+        (count,) = self._sql("SELECT count(*) FROM submissions")[0]
+        return int(count)
+
+    def acts(self, action: str) -> int:
+        """How often the audit trail tells of an act."""
+        (count,) = self._sql("SELECT count(*) FROM audit_events WHERE action = ?", action)[0]
+        return int(count)
+
+    def end_session(self, of: Respondent, *, days: int = 0) -> None:
+        """Their session has been over for a minute, or for days more."""
+        (secret,) = [each["value"] for each in of.page.context.cookies() if each["name"] == "preconsult_form"]
+        over = "UPDATE capabilities SET expires_at = datetime('now', ?) || '.000000' WHERE secret_hash = ?"
+        self._sql(over, f"-{days * 1440 + 1} minutes", token_hash(secret))
+
+    def _sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with (
+            closing(sqlite3.connect(self.server.data_dir / "preconsult.db", timeout=10)) as database,
+            database,
+        ):
+            return database.execute(statement, values).fetchall()

@@ -1,0 +1,86 @@
+"""What can be measured of a page that is open.
+
+Each gives what is amiss in words, nothing when all is well. Refuses: to know what the page is about.
+"""
+
+import re
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+LEAST_TARGET = 44
+INLINE = re.compile(r"<style|<[^>]*\s(?:style|on[a-z]+)=|javascript:|<script(?![^>]*\ssrc=)", re.IGNORECASE)
+# A link in running text is as high as its line (WCAG 2.2, 2.5.8); everything else is for a thumb.
+TARGETS = """least => {
+    const words = each => each.textContent.trim().replace(/\\s+/g, " ") || each.name;
+    const running = link => {
+        if (!link.matches("a") || getComputedStyle(link).display !== "inline") return false;
+        const links = [...link.parentElement.querySelectorAll("a")].map(words);
+        const others = links.reduce((rest, each) => rest.replace(each, ""), words(link.parentElement));
+        return /\\p{L}/u.test(others);
+    };
+    const unseen = each => !each.checkVisibility() || each.closest(".default, .elsewhere, label *");
+    return [...document.querySelectorAll("button, summary, label.row, a:not(.skip), input")]
+        .filter(each => !unseen(each) && !running(each))
+        .map(each => [words(each), each.getBoundingClientRect().height])
+        .filter(([, height]) => height < least);
+}"""
+SIDEWAYS = """() => {
+    const unseen = each => !each.checkVisibility() || each.closest(".unseen, .default, .elsewhere, .skip");
+    const out = box => box.width > 1 && (box.left < -1 || box.right > innerWidth + 1);
+    const all = [...document.body.querySelectorAll("*")];
+    const found = all.filter(each => !unseen(each) && out(each.getBoundingClientRect()));
+    const told = found.map(each => each.cloneNode(false).outerHTML.slice(0, 90));
+    const width = document.documentElement.scrollWidth;
+    return width > innerWidth ? [`the page is ${width} px wide`, ...told] : told;
+}"""
+# The side that option rows have their mark on, and that the rules of boxes stand on.
+SIDES = """() => {
+    const middle = each => { const box = each.getBoundingClientRect(); return (box.left + box.right) / 2 };
+    const shown = chosen => [...document.querySelectorAll(chosen)].filter(each => each.checkVisibility());
+    const marks = shown("label.row").map(row => middle(row.querySelector("input")) < middle(row));
+    const rules = shown(".field.wrong, figure, .notice").map(box => getComputedStyle(box))
+        .map(style => parseFloat(style.borderLeftWidth) > parseFloat(style.borderRightWidth));
+    return [...marks, ...rules].map(left => left ? "left" : "right");
+}"""
+KEPT = """async () => ({
+    local: localStorage.length, session: sessionStorage.length, cookie: document.cookie,
+    databases: (await indexedDB.databases()).length, caches: (await caches.keys()).length,
+    workers: (await navigator.serviceWorker.getRegistrations()).length,
+})"""
+
+
+def violations(page: Page, *rules: str) -> list[str]:
+    """What axe finds, of these rules or all it has."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Axe().axe_script)
+    asked = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
+    found: list[dict[str, Any]] = page.evaluate("asked => axe.run(asked)", asked)["violations"]
+    return [f"{each['id']}: {node['html'][:90]}" for each in found for node in each["nodes"]]
+
+
+def small_targets(page: Page) -> list[str]:
+    """Buttons, rows of options, fields and links on their own that are too low to be hit."""
+    return [f"{words} is {height:.1f} px high" for words, height in page.evaluate(TARGETS, LEAST_TARGET)]
+
+
+def sideways(page: Page) -> list[str]:
+    """What reaches beyond the screen."""
+    found: list[str] = page.evaluate(SIDEWAYS)
+    return found
+
+
+def sides(page: Page) -> set[str]:
+    """Where lines begin, as one sees it: left, right, or both."""
+    return set(page.evaluate(SIDES))
+
+
+def kept(page: Page) -> list[str]:
+    """What a script could find on this device afterwards."""
+    return [f"{store}: {held}" for store, held in page.evaluate(KEPT).items() if held]
+
+
+def inline(html: str) -> list[str]:
+    """Styles and scripts inside a page."""
+    return INLINE.findall(html)

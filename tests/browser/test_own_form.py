@@ -1,0 +1,612 @@
+"""A clinic's own form on its own website: what it may ask, what it shows, and what it does when it can't.
+
+The three files are copied and filled in as the page /examples/own-form says; nothing else is done to them.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
+
+from app.rules.questionnaire import Questionnaire
+from tests.browser.conftest import ARTEFACTS
+from tests.browser.html import complaints
+from tests.browser.respondent import Respondent
+from tests.browser.website import Website, website
+from tests.people import CARA, MINA, NOA, PAT, PAT_CONTACT, Answers, body
+from tests.server import Server, serving
+
+EXAMPLES = Path("app/web/static/examples")
+FILES = ("own-form.html", "own-form.js", "own-form.css")
+FULL = PAT | {f"contact_{kind}": text for kind, text in PAT_CONTACT.items()} | {
+    "visit_reason": ["not_sure"],
+    "pain_types": ["not_sure"],
+    "pain_intensity": "7",
+    "pain_tried": ["ketamine"],
+    "pain_tried_helped": "some",
+    "depression_told_by_clinician": "not_sure",
+    "depression_treatments_tried": "not_sure",
+    "depression_treatments_helped": "partly",
+    "self_harm_thoughts": "past",
+    "health_topics": ["none"],
+}  # fmt: skip
+HASTY = "const later = window.setTimeout; window.setTimeout = (act, ms) => later(act, ms / 1000);"
+
+
+@dataclass
+class Clinic:
+    """A website with its own form, the service it asks, and the key in the page."""
+
+    website: Website
+    server: Server
+    key: str
+
+    def put_up(self, *, key: str = "", server: str = "", language: str = "en") -> None:
+        """Copy the files and fill in what has to be filled in."""
+        for name in FILES:
+            text = (EXAMPLES / name).read_text(encoding="utf-8")
+            text = text.replace("https://visit.clinic.example", server or self.server.url)
+            text = text.replace("pc_live_…", key or self.key).replace('lang="en"', f'lang="{language}"')
+            self.website.files[name] = text
+
+    def key_for(self, origin: str) -> str:
+        """As the page says to make it."""
+        scope = ["--scope", "submissions:write", "--origin", origin]
+        return self.server.command("keys", "create", "--name", "website", *scope)
+
+    @cached_property
+    def office(self) -> str:
+        """The key of a program of the clinic's."""
+        return self.server.key("submissions:write", "submissions:read", "review")
+
+    def ask(self, method: str, path: str, language: str = "en", **more: Any) -> Any:
+        """The service's answer to that program."""
+        headers = {"authorization": f"Bearer {self.office}", "accept-language": language}
+        return httpx.request(method, self.server.url + path, headers=headers, **more).json()
+
+    def kept(self) -> list[dict[str, Any]]:
+        """What the service has kept, the newest first."""
+        found: list[dict[str, Any]] = self.ask("GET", "/v1/submissions")["items"]
+        return found
+
+
+@dataclass
+class Visitor:
+    """Somebody at the clinic's own form. `look` is called in each state."""
+
+    page: Page
+    look: Callable[[Page], None] = lambda _page: None
+    seen: list[str] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+    requests: list[Request] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", self._asked)
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _asked(self, request: Request) -> None:
+        self.requests.append(request)
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.complaints.append(said.text)
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until the page has done what it does, and look at it."""
+        self.page.wait_for_selector("#preconsult[aria-busy=false]")
+        self.seen.append(self.heading)
+        self.look(self.page)
+
+    @property
+    def heading(self) -> str:
+        return self.page.locator("#preconsult h1").inner_text()
+
+    @property
+    def words(self) -> str:
+        return self.page.locator("#preconsult").inner_text()
+
+    @property
+    def errors(self) -> list[str]:
+        return [each for each in self.page.locator(".error:visible").all_inner_texts() if each]
+
+    def give(self, answers: Answers) -> None:
+        """Answer whatever of these is asked here."""
+        somebody = Respondent(self.page, "")
+        self.asked |= {name for name in somebody.asked() if name != "key"}
+        somebody.answer(answers)
+        self.asked |= {name for name in somebody.asked() if name != "key"}
+
+    def press(self, label: str = "Continue") -> None:
+        self.page.locator("#preconsult").get_by_role("button", name=label).click()
+        self.settled()
+
+    def fill_in(self, answers: Answers, *, until: str) -> None:
+        """From section to section, to the one with the heading `until`."""
+        for _ in range(15):
+            if self.heading == until:
+                return
+            self.give(answers)
+            self.press()
+        raise AssertionError(f"{until} was not reached: {self.seen}")
+
+    def posts(self) -> list[Request]:
+        return [each for each in self.requests if each.method == "POST"]
+
+    def sent(self, ending: str) -> list[Any]:
+        """What the service has answered to requests to an address of this ending."""
+        answers = [each.response() for each in self.requests if each.url.endswith(ending)]
+        return [answer.json() for answer in answers if answer and answer.request.method != "OPTIONS"]
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    with ExitStack() as stack:
+        site = stack.enter_context(website())
+        kept = tmp_path_factory.mktemp("own")
+        server = stack.enter_context(serving(kept, PRECONSULT_ALLOWED_ORIGINS=site.url))
+        made = Clinic(site, server, "")
+        made.key = made.key_for(site.url)
+        yield made
+
+
+@pytest.fixture
+def visitor(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
+    clinic.put_up()
+    context = browser.new_context(viewport={"width": 360, "height": 800})
+    context.add_init_script(HASTY)  # a page that asks again waits a thousandth as long
+    context.set_default_timeout(10_000)
+    yield Visitor(context.new_page())
+    context.close()
+
+
+def footed(visitor: Visitor) -> bool:
+    """Is the emergency line on the page?"""
+    line = visitor.page.locator("#preconsult-footer")
+    return line.is_visible() and "911" in line.inner_text() and "988" in line.inner_text()
+
+
+# --- refused -----------------------------------------------------------------------------------------
+
+
+def test_a_website_that_is_not_named_is_refused_and_its_page_says_what_to_do(
+    visitor: Visitor, clinic: Clinic
+) -> None:
+    with website(**clinic.website.files) as stranger:
+        visitor.open(f"{stranger.url}/own-form.html")
+        assert visitor.heading == "We could not reach the clinic"
+        assert footed(visitor)
+        visitor.page.locator("summary").click()
+        assert f"Does PRECONSULT_ALLOWED_ORIGINS name {stranger.url}?" in visitor.words
+    assert any("CORS" in each for each in visitor.complaints), "the browser has refused it"
+
+
+def test_a_key_bound_to_another_website_is_refused_and_the_page_says_why(
+    visitor: Visitor, clinic: Clinic
+) -> None:
+    clinic.put_up(key=clinic.key_for("https://www.other.example"))
+    before = len(clinic.kept())
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.give(CARA)
+    visitor.press()
+    assert visitor.heading == "That did not work"
+    visitor.page.locator("summary").click()
+    assert "This API key is bound to other origins." in visitor.words
+    assert footed(visitor)
+    assert len(clinic.kept()) == before
+    visitor.press("Back")
+    assert visitor.page.is_checked("[name=info_only]"), "what was written is still there"
+
+
+# --- wrong -------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_sent_before_the_first_section_is_agreed_to(visitor: Visitor, clinic: Clinic) -> None:
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.press()
+    assert visitor.errors == ["Please answer this question."]
+    assert visitor.posts() == []
+    assert visitor.page.evaluate("document.activeElement.className") == "errors"
+    visitor.page.locator(".errors a").click()
+    assert visitor.page.evaluate("document.activeElement.name") == "info_only"
+
+
+def test_what_is_amiss_stands_beside_its_question_and_what_is_good_is_kept(
+    visitor: Visitor, clinic: Clinic
+) -> None:
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.fill_in(FULL, until="About your pain")
+    visitor.give(FULL | {"pain_intensity": "very"})
+    visitor.press()
+    assert visitor.errors == ["We could not read this answer. Please answer it again."]
+    assert visitor.page.locator(".wrong label").inner_text().startswith("On most days")
+    there = clinic.ask("GET", f"/v1/submissions/{clinic.kept()[0]['id']}")
+    assert there["answers"]["pain_tried"] == ["ketamine"]
+    assert "pain_intensity" not in there["answers"]
+    visitor.fill_in(FULL, until="How to reach you")
+    visitor.give(FULL | {"contact_phone": "after six"})
+    visitor.press()
+    assert visitor.page.locator(".wrong label").inner_text() == "What number should we use?"
+    assert len(visitor.errors) == 1
+    visitor.fill_in(FULL, until="Send your answers?")
+
+
+def test_what_an_answer_raises_comes_before_what_is_amiss_beside_it(visitor: Visitor, clinic: Clinic) -> None:
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.fill_in(NOA, until="About your mood and feelings")
+    visitor.give({"self_harm_thoughts": "now"})
+    visitor.press()
+    assert visitor.heading == "Call 988"
+    visitor.press()
+    assert visitor.heading == "About your mood and feelings"
+    assert visitor.errors == ["Please answer this question."]
+    assert "You deserve support right now" in visitor.page.locator(".crisis").inner_text()
+    visitor.fill_in(NOA, until="Send your answers?")
+    assert visitor.seen.count("Call 988") == 1, "it stands alone once, and then on top"
+
+
+# --- when it can't ----------------------------------------------------------------------------------
+
+
+def test_a_service_that_is_down_loses_nothing(browser: Browser, visitor: Visitor, tmp_path: Path) -> None:
+    with website() as site:
+        server = Server(tmp_path, environment={"PRECONSULT_ALLOWED_ORIGINS": site.url})
+        clinic = Clinic(site, server, "")
+        clinic.key = clinic.key_for(site.url)
+        clinic.put_up()
+        visitor.open(f"{site.url}/own-form.html")
+        assert visitor.heading == "We could not reach the clinic"
+        assert footed(visitor), "by the copy in the page"
+        server.start()
+        try:
+            visitor.press("Try again")
+            visitor.fill_in(CARA, until="About your pain")
+            server.stop()
+            visitor.give(CARA)
+            visitor.press()
+            assert visitor.heading == "We could not reach the clinic"
+            assert footed(visitor)
+            server.start()
+            visitor.press("Try again")
+            visitor.fill_in(CARA, until="Send your answers?")
+            visitor.press("Send my answers")
+            assert visitor.heading == "Things to discuss with a clinician"
+            (sent,) = visitor.sent("/submit")
+            assert sent["status"] == "submitted"
+            assert {each["id"] for each in visitor.sent("/v1/submissions")} == {sent["id"]}
+        finally:
+            server.stop()
+
+
+def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_nothing_is_kept_twice(
+    visitor: Visitor, clinic: Clinic
+) -> None:
+    lost: set[str] = set()
+
+    def lose_the_first(route: Route) -> None:
+        kind = f"{route.request.method} {route.request.url.rpartition('/')[2]}"
+        if kind in lost:
+            route.continue_()
+            return
+        lost.add(kind)
+        route.fetch()  # it arrives; its answer does not
+        route.abort()
+
+    before = len(clinic.kept())
+    visitor.page.route("**/v1/submissions**", lose_the_first)
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.fill_in(CARA, until="Send your answers?")
+    visitor.press("Send my answers")
+    assert visitor.heading == "Things to discuss with a clinician"
+    assert [each["status"] for each in clinic.kept()[: len(clinic.kept()) - before]] == ["submitted"]
+    creates = [each for each in visitor.posts() if each.url.endswith("/v1/submissions")]
+    assert len(creates) == 2
+    assert len({each.headers["idempotency-key"] for each in creates}) == 1
+    assert {kind.split()[0] for kind in lost} == {"POST", "PATCH"}
+    assert "POST submit" in lost
+
+
+# --- malformed: words that are no words ----------------------------------------------------------------
+
+
+def test_words_of_the_service_are_shown_as_words_whatever_they_hold(visitor: Visitor, clinic: Clinic) -> None:
+    evil = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
+
+    def poison(route: Route) -> None:
+        told = route.fetch().text().replace("Who are these answers about?", json.dumps(evil)[1:-1])
+        route.fulfill(
+            body=told, headers={"access-control-allow-origin": "*"}, content_type="application/json"
+        )
+
+    visitor.page.route("**/v1/questionnaires/*", poison)
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.fill_in(CARA, until="About you")
+    assert evil in visitor.words
+    assert visitor.page.title() == "Before your visit"
+    assert visitor.page.locator("#preconsult :is(img, script)").count() == 0
+
+
+# --- works: which questions are asked ------------------------------------------------------------------
+
+
+def comparison(question: str, operator: str, answer: object) -> dict[str, object]:
+    return {"question": question, "operator": operator, "answer": answer}
+
+
+ONE, MANY, COUNT, HIDDEN = "one", "many", "count", "hidden"
+COMPARISONS = [
+    *(comparison(ONE, operator, code) for operator in ("=", "!=") for code in ("yes", "no", "dunno")),
+    *(comparison(ONE, "in", codes) for codes in (["yes"], ["yes", "dunno"], ["no"])),
+    *(comparison(MANY, "has", code) for code in ("a", "b", "dunno", "none")),
+    *(comparison(MANY, "has_any", codes) for codes in (["a", "b"], ["b", "dunno"])),
+    *(comparison(COUNT, operator, 3) for operator in ("<", "<=", ">", ">=", "=", "!=")),
+    *(comparison(name, "exists", told) for name in (ONE, MANY, COUNT, HIDDEN) for told in (True, False)),
+    *(comparison(HIDDEN, operator, "yes") for operator in ("=", "!=")),
+]
+CONDITIONS: list[dict[str, Any]] = [
+    *COMPARISONS,
+    *({"not": each} for each in COMPARISONS),
+    *(
+        {kind: [one, other]}
+        for kind in ("all", "any")
+        for one in COMPARISONS[:6]
+        for other in COMPARISONS[9:13]
+    ),
+    {"not": {"any": [{"all": COMPARISONS[:2]}, {"not": COMPARISONS[10]}]}},
+]
+GIVEN: list[Answers] = [
+    {ONE: one, MANY: many, COUNT: count}
+    for one, many, count in [
+        (None, None, None), ("yes", ["a"], 2), ("no", ["b", "dunno"], 3), ("dunno", ["none"], 4),
+        ("yes", ["a", "dunno"], None), ("dunno", None, 3), (None, ["b"], 0),
+    ]
+]  # fmt: skip
+
+
+def options(*codes: str) -> list[dict[str, Any]]:
+    return [
+        {"code": code, "label": code, "exclusive": code == "none", "unknown": code == "dunno"}
+        for code in codes
+    ]
+
+
+def items() -> list[dict[str, Any]]:
+    """Four questions, one of which is never asked, and a line of text for each condition."""
+    questions: list[dict[str, Any]] = [
+        {"linkId": ONE, "type": "choice", "answerOption": options("yes", "no", "dunno")},
+        {
+            "linkId": MANY,
+            "type": "choice",
+            "repeats": True,
+            "answerOption": options("a", "b", "dunno", "none"),
+        },
+        {"linkId": COUNT, "type": "integer"},
+        {
+            "linkId": HIDDEN,
+            "type": "choice",
+            "enableWhen": {"all": [comparison(ONE, "=", "yes"), comparison(ONE, "=", "no")]},
+            "answerOption": options("yes", "no"),
+        },
+    ]
+    lines = [
+        {"linkId": f"c{place}", "type": "display", "enableWhen": each}
+        for place, each in enumerate(CONDITIONS)
+    ]
+    return [each | {"text": each["linkId"]} for each in (*questions, *lines)]
+
+
+def known(item: dict[str, Any]) -> dict[str, Any]:
+    """An item as an edition writes it, without its words."""
+    kept = {name: value for name, value in item.items() if name != "text"}
+    if "answerOption" in kept:
+        kept["answerOption"] = [
+            {key: value for key, value in each.items() if key != "label"} for each in kept["answerOption"]
+        ]
+    return kept
+
+
+def test_a_condition_means_in_the_page_what_it_means_in_the_service(visitor: Visitor, clinic: Clinic) -> None:
+    made = items()
+    grouped = {"linkId": "group", "type": "group", "text": "All of them", "item": made}
+    asked = Questionnaire.model_validate_json(
+        json.dumps({"item": [known(grouped) | {"item": [known(each) for each in made]}]})
+    )
+
+    def other_questions(route: Route) -> None:
+        told = route.fetch().json() | {"item": [grouped]}
+        route.fulfill(json=told, headers={"access-control-allow-origin": "*"})
+
+    visitor.page.route("**/v1/questionnaires/*", other_questions)
+    shown = 0
+    for answers in GIVEN:
+        visitor.open(f"{clinic.website.url}/own-form.html")
+        visitor.give({name: value for name, value in answers.items() if value is not None})
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in answers.items()}
+        enabled = asked.enabled({name: value for name, value in given.items() if value is not None})
+        lines = set(visitor.page.locator("#preconsult .notice:visible").all_inner_texts())
+        assert lines == {name for name in enabled if name.startswith("c") and name != COUNT}, answers
+        assert visitor.page.locator(f"[name={HIDDEN}]:visible").count() == 0
+        shown += len(lines)
+    assert 0 < shown < len(CONDITIONS) * len(GIVEN)
+
+
+@pytest.mark.parametrize("answers", [CARA, FULL, MINA], ids=["cara", "full", "mina"])
+def test_the_page_asks_what_the_service_would_ask(visitor: Visitor, clinic: Clinic, answers: Answers) -> None:
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.fill_in(answers, until="Send your answers?")
+    (created, *changed) = visitor.sent("/v1/submissions") + visitor.sent(clinic.kept()[0]["id"])
+    last = changed[-1] if changed else created
+    groups = clinic.ask("GET", "/v1/questionnaires/ketamine-preconsult")["item"]
+    questions = {each["linkId"] for group in groups for each in group["item"] if each["type"] != "display"}
+    assert visitor.asked == questions & set(last["enabled"])
+    assert last["missing"] == []
+
+
+def test_an_option_that_goes_with_no_other_unticks_the_others(visitor: Visitor, clinic: Clinic) -> None:
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.fill_in(CARA, until="How you are today")
+    visitor.give({"urgent_signs": ["new_weakness", "stroke_signs"]})
+    checked = "#preconsult input:checked"
+    assert visitor.page.locator(checked).count() == 2
+    visitor.give({"urgent_signs": ["none_of_these"]})
+    assert visitor.page.locator(checked).get_attribute("value") == "none_of_these"
+    visitor.give({"urgent_signs": ["stroke_signs"]})
+    assert visitor.page.locator(checked).get_attribute("value") == "stroke_signs"
+
+
+def test_the_notice_stands_before_the_question_on_self_harm_and_is_true(
+    visitor: Visitor, clinic: Clinic
+) -> None:
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.fill_in(CARA, until="About your mood and feelings")
+    notice = visitor.page.locator(".notice:visible", has_text="Answers save as you go")
+    after = notice.locator("xpath=following-sibling::*[1]")
+    assert after.locator("legend").inner_text().startswith("Some people have thoughts of hurting themselves")
+    kept = clinic.ask("GET", f"/v1/submissions/{clinic.kept()[0]['id']}")
+    assert kept["status"] == "draft"
+    assert kept["answers"]["pain_types"] == ["crps"], "what was asked so far is saved"
+
+
+def test_questions_come_in_the_language_of_the_page(visitor: Visitor, clinic: Clinic) -> None:
+    there = clinic.ask("GET", "/v1/questionnaires/ketamine-preconsult", "es")
+    clinic.put_up(language="es")
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    assert there["language"] == "es"
+    assert visitor.heading == there["item"][0]["text"]
+    assert visitor.page.locator("#preconsult-footer").inner_text() == there["footer"]
+    assert "has not checked these words" in visitor.words
+    visitor.fill_in(CARA, until=there["item"][1]["text"])
+    assert visitor.sent("/v1/submissions")[0]["language"] == "es"
+
+
+# --- works: whole journeys --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("name", "answers"), [("cara", CARA), ("noa", NOA), ("mina", MINA), ("full", FULL)])
+def test_a_whole_journey_says_what_the_service_says(
+    visitor: Visitor, clinic: Clinic, name: str, answers: Answers, width: int
+) -> None:
+    taken: dict[str, str] = {}
+
+    def look(page: Page) -> None:
+        taken[f"{len(taken)} {visitor.heading}"] = page.content()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert footed(visitor)
+        ARTEFACTS.mkdir(exist_ok=True)
+        stem = visitor.heading.lower().replace(" ", "-").strip("?")
+        page.screenshot(path=ARTEFACTS / f"own-form-{name}-{stem}-{width}.png", full_page=True)
+        if width == 360:
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+
+    visitor.look = look
+    visitor.page.set_viewport_size({"width": width, "height": 800})
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.fill_in(answers, until="Send your answers?")
+    visitor.press("Send my answers")
+    (sent,) = visitor.sent("/submit")
+    summary = sent["summary"]
+    codes = {key: int(value) if key == "pain_intensity" else value for key, value in answers.items()}
+    plain = {key: value for key, value in codes.items() if not key.startswith("contact_n") and
+             key not in ("contact_phone", "contact_email")}  # fmt: skip
+    said = clinic.ask("POST", "/v1/evaluations", json=body(plain))["summary"]
+    assert summary["digest"] == said["digest"]
+    assert_shown(visitor.page, summary)
+    assert visitor.complaints == []
+    urls = {each.url.partition("/v1")[0] for each in visitor.requests if "/v1/" in each.url}
+    assert urls == {clinic.server.url}
+    if width == 360:
+        assert complaints(taken) == []
+
+
+def assert_shown(page: Page, summary: dict[str, Any]) -> None:
+    """All of the summary is on the page, in its order, and each quotation in one box with its cautions."""
+    main = page.locator("#preconsult")
+    blocks = main.locator("> *").all()
+    for block, raised in zip(blocks, summary["interruptions"], strict=False):
+        assert raised["text"] in block.inner_text(), "before everything else"
+    assert main.locator(".topic > .lead").all_inner_texts() == [each["text"] for each in summary["topics"]]
+    quotations = [each for topic in summary["topics"] for each in topic["quotations"]]
+    figures = main.locator("figure").all()
+    assert len(figures) == len(quotations)
+    for figure, quotation in zip(figures, quotations, strict=True):
+        quoted = figure.locator("blockquote")
+        assert quoted.text_content() == quotation["exact"]
+        assert quoted.get_attribute("lang") == quotation["lang"]
+        cautions = figure.locator(".caution").all_inner_texts()
+        assert cautions == [f"Please note: {each['text']}" for each in quotation["cautions"]]
+    words = main.inner_text()
+    for text in [*summary["notice"], *(each["text"] for each in summary["general_cautions"])]:
+        assert text in words
+    for text in [summary["title"], summary["who_to_talk_to"], summary["who_can_see"], summary["edition"]]:
+        assert text in words
+    assert page.locator("#preconsult-footer").inner_text() == summary["footer"]
+
+
+def test_somebody_in_danger_is_told_so_before_anything_else(visitor: Visitor, clinic: Clinic) -> None:
+    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.fill_in(NOA, until="Call 988")
+    main = visitor.page.locator("#preconsult")
+    assert main.locator("> *").count() == 3, "a heading, what to do, one way on"
+    assert main.get_by_role("button").all_inner_texts() == ["Continue"]
+    assert main.locator("input").count() == 0
+    assert main.locator("a[href='tel:988']").is_visible()
+    assert main.locator("a[href='sms:988']").is_visible()
+    there = clinic.ask("GET", f"/v1/submissions/{clinic.kept()[0]['id']}")
+    assert [each["flag"] for each in there["flags"]][0] == "self_harm_now"
+    visitor.press()
+    while visitor.heading != "Things to discuss with a clinician":
+        assert "call or text 988" in visitor.page.locator("#preconsult > .crisis:first-child").inner_text()
+        visitor.give(NOA)
+        visitor.press("Send my answers" if visitor.heading == "Send your answers?" else "Continue")
+    assert "call or text 988" in visitor.page.locator("#preconsult > .crisis:first-child").inner_text()
+
+
+# --- the live page ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bound", [False, True], ids=["a key for tests", "a key bound to this origin"])
+def test_the_live_page_tries_it_on_the_same_origin(page: Page, server: Server, bound: bool) -> None:
+    here = ["--origin", server.url] if bound else []
+    key = server.command("keys", "create", "--name", "try", "--scope", "submissions:write", "--test", *here)
+    visitor = Visitor(page)
+    visitor.open(f"{server.url}/examples/own-form")
+    assert page.evaluate("scrollY") == 0, "the form does not pull the page down to itself"
+    visitor.give(CARA)
+    visitor.press()
+    assert visitor.heading == "That did not work"
+    page.fill("#key", key)
+    visitor.press("Try again")
+    visitor.fill_in(CARA, until="Send your answers?")
+    visitor.press("Send my answers")
+    assert visitor.heading == "Things to discuss with a clinician"
+    assert footed(visitor)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_live_page_reads_well(page: Page, server: Server, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    Visitor(page).open(f"{server.url}/examples/own-form")
+    page.screenshot(path=ARTEFACTS / f"own-form-live-{width}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    sent = httpx.get(f"{server.url}/examples/own-form").text
+    assert complaints({"sent": sent}) == []
+    for name in FILES:
+        link = page.get_by_role("link", name=name).get_attribute("href")
+        assert httpx.get(f"{server.url}{link}").text == (EXAMPLES / name).read_text(encoding="utf-8")

@@ -1,0 +1,51 @@
+"""What the first release (revision 0001) wrote: its rows, column by column.
+
+Office: a few sealed submissions and a draft, with the very columns of that release. Refuses: later ones.
+"""
+
+from functools import partial
+
+import sqlalchemy as sa
+
+from app.services.drawn import Drawn, Given, Retention, draw_up, new_token
+from app.storage.database import Database, Session
+from app.storage.submissions import Vault
+from app.storage.tables import flags, submissions
+from app.web.deps import now
+from tests.conftest import LIBRARY
+from tests.people import CARA, NOA, PAT, PAT_CONTACT
+
+SUBMISSIONS = (
+    "id", "questionnaire", "edition", "language", "status", "attention", "test", "booking_reference",
+    "version", "created_at", "updated_at", "submitted_at", "retained_until", "token_hash", "data_key",
+    "answers", "contact", "trace",
+)  # fmt: skip
+FLAGS = ("id", "submission_id", "kind", "priority", "raised_at", "answer_changed_at")
+GIVEN = (
+    Given(NOA, language="en", booking_reference="visit-1"),
+    Given(PAT | NOA | {"contact_permission": "yes"}, PAT_CONTACT, language="en"),
+    Given({"answering_for": "myself"} | {name: NOA[name] for name in ("age_band", "self_harm_thoughts")},
+          language="en", complete=False),
+    Given(CARA | {"health_topics": ["pregnant_breastfeeding"]}, language="en", test=True),
+)  # fmt: skip
+
+
+def keep(database: Database, vault: Vault) -> list[Drawn]:
+    """Keep them all, as that release did."""
+    edition = LIBRARY().find("ketamine-preconsult", "1.0.0")
+    assert edition is not None
+    kept = []
+    for given in GIVEN:
+        drawn = draw_up(edition, given, new_token(), now=now(), retention=Retention.of(hours=72, days=30))
+        database.write_now(partial(_insert, vault=vault, drawn=drawn))
+        kept.append(drawn)
+    return kept
+
+
+def _insert(session: Session, *, vault: Vault, drawn: Drawn) -> None:
+    record, key = drawn.record, drawn.key
+    row = vault.seal(record, key)
+    session.execute(sa.insert(submissions).values({name: row[name] for name in SUBMISSIONS}))
+    for flag in record.flags:
+        row = vault.seal_flag(flag, record.id, key)
+        session.execute(sa.insert(flags).values({name: row[name] for name in FLAGS}))
