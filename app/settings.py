@@ -143,8 +143,10 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
-        for each in _listed(value):
-            ipaddress.ip_network(each)
+        try:
+            [ipaddress.ip_network(each) for each in _listed(value)]
+        except ValueError:
+            raise ValueError("each is a network as 10.0.0.0/8, without bits of a host") from None
         return value
 
     @field_validator("allowed_origins", "frame_ancestors")
@@ -202,7 +204,7 @@ def _luminance(color: str) -> float:
 
 def _readable(color: str, paper: str) -> str:
     if contrast(color, paper) < 4.5:
-        raise ValueError(f"its contrast with {paper} is {contrast(color, paper):.1f}, and 4.5 is needed")
+        raise ValueError(f"its contrast with {paper} is {contrast(color, paper):.2f}, and 4.5 is needed")
     return color.lower()
 
 

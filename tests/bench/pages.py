@@ -133,6 +133,7 @@ class Bench:
         print(f"\nRatios of requests/s, {self.arguments.connections} connections: median (lowest to highest)")
         for (one, _), (other, _) in self.runners:
             print(ratio(one, other))
+        print("Where other programs use the core too, read CPU time: who has more threads gets more turns.")
         every = [runner for pair in self.runners for runner, _ in pair]
         print(f"\n{HEAD}", *(each.row() for each in every), sep="\n")
         wrong = [(each.name, r.example) for each in every for r in each.rounds if r.wrong]
@@ -171,7 +172,7 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py bench pages", allow_abbrev=False)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.2)
+    parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--log-level", default="warning", help="ours; the yardstick writes no access log")
     kinds = ["first page", "question", "answers", "summary"]
     parser.add_argument("--profile", choices=kinds, help="only profile ours under this load")

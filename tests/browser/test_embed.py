@@ -155,11 +155,6 @@ def is_page(request: Any, status: int) -> bool:
     return request.resource_type == "document" and not 300 <= status < 400
 
 
-@pytest.fixture(params=[360, 1280])
-def width(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
 def reader(browser: Browser, *, scripts: bool = True, width: int = 360) -> Reader:
     context = browser.new_context(java_script_enabled=scripts, viewport={"width": width, "height": 800})
     context.set_default_timeout(10_000)
@@ -230,7 +225,11 @@ def test_nobody_but_the_form_says_how_high_its_frame_is(person: Reader, clinic: 
 # --- works ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize(
+    ("scripts", "width"),
+    [(True, 360), (True, 1280), (False, 360)],
+    ids=["scripts, phone", "scripts, desk", "no scripts"],
+)
 def test_the_whole_form_can_be_filled_in_in_the_frame(
     browser: Browser, clinic: Clinic, scripts: bool, width: int
 ) -> None:
@@ -337,6 +336,7 @@ def test_the_plain_link_works_as_well(person: Reader, clinic: Clinic) -> None:
 # --- the live page -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("width", [360, 1280])
 def test_the_live_page_shows_it_as_it_will_be(page: Page, server: Server, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     here = Reader(page.context, page)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Dialog, Route
 
 from tests.browser.conftest import PLENTY, Devices
-from tests.browser.device import DESK, EITHER_WAY, EVERY_WAY, OTHER_WAY, PHONE, PLAIN_DESK, PLAIN_PHONE, Way
+from tests.browser.device import DESK, EITHER_WAY, OTHER_WAY, PHONE, PLAIN_DESK, PLAIN_PHONE, Way
 from tests.browser.office import Office
 from tests.browser.respondent import Respondent
 from tests.people import CARA
@@ -50,7 +50,7 @@ def link(somebody: Respondent, label: str = "Your link") -> str:
 # --- the way back in -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
 @pytest.mark.parametrize("broken", ["/form/resume/{}", "/form/resume#{}"])
 def test_a_link_that_opens_nothing_says_so_and_shows_the_way_on(
     devices: Devices, way: Way, broken: str
@@ -118,7 +118,7 @@ def test_without_scripts_a_link_is_pasted(devices: Devices) -> None:
 # --- a session that is over ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
 def test_a_page_sent_too_late_is_saved_and_shows_nothing_and_the_link_opens_it_again(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -152,7 +152,7 @@ def test_a_page_sent_too_late_is_saved_and_shows_nothing_and_the_link_opens_it_a
 # --- going back ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
 def test_back_by_the_link_or_the_browser_shows_what_was_answered(devices: Devices, way: Way) -> None:
     somebody = asked(devices, way, "visit_reason")
     somebody.fill_in(CARA, until="pain_types")
@@ -194,7 +194,7 @@ def test_with_scripts_answers_that_are_not_saved_are_warned_of(devices: Devices)
 # --- changing one's mind ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
 def test_an_answer_changed_later_says_what_is_not_asked_any_more_and_loses_nothing(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -242,7 +242,7 @@ def test_an_answer_changed_on_the_way_says_on_the_next_page_what_is_not_asked_an
     assert "Your answers to them are kept until you send the form" in notice
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
 def test_an_option_that_goes_with_no_other_is_never_kept_beside_one(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -314,7 +314,7 @@ def test_two_tabs_are_one_form(devices: Devices, office: Office, way: Way) -> No
 # --- language --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
 def test_another_language_on_a_page_keeps_what_is_typed_on_it_and_not_sent(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -460,7 +460,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
 def test_a_clinic_shows_its_name_logo_colours_contact_and_privacy_words(
     devices: Devices, clinic: Server, way: Way
 ) -> None:

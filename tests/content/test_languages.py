@@ -2,6 +2,7 @@
 
 import re
 import string
+from typing import Any
 
 import pytest
 
@@ -155,7 +156,11 @@ def test_nobody_has_signed_a_translation_off_yet(language: str) -> None:
 
 @every_translation
 def test_a_summary_differs_from_the_english_one_in_words_and_nothing_else(language: str) -> None:
-    answers = {"age_band": "25_44", "pain_types": ("crps",), "visit_reason": ("long_term_pain",)}
+    answers: dict[str, Any] = {
+        "age_band": "25_44",
+        "pain_types": ("crps",),
+        "visit_reason": ("long_term_pain",),
+    }
     evaluation = EDITION.evaluate(answers)
     ours, theirs = (EDITION.summarise(evaluation, each) for each in ("en", language))
     assert theirs["language"] == language

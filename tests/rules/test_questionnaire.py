@@ -196,7 +196,7 @@ def test_what_an_answer_would_rule_out_that_does_not_count_yet_is_possible(tiny:
 
 def test_a_question_that_is_never_asked_brings_nothing_up_and_is_not_missing(tiny: Edition) -> None:
     never = tiny.questionnaire.never_asking({"may_call", "feeling"})
-    given = {"feeling": "unwell", "may_call": True, "drinks": ("green",)}
+    given: dict[str, Any] = {"feeling": "unwell", "may_call": True, "drinks": ("green",)}
     assert tiny.enabled(given) - never.enabled(given) == {"feeling", "may_call", "call_name"}
     assert not {"feeling", "may_call", "call_name"} & never.possible({})
     assert never.missing({}, never.enabled({})) == ()

@@ -22,7 +22,7 @@ from app.web.deps import Rooms, now, rooms
 SESSION, LANGUAGE = "preconsult_form", "preconsult_language"
 MOST_FIELDS = 400
 QUICKEST, OLDEST = dt.timedelta(seconds=2), dt.timedelta(hours=24)
-PATH = re.compile(r"/form(/[a-z0-9.-]+)*(\?[a-z]+=1(&[a-z]+=1)*)?")
+PATH = re.compile(r"/form(/[a-z0-9][a-z0-9.-]*)*(\?[a-z]+=1(&[a-z]+=1)*)?")
 Fields = Mapping[str, list[str]]
 
 

@@ -231,7 +231,7 @@
     const caution = ({ text }) => p("caution", el("strong", {}, words.caution), ": ", text);
     const quotation = (each) => el("figure", {}, // one unit: the words as they are, where they stand, what to note
       el("blockquote", { lang: each.lang }, each.exact), each.gist && p("gist", el("em", {}, words.gist), ": ", each.gist),
-      el("figcaption", {}, p("source", words.source(each.section)), each.cautions.map(caution)));
+      el("figcaption", {}, p("source", words.source(each.section), ` (${each.passage}, ${each.start}–${each.end})`), each.cautions.map(caution)));
     const topic = ({ text, because, quotations }) => el("section", { className: "topic" }, p("lead", text),
       because.length > 0 && [p("because", words.because, ":"), el("ul", {}, because.map(told))], quotations.map(quotation));
     show(el("h1", {}, summary.title), el("div", { className: "notice" }, summary.notice.map((line) => p("", line))),
