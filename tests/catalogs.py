@@ -1,7 +1,7 @@
 """The interface's words: gathered from the templates and pages, put into the catalogs for translators.
 
-`python3 dev.py messages` runs it: new words come in empty, words that are gone go, the rest stays. Refuses: to
-guess a translation (no fuzzy ones).
+`python3 dev.py messages` runs it: new words come in empty, words that are gone go, the rest stays. Refuses:
+to guess a translation (no fuzzy ones).
 """
 
 import io

@@ -45,7 +45,7 @@ HASTY = "const later = window.setTimeout; window.setTimeout = (act, ms) => later
 
 @dataclass
 class Clinic:
-    """A website with its own form, another one of the clinic's, the service they ask, and the first one's key."""
+    """A website with its own form, a second one, the service they may ask, and the first one's key."""
 
     website: Website
     second: Website
@@ -167,14 +167,19 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
         yield made
 
 
-@pytest.fixture
-def visitor(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
-    clinic.put_up()
+def visitor_of(browser: Browser) -> Visitor:
     context = browser.new_context(viewport={"width": 360, "height": 800})
     context.add_init_script(HASTY)  # a page that asks again waits a thousandth as long
     context.set_default_timeout(10_000)
-    yield Visitor(context.new_page())
-    context.close()
+    return Visitor(context.new_page())
+
+
+@pytest.fixture
+def visitor(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
+    clinic.put_up()
+    made = visitor_of(browser)
+    yield made
+    made.page.context.close()
 
 
 def footed(page: Page) -> bool:
@@ -265,7 +270,8 @@ def test_what_an_answer_raises_comes_before_what_is_amiss_beside_it(visitor: Vis
 # --- when it can't ----------------------------------------------------------------------------------
 
 
-def test_a_service_that_is_down_loses_nothing(visitor: Visitor, clinic: Clinic) -> None:
+def test_a_service_that_is_down_loses_nothing(browser: Browser, visitor: Visitor, clinic: Clinic) -> None:
+    late = visitor_of(browser)
     visitor.open(f"{clinic.website.url}/own-form.html")
     visitor.fill_in(CARA, until="About your pain")
     visitor.give(CARA)
@@ -274,7 +280,6 @@ def test_a_service_that_is_down_loses_nothing(visitor: Visitor, clinic: Clinic) 
         visitor.press()
         assert visitor.heading == "We could not reach the clinic"
         assert footed(visitor.page)
-        late = Visitor(visitor.page.context.new_page())
         late.open(f"{clinic.website.url}/own-form.html")
         assert late.heading == "We could not reach the clinic"
         assert footed(late.page), "by the copy in the page"
@@ -282,6 +287,7 @@ def test_a_service_that_is_down_loses_nothing(visitor: Visitor, clinic: Clinic) 
         clinic.server.start()
     late.press("Try again")
     assert late.heading == "Before you start"
+    late.page.context.close()
     visitor.press("Try again")
     visitor.fill_in(CARA, until="Send your answers?")
     visitor.press("Send my answers")
