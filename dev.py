@@ -161,6 +161,7 @@ def run(args: list[str]) -> None:
     parser.add_argument("--port", default="8000")
     port = free_port(parser.parse_args(args).port)
     os.environ["PRECONSULT_ENV"] = "development"
+    os.environ.setdefault("PRECONSULT_PUBLIC_URL", f"http://127.0.0.1:{port}")
     with alone() as held:
         prepare("core.lock", held)
         app("migrate")

@@ -40,6 +40,7 @@ def _check(visit: Visit, missing: list[str], *, status: int = 200) -> Response:
         parts=[_part(visit, flow, group) for group in flow.groups],
         unused=[words[name].text for name in flow.unused()],
         back=flow.address(flow.groups[-1]),
+        summary_follows=not visit.drawn.evaluation.stopped,
     )
 
 
