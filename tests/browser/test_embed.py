@@ -148,7 +148,8 @@ class Reader:
 
     def shows_nothing(self) -> bool:
         """Has the browser refused to show a page in the frame?"""
-        return self.frame.url.startswith("chrome-error:") and self.frame.locator("main").count() == 0
+        self.frame.wait_for_url(re.compile("^chrome-error:"), wait_until="commit")
+        return self.frame.locator("main").count() == 0
 
 
 def is_page(request: Any, status: int) -> bool:
@@ -212,11 +213,13 @@ def test_the_api_reference_in_a_frame_stays_empty(browser: Browser, clinic: Clin
 
 
 def test_nobody_but_the_form_says_how_high_its_frame_is(person: Reader, clinic: Clinic) -> None:
-    other = "<iframe srcdoc='<p>An advertisement</p>' title='Other' data-preconsult></iframe>"
-    person.open(clinic.put_up(lines=clinic.lines + other))
+    ours = "<iframe srcdoc='<p>An advertisement</p>' title='Other' data-preconsult></iframe>"
+    theirs = f"<iframe src='{clinic.server.url}/form/privacy' title='Another'></iframe>"
+    person.open(clinic.put_up(lines=clinic.lines + ours + theirs))
     before = person.page.locator("iframe").first.get_attribute("height")
     say = "parent.postMessage({ preconsult: { height: 5000, top: 0 } }, '*')"
-    person.page.frames[2].evaluate(say)
+    for frame in person.page.frames[2:]:
+        frame.evaluate(say)
     person.page.evaluate(say)
     person.page.evaluate("new Promise(done => { onmessage = done; postMessage('last', '*'); })")
     assert person.page.locator("iframe").first.get_attribute("height") == before

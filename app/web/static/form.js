@@ -101,7 +101,7 @@ for (const leave of document.querySelectorAll("form.leave")) {
 if (window.parent !== window) {
   document.documentElement.classList.add("framed");
   const tell = (top) => {
-    window.parent.postMessage({ preconsult: { height: document.documentElement.scrollHeight, top } }, "*");
+    window.parent.postMessage({ preconsult: { height: document.body.getBoundingClientRect().height, top } }, "*");
   };
   const place = (anchor) => {
     const found = document.getElementById(anchor.slice(1));
