@@ -546,12 +546,15 @@ def test_a_page_sent_after_the_session_ended_is_kept_and_nothing_is_shown(guest:
     shift_sessions(guest.service, 1)
     assert guest.post(page, fields).status_code == 403
     assert guest.heading == "The form was closed"
-    assert "no one to take" not in guest.page.text
     assert kept(guest.service)["answers"]["ride_home"] == "no"
+    amiss = asking(guest, takes_medicines="no_such_option", ride_home="not_sure")
+    assert guest.post(page, amiss).status_code == 403, "not even the page with what is amiss on it"
+    assert "not_sure" not in guest.page.text
+    assert kept(guest.service)["answers"]["ride_home"] == "not_sure"
     assert guest.get("/form/check").status_code == 403
     shift_sessions(guest.service, 25)
     assert guest.post(page, asking(guest, ride_home="yes")).status_code == 403
-    assert kept(guest.service)["answers"]["ride_home"] == "no"
+    assert kept(guest.service)["answers"]["ride_home"] == "not_sure"
 
 
 def test_the_first_page_sent_twice_opens_one_form(guest: Visitor) -> None:
