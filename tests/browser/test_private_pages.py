@@ -175,14 +175,16 @@ def test_a_link_back_in_leaves_neither_request_nor_history(browser: Browser, tal
     secret = link.partition("#")[2]
     context.close()
     elsewhere, heard = browser.new_context(), Overheard()
-    page = elsewhere.new_page()
+    page, shown = elsewhere.new_page(), list[str]()
     heard.listen(page)
+    page.on("request", lambda sent: shown.append(page.url) if sent.method == "POST" else None)
     page.goto(f"{talkative.url}/form/resume#{secret}")
     page.locator("[name=urgent_signs]").first.wait_for()
     wire = elsewhere.new_cdp_session(page)
     held = [entry["url"] for entry in wire.send("Page.getNavigationHistory")["entries"]]
     elsewhere.close()
     assert len(secret) == 43
+    assert shown == [f"{talkative.url}/form/resume"]  # out of sight before it is sent
     assert [each for each in held if secret in each] == []
     assert [each for each in heard.asked if secret in each] == []
     assert secret not in talkative.log.read_text(encoding="utf-8")

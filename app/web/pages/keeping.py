@@ -116,7 +116,11 @@ async def resume(request: Request) -> Response:
 @router.post("/form/leave")
 async def leave(request: Request) -> Response:
     """End the session and be gone, at once."""
-    return await _closed(request, RedirectResponse(rooms(request).theme.leave, 303, headers=NO_STORE))
+    away = RedirectResponse(rooms(request).theme.leave, 303, headers=NO_STORE)
+    try:
+        return await _closed(request, away)
+    except Forbidden:  # a page of an older session gets away as well, and ends nothing that is not its own
+        return away
 
 
 @router.get("/form/left")
@@ -148,16 +152,10 @@ async def cleared(request: Request) -> Response:
 
 
 async def _closed(request: Request, response: Response) -> Response:
-    """End the session of this device, if there is one, and take its cookie away.
-
-    A page of an older session gets away as well, and ends nothing that is not its own.
-    """
+    """End the session of this device, if there is one, and take its cookie away. Raises Forbidden."""
     here, secret, given = rooms(request), door.secret(request), await door.fields(request)
     if secret:
-        try:
-            door.guard(request, given, secret)
-        except Forbidden:
-            return response
+        door.guard(request, given, secret)
         await here.database.write(partial(forms.leave, secret=secret))
     return door.remember(response, here, door.SESSION, "")
 
