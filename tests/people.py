@@ -20,6 +20,20 @@ NOA: Answers = CARA | {"self_harm_thoughts": "now"}  # in danger now
 MINA: Answers = {"info_only": True, "answering_for": "myself", "age_band": "under_18"}
 PAT: Answers = CARA | {"contact_permission": "yes"}  # may be called
 PAT_CONTACT = {"name": "Pat Canary-Quill", "phone": "+1 561 555 0142", "email": "pat.canary@example.org"}
+FULL: Answers = CARA | {  # answers every question there is, and may be reached
+    "visit_reason": ["long_term_pain", "low_mood", "other"],
+    "pain_named_by_clinician": "some",
+    "pain_duration": "1_to_5_years",
+    "pain_intensity": 7,
+    "pain_tried": ["prescribed_medicine", "ketamine"],
+    "pain_tried_helped": "a_little",
+    "other_feelings": ["anxiety"],
+    "self_harm_thoughts": "past",
+    "health_topics": ["bp_heart"],
+    "takes_medicines": "yes",
+    "ride_home": "not_sure",
+    "contact_permission": "yes",
+} | {f"contact_{kind}": value for kind, value in PAT_CONTACT.items()}  # fmt: skip
 
 
 def body(answers: Answers, **more: Any) -> dict[str, Any]:

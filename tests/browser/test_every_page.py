@@ -8,23 +8,8 @@ import pytest
 
 from tests.browser.conftest import Devices
 from tests.browser.device import EVERY_WAY, Way
-from tests.people import CARA, MINA, PAT_CONTACT
+from tests.people import FULL, MINA
 
-CONTACT = {f"contact_{kind}": value for kind, value in PAT_CONTACT.items()}
-FULL = CARA | {
-    "age_band": "45_64",
-    "pain_named_by_clinician": "some",
-    "pain_duration": "1_to_5_years",
-    "pain_intensity": 7,
-    "pain_tried": ["prescribed_medicine", "ketamine"],
-    "pain_tried_helped": "a_little",
-    "other_feelings": ["anxiety"],
-    "self_harm_thoughts": "past",
-    "health_topics": ["bp_heart"],
-    "takes_medicines": "yes",
-    "ride_home": "not_sure",
-    "contact_permission": "yes",
-} | CONTACT  # fmt: skip
 PAGES = [  # in the order they are met when every question is answered
     "Before you start",
     "About you",

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.tour import FULL, QUESTIONS, Tour
+from tests.browser.tour import QUESTIONS, Tour
+from tests.people import FULL
 from tests.server import Server
 
 MOST_BYTES, MOST_SHIFT = 60_000, 0.1

@@ -15,23 +15,9 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, Response
 
-from tests.people import CARA, MINA, NOA, PAT_CONTACT
+from tests.people import CARA, FULL, MINA, NOA
 from tests.server import Server, serving
 
-FULL = CARA | {
-    "visit_reason": ["long_term_pain", "low_mood", "other"],
-    "pain_named_by_clinician": "some",
-    "pain_duration": "1_to_5_years",
-    "pain_intensity": 7,
-    "pain_tried": ["prescribed_medicine", "ketamine"],
-    "pain_tried_helped": "a_little",
-    "other_feelings": ["anxiety"],
-    "self_harm_thoughts": "past",
-    "health_topics": ["bp_heart"],
-    "takes_medicines": "yes",
-    "ride_home": "not_sure",
-    "contact_permission": "yes",
-} | {f"contact_{kind}": value for kind, value in PAT_CONTACT.items()}  # fmt: skip
 QUESTIONS: dict[str, dict[str, Any] | None] = {  # one of each page, and what else makes that page wrong
     "answering_for": {},
     "urgent_signs": {},

@@ -194,6 +194,7 @@ def test_a_form_that_is_not_one_of_ours_begins_nothing_and_is_shown_again_with_w
     assert everything(visitor.service) == before
     assert not visitor.secret
     assert visitor.form.checked("info_only") == ["true"]
+    assert "open for a long time" in answer.text
     visitor.send()
     assert visitor.secret, "the form it was shown again on works"
 

@@ -50,7 +50,13 @@ async def _untouched(request: Request, language: str) -> Response:
 
 
 async def _start(
-    request: Request, language: str, typed: Typed | None = None, *, status: int = 200, instance: str = ""
+    request: Request,
+    language: str,
+    typed: Typed | None = None,
+    *,
+    status: int = 200,
+    instance: str = "",
+    stale: bool = False,
 ) -> Response:
     here = rooms(request)
     edition = edition_of(here)
@@ -67,6 +73,7 @@ async def _start(
         questionnaire_title=edition.title(language),
         minutes=MINUTES,
         going_on=found is not None,
+        stale=stale,
         blocks=_standing(found[1], language) if found else [],
         instance=instance or door.instance(here, now()),
         errors=fields.listed(edition, group, errors, language),
@@ -86,8 +93,7 @@ async def begin(request: Request) -> Response:
     here, given, at = rooms(request), await door.fields(request), now()
     door.guard_origin(request)
     edition = edition_of(here)
-    chosen = door.one(given, "language")
-    language = edition.language(chosen) if chosen else language_of(request, edition, None)
+    chosen, language = spoken(request, given, edition, None)
     if chosen:
         return choose(await _start(request, language, Typed(given)), request, language)
     group, instance = edition.asked.item[0], door.one(given, "instance")
@@ -95,7 +101,7 @@ async def begin(request: Request) -> Response:
     sent, raw, _ = fields.handed_in(group, given, {})
     errors = _errors_of_first(edition, group, sent, language)
     if age is None or errors:
-        return await _start(request, language, Typed(raw, errors), status=422)
+        return await _start(request, language, Typed(raw, errors), status=422, stale=age is None)
     _let_in(request, here)
     odd = {"honeypot": bool(door.one(given, "website")), "too_fast": age < door.QUICKEST}
     quarantine = " ".join(name for name, found in odd.items() if found) or None
@@ -152,6 +158,12 @@ async def choose_language(request: Request) -> Response:
     back = door.one(given, "back")
     path = back if door.PATH.fullmatch(back) else "/form/go-on"
     return choose(go(path), request, edition.language(door.one(given, "language")))
+
+
+def spoken(request: Request, given: door.Fields, edition: Edition, drawn: Drawn | None) -> tuple[bool, str]:
+    """Was another language asked for by this form's own buttons; and the language to answer in."""
+    chosen = door.one(given, "language")
+    return bool(chosen), edition.language(chosen) if chosen else language_of(request, edition, drawn)
 
 
 def choose(response: Response, request: Request, language: str) -> Response:

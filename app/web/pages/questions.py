@@ -17,8 +17,8 @@ from app.web.deps import now, rooms
 from app.web.pages import door, fields
 from app.web.pages.fields import Typed
 from app.web.pages.flow import Flow, where_left
-from app.web.pages.form import choose
-from app.web.pages.page import PageRoute, Visit, actor, enter, go, language_of, show
+from app.web.pages.form import choose, spoken
+from app.web.pages.page import PageRoute, Visit, actor, enter, go, show
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -52,8 +52,7 @@ async def answer(request: Request, step: str) -> Response:
     group = next((each for each in flow.asked.item if flow.step(each.link_id) == step), None)
     if group is None:
         raise NotFound("This page is not part of the form.")
-    chosen = door.one(given, "language")
-    language = before.edition.language(chosen) if chosen else language_of(request, before.edition, before)
+    chosen, language = spoken(request, given, before.edition, before)
     sent, raw, asked = fields.handed_in(group, given, before.record.contact)
     work = partial(
         forms.save,
