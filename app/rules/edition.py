@@ -40,6 +40,9 @@ class EditionMeta(Strict):
     switches: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
+LONGEST_TAG = 35  # characters of a language tag that are looked at
+
+
 @dataclass(frozen=True, eq=False)
 class Edition:
     """One published set. `sha256` is over its files; `phrasebooks` are per language, the default first.
@@ -103,13 +106,17 @@ class Edition:
         default, *others = self.meta.languages
         return (default, *(each for each in others if self.unreviewed or self.texts[each].reviewed_by))
 
+    def machine_made(self, language: str) -> bool:
+        """Is it a translation that nobody has signed off?"""
+        return language != self.meta.languages[0] and not self.texts[language].reviewed_by
+
     def title(self, language: str) -> str:
         """What the questionnaire is called in a language."""
         return self.texts[language].title or self.meta.title
 
     def language(self, wanted: str | None) -> str:
         """The served language nearest to the BCP 47 tag `wanted` (RFC 4647 lookup), else the default."""
-        parts = (wanted or "").lower().split("-")
+        parts = (wanted or "")[:LONGEST_TAG].lower().split("-")
         served = {language.lower(): language for language in self.languages}
         tried = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))
         return next((served[tag] for tag in tried if tag in served), self.meta.languages[0])

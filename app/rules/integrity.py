@@ -21,14 +21,23 @@ FITTING = {
     "choice": {"exists", "=", "!=", "in"},
     "repeats": {"exists", "has", "has_any"},
 }
+RESERVED = {"asked", "instance", "language", "link", "remove", "token", "website"}  # fields of the form's own
 LISTS = {"in", "has_any"}
 
 
 def check_integrity(draft: Draft) -> list[Finding]:
     """Every finding that keeps `draft` from being served, in order of file and line."""
-    checks = (_ids, _items, _enablement, _switches, _rules, _passages, _flags, _crisis)
+    checks = (_ids, _names, _items, _enablement, _switches, _rules, _passages, _flags, _crisis)
     words = (check_article, check_words)
     return sorted({finding for check in (*checks, *words) for finding in check(draft)})
+
+
+def _names(draft: Draft) -> Iterator[Finding]:
+    for place, item in places(draft):
+        if item.link_id in RESERVED:
+            yield draft.at("questionnaire", place)(
+                f"The form uses the name {item.link_id} itself; take another linkId."
+            )
 
 
 def _ids(draft: Draft) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from app.rules.draft import Faulty, Finding, fingerprint, read_draft
 from app.rules.edition import Edition
 from app.rules.integrity import check_integrity
+from app.rules.source import PARSED, publish
 
 CONTENT = Path(__file__).parent / "content"
 LOCK = "editions.lock"
@@ -132,6 +133,8 @@ def write_lock(content: Path) -> list[str]:
     if broken:
         raise Faulty(broken)
     (content / LOCK).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if content == CONTENT:
+        PARSED.write_text(publish(content.rglob("*.yaml")), encoding="utf-8")
     return sorted(fresh)
 
 

@@ -3,13 +3,23 @@
 Office: the only reader of YAML. Refuses: duplicate keys, and anything that isn't plain data.
 """
 
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+PARSED = Path(__file__).parent / "parsed.json"  # beside the content: a published folder stays as it is
+DAY = "$date"  # what JSON has no word for
+Json = dict[str, Any]
+Lines = dict[tuple[str | int, ...], int]
 
 
 class Unreadable(Exception):
@@ -20,16 +30,18 @@ class Unreadable(Exception):
         self.path, self.line, self.reason = path, line, reason
 
 
-@dataclass(frozen=True)
+@dataclass
 class Source:
-    """A file's plain data (lists as tuples) and the line of every key and list entry in it."""
+    """A file's plain data (lists as tuples) and the line of each key and list entry, once asked for."""
 
     path: Path
     data: Any
-    lines: dict[tuple[str | int, ...], int] = field(repr=False)
+    lines: Lines | None = field(default=None, repr=False)
 
     def line(self, *place: str | int) -> int:
         """The line of the value at `place`, or of the nearest thing around it that has one."""
+        if self.lines is None:
+            self.lines = parse(self.path)[1]
         for size in range(len(place), 0, -1):
             if place[:size] in self.lines:
                 return self.lines[place[:size]]
@@ -39,6 +51,15 @@ class Source:
 def read(path: Path) -> Source:
     """Read one file. Raises Unreadable."""
     try:
+        known = _published().get(hashlib.sha256(path.read_bytes()).hexdigest())
+    except OSError as error:
+        raise Unreadable(path, 1, str(error)) from error
+    return Source(path, _tuples(known)) if known else Source(path, *parse(path))
+
+
+def parse(path: Path) -> tuple[Any, Lines]:
+    """The data of a file and its lines, from its YAML. Raises Unreadable."""
+    try:
         # typ="rt" keeps positions; "safe" would be quicker and blind
         document = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:
@@ -46,11 +67,39 @@ def read(path: Path) -> Source:
         raise Unreadable(path, mark.line + 1 if mark else 1, str(error.problem or error.context)) from error
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise Unreadable(path, 1, str(error).splitlines()[0]) from error
-    lines: dict[tuple[str | int, ...], int] = {}
-    return Source(path, _plain(document, (), lines), lines)
+    lines: Lines = {}
+    return _plain(document, (), lines), lines
 
 
-def _plain(value: Any, place: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> Any:
+@cache
+def _published() -> Json:
+    """The data of every file we publish, by the SHA-256 of its bytes; other bytes are parsed.
+
+    To parse them all takes a second, and a service that died has to be back in two.
+    """
+    found: Json = json.loads(PARSED.read_bytes()) if PARSED.exists() else {}
+    return found
+
+
+def publish(paths: Iterable[Path]) -> str:
+    """What `parsed.json` holds for these files: deterministic, so that a test can compare it."""
+    data = {hashlib.sha256(path.read_bytes()).hexdigest(): parse(path)[0] for path in sorted(paths)}
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=_day) + "\n"
+
+
+def _day(value: dt.date) -> Json:
+    return {DAY: value.isoformat()}
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        if DAY in value:
+            return dt.date.fromisoformat(value[DAY])
+        return {key: _tuples(inner) for key, inner in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _plain(value: Any, place: tuple[str | int, ...], lines: Lines) -> Any:
     if isinstance(value, CommentedMap):
         for key in value:  # a key that was merged in (<<) has no line of its own
             at = value.lc.data[key][0] if key in value.lc.data else value.lc.line

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.errors import InFlight, NotFound, SessionEnded
+from app.errors import Gone, InFlight, NotFound, SessionEnded
 from app.rules.answers import Issue
 from app.services import idempotency, submissions
 from app.services.access import Holder, token_hash
@@ -22,6 +22,7 @@ from app.storage.capabilities import Capability
 from app.storage.database import Session
 
 LINK_LIVES = dt.timedelta(days=14)
+AGAIN = dt.timedelta(minutes=1)  # a first page sent twice, by a double click or a bad line, opens one draft
 LATE = dt.timedelta(days=1)  # a page sent after its session ended is still kept, but nothing is shown
 
 
@@ -58,9 +59,10 @@ def begin(
     now: dt.datetime,
     actor: Actor,
 ) -> str:
-    """Keep a new draft and open a session on it; the same form handed in again opens the same draft.
+    """Keep a new draft and open a session on it; the same form handed in again at once opens the same draft.
 
-    Gives the submission's id. Raises Gone when that draft has been erased.
+    Gives the submission's id. Raises Gone when that draft has been erased, or somebody is filling it in: the
+    first page, which stays on a screen, opens nobody's answers.
     """
     kept = drawn.record.id
     if idempotency.remember(session, claim, kept, drawn.key, b"", now=now):
@@ -70,6 +72,9 @@ def begin(
         if again is None:
             raise InFlight("Another request with this form was just undone; try again.", retry_after=1)
         kept = again[0]
+        record = desk.read(session, kept, Holder(kept), now=now).record
+        if record.version > 1 or now - record.created_at > AGAIN:
+            raise Gone("This form was begun already.")
     capabilities.insert(session, Capability(token_hash(secret), "session", kept, now, until))
     return kept
 
@@ -107,22 +112,22 @@ def save(
         "language": language,
     }
     drawn = desk.change(session, holder.submission, holder, patch, version=None, now=now, actor=actor)
-    ended = held.expires_at <= now
-    if not ended:
-        capabilities.extend(session, held.secret_hash, until)
-    return Saved(drawn, issues, ended)
+    return Saved(drawn, issues, _over(session, held, until, now))
 
 
-def submit(session: Session, desk: Desk, secret: str, *, now: dt.datetime, actor: Actor) -> Drawn:
-    """Submit the draft of a session; one that is submitted already is given as it is.
+def submit(
+    session: Session, desk: Desk, secret: str, *, until: dt.datetime, now: dt.datetime, actor: Actor
+) -> Saved:
+    """Submit the draft of a session, even late; one that is submitted already is given as it is.
 
     Raises SessionEnded and InvalidAnswers.
     """
-    drawn = read(session, desk, secret, now=now)
-    if drawn.record.status == "submitted":
-        return drawn
-    holder = Holder(drawn.record.id)
-    return desk.submit(session, holder.submission, holder, version=None, now=now, actor=actor)
+    held = _held(session, secret, now - LATE)
+    holder = Holder(held.submission_id)
+    drawn = read(session, desk, secret, now=now, late=True)
+    if drawn.record.status == "draft":
+        drawn = desk.submit(session, holder.submission, holder, version=None, now=now, actor=actor)
+    return Saved(drawn, (), _over(session, held, until, now))
 
 
 def erase(session: Session, desk: Desk, secret: str, *, now: dt.datetime, actor: Actor) -> None:
@@ -134,12 +139,15 @@ def erase(session: Session, desk: Desk, secret: str, *, now: dt.datetime, actor:
 def link(
     session: Session, desk: Desk, secret: str, link_secret: str, *, now: dt.datetime, actor: Actor
 ) -> dt.datetime:
-    """Make a link back in; until when it opens: no longer than what it opens is kept. Raises SessionEnded."""
+    """Make a link back in; until when it opens, as things are: what it opens may go first.
+
+    Raises SessionEnded.
+    """
     record = read(session, desk, secret, now=now).record
-    until = min(now + LINK_LIVES, record.retained_until)
+    until = now + LINK_LIVES
     capabilities.insert(session, Capability(token_hash(link_secret), "resume", record.id, now, until))
     audit.record(session, actor, now, Act("link.made", "submission", record.id))
-    return until
+    return min(until, record.retained_until)
 
 
 def resume(
@@ -154,17 +162,34 @@ def resume(
 ) -> Drawn:
     """Open a session by a link. Unknown, expired and erased look the same: NotFound."""
     held = capabilities.fetch(session, token_hash(link_secret), "resume")
+    gone = NotFound("This link does not open anything any more.")
     if held is None or held.expires_at <= now:
-        raise NotFound("This link does not open anything any more.")
-    drawn = desk.read(session, held.submission_id, Holder(held.submission_id), now=now)
+        raise gone
+    try:
+        drawn = desk.read(session, held.submission_id, Holder(held.submission_id), now=now)
+    except NotFound:
+        raise gone from None
     capabilities.insert(session, Capability(token_hash(secret), "session", held.submission_id, now, until))
     audit.record(session, actor, now, Act("link.used", "submission", held.submission_id))
     return drawn
 
 
+def known(session: Session, secret: str) -> bool:
+    """Is there a session of this secret, over or not? What it opened is kept then."""
+    return capabilities.fetch(session, token_hash(secret), "session") is not None
+
+
 def leave(session: Session, secret: str) -> None:
     """End a session; what it opened stays."""
     capabilities.delete(session, token_hash(secret))
+
+
+def _over(session: Session, held: Capability, until: dt.datetime, now: dt.datetime) -> bool:
+    """Is the session over? One that is not goes on until then."""
+    if held.expires_at <= now:
+        return True
+    capabilities.extend(session, held.secret_hash, until)
+    return False
 
 
 def _held(session: Session, secret: str, now: dt.datetime) -> Capability:

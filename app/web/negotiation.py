@@ -12,13 +12,14 @@ from starlette.responses import Response
 from app.errors import NotAcceptable, PreconditionFailed, PreconditionRequired
 from app.rules.edition import Edition
 
+MOST_MEMBERS = 50
 VERSION = re.compile(r'(?:W/)?"(\d{1,9})"')
 
 
 def _weighted(header: str) -> list[tuple[str, float]]:
-    """Members of a header with their weights, the heaviest first."""
+    """The first members of a header with their weights, the heaviest first."""
     found = []
-    for member in header.split(","):
+    for member in header.split(",")[:MOST_MEMBERS]:
         name, *parameters = (part.strip() for part in member.split(";"))
         weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
         try:

@@ -42,10 +42,12 @@ class Measured:
         self._note("language", state, [tour.language] * (not spoken))
         self._note("axe on a phone", state, probes.violations(page))
         self._note("targets", state, probes.small_targets(page))
-        if tour.language == "en":  # colours are the same in all
+        if tour.language == "en":  # colours, and what is where on a desk, are the same in all
             page.emulate_media(color_scheme="dark")
             self._note("dark colours", state, probes.violations(page, "color-contrast"))
             page.emulate_media(color_scheme="light")
+            page.set_viewport_size({"width": DESK, "height": 800})
+            self._note("axe on a desk", state, probes.violations(page))
         for width, law in {TWICE: "200 % zoom", LEAST: "320 px"}.items():
             page.set_viewport_size({"width": width, "height": 800})
             self._note(law, state, probes.sideways(page))
@@ -55,8 +57,6 @@ class Measured:
         sides = straight, probes.sides(page)
         self._note("mirrored", state, [str(sides)] * (sides not in [({"left"}, {"right"}), (set(), set())]))
         page.evaluate(TURN, "ltr")
-        page.set_viewport_size({"width": DESK, "height": 800})
-        self._note("axe on a desk", state, probes.violations(page))
         page.set_viewport_size({"width": PHONE, "height": 800})
 
     def _note(self, law: str, state: str, found: list[str]) -> None:

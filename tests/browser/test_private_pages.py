@@ -179,6 +179,7 @@ def test_a_link_back_in_leaves_neither_request_nor_history(browser: Browser, tal
     heard.listen(page)
     page.on("request", lambda sent: shown.append(page.url) if sent.method == "POST" else None)
     page.goto(f"{talkative.url}/form/resume#{secret}")
+    page.locator("form.resume button").click()
     page.locator("[name=urgent_signs]").first.wait_for()
     wire = elsewhere.new_cdp_session(page)
     held = [entry["url"] for entry in wire.send("Page.getNavigationHistory")["entries"]]

@@ -39,6 +39,7 @@ STATES = {
         "start, going on",
         "wait",
         "session ended",
+        "no cookies",
         "nothing here",
         "that did not work",
     ),
@@ -184,6 +185,7 @@ class Tour:
         self.open(f"/form?language={self.language}", "start")
         self.press("start, wrong")
         self.open("/form/check", "session ended")
+        self.open("/form/go-on?new=1", "no cookies")
         self.open("/form/nowhere", "nothing here")
         self.open("/form/privacy", "privacy, no session")
         self.open("/form/resume", "resume")

@@ -192,3 +192,7 @@ def test_an_answer_that_arrives_though_the_question_is_off_still_interrupts(edit
     assert [each["rule"] for each in quiet.interruptions(evaluation, "en")] == ["S_NOW"]
     assert "self_harm_now" in [raised.flag.id for raised in evaluation.flags]
     assert "self_harm_thoughts" not in evaluation.kept
+
+
+def test_a_language_tag_without_end_is_answered(edition: Edition) -> None:
+    assert edition.language("en-" * 1_000_000) == "en"  # every prefix of it would take days

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.rules.source import Source, Unreadable, read
+from app.rules.library import CONTENT
+from app.rules.source import PARSED, Source, Unreadable, parse, publish, read
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -116,3 +117,13 @@ def test_a_key_that_was_merged_in_has_the_line_of_what_it_was_merged_into(tmp_pa
 def test_an_empty_file_is_nothing(tmp_path: Path) -> None:
     path = written(tmp_path, "# only a comment\n")
     assert read(path) == Source(path, None, {})
+
+
+def test_what_is_published_was_parsed_before_and_says_the_same() -> None:
+    files = sorted(CONTENT.rglob("*.yaml"))
+    assert PARSED.read_text(encoding="utf-8") == publish(files), "run `preconsult content lock` again"
+    for path in files:
+        data, lines = parse(path)
+        assert read(path).data == data
+        place = next(iter(lines))
+        assert read(path).line(*place) == lines[place]

@@ -82,8 +82,9 @@ class Clinic:
         return found
 
     def submit(self, secret: str) -> Drawn:
-        found: Drawn = self.do(forms.submit, secret, now=self.at, actor=ME)
-        return found
+        until = self.at + HOUR
+        found: Saved = self.do(forms.submit, secret, until=until, now=self.at, actor=ME)
+        return found.drawn
 
     def erase(self, secret: str) -> None:
         self.do(forms.erase, secret, now=self.at, actor=ME)
@@ -151,7 +152,7 @@ def test_a_session_that_is_over_opens_nothing_from_that_moment(clinic: Clinic) -
     clinic.at += HOUR - MOMENT
     clinic.read(secret)
     clinic.at += MOMENT
-    for act in (clinic.read, clinic.submit, clinic.erase, clinic.link):
+    for act in (clinic.read, clinic.erase, clinic.link):
         with pytest.raises(SessionEnded):
             act(secret)
     assert clinic.rows(submissions) == 1
@@ -357,9 +358,14 @@ def test_a_link_opens_the_form_again_and_again_on_any_device(clinic: Clinic) -> 
 def test_a_link_lives_two_weeks_or_as_long_as_what_it_opens(clinic: Clinic) -> None:
     secret = clinic.begin()
     assert clinic.link(secret)[1] == clinic.read(secret).record.retained_until < clinic.at + LINK_LIVES
+    link, until = clinic.link(secret)
     clinic.save(secret, REST)
     clinic.submit(secret)
     assert clinic.link(secret)[1] == clinic.at + LINK_LIVES < clinic.read(secret).record.retained_until
+    clinic.at = until + HOUR
+    assert clinic.read(clinic.resume(link)).record.status == "submitted", (
+        "the link goes on as long as what it opens"
+    )
 
 
 def test_a_flag_is_raised_when_its_answer_is_saved_and_never_taken_away(clinic: Clinic) -> None:

@@ -152,14 +152,13 @@ def test_a_form_without_the_token_of_its_session_is_refused(visitor: Visitor, pa
 
 @pytest.mark.parametrize("path", AWAY)
 @pytest.mark.parametrize("wrong", WRONG)
-def test_leaving_without_the_token_of_the_session_ends_no_session(
+def test_leaving_from_an_older_page_of_ours_ends_the_session_all_the_same(
     visitor: Visitor, path: str, wrong: str
 ) -> None:
     visitor.begin(START)
-    fields = wrong_token(visitor, wrong)
-    before, secret = everything(visitor.service), visitor.secret
-    visitor.post(path, fields)
-    assert (everything(visitor.service), visitor.secret) == (before, secret)
+    visitor.post(path, wrong_token(visitor, wrong))
+    assert not visitor.secret
+    assert visitor.get("/form/check").status_code == 403
 
 
 @pytest.mark.parametrize("path", AWAY)
@@ -211,7 +210,7 @@ def test_without_a_session_no_page_is_shown(visitor: Visitor, path: str) -> None
     assert visitor.heading == "The form was closed"
 
 
-@pytest.mark.parametrize("path", ["/form/check", "/form/save", "/form/delete", "/form/s/000000000000"])
+@pytest.mark.parametrize("path", ["/form/check", "/form/save", "/form/s/000000000000"])
 @pytest.mark.parametrize("cookie", ["", "x", "x" * 43, "x" * 4000, "%00"])
 def test_a_cookie_that_opens_nothing_does_nothing(visitor: Visitor, path: str, cookie: str) -> None:
     visitor.browser.cookies.set("preconsult_form", cookie)
@@ -295,13 +294,23 @@ def test_a_form_that_was_sent_takes_no_more(visitor: Visitor) -> None:
     for path in (at(visitor, "ride_home"), at(visitor, "visit_reason")):
         visitor.post(path, asking(visitor, ride_home="no"))
         assert (visitor.page.status_code, visitor.path) == (200, "/form/summary")
+        assert "You had sent the form already" in visitor.page.text
         visitor.get(path)
         assert visitor.path == "/form/summary"
+    assert everything(visitor.service) == before
     visitor.post("/form/check", [("token", token(visitor))])
     assert visitor.path == "/form/summary"
     visitor.get("/form/check")
     assert visitor.path == "/form/summary"
-    assert everything(visitor.service) == before
+
+
+def test_deleting_twice_says_that_it_is_deleted(visitor: Visitor) -> None:
+    visitor.begin(START)
+    cookie, tab = visitor.secret, [("token", token(visitor))]
+    for _ in range(2):
+        visitor.browser.cookies.set("preconsult_form", cookie)
+        visitor.post("/form/delete", tab)
+        assert visitor.heading == "Your answers are deleted"
 
 
 def test_looking_changes_nothing(visitor: Visitor) -> None:
@@ -802,12 +811,71 @@ def test_a_language_is_remembered_on_the_device_and_kept_with_the_form(visitor: 
 
 def test_a_language_switch_on_a_page_keeps_what_was_typed_there(visitor: Visitor) -> None:
     visitor.begin(START)
-    visitor.send({"urgent_signs": ["new_weakness"]}, language="pt-BR")
+    visitor.send({"urgent_signs": ["prefer_not_to_say"]}, language="pt-BR")
     assert (visitor.read.lang, visitor.path) == ("pt-BR", at(visitor, "urgent_signs"))
-    assert visitor.form.checked("urgent_signs") == ["new_weakness"]
+    assert visitor.form.checked("urgent_signs") == ["prefer_not_to_say"]
     visitor.send({"urgent_signs": ["new_weakness", "none_of_these"]}, language="es")
     assert (visitor.page.status_code, visitor.read.lang) == (200, "es")
     assert visitor.form.checked("urgent_signs") == ["new_weakness", "none_of_these"]
+
+
+def test_what_a_language_switch_saves_is_told_at_once(visitor: Visitor) -> None:
+    visitor.begin(START)
+    visitor.send({"urgent_signs": ["chest_or_breathing"]}, language="es")
+    assert (visitor.read.lang, visitor.heading) == ("es", "Llame al 911")
+
+
+def test_what_a_page_sent_too_late_calls_for_is_told_at_once_and_not_kept(visitor: Visitor) -> None:
+    visitor.go_through(CARA)
+    before = everything(visitor.service)
+    danger = [("token", token(visitor)), ("asked", "self_harm_thoughts"), ("self_harm_thoughts", "now")]
+    visitor.post(at(visitor, "self_harm_thoughts"), danger)
+    assert visitor.heading == "Call 988"
+    assert everything(visitor.service) == before
+
+
+def test_what_a_page_after_the_session_calls_for_is_told_at_once(visitor: Visitor) -> None:
+    visitor.begin(CARA)
+    danger = [("token", token(visitor)), ("asked", "self_harm_thoughts"), ("self_harm_thoughts", "now")]
+    page = at(visitor, "self_harm_thoughts")
+    shift_sessions(visitor.service, 1)
+    visitor.post(page, danger)
+    assert visitor.heading == "Call 988"
+    assert kept(visitor.service)["attention"] == 1
+    assert visitor.get("/form/check").status_code == 403
+
+
+def test_a_form_sent_after_the_session_is_sent_and_nothing_of_it_is_shown(visitor: Visitor) -> None:
+    visitor.begin(CARA)
+    visitor.fill_in(CARA)
+    tab = [("token", token(visitor))]
+    shift_sessions(visitor.service, 1)
+    visitor.post("/form/check", tab)
+    assert visitor.heading == "Your answers are sent"
+    assert "CRPS" not in visitor.page.text
+    assert kept(visitor.service)["status"] == "submitted"
+
+
+def test_a_browser_that_keeps_no_cookies_is_told(visitor: Visitor) -> None:
+    visitor.begin(START)
+    visitor.browser.cookies.clear()
+    visitor.get("/form/go-on?new=1")
+    assert visitor.heading == "The form can not go on here"
+    visitor.get("/form/go-on")
+    assert visitor.heading == "Before you start"
+
+
+def test_a_first_page_left_on_a_screen_opens_nobodys_answers(visitor: Visitor) -> None:
+    visitor.open()
+    instance = door.instance(visitor.service.rooms, now() - dt.timedelta(minutes=1))
+    fields = visitor.form.filled({"info_only": ["true"]})
+    fields = [(name, instance if name == "instance" else value) for name, value in fields]
+    visitor.post("/form", fields)
+    visitor.fill_in(CARA)
+    passer_by = Visitor(visitor.service)
+    passer_by.post("/form", fields)
+    assert (passer_by.page.status_code, passer_by.heading) == (422, "Before you start")
+    assert not passer_by.secret
 
 
 def test_a_language_switch_on_the_first_page_keeps_what_was_chosen_and_begins_nothing(

@@ -8,13 +8,24 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from app.errors import InvalidAnswers
+from app.errors import InvalidAnswers, NotADraft, SessionEnded
 from app.rules.questionnaire import Item
 from app.services import forms
-from app.web.deps import now
+from app.web.deps import now, rooms
 from app.web.pages import door, fields
 from app.web.pages.flow import Flow
-from app.web.pages.page import PageRoute, Visit, actor, enter, go, show
+from app.web.pages.page import (
+    PageRoute,
+    Visit,
+    actor,
+    edition_of,
+    enter,
+    go,
+    language_of,
+    message,
+    said,
+    show,
+)
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -75,14 +86,32 @@ def _row(flow: Flow, name: str) -> str:
 @router.post("/form/check")
 async def send(request: Request) -> Response:
     """Submit. Sent twice, it is submitted once."""
-    visit = await enter(request)
-    door.guard(request, await door.fields(request), visit.secret)
-    before = visit.drawn.record.status
-    work = partial(forms.submit, desk=visit.here.desk, secret=visit.secret, now=now(), actor=actor(request))
+    here, secret, at = rooms(request), door.secret(request), now()
+    if not secret:
+        raise SessionEnded("There is no session on this device.")
+    door.guard(request, await door.fields(request), secret)
+    before = await here.database.read(partial(forms.read, desk=here.desk, secret=secret, now=at, late=True))
+    until, who = door.until(here, at), actor(request)
+    work = partial(forms.submit, desk=here.desk, secret=secret, until=until, now=at, actor=who)
     try:
-        await visit.here.database.write(work)
+        sent = await here.database.write(work)
     except InvalidAnswers:
-        return _check(visit, list(visit.drawn.missing), status=422)
-    if before == "draft":
-        visit.here.kept.labels("submitted").inc()
-    return go("/form/summary")
+        return _check(await enter(request), list(before.missing), status=422)
+    except NotADraft:  # sent by the other of two clicks
+        return go("/form/summary")
+    if before.record.status == "draft":
+        here.kept.labels("submitted").inc()
+    return _sent_late(request) if sent.ended else go("/form/summary")
+
+
+def _sent_late(request: Request) -> Response:
+    """It came after the session ended: it is sent, and nothing of it is shown."""
+    language = language_of(request, edition_of(rooms(request)), None)
+    _ = said(language)
+    lines = [
+        _("Your answers are with the clinic."),
+        _("For your privacy the form closes on this device after a while."),
+        _("With your link you can read your page."),
+    ]
+    ways = [("/form/resume", _("I have a link to come back"))]
+    return message(request, _("Your answers are sent"), *lines, ways=ways, language=language)

@@ -127,8 +127,13 @@ def guard_origin(request: Request) -> None:
 def guard(request: Request, given: Fields, held: str) -> None:
     """Refuse a form that is not one of ours, made for this session. Raises Forbidden."""
     guard_origin(request)
-    if not rooms(request).desk.vault.keyring.signed("form token", held.encode(), one(given, "token")):
+    if not signed(rooms(request), given, held):
         raise Forbidden("This form belongs to another session; open the page again.")
+
+
+def signed(here: Rooms, given: Fields, held: str) -> bool:
+    """Does this form carry the token of that session?"""
+    return here.desk.vault.keyring.signed("form token", held.encode(), one(given, "token"))
 
 
 def token(here: Rooms, held: str) -> str:

@@ -56,8 +56,8 @@ class Flow:
         return next((each for each in self.groups if self.step(each.link_id) == step), None)
 
     def interrupted(self, step: str) -> Item | None:
-        """The group whose interruption stands at an address."""
-        return next((each for each in self.groups if self.step(f"after {each.link_id}") == step), None)
+        """The group whose interruption stands at an address; it may be one that is not asked any more."""
+        return next((each for each in self.asked.item if self.step(f"after {each.link_id}") == step), None)
 
     def after(self, group: Item) -> Item | None:
         """The next page, or None when the answers can be looked over."""

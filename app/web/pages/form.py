@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.errors import TooMany
+from app.errors import Gone, TooMany
 from app.rules.edition import Edition
 from app.rules.questionnaire import Item
 from app.services import forms
@@ -21,7 +21,7 @@ from app.web.deps import Rooms, now, rooms
 from app.web.pages import door, fields
 from app.web.pages.fields import Typed
 from app.web.pages.flow import where_left
-from app.web.pages.page import PageRoute, actor, edition_of, go, html, language_of, page
+from app.web.pages.page import PageRoute, actor, edition_of, go, html, language_of, message, page, said
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MINUTES = 10
@@ -74,6 +74,7 @@ async def _start(
         minutes=MINUTES,
         going_on=found is not None,
         stale=stale,
+        secret=found[0] if found else None,
         blocks=_standing(found[1], language) if found else [],
         instance=instance or door.instance(here, now()),
         errors=fields.listed(edition, group, errors, language),
@@ -93,15 +94,19 @@ async def begin(request: Request) -> Response:
     here, given, at = rooms(request), await door.fields(request), now()
     door.guard_origin(request)
     edition = edition_of(here)
+    instance = door.one(given, "instance")
+    age = door.age(here, instance, at)
     chosen, language = spoken(request, given, edition, None)
     if chosen:
-        return choose(await _start(request, language, Typed(given)), request, language)
-    group, instance = edition.asked.item[0], door.one(given, "instance")
-    age = door.age(here, instance, at)
+        same = instance if age is not None else ""
+        return choose(await _start(request, language, Typed(given), instance=same), request, language)
+    group = edition.asked.item[0]
     sent, raw, _ = fields.handed_in(group, given, {})
     errors = _errors_of_first(edition, group, sent, language)
     if age is None or errors:
-        return await _start(request, language, Typed(raw, errors), status=422, stale=age is None)
+        same = instance if age is not None else ""  # its time goes on: nobody is too fast who mends a mistake
+        again = Typed(raw, errors)
+        return await _start(request, language, again, status=422, instance=same, stale=age is None)
     _let_in(request, here)
     odd = {"honeypot": bool(door.one(given, "website")), "too_fast": age < door.QUICKEST}
     quarantine = " ".join(name for name, found in odd.items() if found) or None
@@ -119,9 +124,13 @@ async def begin(request: Request) -> Response:
         now=at,
         actor=actor(request),
     )
-    if await here.database.write(work) == drawn.record.id:
+    try:
+        opened = await here.database.write(work)
+    except Gone:
+        return await _start(request, language, Typed(raw), status=422, stale=True)
+    if opened == drawn.record.id:
         here.kept.labels("draft").inc()
-    return door.remember(go("/form/go-on"), here, door.SESSION, secret)
+    return door.remember(go("/form/go-on?new=1"), here, door.SESSION, secret)
 
 
 def _errors_of_first(edition: Edition, group: Item, sent: Page, language: str) -> dict[str, str]:
@@ -144,9 +153,21 @@ def _let_in(request: Request, here: Rooms) -> None:
 async def go_on(request: Request) -> Response:
     """To where this device left off; to the first page without a session."""
     found = await door.look(request)
-    if found is None:
-        return go("/form")
-    return go(where_left(found[1]))
+    if found is not None:
+        return go(where_left(found[1]))
+    return _no_cookies(request) if "new" in request.query_params else go("/form")
+
+
+def _no_cookies(request: Request) -> Response:
+    """A form was just begun, and the browser kept nothing of it: some do so in a frame on another site."""
+    language = language_of(request, edition_of(rooms(request)), None)
+    _ = said(language)
+    lines = [
+        _("This browser does not keep what the form needs to go on from page to page (a cookie)."),
+        _("Open the form in a window of its own, or let this site keep cookies."),
+    ]
+    apart = ("/form", _("Open the form in a window of its own"))
+    return message(request, _("The form can not go on here"), *lines, ways=[], apart=apart, language=language)
 
 
 @router.post("/form/language")

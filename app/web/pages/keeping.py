@@ -13,10 +13,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from app.errors import Forbidden, NotFound
+from app.errors import Forbidden, InFlight, NotFound, SessionEnded, Unavailable
 from app.services import forms
 from app.services.drawn import stamp
-from app.web.deps import now, rooms
+from app.web.deps import Rooms, now, rooms
 from app.web.pages import door, pdf
 from app.web.pages import summary as summaries
 from app.web.pages.page import (
@@ -75,7 +75,9 @@ def _save_page(visit: Visit, until: dt.datetime, *, link: str = "", plain_link: 
 @router.get("/form/resume/{secret}")
 async def ask_for_link(request: Request, secret: str = "") -> Response:
     """Where a link leads: a button opens the form, so that nobody opens it by looking at the link."""
-    return page(request, "form/resume.html", link=secret if LINK.fullmatch(secret) else "", errors=[])
+    held, drawn = await door.look(request) or (None, None)
+    link = secret if LINK.fullmatch(secret) else ""
+    return page(request, "form/resume.html", drawn=drawn, secret=held, link=link, errors=[])
 
 
 @router.post("/form/resume")
@@ -115,11 +117,14 @@ async def resume(request: Request) -> Response:
 
 @router.post("/form/leave")
 async def leave(request: Request) -> Response:
-    """End the session and be gone, at once."""
-    away = RedirectResponse(rooms(request).theme.leave, 303, headers=NO_STORE)
+    """End the session and be gone, at once, whatever state the service is in."""
+    here = rooms(request)
+    away = RedirectResponse(here.theme.leave, 303, headers=NO_STORE)
     try:
         return await _closed(request, away)
-    except Forbidden:  # a page of an older session gets away as well, and ends nothing that is not its own
+    except (Unavailable, InFlight):  # the cookie goes in any case; the session ends by itself
+        return _forgotten(away, here)
+    except Forbidden:  # another site's page ends nothing
         return away
 
 
@@ -133,18 +138,19 @@ async def left(request: Request) -> Response:
 @router.post("/form/clear")
 async def clear(request: Request) -> Response:
     """End the session on this device; what was saved stays saved."""
-    response = await _closed(request, go("/form/cleared"))
+    language = language_of(request, edition_of(rooms(request)), None)
+    response = await _closed(request, go(f"/form/cleared?language={language}"))
     response.headers["clear-site-data"] = '"cache"'
     return response
 
 
 @router.get("/form/cleared")
 async def cleared(request: Request) -> Response:
-    """Nothing of the form is left on this device."""
-    language = language_of(request, edition_of(rooms(request)), None)
+    """Nothing of the form is left on this device; the address tells the language, since no cookie does."""
+    language = edition_of(rooms(request)).language(request.query_params.get("language"))
     _ = said(language)
     lines = [
-        _("The form is closed on this device, and its cookie is gone."),
+        _("The form is closed on this device, and its cookies are gone."),
         _("Close the browser window too, so that nobody can go back."),
     ]
     ways = [("/form/resume", _("I have a link to come back")), ("/form", _("Start a new form"))]
@@ -152,12 +158,23 @@ async def cleared(request: Request) -> Response:
 
 
 async def _closed(request: Request, response: Response) -> Response:
-    """End the session of this device, if there is one, and take its cookie away. Raises Forbidden."""
-    here, secret, given = rooms(request), door.secret(request), await door.fields(request)
+    """End the session of this device, if there is one, and take its cookies away. Raises Forbidden.
+
+    Whichever of our pages asks, an older one too: who leaves or clears means all there is on this device.
+    """
+    here, secret = rooms(request), door.secret(request)
+    await door.fields(request)
+    door.guard_origin(request)
     if secret:
-        door.guard(request, given, secret)
         await here.database.write(partial(forms.leave, secret=secret))
-    return door.remember(response, here, door.SESSION, "")
+    return _forgotten(response, here)
+
+
+def _forgotten(response: Response, here: Rooms) -> Response:
+    """Take away what this device keeps of the form."""
+    for name in (door.SESSION, door.LANGUAGE):
+        door.remember(response, here, name, "")
+    return response
 
 
 # --- the summary -----------------------------------------------------------------------------------
@@ -169,7 +186,8 @@ async def summary(request: Request) -> Response:
     visit = await enter(request)
     if visit.drawn.record.status == "draft":
         return go("/form/go-on")
-    return show(visit, "form/summary.html", pdf=pdf.installed(), **_spoken(visit))
+    late = "changed" in request.query_params
+    return show(visit, "form/summary.html", pdf=pdf.installed(), late=late, **_spoken(visit))
 
 
 @router.get("/form/summary.txt")
@@ -217,17 +235,32 @@ async def ask_to_delete(request: Request) -> Response:
 @router.post("/form/delete")
 async def delete(request: Request) -> Response:
     """Erase the submission of this session."""
-    visit = await enter(request)
-    door.guard(request, await door.fields(request), visit.secret)
-    work = partial(forms.erase, desk=visit.here.desk, secret=visit.secret, now=now(), actor=actor(request))
-    await visit.here.database.write(work)
-    return door.remember(go("/form/deleted"), visit.here, door.SESSION, "")
+    here, given = rooms(request), await door.fields(request)
+    language = language_of(request, edition_of(here), None)
+    gone = _forgotten(go(f"/form/deleted?language={language}"), here)
+    try:
+        visit = await enter(request)
+        door.guard(request, given, visit.secret)
+        work = partial(forms.erase, desk=here.desk, secret=visit.secret, now=now(), actor=actor(request))
+        await here.database.write(work)
+    except SessionEnded:
+        if not await _deleted_already(request, given):
+            raise
+    return gone
+
+
+async def _deleted_already(request: Request, given: door.Fields) -> bool:
+    """Is what this page of ours was to delete gone, as by the other of two clicks?"""
+    here, held = rooms(request), door.secret(request)
+    if not held or not door.signed(here, given, held):
+        return False
+    return not await here.database.read(partial(forms.known, secret=held))
 
 
 @router.get("/form/deleted")
 async def deleted(request: Request) -> Response:
     """It is gone."""
-    language = language_of(request, edition_of(rooms(request)), None)
+    language = edition_of(rooms(request)).language(request.query_params.get("language"))
     _ = said(language)
     line = _("Your answers and your contact details are deleted.")
     ways = [("/form", _("Start a new form"))]

@@ -4,6 +4,7 @@ Office: language, the clinic's look, the crisis blocks on top and the footer bel
 pages. Refuses: a page without the footer, and to be framed by anybody the clinic has not named.
 """
 
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from app.errors import Internal, Problem, SessionEnded
+from app.errors import Internal, NotInstalled, Problem, SessionEnded
 from app.rules.edition import Edition
 from app.services.drawn import Drawn
 from app.storage.audit import Actor
@@ -54,14 +55,14 @@ class PageRoute(APIRoute):
             try:
                 return await inner(request)
             except Problem as problem:
-                return trouble(request, problem)
+                return await trouble(request, problem)
             except ClientDisconnect:  # there is nobody to answer
                 raise
             except Exception as error:  # the last catch: nobody who fills in a form is shown JSON
                 log.error(
                     "accident", request_id=request_id(request), error=type(error).__name__, at=where(error)
                 )
-                return trouble(request, Internal("An accident on our side."))
+                return await trouble(request, Internal("An accident on our side."))
 
         return handler
 
@@ -114,12 +115,13 @@ def page(
         "theme": here.theme.words(),
         "direction": book.texts.direction,
         "languages": [(tag, language_name(tag)) for tag in edition.languages],
-        "unreviewed": language != edition.meta.languages[0] and not book.texts.reviewed_by,
+        "unreviewed": edition.machine_made(language),
         "footer": book.footer,
         "fixed": book.texts.summary,
         "help": book.texts.summary.help,
         "blocks": edition.interruptions(drawn.evaluation, language) if drawn else [],
         "leaving": secret is not None,
+        "session_minutes": here.settings.form_session_minutes,
         "token": door.token(here, secret) if secret else "",
         "path": door.path(request),
     }
@@ -159,36 +161,60 @@ def said(language: str) -> Callable[[str], str]:
 
 
 def message(
-    request: Request, heading: str, *lines: str, ways: list[tuple[str, str]], language: str, status: int = 200
+    request: Request,
+    heading: str,
+    *lines: str,
+    ways: list[tuple[str, str]],
+    language: str,
+    status: int = 200,
+    apart: tuple[str, str] | None = None,
+    found: tuple[str, Drawn] | None = None,
 ) -> Response:
-    """A page that says one thing and tells where to go."""
+    """A page that says one thing and tells where to go; `apart`: in a window of its own."""
+    secret, drawn = found or (None, None)
     return page(
         request,
         "form/message.html",
         language=language,
+        drawn=drawn,
+        secret=secret,
         status=status,
+        apart=apart,
         heading=heading,
         lines=lines,
         ways=ways,
     )
 
 
-def trouble(request: Request, problem: Problem) -> Response:
-    """What went wrong, in words for somebody who fills in a form."""
+async def trouble(request: Request, problem: Problem) -> Response:
+    """What went wrong, in words for somebody who fills in a form; what their answers raised stays on top."""
     here = rooms(request)
+    found = None
+    if not isinstance(problem, SessionEnded):
+        with contextlib.suppress(Exception):  # this page must not fail of what it tells
+            found = await door.look(request)
     language = language_of(request, edition_of(here), None)
     _ = said(language)
     start, again = ("/form", _("Start a new form")), ("/form/resume", _("I have a link to come back"))
     if isinstance(problem, SessionEnded):
         lines = [
             _("For your privacy the form closes on this device after a while."),
-            _("What you sent before is saved. With your link you can go on."),
+            _("What you sent before is saved, unless you deleted it. With your link you can go on."),
         ]
         heading, ways, status = _("The form was closed"), [again, start], 403
     elif problem.status == 404:
         heading, ways, status = _("There is nothing here"), [start, again], 404
         lines = [_("The address may be old, or what it opened has been deleted.")]
-    elif problem.status in (429, 503):
+    elif problem.status == 503:
+        heading, ways, status = _("Please wait a little"), [("/form/go-on", _("Go on")), start], 503
+        lines = [
+            _("The service is busy, and what you just sent is not saved yet."),
+            _("Please go back and send it once more. What you sent before is saved."),
+        ]
+    elif isinstance(problem, NotInstalled):
+        heading, ways, status = _("There is no PDF here"), [("/form/go-on", _("Go on"))], problem.status
+        lines = [_("To keep it as a PDF, print this page and choose to save it as a PDF.")]
+    elif problem.status == 429:
         heading, ways, status = _("Please wait a little"), [start], problem.status
         lines = [
             _("Too many forms are being filled in right now. Please try again later, or call the clinic.")
@@ -196,7 +222,7 @@ def trouble(request: Request, problem: Problem) -> Response:
     else:
         heading, ways, status = _("That did not work"), [("/form/go-on", _("Go on")), start], problem.status
         lines = [_("Please go back and try once more. What you sent before is saved.")]
-    response = message(request, heading, *lines, ways=ways, language=language, status=status)
+    response = message(request, heading, *lines, ways=ways, language=language, status=status, found=found)
     if problem.retry_after is not None:
         response.headers["retry-after"] = str(problem.retry_after)
     return response

@@ -4,7 +4,9 @@ Office: each page is saved before the next is shown; what it raises for the firs
 else. Refuses: to lose a good answer beside a bad one, and to hold anybody up.
 """
 
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -18,7 +20,7 @@ from app.web.pages import door, fields
 from app.web.pages.fields import Typed
 from app.web.pages.flow import Flow, where_left
 from app.web.pages.form import choose, spoken
-from app.web.pages.page import PageRoute, Visit, actor, enter, go, show
+from app.web.pages.page import PageRoute, Visit, actor, enter, go, page, show
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -46,13 +48,13 @@ async def answer(request: Request, step: str) -> Response:
     door.guard(request, given, secret)
     at = now()
     before = await here.database.read(partial(forms.read, desk=here.desk, secret=secret, now=at, late=True))
-    if before.record.status == "submitted":
-        return go("/form/summary")
     flow = Flow(before)
     group = next((each for each in flow.asked.item if flow.step(each.link_id) == step), None)
     if group is None:
         raise NotFound("This page is not part of the form.")
     chosen, language = spoken(request, given, before.edition, before)
+    if before.record.status == "submitted":
+        return _too_late(Visit(request, here, secret, before, language), group, given)
     sent, raw, asked = fields.handed_in(group, given, before.record.contact)
     work = partial(
         forms.save,
@@ -67,13 +69,59 @@ async def answer(request: Request, step: str) -> Response:
     try:
         saved = await here.database.write(work)
     except NotADraft:  # sent from another tab meanwhile
-        return go("/form/summary")
-    if saved.ended:
-        raise SessionEnded("This page came late; it is saved.")
+        return go("/form/summary?changed=1")
     visit = Visit(request, here, secret, saved.drawn, language)
+    raised = [rule for rule in Flow(saved.drawn).interrupts(group) if rule not in flow.interrupts(group)]
+    if saved.ended:
+        return _late(visit, raised)
+    if chosen and raised:
+        again = Flow(saved.drawn).interruption(group, *_kept(request), "new")
+        return choose(go(again), request, language)
     if chosen:
         return choose(_again(visit, group, raw, saved), request, language)
     return _onward(visit, group, raw, asked, saved, before)
+
+
+def _too_late(visit: Visit, group: Item, given: door.Fields) -> Response:
+    """A page sent after the form was: nothing of it is kept, but what it calls for is shown at once."""
+    before, edition = visit.drawn, visit.edition
+    sent, _, _ = fields.handed_in(group, given, before.record.contact)
+    named = {name: value for name, value in sent.answers.items() if value is not None}
+    checked = edition.check(before.record.answers["answers"] | named, complete=False)
+    evaluation = edition.evaluate(checked.answers, before.record.answers["raised"], enabled=checked.enabled)
+    after = replace(before, evaluation=evaluation, enabled=checked.enabled)
+    raised = [rule for rule in Flow(after).interrupts(group) if rule not in Flow(before).interrupts(group)]
+    onward = "/form/summary?changed=1"
+    return _alone(replace(visit, drawn=after), raised, onward) if raised else go(onward)
+
+
+def _late(visit: Visit, raised: list[str]) -> Response:
+    """A page that came after its session ended is kept; of it is shown only what to do at once, if anything.
+
+    Raises SessionEnded.
+    """
+    if not raised:
+        raise SessionEnded("This page came late; it is saved.")
+    return _alone(visit, raised, "/form/resume")
+
+
+def _alone(visit: Visit, raised: list[str], onward: str) -> Response:
+    """What a page calls for, outside of any session."""
+    heading, blocks = _first_thing(visit, raised[0]), _raised(visit, raised)
+    return page(
+        visit.request,
+        "form/interruption.html",
+        language=visit.language,
+        blocks=blocks,
+        others=[],
+        onward=onward,
+        heading=heading,
+    )
+
+
+def _raised(visit: Visit, rules: list[str]) -> list[dict[str, Any]]:
+    standing = visit.edition.interruptions(visit.drawn.evaluation, visit.language)
+    return [each for each in standing if each["rule"] in rules]
 
 
 def _again(visit: Visit, group: Item, raw: door.Fields, saved: Saved) -> Response:
@@ -131,11 +179,7 @@ def _kept(request: Request) -> list[str]:
 def _interruption(visit: Visit, flow: Flow, group: Item) -> Response:
     """What the answers on a page have raised: short, alone, with one way on."""
     raised = flow.interrupts(group)
-    blocks = [
-        each
-        for each in visit.edition.interruptions(visit.drawn.evaluation, visit.language)
-        if each["rule"] in raised
-    ]
+    blocks = _raised(visit, raised)
     query = visit.request.query_params
     if "new" in query:  # the page it came from has more to ask
         onward = flow.address(group, *_kept(visit.request), "new")
@@ -144,7 +188,9 @@ def _interruption(visit: Visit, flow: Flow, group: Item) -> Response:
     if not blocks:
         return go(onward)
     heading = _first_thing(visit, raised[0])
-    return show(visit, "form/interruption.html", blocks=blocks, onward=onward, heading=heading)
+    standing = visit.edition.interruptions(visit.drawn.evaluation, visit.language)
+    others = [each for each in standing if each not in blocks]
+    return show(visit, "form/interruption.html", blocks=blocks, others=others, onward=onward, heading=heading)
 
 
 def _first_thing(visit: Visit, rule: str) -> str:

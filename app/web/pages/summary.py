@@ -8,9 +8,13 @@ import datetime as dt
 from typing import Any
 
 from app.rules.edition import Edition
-from app.web.pages.render import date, environment
+from app.web.pages.render import date, environment, translations
 
 Json = dict[str, Any]
+UNREVIEWED = (  # as base.html says it, where the catalogs find it
+    "A trained translator has not checked these words yet. "
+    "If something is not clear, ask for an interpreter or read it in English."
+)
 
 
 def html(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> str:
@@ -38,6 +42,7 @@ def spoken(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, z
     return {
         "summary": summary,
         "fixed": fixed,
+        "unreviewed": translations(language).gettext(UNREVIEWED) if edition.machine_made(language) else "",
         "groups": words.texts.groups,
         "direction": words.texts.direction,
         "kept_until": fixed.kept_until.format(retained_until=day) if day else None,

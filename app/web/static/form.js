@@ -3,6 +3,7 @@
 "use strict";
 document.documentElement.classList.add("scripted");
 
+let dirty = false; // is there anything on this page that was not sent?
 const form = document.querySelector("form.questions");
 if (form) {
   const fieldOf = (name) => form.querySelector(`[data-item="${name}"]`) || form;
@@ -53,7 +54,6 @@ if (form) {
     }
   };
 
-  let dirty = false;
   form.addEventListener("change", ({ target }) => {
     dirty = true;
     if (target.type === "checkbox" && target.checked) {
@@ -70,14 +70,15 @@ if (form) {
   ask();
 }
 
-// The secret of a link stays behind the #: it is put into the form, and out of the address, at once.
+// The secret of a link stays behind the #: it is put into the form, and out of the address, at once. The button is
+// left to the person: looking at a link opens nothing, and takes no form away that is open on this device.
 const resume = document.querySelector("form.resume");
 if (resume) {
   const secret = location.hash.slice(1);
   history.replaceState(null, "", "/form/resume");
   if (secret) {
     resume.elements.link.value = secret;
-    resume.requestSubmit();
+    resume.querySelector("button").focus();
   }
 }
 
@@ -92,8 +93,8 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 for (const leave of document.querySelectorAll("form.leave")) {
-  // the page that is left does not stay in the history
-  leave.addEventListener("submit", () => { document.body.hidden = true; });
+  // out of sight at once, and nothing asks whether to stay
+  leave.addEventListener("submit", () => { dirty = false; document.body.hidden = true; });
 }
 
 // In a frame on the clinic's website: no header twice. The frame is told how high it has to be, and what place of it is
@@ -115,6 +116,7 @@ if (window.parent !== window) {
   for (const leave of document.querySelectorAll("form.leave")) {
     leave.addEventListener("submit", (event) => {
       event.preventDefault();
+      dirty = false;
       const body = new URLSearchParams(new FormData(leave));
       fetch(leave.action, { method: "POST", body, keepalive: true, redirect: "manual" }).catch(() => {});
       window.top.location.replace(new URL(leave.dataset.leave, location.href));
