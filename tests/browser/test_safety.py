@@ -7,6 +7,7 @@ else, and never in the way.
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Dialog
 
 from tests.browser.conftest import PLENTY, Devices
 from tests.browser.device import EITHER_WAY, EVERY_WAY, OTHER_WAY, PLAIN_DESK, Way
@@ -232,8 +233,13 @@ def test_leaving_takes_the_page_away_and_the_browser_shows_nothing_of_it_again(
     devices: Devices, way: Way
 ) -> None:
     somebody = at_thoughts(devices, way)
-    page, asked = somebody.page, list[str]()
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page, asked = somebody.page, list[Dialog]()
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog)
+        dialog.accept()
+
+    page.on("dialog", stay)
     somebody.answer({"self_harm_thoughts": "past"})  # and not sent: leaving asks nothing all the same
     page.locator("form.leave button").click()
     page.wait_for_url("**/form/left")
