@@ -144,7 +144,7 @@ def test_a_page_sent_too_late_is_saved_and_shows_nothing_and_the_link_opens_it_a
     somebody.page.goto(secret)
     if not way.scripts:
         somebody.page.fill("[name=link]", secret)
-        somebody.go_on()
+    somebody.go_on()
     somebody.page.wait_for_url("**/form/s/*")
     somebody.saw()
     assert somebody.heading == "About your mood and feelings"
