@@ -9,6 +9,7 @@ import hmac
 from dataclasses import dataclass
 
 from app.errors import Forbidden, NotFound
+from app.services.permissions import SCOPE_REVIEW, Permission
 from app.storage.audit import Actor
 from app.storage.keys import ApiKey
 from app.storage.submissions import Record
@@ -16,7 +17,8 @@ from app.storage.submissions import Record
 SCOPES = {
     "submissions:write": "create submissions, change and submit drafts, delete",
     "submissions:read": "read submissions, their summaries and lists",
-    "review": "what staff see: flags, undetermined rules, passages with their policy",
+    "review": "what staff see and do: flags, undetermined rules, passages with their policy, "
+    "reviews, notes, histories",
 }
 
 
@@ -50,7 +52,18 @@ class Program:
         return Actor("api_key", self.key.id, request_id)
 
 
-Principal = Respondent | Holder | Program
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Somebody of the staff, in a session of the workbench."""
+
+    id: str
+    permissions: frozenset[Permission]
+
+    def actor(self, request_id: str) -> Actor:
+        return Actor("staff", self.id, request_id)
+
+
+Principal = Respondent | Holder | Program | Staff
 
 
 def token_hash(token: str) -> bytes:
@@ -70,6 +83,15 @@ def require_scope(principal: Principal, *scopes: str) -> Program:
     raise Forbidden(f"This needs an API key with the scope {' or '.join(scopes)}.")
 
 
+def require_permission(principal: Principal, permission: Permission) -> None:
+    """Raises Forbidden unless this principal's roles, or its key's scope `review`, permit it."""
+    if isinstance(principal, Staff) and permission in principal.permissions:
+        return
+    if has_scope(principal, "review") and permission in SCOPE_REVIEW:
+        return
+    raise Forbidden(f"This needs the permission {permission}.")
+
+
 def require_access(principal: Principal, record: Record | None, *scopes: str) -> Record:
     """The record, when this principal may see it. Raises NotFound for all it may not know of, else Forbidden.
 
@@ -81,6 +103,9 @@ def require_access(principal: Principal, record: Record | None, *scopes: str) ->
         if principal.key.origins:
             raise Forbidden("A key for browsers may only create; use the submission's access token.")
         known = record is not None and (record.test or not principal.key.test)
+    elif isinstance(principal, Staff):
+        require_permission(principal, "case")
+        known = True
     elif isinstance(principal, Holder):
         known = record is not None and record.id == principal.submission
     else:

@@ -19,6 +19,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -67,13 +69,33 @@ submissions = Table(
     Column("answers", LargeBinary, nullable=False),
     Column("contact", LargeBinary),
     Column("trace", LargeBinary),
+    Column("review", String(15), nullable=False, server_default="new"),
+    Column("assignee_id", Id),
+    Column("due_at", Instant),
+    Column("looked_at", Instant),
+    Column("held", Boolean, nullable=False, server_default=false()),
+    Column("merged_into", Id),
 )
 Index(None, submissions.c.test, submissions.c.id)
 Index(None, submissions.c.test, submissions.c.status, submissions.c.id)
 Index(None, submissions.c.test, submissions.c.attention, submissions.c.id)
 Index(None, submissions.c.booking_reference, submissions.c.id)
 Index(None, submissions.c.test, submissions.c.updated_at, submissions.c.id)
-Index(None, submissions.c.retained_until)
+Index(None, submissions.c.held, submissions.c.retained_until)
+Index(None, submissions.c.test, submissions.c.review, submissions.c.due_at, submissions.c.id)
+Index(None, submissions.c.test, submissions.c.assignee_id, submissions.c.id)
+# the queue: each state in the order of what is due first, whatever it is narrowed to; small where it can be
+_QUEUED = submissions.c.test, submissions.c.review
+_ORDER = submissions.c.due_at, submissions.c.id
+for _narrowed in ("attention", "assignee_id"):
+    _where = submissions.c[_narrowed].is_not(None)
+    Index(
+        f"ix_submissions_queue_{_narrowed}", *_QUEUED, submissions.c[_narrowed], *_ORDER,
+        sqlite_where=_where, postgresql_where=_where,
+    )  # fmt: skip
+Index("ix_submissions_queue_language", *_QUEUED, submissions.c.language, *_ORDER)
+_where = submissions.c.quarantine.is_not(None)
+Index("ix_submissions_queue_quarantine", *_QUEUED, *_ORDER, sqlite_where=_where, postgresql_where=_where)
 
 flags = Table(
     "flags",
@@ -84,6 +106,150 @@ flags = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("raised_at", Instant, nullable=False),
     Column("answer_changed_at", Instant),
+    Column("due_at", Instant),
+    Column("escalated_at", Instant),
+    Column("closed_at", Instant),
+)
+_open = and_(flags.c.closed_at.is_(None), flags.c.escalated_at.is_(None))
+Index("ix_flags_to_escalate", flags.c.due_at, sqlite_where=_open, postgresql_where=_open)
+
+# That somebody has to be told of a case: when a flag with a time to act by is raised, and when that is over.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("flag_id", Id, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("recipient", String(10), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("next_try_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", Instant),
+    Column("failed_with", String(60)),
+)
+Index(None, alerts.c.flag_id, alerts.c.kind, alerts.c.channel, unique=True)
+_where = alerts.c.sent_at.is_(None)
+Index("ix_alerts_unsent", alerts.c.next_try_at, sqlite_where=_where, postgresql_where=_where)
+_failing = and_(_where, alerts.c.failed_with.is_not(None))
+Index("ix_alerts_failing", alerts.c.created_at, sqlite_where=_failing, postgresql_where=_failing)
+
+flag_actions = Table(
+    "flag_actions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("flag_id", Id, ForeignKey(flags.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("action", String(15), nullable=False),
+    Column("actor_kind", String(20), nullable=False),
+    Column("actor_id", Id),
+    Column("at", Instant, nullable=False),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("actor_kind", String(20), nullable=False),
+    Column("actor_id", Id),
+    Column("at", Instant, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# A submission as it was before staff corrected it, sealed under its own data key.
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("replaced_at", Instant, nullable=False),
+    Column("answers", LargeBinary, nullable=False),
+    Column("contact", LargeBinary),
+    Column("trace", LargeBinary),
+)
+
+# When somebody of the staff last looked at a case, and at which version of it.
+looks = Table(
+    "looks",
+    metadata,
+    Column("staff_id", Id, primary_key=True),
+    Column(
+        "submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), primary_key=True, index=True
+    ),
+    Column("version", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# Blind indexes: an HMAC of a phone number or e-mail address, to find it by exactly.
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("digest", LargeBinary, nullable=False, index=True),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("name", String(100), nullable=False),
+    Column("roles", String(100), nullable=False),
+    Column("password_hash", Text),
+    Column("totp", LargeBinary),
+    Column("totp_step", BigInteger),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+)
+
+staff_links = Table(
+    "staff_links",
+    metadata,
+    Column("secret_hash", LargeBinary, primary_key=True),
+    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("code_hash", LargeBinary, primary_key=True),
+    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+)
+
+staff_sessions = Table(
+    "staff_sessions",
+    metadata,
+    Column("secret_hash", LargeBinary, primary_key=True),
+    Column("id", Id, nullable=False, unique=True),
+    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("fresh_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+# How often somebody may still try: the generic cell rate algorithm's theoretical arrival time of a bucket.
+throttles = Table(
+    "throttles",
+    metadata,
+    Column("bucket", LargeBinary, primary_key=True),
+    Column("arrival", Instant, nullable=False, index=True),
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", String(60), nullable=False),
+    Column("query", String(500), nullable=False),
+    Column("created_at", Instant, nullable=False),
 )
 
 capabilities = Table(
@@ -139,5 +305,19 @@ audit_events = Table(
     Column("object_type", String(20), nullable=False),
     Column("object_id", String(36)),
     Column("request_id", String(36)),
+    Column("position", BigInteger),
+    Column("mac", LargeBinary),
 )
 Index(None, audit_events.c.object_id, audit_events.c.seq)
+Index(None, audit_events.c.actor_id, audit_events.c.seq)
+Index(None, audit_events.c.position, unique=True)
+
+# The end of the audit chain: how many events are linked, and the last one's MAC.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+)

@@ -7,7 +7,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from app.services.drawn import Drawn, Given, Retention, draw_up, new_token
+from app.services.drawn import Drawn, Given, Terms, draw_up, new_token
 from app.storage.database import Database, Session
 from app.storage.submissions import Vault
 from app.storage.tables import flags, submissions
@@ -36,7 +36,7 @@ def keep(database: Database, vault: Vault) -> list[Drawn]:
     assert edition is not None
     kept = []
     for given in GIVEN:
-        drawn = draw_up(edition, given, new_token(), now=now(), retention=Retention.of(hours=72, days=30))
+        drawn = draw_up(edition, given, new_token(), now=now(), terms=Terms.of(hours=72, days=30))
         database.write_now(partial(_insert, vault=vault, drawn=drawn))
         kept.append(drawn)
     return kept
