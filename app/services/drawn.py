@@ -19,10 +19,12 @@ from app.rules.edition import Edition
 from app.rules.evaluation import Evaluation
 from app.sealing import DataKey
 from app.services.access import token_hash
+from app.services.opening import Hours, Targets, targets
 from app.storage.submissions import FlagRecord, Record
 
 Json = dict[str, Any]
 LEAST_URGENT = 4
+OFFICE_HOURS = Hours.of("Mon-Fri 09:00-17:00", "", "UTC")
 TOKEN = "pcr_"  # noqa: S105 - the prefix that tells a respondent's token from an API key
 
 
@@ -40,15 +42,17 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
-    """How long drafts and submissions are kept."""
+class Terms:
+    """How long drafts and submissions are kept, and when somebody is there to act on flags."""
 
     draft: dt.timedelta
     submitted: dt.timedelta
+    hours: Hours
+    on_call: bool
 
     @classmethod
-    def of(cls, *, hours: int, days: int) -> "Retention":
-        return cls(dt.timedelta(hours=hours), dt.timedelta(days=days))
+    def of(cls, *, hours: int, days: int, opening: Hours = OFFICE_HOURS, on_call: bool = False) -> "Terms":
+        return cls(dt.timedelta(hours=hours), dt.timedelta(days=days), opening, on_call)
 
     def until(self, now: dt.datetime, *, complete: bool) -> dt.datetime:
         return now + (self.submitted if complete else self.draft)
@@ -100,7 +104,7 @@ def judge(
     return checked, edition.evaluate(checked.answers, raised, enabled=checked.enabled)
 
 
-def draw_up(edition: Edition, given: Given, token: str, *, now: dt.datetime, retention: Retention) -> Drawn:
+def draw_up(edition: Edition, given: Given, token: str, *, now: dt.datetime, terms: Terms) -> Drawn:
     """A new submission, not kept yet. Raises InvalidAnswers."""
     language = edition.language(given.language)
     checked, evaluation = judge(edition, given, language)
@@ -125,22 +129,24 @@ def draw_up(edition: Edition, given: Given, token: str, *, now: dt.datetime, ret
         trace=None,
     )
     drawn = Drawn(record, edition, evaluation, checked.enabled, checked.missing, DataKey.fresh())
-    return settled(drawn, checked, given, now, retention)
+    return settled(drawn, checked, given, now, terms)
 
 
-def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, retention: Retention) -> Drawn:
+def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, terms: Terms) -> Drawn:
     """`drawn` with its record as the answers leave it: what is kept, flags, state, times."""
     evaluation, complete = drawn.evaluation, given.complete
     kept = evaluation.kept if complete or evaluation.stopped else checked.answers
-    flags = _flags(drawn.record.flags, evaluation, now)
+    due = targets(drawn.edition, terms.hours, on_call=terms.on_call)
+    flags = _flags(drawn.record.flags, evaluation, now, due)
     made = drawn.edition.summarise(evaluation, drawn.record.language) if complete else None
     record = replace(
         drawn.record,
         status="submitted" if complete else "draft",
-        attention=min((flag.priority for flag in flags), default=None),
+        **pending(flags),
+        review=_review(drawn.record, flags, complete=complete),
         updated_at=now,
         submitted_at=now if complete else None,
-        retained_until=retention.until(now, complete=complete),
+        retained_until=terms.until(now, complete=complete),
         answers={"answers": dict(kept), "raised": list(evaluation.raised)}
         | ({"off": sorted(drawn.edition.off)} if drawn.edition.off else {}),
         contact=dict(checked.contact),
@@ -150,11 +156,28 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, rete
     return replace(drawn, record=record, made=made)
 
 
+def pending(flags: Sequence[FlagRecord]) -> dict[str, Any]:
+    """What flags nobody has closed ask of staff: `attention`, the most urgent priority, and `due_at`."""
+    waiting = [flag for flag in flags if flag.closed_at is None]
+    return {
+        "attention": min((flag.priority for flag in waiting), default=None),
+        "due_at": min((flag.due_at for flag in waiting if flag.due_at), default=None),
+    }
+
+
+def _review(record: Record, flags: Sequence[FlagRecord], *, complete: bool) -> str:
+    """Where the review stands: what was closed is new again when it is sent now, or something came up."""
+    sent = complete and record.status == "draft"
+    waiting = any(flag.closed_at is None for flag in flags)
+    return "new" if record.review == "closed" and (sent or waiting) else record.review
+
+
 def _flags(
-    before: tuple[FlagRecord, ...], evaluation: Evaluation, now: dt.datetime
+    before: tuple[FlagRecord, ...], evaluation: Evaluation, now: dt.datetime, due: Targets
 ) -> tuple[FlagRecord, ...]:
     """Flags are only ever added: one whose answer changed is marked, one more urgent is raised beside it."""
     raised = {each.flag.id: each.priority for each in evaluation.flags}
+    parents_first = sorted(evaluation.flags, key=lambda each: each.flag.target_open == "parent")
     marked = tuple(
         flag if flag.kind in raised or flag.answer_changed_at else replace(flag, answer_changed_at=now)
         for flag in before
@@ -163,5 +186,13 @@ def _flags(
     for flag in marked:
         if flag.answer_changed_at is None:
             standing[flag.kind] = min(flag.priority, standing.get(flag.kind, flag.priority))
-    fresh = (kind for kind in raised if raised[kind] < standing.get(kind, LEAST_URGENT + 1))
-    return (*marked, *(FlagRecord(str(uuid7()), kind, raised[kind], now) for kind in fresh))
+    fresh = {kind for kind in raised if raised[kind] < standing.get(kind, LEAST_URGENT + 1)}
+    times = {flag.kind: flag.due_at for flag in marked}
+    for kind in (each.flag.id for each in parents_first if each.flag.id in fresh):
+        times[kind] = due(kind, raised[kind], now, times)
+    new = (
+        FlagRecord(str(uuid7()), kind, raised[kind], now, due_at=times[kind])
+        for kind in raised
+        if kind in fresh
+    )
+    return (*marked, *new)

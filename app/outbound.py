@@ -1,0 +1,179 @@
+"""The only file that opens a connection to somebody else: the clinic's mail server.
+
+Office: sends one letter at a time by SMTP, each step and the whole within a limit. Refuses: settings it can't
+use (in one line, without their value), certificates nobody vouches for, a password in clear, and to say what
+stands in a letter.
+"""
+
+import contextlib
+import re
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import localtime
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from app.errors import Refusal
+
+STEP, WHOLE = 10.0, 30.0  # seconds for one answer of the server, and for all of a letter
+PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,186}[A-Za-z0-9])?")
+MOST = 20
+LATER = 500  # answers of a server below it are not for good
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """`id`: the same for the same letter, however often it is sent; `second`: to the second addresses."""
+
+    id: str
+    second: bool
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A mail server, and how to speak to it."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> "Server":
+        """From `smtp://host:25`, `smtps://user:password@host:465` or `smtp+starttls://…`. Raises Refusal."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)
+            user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        except ValueError:
+            host, port, user, password = "", 0, "", ""
+        more = bool(host) and (parts.path.strip("/") or parts.query or parts.fragment)
+        if not host or not port or more or bool(user) != bool(password) or not url.isprintable():
+            raise _wrong(
+                "SMTP_URL", "it reads smtp://host:25, smtps://user:password@host or smtp+starttls://…"
+            )
+        if password and parts.scheme == "smtp" and host not in LOOPBACK:
+            raise _wrong("SMTP_URL", "it would send a password in clear; take smtps or smtp+starttls")
+        return cls(parts.scheme, host, port, user, password)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Sends letters to `first`, or to `second`: those who are told when the first did nothing."""
+
+    server: Server
+    sender: str
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+
+    @classmethod
+    def of(cls, url: str, sender: str, first: str, second: str) -> "Post | None":
+        """From settings; None when no server is set. Without second addresses the first stand for them.
+
+        Raises Refusal in one clear line.
+        """
+        named = {"ALERT_FROM": sender, "ALERT_EMAILS": first, "ESCALATION_EMAILS": second}
+        senders, *to = (_addresses(name, text) for name, text in named.items())
+        if not url:
+            idle = next((name for name, text in named.items() if text.strip()), None)
+            if idle:
+                raise _wrong(idle, "nothing is sent without PRECONSULT_SMTP_URL")
+            return None
+        server = Server.of(url)
+        if len(senders) != 1:
+            raise _wrong("ALERT_FROM", "with PRECONSULT_SMTP_URL it names the one address to send from")
+        if not to[0]:
+            raise _wrong("ALERT_EMAILS", "with PRECONSULT_SMTP_URL it names who is told")
+        return cls(server, senders[0], to[0], to[1] or to[0])
+
+    def send(self, letter: Letter) -> bool:
+        """Send it; True when some addresses were refused for good. Raises OSError or SMTPException."""
+        to = self.second if letter.second else self.first
+        with _line(self.server, self.sender.rpartition("@")[2]) as line:
+            refused = line.send_message(self._written(letter, to), self.sender, list(to))
+        if any(code < LATER for code, _ in refused.values()):
+            raise smtplib.SMTPRecipientsRefused(refused)
+        return bool(refused)
+
+    def _written(self, letter: Letter, to: Sequence[str]) -> EmailMessage:
+        message = EmailMessage(policy=SMTP)
+        message["From"], message["To"], message["Subject"] = self.sender, ", ".join(to), letter.subject
+        message["Date"] = localtime()
+        message["Message-ID"] = f"<{letter.id}@{self.sender.rpartition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is told back
+        message.set_content(letter.text)
+        return message
+
+
+class _Cut:
+    """A line that is cut after a while, whatever the server does; smtplib limits single steps only."""
+
+    sock: socket.socket | None
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        self.timer = threading.Timer(WHOLE, self.cut)
+        self.timer.daemon = True
+        self.timer.start()
+        try:
+            super().__init__(*given, **more)
+        except BaseException:
+            self.timer.cancel()
+            raise
+
+    def cut(self) -> None:
+        if self.sock is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Plain(_Cut, smtplib.SMTP):
+    pass
+
+
+class _Wrapped(_Cut, smtplib.SMTP_SSL):
+    pass
+
+
+@contextlib.contextmanager
+def _line(server: Server, own: str) -> Iterator[smtplib.SMTP]:
+    """An open line to the server, signed in where it asks for that. `own`: what we call ourselves."""
+    trusted = ssl.create_default_context()
+    more: dict[str, Any] = {"local_hostname": own, "timeout": STEP}
+    if server.scheme == "smtps":
+        line: _Plain | _Wrapped = _Wrapped(server.host, server.port, context=trusted, **more)
+    else:
+        line = _Plain(server.host, server.port, **more)
+    try:
+        if server.scheme == "smtp+starttls":
+            line.starttls(context=trusted)  # raises where it is not offered
+        if server.user:
+            line.login(server.user, server.password)
+        yield line
+        with contextlib.suppress(OSError):  # it has taken the letter; how it says goodbye is all one
+            line.quit()
+    finally:
+        line.timer.cancel()
+        line.close()
+
+
+def _addresses(name: str, text: str) -> tuple[str, ...]:
+    """Raises Refusal."""
+    found = tuple(each.strip() for each in text.split(",") if each.strip())
+    if len(found) > MOST or not all(ADDRESS.fullmatch(each) for each in found):
+        raise _wrong(name, f"it is addresses as intake@clinic.example, comma-separated, at most {MOST}")
+    return found
+
+
+def _wrong(name: str, told: str) -> Refusal:
+    return Refusal(f"PRECONSULT_{name} can't be used: {told}.")
