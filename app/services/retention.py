@@ -1,8 +1,7 @@
 """What is kept no longer than promised.
 
 Office: erases submissions past `retained_until`, frees idempotency keys after 72 hours, forgets expired
-sessions and links. Refuses: to let
-one row that can't be erased keep the others.
+sessions and links. Refuses: what is under a hold; to let one row that can't be erased keep the others.
 """
 
 import datetime as dt
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.services import staff
 from app.services import submissions as acts
 from app.services.forms import LATE
 from app.storage import capabilities, idempotency, submissions
@@ -31,9 +31,12 @@ class Purged:
     more: bool
 
 
-def purge(session: Session, *, now: dt.datetime) -> Purged:
-    """Erase one batch of what is due, each row on its own: one that can't be erased keeps nobody else."""
-    due = submissions.due(session, now, BATCH)
+def purge(session: Session, *, now: dt.datetime, past: int = 0) -> Purged:
+    """Erase one batch of what is due, each row on its own: one that can't be erased keeps nobody else.
+
+    `past`: so many that could not be erased, in this run, are passed over.
+    """
+    due = submissions.due(session, now, BATCH, past)
     erased = failed = 0
     for submission in due:
         try:
@@ -43,4 +46,5 @@ def purge(session: Session, *, now: dt.datetime) -> Purged:
             failed += 1
     freed = idempotency.delete_older(session, now - IDEMPOTENCY_KEYS)
     capabilities.delete_older(session, now - LATE)
-    return Purged(erased, failed, freed, len(due) == BATCH and erased > 0)
+    staff.forget_expired(session, now)
+    return Purged(erased, failed, freed, len(due) == BATCH)

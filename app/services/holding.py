@@ -1,0 +1,68 @@
+"""A legal hold: what is under one is kept until it is released, whatever its time and whoever asks.
+
+Office: holds and releases, each on record; what will go when. Refuses: who lacks the permission `erase`.
+"""
+
+import datetime as dt
+import zoneinfo
+from dataclasses import dataclass
+
+from app.errors import NotFound
+from app.services.access import Principal, require_permission
+from app.storage import audit, expiry, submissions
+from app.storage.audit import Act, Actor
+from app.storage.database import Session
+
+DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """How many submissions go on each of the next days; how many are overdue, and how many are held."""
+
+    days: tuple[tuple[dt.date, int], ...]
+    overdue: int
+    held: int
+
+
+def hold(session: Session, submission: str, principal: Principal, *, now: dt.datetime, actor: Actor) -> bool:
+    """Put a submission under a hold; False when it is under one. Raises Forbidden, NotFound."""
+    _require(session, submission, principal, now)
+    changed = submissions.hold(session, submission, held=True)
+    if changed:
+        audit.record(session, actor, now, Act("submission.held", "submission", submission))
+    return changed
+
+
+def release(
+    session: Session, submission: str, principal: Principal, *, now: dt.datetime, actor: Actor
+) -> bool:
+    """End a hold; what is past its time goes with the next purge. False when there was none.
+
+    Raises Forbidden, NotFound.
+    """
+    _require(session, submission, principal, now)
+    changed = submissions.hold(session, submission, held=False)
+    if changed:
+        audit.record(session, actor, now, Act("submission.released", "submission", submission))
+    return changed
+
+
+def going(session: Session, zone: str, *, now: dt.datetime, days: int = DAYS) -> Going:
+    """What will go when, by days of the clinic's zone, today first."""
+    local = zoneinfo.ZoneInfo(zone)
+    first = now.astimezone(local).date()
+    dates = [first + dt.timedelta(days=number) for number in range(days + 1)]
+    midnights = [dt.datetime.combine(date, dt.time(), local).astimezone(dt.UTC) for date in dates]
+    counts = expiry.going(session, [now, *midnights[1:]])
+    by_day = tuple(zip(dates[:-1], counts, strict=True))
+    return Going(by_day, expiry.overdue(session, now), expiry.held(session))
+
+
+def _require(session: Session, submission: str, principal: Principal, now: dt.datetime) -> None:
+    """Raises Forbidden, or NotFound for what is not there or should be gone."""
+    require_permission(principal, "erase")
+    known = submissions.ID.fullmatch(submission)  # what is no id is not looked for: it may hold a NUL
+    found = submissions.kept_until(session, submission) if known else None
+    if found is None or (found[0] <= now and not found[1]):
+        raise NotFound("There is no such submission, or it has been erased.")

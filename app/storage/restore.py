@@ -1,0 +1,88 @@
+"""The embedded database put back to a backup.
+
+Office: a copy of the backup to check and complete, and the exchange, while nobody else has the database open.
+Refuses: what is no whole database; to exchange beside a running service; to destroy what was there.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.errors import Refusal
+
+REST = ("-wal", "-shm")
+
+
+@contextlib.contextmanager
+def candidate(backup: Path, database: Path) -> Iterator[Path]:
+    """A copy of the backup beside the database, found whole; gone afterwards unless it was put in place."""
+    copy = database.with_name(f"{database.name}.restoring")
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _remove(copy)
+    try:
+        shutil.copyfile(backup, copy)
+        copy.chmod(0o600)
+        _check(copy, backup)
+        yield copy
+    finally:
+        _remove(copy)
+
+
+def exchange(copy: Path, database: Path) -> Path | None:
+    """Put the copy in place; where what was there is kept now. Raises Refusal while anybody has it open."""
+    _settle(copy)
+    if not database.exists():
+        copy.rename(database)
+        _settle(database.parent)
+        return None
+    older = database.with_name(f"{database.name}.replaced")
+    if older.exists():
+        raise Refusal(f"{older} is there already, from an earlier restore; move it away or delete it.")
+    with _alone(database):
+        database.rename(older)
+        copy.rename(database)
+        _settle(database.parent)
+    return older
+
+
+@contextlib.contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """Nobody else has it open, and all of it is in its one file."""
+    with contextlib.closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as session:
+        try:
+            for statement in ("locking_mode=EXCLUSIVE", "wal_checkpoint(TRUNCATE)", "journal_mode=DELETE"):
+                session.execute(f"PRAGMA {statement}").fetchall()
+            session.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            raise Refusal("The database is in use: stop the service first.") from None
+        except sqlite3.DatabaseError:  # what is to be replaced may be broken
+            pass
+        yield
+
+
+def _check(copy: Path, backup: Path) -> None:
+    try:
+        with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as session:
+            found = session.execute("PRAGMA integrity_check(1)").fetchall()
+            ours = session.execute("SELECT count(*) FROM alembic_version").fetchone()
+    except sqlite3.DatabaseError:
+        found, ours = [], (0,)
+    if found != [("ok",)] or ours != (1,):
+        raise Refusal(f"{backup} is no whole backup of this product's database; nothing was changed.")
+
+
+def _remove(copy: Path) -> None:
+    for ending in ("", *REST):
+        copy.with_name(copy.name + ending).unlink(missing_ok=True)
+
+
+def _settle(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

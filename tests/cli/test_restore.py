@@ -1,0 +1,266 @@
+"""Back up, erase, restore, start: what was erased stays erased; what is no whole backup is refused."""
+
+import contextlib
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.services import erasures, holding
+from app.services.access import Staff
+from app.services.permissions import permitted
+from app.settings import Settings
+from app.storage import ledger
+from app.storage.audit import Actor, count
+from app.web.deps import now
+from tests.cli.test_records import Shell
+from tests.conftest import LIBRARY, Service
+from tests.people import CARA, body
+from tests.web.conftest import bearer
+
+Document = dict[str, Any]
+MANAGER = Staff("a-manager", permitted(["manager"]))
+
+
+class Clinic:
+    """A deployment: served for a while, backed up, restored."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir, self.backup = data_dir, data_dir.with_name("backup.db")
+        self.settings = Settings(env="development", data_dir=data_dir, log_level="error")
+        self.run = Shell("", data_dir)
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "preconsult.db"
+
+    @contextlib.contextmanager
+    def served(self) -> Iterator[Service]:
+        app = create_app(self.settings)
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield Service(client, app.state.rooms)
+
+    def keep(self, number: int) -> list[Document]:
+        with self.served() as service:
+            website = service.key("submissions:write")
+            answers = (
+                service.client.post("/v1/submissions", json=body(CARA), headers=website)
+                for _ in range(number)
+            )
+            return [answer.json() for answer in answers]
+
+    def erase(self, *documents: Document) -> list[int]:
+        with self.served() as service:
+            return [
+                service.client.delete(
+                    f"/v1/submissions/{each['id']}", headers=bearer(each) | {"if-match": "*"}
+                ).status_code
+                for each in documents
+            ]
+
+    def found(self, *documents: Document) -> list[int]:
+        with self.served() as service:
+            return [
+                service.client.get(f"/v1/submissions/{each['id']}", headers=bearer(each)).status_code
+                for each in documents
+            ]
+
+    def noted(self) -> list[str]:
+        return [each.id for each in erasures.entries(self.data_dir / "erasures.log")]
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+    monkeypatch.setattr("app.main.load_library", LIBRARY)
+    return Clinic(tmp_path / "data")
+
+
+@pytest.fixture
+def backed_up(clinic: Clinic) -> tuple[Clinic, list[Document]]:
+    """Three submissions, and a backup of them."""
+    made = clinic.keep(3)
+    assert clinic.run("backup", str(clinic.backup)).exit_code == 0
+    return clinic, made
+
+
+# --- refused ---------------------------------------------------------------------------------------
+
+
+def test_wrong_usage_is_status_2(clinic: Clinic) -> None:
+    assert clinic.run("restore").exit_code == 2
+    assert clinic.run("restore", "--ledger-only", __file__).exit_code == 2
+    assert clinic.run("restore", "/nowhere").exit_code == 2
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 4096, 0.5, 0.9, -1], ids=str)
+def test_a_truncated_backup_is_refused(backed_up: tuple[Clinic, list[Document]], kept: float) -> None:
+    clinic, made = backed_up
+    ledger.append(clinic.data_dir / "erasures.log", "")
+    size = clinic.backup.stat().st_size
+    os.truncate(clinic.backup, int(size * kept) if isinstance(kept, float) else kept % size)
+    assert "is no whole backup" in clinic.run.refused("restore", str(clinic.backup))
+    assert clinic.found(*made) == [200, 200, 200]
+    assert not list(clinic.data_dir.glob("*.restoring*"))
+
+
+def test_another_database_is_refused(clinic: Clinic, tmp_path: Path) -> None:
+    clinic.keep(1)
+    other = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(other)) as session:
+        session.execute("CREATE TABLE t (x)")
+    assert "is no whole backup" in clinic.run.refused("restore", str(other))
+
+
+def test_a_backup_sealed_under_another_key_is_refused(backed_up: tuple[Clinic, list[Document]]) -> None:
+    clinic, made = backed_up
+    elsewhere = Clinic(clinic.data_dir.with_name("elsewhere"))
+    elsewhere.keep(1)
+    assert "keys are not at hand" in elsewhere.run.refused("restore", str(clinic.backup))
+    assert elsewhere.found(*made) == [404, 404, 404]
+    name = (clinic.data_dir / "keyring").read_text().partition(":")[0]
+    (elsewhere.data_dir / "keyring").write_text(f"{name}:{'A' * 43}=\n")
+    assert "keys are not at hand" in elsewhere.run.refused("restore", str(clinic.backup))
+
+
+def test_a_backup_whose_chain_is_broken_is_refused(backed_up: tuple[Clinic, list[Document]]) -> None:
+    clinic, _ = backed_up
+    with contextlib.closing(sqlite3.connect(clinic.backup, isolation_level=None)) as session:
+        session.execute("UPDATE audit_events SET actor_id = 'x' WHERE position = 2")
+    assert "broken at position 2" in clinic.run.refused("restore", str(clinic.backup))
+
+
+def test_nothing_is_restored_beside_a_running_service(backed_up: tuple[Clinic, list[Document]]) -> None:
+    clinic, made = backed_up
+    with clinic.served() as service:
+        assert "in use" in clinic.run.refused("restore", str(clinic.backup))
+        answer = service.client.get(f"/v1/submissions/{made[0]['id']}", headers=bearer(made[0]))
+        assert answer.status_code == 200
+        website = service.key("submissions:write")
+        assert service.client.post("/v1/submissions", json=body(CARA), headers=website).status_code == 201
+
+
+def test_what_an_earlier_restore_replaced_is_not_overwritten(
+    backed_up: tuple[Clinic, list[Document]],
+) -> None:
+    clinic, _ = backed_up
+    assert clinic.run("restore", str(clinic.backup)).exit_code == 0
+    assert "earlier restore" in clinic.run.refused("restore", str(clinic.backup))
+
+
+def test_postgresql_is_restored_by_its_own_tools(clinic: Clinic) -> None:
+    clinic.keep(1)
+    given = {"PRECONSULT_DATABASE_URL": "postgresql+psycopg://h/d"}
+    ledger.append(clinic.data_dir / "erasures.log", "")
+    assert "pg_restore" in clinic.run.refused("restore", __file__, **given)
+
+
+def test_an_erasure_that_can_not_be_noted_is_not_acknowledged(clinic: Clinic) -> None:
+    [made] = clinic.keep(1)
+    file = clinic.data_dir / "erasures.log"
+    with clinic.served() as service:
+        file.mkdir()
+        headers = bearer(made) | {"if-match": "*"}
+        answer = service.client.delete(f"/v1/submissions/{made['id']}", headers=headers)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert "erasures.log can't be used" in clinic.run.refused("serve")
+    file.rmdir()
+    assert clinic.found(made) == [404]
+    assert clinic.noted() == [made["id"]]
+
+
+# --- works -----------------------------------------------------------------------------------------
+
+
+def test_what_was_erased_since_the_backup_stays_erased(backed_up: tuple[Clinic, list[Document]]) -> None:
+    clinic, made = backed_up
+    assert clinic.erase(*made[:2]) == [204, 204]
+    later = clinic.keep(1)
+    told = clinic.run("restore", str(clinic.backup))
+    assert told.exit_code == 0, told.output
+    assert "2 submissions of the ledger erased again." in told.stdout
+    assert clinic.found(*made, *later) == [404, 404, 200, 404]
+    assert clinic.run("audit", "verify").exit_code == 0
+    assert clinic.run("restore", "--ledger-only").stdout.startswith("0 submissions")
+    assert set(clinic.noted()) == {each["id"] for each in made[:2]}
+    with clinic.served() as service:
+        assert service.read(partial(count, action="database.restored")) == 1
+
+
+def test_a_backup_put_back_by_hand_is_made_good_at_the_start(
+    backed_up: tuple[Clinic, list[Document]],
+) -> None:
+    clinic, made = backed_up
+    assert clinic.erase(made[1]) == [204]
+    shutil.copyfile(clinic.backup, clinic.database)
+    for ending in ("-wal", "-shm"):
+        clinic.database.with_name(clinic.database.name + ending).unlink(missing_ok=True)
+    assert clinic.found(*made) == [200, 404, 200]
+    with clinic.served() as service:
+        assert service.read(partial(count, action="submission.erased")) == 1
+
+
+def test_what_was_held_at_the_backup_and_erased_since_stays_erased(clinic: Clinic) -> None:
+    made = clinic.keep(1)
+    held = {"submission": made[0]["id"], "principal": MANAGER, "now": now(), "actor": Actor("staff", "m")}
+    with clinic.served() as service:
+        service.database.write_now(partial(holding.hold, **held))
+    clinic.run("backup", str(clinic.backup))
+    with clinic.served() as service:
+        service.database.write_now(partial(holding.release, **held))
+    assert clinic.erase(*made) == [204]
+    assert clinic.run("restore", str(clinic.backup)).exit_code == 0
+    assert clinic.found(*made) == [404]
+
+
+def test_a_backup_restores_an_empty_machine_that_has_the_keys_and_the_ledger(
+    backed_up: tuple[Clinic, list[Document]],
+) -> None:
+    clinic, made = backed_up
+    clinic.erase(made[0])
+    machine = Clinic(clinic.data_dir.with_name("machine"))
+    machine.data_dir.mkdir()
+    for name in ("keyring", "erasures.log"):
+        shutil.copy(clinic.data_dir / name, machine.data_dir / name)
+    told = machine.run("restore", str(clinic.backup))
+    assert (told.exit_code, told.stderr) == (0, "")
+    assert machine.found(*made) == [404, 200, 200]
+
+
+def test_without_a_ledger_a_restore_says_so(backed_up: tuple[Clinic, list[Document]]) -> None:
+    clinic, made = backed_up
+    clinic.erase(made[0])
+    (clinic.data_dir / "erasures.log").unlink()
+    told = clinic.run("restore", str(clinic.backup))
+    assert (told.exit_code, "no erasure ledger" in told.stderr) == (0, True)
+    assert clinic.found(*made) == [200, 200, 200]
+
+
+def test_the_ledger_holds_ids_and_times_and_nothing_else(backed_up: tuple[Clinic, list[Document]]) -> None:
+    clinic, made = backed_up
+    clinic.erase(*made)
+    clinic.run("purge")
+    file = clinic.data_dir / "erasures.log"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert all(re.fullmatch(r"[0-9a-f-]{36} [0-9T:.+-]+", line) for line in ledger.lines(file))
+    assert clinic.noted() == [each["id"] for each in made]
+
+
+def test_a_purge_is_noted_too(clinic: Clinic) -> None:
+    made = clinic.keep(2)
+    assert clinic.run("purge", "--now", "2099-01-01").stdout.startswith("2 submissions erased")
+    assert set(clinic.noted()) == {each["id"] for each in made}
+
+
+@pytest.mark.parametrize("line", ["", "x", "\0", f"{'0' * 36} never", "é" * 1000, "0190" * 9])
+def test_a_line_that_names_nothing_is_passed_over(clinic: Clinic, line: str) -> None:
+    [made] = clinic.keep(1)
+    ledger.append(clinic.data_dir / "erasures.log", line, f"{made['id']} {now().isoformat()}")
+    assert clinic.found(made) == [404]

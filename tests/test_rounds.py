@@ -1,0 +1,158 @@
+"""What a serving process does by itself: links the trail, publishes its head, lets older rows be found."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from starlette.testclient import TestClient
+
+from app import rounds
+from app.main import create_app
+from app.rounds import Trail
+from app.services import chain
+from app.services.chain import Verified, parse_anchors
+from app.settings import Settings
+from app.storage import audit, ledger
+from app.storage.audit import Act, Actor, count
+from app.storage.database import Database
+from app.storage.tables import audit_events, audit_head, lookups
+from app.web.deps import Rooms, now
+from tests.conftest import LIBRARY, Service
+from tests.people import PAT, PAT_CONTACT, body
+
+
+def write(database: Database, number: int) -> None:
+    acts = [Act("case.read", "submission", str(each)) for each in range(number)]
+    database.write_now(lambda session: audit.record(session, Actor("staff", "s"), now(), *acts))
+
+
+def verify(rooms: Rooms, *heads: str) -> Verified:
+    asked = partial(chain.verify, keyring=rooms.desk.vault.keyring, now=now(), anchors=parse_anchors(heads))
+    return rooms.database.read_now(asked)
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        env="development",
+        data_dir=tmp_path,
+        database_url=database_url,
+        log_level="error",
+        audit_anchor=tmp_path / "heads",
+    )
+
+
+@pytest.fixture
+def rooms(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rooms]:
+    """The rooms of a service that is not running."""
+    monkeypatch.setattr("app.main.load_library", LIBRARY)
+    found: Rooms = create_app(settings).state.rooms
+    yield found
+    found.database.close()
+
+
+def trail(rooms: Rooms) -> Trail:
+    file = rooms.settings.audit_anchor
+    return Trail(rooms.database, rooms.desk.vault.keyring, file, rooms.ledger)
+
+
+def test_a_broken_chain_is_told_now_and_then_and_stops_nothing(
+    rooms: Rooms, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(rooms.database, 3)
+    asyncio.run(trail(rooms).round(publish=True))
+    rooms.database.write_now(lambda session: session.execute(sa.delete(audit_head)) and None)
+    monkeypatch.setattr(rounds, "QUIET_ROUNDS", 3)
+    kept = trail(rooms)
+
+    async def some() -> None:
+        for _ in range(6):
+            await kept.round(publish=False)
+
+    write(rooms.database, 1)
+    asyncio.run(some())
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in told] == ["audit_chain_broken"] * 2
+
+
+def test_a_head_that_can_not_be_published_is_published_later(rooms: Rooms, tmp_path: Path) -> None:
+    kept = trail(rooms)
+    write(rooms.database, 1)
+    heads = tmp_path / "heads"
+    heads.mkdir()
+    asyncio.run(kept.round(publish=True))
+    heads.rmdir()
+    asyncio.run(kept.round(publish=True))
+    assert [json.loads(line)["position"] for line in ledger.lines(heads)] == [1]
+
+
+def test_a_long_backlog_is_linked_in_short_works(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "AT_ONCE", 10)
+    write(rooms.database, 95)
+    asyncio.run(trail(rooms).round(publish=False))
+    assert (verify(rooms).linked, verify(rooms).waiting) == (95, 0)
+
+
+def test_a_head_is_published_when_it_has_moved(rooms: Rooms, tmp_path: Path) -> None:
+    kept = trail(rooms)
+    for number in (0, 2, 0, 0, 1):
+        write(rooms.database, number) if number else None
+        asyncio.run(kept.round(publish=True))
+    heads = ledger.lines(tmp_path / "heads")
+    assert [json.loads(line)["position"] for line in heads] == [0, 2, 3]
+    assert (tmp_path / "heads").stat().st_mode & 0o777 == 0o600
+    assert verify(rooms, *heads).fault is None
+
+
+def test_what_a_crash_cut_off_keeps_a_line_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    ledger.append(file, "one", "two")
+    with file.open("a") as handle:
+        handle.write("tor")
+    ledger.append(file, "three")
+    assert ledger.lines(file) == ["one", "two", "tor", "three"]
+
+
+def test_a_service_that_stops_leaves_nothing_unlinked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("app.main.load_library", LIBRARY)
+    app = create_app(settings)
+    with TestClient(app) as client:
+        service = Service(client, app.state.rooms)
+        website = service.key("submissions:write")
+        document = body(PAT, contact=PAT_CONTACT)
+        assert client.post("/v1/submissions", json=document, headers=website).status_code == 201
+    again = Database(settings.database)
+    unlinked = sa.select(sa.func.count()).where(audit_events.c.position.is_(None))
+    assert again.read_now(lambda session: session.execute(unlinked).scalar_one()) == 0
+    again.close()
+    heads = ledger.lines(tmp_path / "heads")
+    assert json.loads(heads[-1])["position"] >= 3
+
+
+def test_submissions_of_an_older_release_are_found_after_the_start(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.main.load_library", LIBRARY)
+    app = create_app(settings)
+    with TestClient(app) as client:
+        service = Service(client, app.state.rooms)
+        website = service.key("submissions:write")
+        document = body(PAT, contact=PAT_CONTACT)
+        assert client.post("/v1/submissions", json=document, headers=website).status_code == 201
+        service.database.write_now(lambda session: session.execute(sa.delete(lookups)) and None)
+    app = create_app(settings)
+    with TestClient(app) as client:
+        service = Service(client, app.state.rooms)
+        asked = sa.select(sa.func.count()).select_from(lookups)
+        give_up = time.monotonic() + 10
+        while service.read(lambda session: session.execute(asked).scalar_one()) < 2:
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        assert service.read(partial(count, action="lookups.made")) == 1
