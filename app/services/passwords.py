@@ -1,0 +1,97 @@
+"""Passwords: which ones are taken, and how they are kept.
+
+Office: Argon2id (RFC 9106; 19 MiB, two passes: OWASP's first choice) as PHC strings, at most two at once in a
+process, on threads of their own. Refuses: what is too short, too long (before hashing) or easily guessed; to
+let a queue of guesses grow; to be quicker about somebody who is not there.
+"""
+
+import asyncio
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from app.errors import Unavailable
+
+T = TypeVar("T")
+SHORTEST, LONGEST = 12, 256
+AT_ONCE, WAITING = 2, 32
+PLAIN_LEFT = 6  # different characters that have to be left without what is easily guessed
+COMMON = (Path(__file__).parent / "common_passwords.txt").read_text(encoding="utf-8").split()
+JOINTS = re.compile(r"[\s_.-]")  # what people put between words
+
+
+def amiss(password: str, words: Sequence[str] = ()) -> str | None:
+    """Why a password is not taken; None when it is fine. `words`: the person's and the clinic's own."""
+    if len(password) < SHORTEST:
+        return f"Use at least {SHORTEST} characters. A few words in a row are easy to remember."
+    if len(password) > LONGEST:
+        return f"Use at most {LONGEST} characters."
+    left = _plain(password)
+    own = [part for word in words for part in (word, *word.replace("@", " ").split()) if len(part) >= 4]
+    for word in sorted((*map(_plain, own), *COMMON), key=len, reverse=True):
+        left = left.replace(word, "")
+    if len(set(left)) < PLAIN_LEFT:
+        return "This is easily guessed. Use words that have nothing to do with you, the clinic or each other."
+    return None
+
+
+class Passwords:
+    """Hashes and verifies, off the event loop and the database's threads."""
+
+    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="passwords")
+        self._most, self._under_way = at_once + waiting, 0
+
+    async def hashed(self, password: str) -> str:
+        """The PHC string to keep. Raises Unavailable when too many wait."""
+        return await self._on_thread(lambda: _kdf().derive_phc_encoded(_bytes(password)))
+
+    async def verify(self, password: str, kept: str | None) -> bool:
+        """Is it the password kept? Nobody's takes as long as somebody's. Raises Unavailable."""
+        if len(password) > LONGEST:
+            return False
+        return await self._on_thread(lambda: _fits(_bytes(password), kept or _nobodys()) and kept is not None)
+
+    async def _on_thread(self, call: Callable[[], T]) -> T:
+        if self._under_way >= self._most:
+            raise Unavailable("Many people are signing in at this moment; try again shortly.", retry_after=2)
+        self._under_way += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        finally:
+            self._under_way -= 1
+
+
+def _kdf() -> Argon2id:
+    return Argon2id(salt=os.urandom(16), length=32, iterations=2, lanes=1, memory_cost=19456)
+
+
+@cache
+def _nobodys() -> str:
+    """A hash of the same cost that no password fits."""
+    return _kdf().derive_phc_encoded(os.urandom(32))
+
+
+def _fits(given: bytes, kept: str) -> bool:
+    try:
+        Argon2id.verify_phc_encoded(given, kept)
+    except InvalidKey:
+        return False
+    return True
+
+
+def _bytes(password: str) -> bytes:
+    """The same bytes, however a keyboard composes the characters (NIST SP 800-63B)."""
+    return unicodedata.normalize("NFKC", password).encode()
+
+
+def _plain(text: str) -> str:
+    return JOINTS.sub("", unicodedata.normalize("NFKC", text).casefold())

@@ -1,0 +1,140 @@
+"""Signing in: how often somebody may try, what a right and a wrong try leave on record.
+
+Office: password, then the second factor where there is one, then a session. Refuses: to tell who is on the
+staff, to lock anybody out (another network has a count of its own), and to count what it turns away.
+"""
+
+import datetime as dt
+import re
+from dataclasses import dataclass, replace
+
+from app.errors import SessionEnded, TooMany
+from app.sealing import Keyring
+from app.services import second_factor, staff_sessions
+from app.services.staff import EMAIL
+from app.storage import audit, staff, throttles
+from app.storage.audit import Act, Actor
+from app.storage.database import Session
+from app.storage.staff import Person
+from app.storage.submissions import ID
+from app.storage.throttles import Rate
+
+PER_ACCOUNT = Rate(5, dt.timedelta(seconds=30))
+PER_NETWORK = Rate(30, dt.timedelta(seconds=2))
+UNTIL = re.compile(r"[0-9]{1,12}")
+STEP_LIVES = dt.timedelta(minutes=5)  # between password and second factor
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Somebody at the door: the account they name and the network they come from."""
+
+    email: str
+    network: str
+
+    def buckets(self, keyring: Keyring) -> tuple[tuple[bytes, Rate], ...]:
+        """What is counted, under names that tell nobody anything."""
+        account = keyring.digest("throttle account", f"{self.email}|{self.network}".encode())
+        network = keyring.digest("throttle network", self.network.encode())
+        return (network, PER_NETWORK), (account, PER_ACCOUNT)
+
+
+def let_try(session: Session, keyring: Keyring, who: Try, *, now: dt.datetime) -> Person | None:
+    """Count a try before anything is hashed; gives who it would be. Raises TooMany."""
+    buckets = who.buckets(keyring)
+    pause = max(throttles.wait(session, bucket, rate, now) for bucket, rate in buckets)
+    if pause:
+        raise TooMany("There were many tries to sign in. Wait a little, then try again.", retry_after=pause)
+    for bucket, rate in buckets:
+        throttles.count(session, bucket, rate, now)
+    return staff.by_email(session, who.email) if EMAIL.fullmatch(who.email) else None
+
+
+def fail(session: Session, person: Person | None, *, now: dt.datetime, actor: Actor) -> None:
+    """Put a wrong try on record."""
+    audit.record(session, actor, now, Act("staff.sign_in_failed", "staff", person.id if person else None))
+
+
+def open_session(
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    who: Try,
+    secret: str,
+    *,
+    now: dt.datetime,
+    actor: Actor,
+) -> bool:
+    """Begin a session for whoever has shown who they are; False when they were disabled meanwhile."""
+    current = staff.fetch(session, person.id)
+    if current is None or not current.active or current.password_hash != person.password_hash:
+        return False
+    staff_sessions.begin(session, person.id, secret, now=now)
+    audit.record(session, _as(actor, person), now, Act("staff.signed_in", "staff", person.id))
+    throttles.clear(session, who.buckets(keyring)[1][0])
+    return True
+
+
+def open_with_code(
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    code: str,
+    who: Try,
+    secret: str,
+    *,
+    now: dt.datetime,
+    actor: Actor,
+) -> bool:
+    """The second step: a session, given a right code; a wrong one is on record."""
+    if second_factor.give(session, keyring, person, code, now=now, actor=_as(actor, person)):
+        return open_session(session, keyring, person, who, secret, now=now, actor=actor)
+    fail(session, person, now=now, actor=actor)
+    return False
+
+
+def confirm(
+    session: Session,
+    person: Person,
+    session_id: str,
+    who: Try,
+    keyring: Keyring,
+    *,
+    now: dt.datetime,
+    actor: Actor,
+) -> None:
+    """The password was given again: the session is fresh."""
+    staff_sessions.confirm(session, session_id, now=now)
+    audit.record(session, actor, now, Act("staff.confirmed", "staff", person.id))
+    throttles.clear(session, who.buckets(keyring)[1][0])
+
+
+# --- between the steps -----------------------------------------------------------------------------
+
+
+def step(keyring: Keyring, person: Person, *, now: dt.datetime) -> str:
+    """What somebody holds who has given the password and not yet the code: `<id>.<until>.<signature>`."""
+    stem = f"{person.id}.{int((now + STEP_LIVES).timestamp())}"
+    return f"{stem}.{keyring.sign('staff step', _bound(stem, person))}"
+
+
+def stepped(session: Session, keyring: Keyring, held: str, *, now: dt.datetime) -> Person:
+    """Who gave the password a short while ago. Raises SessionEnded."""
+    staff_id, _, rest = held.partition(".")
+    until, _, signature = rest.partition(".")
+    person = staff.fetch(session, staff_id) if ID.fullmatch(staff_id) and UNTIL.fullmatch(until) else None
+    if person is None or not person.active or not person.password_hash:
+        raise SessionEnded("Begin again with your e-mail address and password.")
+    bound = _bound(f"{staff_id}.{until}", person)
+    if not keyring.signed("staff step", bound, signature) or int(until) <= now.timestamp():
+        raise SessionEnded("That took a while. Begin again with your e-mail address and password.")
+    return person
+
+
+def _bound(stem: str, person: Person) -> bytes:
+    """A step ends when the password changes."""
+    return f"{stem}.{person.password_hash}".encode()
+
+
+def _as(actor: Actor, person: Person) -> Actor:
+    return replace(actor, id=person.id)

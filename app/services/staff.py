@@ -1,0 +1,202 @@
+"""Staff: added, given roles, disabled, and let in anew by a one-time link.
+
+Office: who works here and as what; the last administrator stays one. Refuses: accounts with a password that
+anybody else has chosen, and to see one.
+"""
+
+import datetime as dt
+import re
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from uuid_utils import uuid7
+
+from app.errors import Conflict, Error, NotFound, Unprocessable
+from app.services.access import token_hash
+from app.services.permissions import ROLES
+from app.services.staff_sessions import IDLE
+from app.storage import audit, staff, staff_sessions, throttles
+from app.storage.audit import Act, Actor
+from app.storage.database import Session
+from app.storage.staff import Person
+from app.storage.submissions import ID
+
+LINK_LIVES = dt.timedelta(hours=72)
+EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[a-z0-9]([a-z0-9.-]{0,186}[a-z0-9])?")
+LONGEST_NAME = 100
+LAST = "The last administrator can't be taken away; make somebody else one first."
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who is to be added. Without a name, the e-mail address stands for it."""
+
+    email: str
+    roles: Sequence[str]
+    name: str = ""
+
+
+def new_secret() -> str:
+    """What a link or a session's cookie holds: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def link_to(public_url: str, secret: str) -> tuple[str, str]:
+    """The link that lets somebody in, and the one for a browser without scripts."""
+    base = f"{public_url.rstrip('/')}/staff/welcome"
+    return f"{base}#{secret}", f"{base}/{secret}"
+
+
+def address(text: str) -> str:
+    """An e-mail address as it is kept: in small letters."""
+    return text.strip().lower()
+
+
+def add(session: Session, wanted: Wanted, secret: str, *, now: dt.datetime, actor: Actor) -> Person:
+    """Add somebody, and make the link to choose a password with. Raises Unprocessable and Conflict."""
+    email, name = address(wanted.email), wanted.name.strip() or address(wanted.email).partition("@")[0]
+    errors = [*_amiss(email, name), *_amiss_roles(wanted.roles)]
+    if errors:
+        raise Unprocessable(" ".join(error.detail for error in errors), errors=errors)
+    person = Person(str(uuid7()), email, name, _ordered(wanted.roles), None, None, None, now, None)
+    if not staff.insert(session, person):
+        raise Conflict("Somebody with this e-mail address is there already.")
+    audit.record(session, actor, now, Act("staff.added", "staff", person.id))
+    _link(session, person.id, secret, now)
+    return person
+
+
+def set_roles(
+    session: Session, staff_id: str, roles: Sequence[str], *, now: dt.datetime, actor: Actor
+) -> Person:
+    """Give somebody these roles instead; all their sessions end. Raises Unprocessable and Conflict."""
+    errors = _amiss_roles(roles)
+    if errors:
+        raise Unprocessable(errors[0].detail, errors=errors)
+    staff.alone(session)
+    person = find(session, staff_id)
+    changed = replace(person, roles=_ordered(roles))
+    _keep_an_administrator(session, person, changed)
+    staff.change(session, staff_id, roles=" ".join(changed.roles))
+    staff_sessions.end_all(session, staff_id)
+    audit.record(session, actor, now, Act("staff.roles_changed", "staff", staff_id))
+    return changed
+
+
+def disable(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> Person:
+    """Let somebody in no more, from this moment. Raises NotFound and Conflict."""
+    staff.alone(session)
+    person = find(session, staff_id)
+    disabled = replace(person, disabled_at=now)
+    _keep_an_administrator(session, person, disabled)
+    staff.change(session, staff_id, disabled_at=now)
+    staff.drop_links(session, staff_id)
+    staff_sessions.end_all(session, staff_id)
+    audit.record(session, actor, now, Act("staff.disabled", "staff", staff_id))
+    return disabled
+
+
+def enable(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> Person:
+    """Let somebody in again, with the password they had. Raises NotFound."""
+    person = replace(find(session, staff_id), disabled_at=None)
+    staff.change(session, staff_id, disabled_at=None)
+    audit.record(session, actor, now, Act("staff.enabled", "staff", staff_id))
+    return person
+
+
+def reset(session: Session, staff_id: str, secret: str, *, now: dt.datetime, actor: Actor) -> Person:
+    """Take the password away, end all sessions, make a link to choose another. Raises Conflict."""
+    person = find(session, staff_id)
+    if not person.active:
+        raise Conflict("This person is disabled; a link would open nothing.")
+    staff.change(session, staff_id, password_hash=None)
+    staff_sessions.end_all(session, staff_id)
+    audit.record(session, actor, now, Act("staff.reset", "staff", staff_id))
+    _link(session, staff_id, secret, now)
+    return person
+
+
+def find(session: Session, staff_id: str) -> Person:
+    """One person. Raises NotFound."""
+    person = staff.fetch(session, staff_id) if ID.fullmatch(staff_id) else None
+    if person is None:
+        raise NotFound("There is nobody of this name on the staff.")
+    return person
+
+
+def find_by_email(session: Session, email: str) -> Person:
+    """The person of an e-mail address. Raises NotFound."""
+    kept = address(email)
+    person = staff.by_email(session, kept) if EMAIL.fullmatch(kept) else None
+    if person is None:
+        raise NotFound("There is nobody with this e-mail address on the staff.")
+    return person
+
+
+def welcomed(session: Session, secret: str, *, now: dt.datetime) -> Person:
+    """Whom a link was made for. Unknown, used and expired look the same: NotFound."""
+    person = staff.by_link(session, token_hash(secret), now)
+    if person is None or not person.active:
+        raise NotFound("This link does not open anything any more. Ask for a new one.")
+    return person
+
+
+def choose_password(
+    session: Session, secret: str, password_hash: str, *, now: dt.datetime, actor: Actor
+) -> Person:
+    """Use a link up: keep the password chosen with it, and end all sessions. Raises NotFound."""
+    person = welcomed(session, secret, now=now)
+    if not staff.use_link(session, token_hash(secret)):
+        raise NotFound("This link was used a moment ago.")
+    set_password(session, person.id, password_hash, now=now, actor=replace(actor, id=person.id))
+    return person
+
+
+def set_password(
+    session: Session, staff_id: str, password_hash: str, *, but: str = "", now: dt.datetime, actor: Actor
+) -> None:
+    """Keep another password; all sessions end, but the one that asked for it."""
+    staff.change(session, staff_id, password_hash=password_hash)
+    staff_sessions.end_all(session, staff_id, but=but)
+    audit.record(session, actor, now, Act("staff.password_set", "staff", staff_id))
+
+
+def forget_expired(session: Session, now: dt.datetime) -> int:
+    """Forget sessions, links and throttles that are over; how many."""
+    ended = staff_sessions.delete_over(session, seen_before=now - IDLE, now=now)
+    return ended + staff.delete_older_links(session, now) + throttles.delete_older(session, now)
+
+
+def _link(session: Session, staff_id: str, secret: str, now: dt.datetime) -> None:
+    staff.add_link(session, token_hash(secret), staff_id, now=now, until=now + LINK_LIVES)
+
+
+def _keep_an_administrator(session: Session, before: Person, after: Person) -> None:
+    """Refuse a change that leaves nobody who could add staff. Raises Conflict."""
+    others = (each for each in staff.every(session) if each.id != before.id)
+    if _administers(before) and not any(_administers(each) for each in (*others, after)):
+        raise Conflict(LAST)
+
+
+def _administers(person: Person) -> bool:
+    return person.active and "administrator" in person.roles
+
+
+def _amiss(email: str, name: str) -> list[Error]:
+    found = []
+    if not EMAIL.fullmatch(email) or ".." in email:
+        found.append(Error("/email", "wrong_format", "Write an e-mail address, as name@clinic.example."))
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        found.append(Error("/name", "too_long", f"Write a name of at most {LONGEST_NAME} plain characters."))
+    return found
+
+
+def _amiss_roles(roles: Collection[str]) -> list[Error]:
+    if roles and set(roles) <= set(ROLES):
+        return []
+    return [Error("/roles", "unknown", f"Choose at least one role out of: {', '.join(ROLES)}.")]
+
+
+def _ordered(roles: Collection[str]) -> tuple[str, ...]:
+    return tuple(role for role in ROLES if role in roles)

@@ -1,0 +1,92 @@
+"""`preconsult staff`: who may sign in to the workbench, from the server's own shell.
+
+Office: add (the first administrator comes this way), list, disable, reset. Refuses: to print a link anywhere
+but on stdout, alone, once.
+"""
+
+from functools import partial
+
+import click
+
+from app.commands import now, opened, writing
+from app.services import second_factor, staff
+from app.services.permissions import ROLES
+from app.services.staff import Wanted
+from app.settings import Settings, load_settings
+from app.storage import staff as people
+from app.storage.audit import Actor
+from app.storage.database import Session
+from app.storage.staff import Person
+
+COMMAND = Actor("command")
+
+
+@click.group("staff")
+def staff_group() -> None:
+    """Who works with the workbench: add, list, disable, reset."""
+
+
+@staff_group.command("add")
+@click.argument("email")
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(list(ROLES)), help="Repeat.")
+@click.option("--name", default="", help="As colleagues see it; else the e-mail address stands for it.")
+def add(email: str, roles: tuple[str, ...], name: str) -> None:
+    """Add somebody; the one-time link to choose a password stands alone on stdout."""
+    settings, secret = load_settings(), staff.new_secret()
+    wanted = Wanted(email, roles, name)
+    with writing(settings) as database:
+        database.write_now(partial(staff.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND))
+    click.echo(_link(settings, secret))
+
+
+@staff_group.command("list")
+def list_staff() -> None:
+    """Everybody: state, roles, e-mail address, name."""
+    with opened(load_settings()) as database:
+        everybody, invited = database.read_now(
+            lambda session: (people.every(session), people.invited(session, now()))
+        )
+    for person in everybody:
+        state = _state(person, invited=person.id in invited)
+        click.echo(f"{state:9}  {' '.join(person.roles)}  {person.email}  {person.name}")
+
+
+@staff_group.command("disable")
+@click.argument("email")
+def disable(email: str) -> None:
+    """Let somebody in no more; their sessions end at once."""
+    with writing(load_settings()) as database:
+        database.write_now(partial(_disable, email=email))
+    click.echo(f"{staff.address(email)} is disabled.")
+
+
+@staff_group.command("reset")
+@click.argument("email")
+@click.option("--second-factor", "forget", is_flag=True, help="Forget their second factor as well.")
+def reset(email: str, *, forget: bool) -> None:
+    """Forget somebody's password; the link to choose another stands alone on stdout."""
+    settings, secret = load_settings(), staff.new_secret()
+    with writing(settings) as database:
+        database.write_now(partial(_reset, email=email, secret=secret, forget=forget))
+    click.echo(_link(settings, secret))
+
+
+def _disable(session: Session, *, email: str) -> None:
+    staff.disable(session, staff.find_by_email(session, email).id, now=now(), actor=COMMAND)
+
+
+def _reset(session: Session, *, email: str, secret: str, forget: bool) -> None:
+    person = staff.find_by_email(session, email)
+    staff.reset(session, person.id, secret, now=now(), actor=COMMAND)
+    if forget and person.totp is not None:
+        second_factor.forget(session, person.id, now=now(), actor=COMMAND)
+
+
+def _state(person: Person, *, invited: bool) -> str:
+    if not person.active:
+        return "disabled"
+    return "active" if person.password_hash else "invited" if invited else "no link"
+
+
+def _link(settings: Settings, secret: str) -> str:
+    return staff.link_to(str(settings.public_url), secret)[0]

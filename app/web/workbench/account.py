@@ -1,0 +1,190 @@
+"""One's own account: password, second factor, and the sessions that are open.
+
+Office: what everybody of the staff may do to their own account. Refuses: to touch another's, and to take away
+a second factor that a role needs.
+"""
+
+import io
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import segno
+from fastapi import APIRouter, Request, Response
+from markupsafe import Markup
+
+from app.errors import Forbidden, TooMany, Unprocessable
+from app.services import second_factor, staff, staff_sessions
+from app.storage import staff as people
+from app.storage.database import Session
+from app.storage.staff import Person
+from app.web.deps import now, rooms
+from app.web.pages import door
+from app.web.workbench.page import actor, go, show, signed
+from app.web.workbench.route import (
+    StaffRoute,
+    before_second_factor,
+    freshly_signed_in,
+    signed_in,
+)
+from app.web.workbench.sign_in import WRONG_PASSWORD, known
+from app.web.workbench.welcome import refused
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+
+
+@router.get("/staff/account")
+@signed_in
+async def account(request: Request) -> Response:
+    """Password, second factor, sessions."""
+    return await _account(request)
+
+
+@router.post("/staff/account/password")
+@signed_in
+async def change_password(request: Request) -> Response:
+    """Another password; all other sessions end."""
+    here, given, who = rooms(request), await door.fields(request), signed(request)
+    password = door.one(given, "password")
+    wrong = refused(request, who.email, who.name, password, door.one(given, "again"))
+    try:
+        if not wrong and await known(request, door.one(given, "current")) is None:
+            wrong = {"current": WRONG_PASSWORD}
+    except TooMany as problem:
+        response = await _account(request, {"current": problem.detail}, status=429)
+        response.headers["retry-after"] = str(problem.retry_after)
+        return response
+    if wrong:
+        return await _account(request, wrong, status=422)
+    work = partial(
+        staff.set_password,
+        staff_id=who.staff.id,
+        password_hash=await here.passwords.hashed(password),
+        but=who.session_id,
+        now=now(),
+        actor=actor(request),
+    )
+    await here.database.write(work)
+    return go("/staff/account?done=password")
+
+
+@router.post("/staff/account/sessions")
+@signed_in
+async def end_sessions(request: Request) -> Response:
+    """End one session, or all but this one."""
+    who, session_id = signed(request), door.one(await door.fields(request), "session")
+    act: Callable[..., object] = partial(staff_sessions.end, session_id=session_id)
+    if session_id == "others":
+        act = partial(staff_sessions.end_others, but=who.session_id)
+    work = partial(act, staff_id=who.staff.id, now=now(), actor=actor(request))
+    await rooms(request).database.write(work)
+    return go("/staff/account?done=sessions")
+
+
+async def _account(request: Request, wrong: dict[str, str] | None = None, *, status: int = 200) -> Response:
+    here, who = rooms(request), signed(request)
+    found = await here.database.read(partial(_own, staff_id=who.staff.id, at=now()))
+    errors = [{"target": name, "words": words} for name, words in (wrong or {}).items()]
+    needed = bool(here.settings.second_factor_needed & set(who.roles))
+    done = request.query_params.get("done", "")
+    return show(
+        request, "staff/account.html", status=status, errors=errors, needed=needed, done=done, **found
+    )
+
+
+def _own(session: Session, *, staff_id: str, at: Any) -> dict[str, Any]:
+    person = staff.find(session, staff_id)
+    return {
+        "person": person,
+        "codes_left": people.codes_left(session, staff_id),
+        "sessions": staff_sessions.open_of(session, staff_id, now=at),
+    }
+
+
+# --- the second factor -----------------------------------------------------------------------------
+
+
+@router.get("/staff/second-factor/set-up")
+@freshly_signed_in
+@before_second_factor
+async def offer_factor(request: Request) -> Response:
+    """A picture for the app, and the first code."""
+    keyring = rooms(request).desk.vault.keyring
+    return _offer(request, second_factor.offer(keyring, signed(request).staff.id))
+
+
+@router.post("/staff/second-factor/set-up")
+@freshly_signed_in
+@before_second_factor
+async def set_factor_up(request: Request) -> Response:
+    """Put it into use; the recovery codes, this once."""
+    here, given, who = rooms(request), await door.fields(request), signed(request)
+    offer = door.one(given, "offer")
+    work = partial(
+        second_factor.set_up,
+        keyring=here.desk.vault.keyring,
+        staff_id=who.staff.id,
+        offer_text=offer,
+        code=door.one(given, "code"),
+        now=now(),
+        actor=actor(request),
+    )
+    try:
+        codes = await here.database.write(work)
+    except Unprocessable as problem:
+        return _offer(request, offer, problem.detail)
+    return show(request, "staff/recovery_codes.html", codes=codes)
+
+
+@router.post("/staff/account/recovery-codes")
+@freshly_signed_in
+async def make_codes(request: Request) -> Response:
+    """Fresh recovery codes, this once."""
+    if not (await _person(request)).totp:
+        raise Forbidden("Recovery codes belong to a second factor; set one up first.")
+    work = partial(
+        second_factor.new_codes, staff_id=signed(request).staff.id, now=now(), actor=actor(request)
+    )
+    return show(request, "staff/recovery_codes.html", codes=await rooms(request).database.write(work))
+
+
+@router.post("/staff/account/second-factor/remove")
+@freshly_signed_in
+async def remove_factor(request: Request) -> Response:
+    """Sign in by password alone, where the role allows it."""
+    here, who = rooms(request), signed(request)
+    if here.settings.second_factor_needed & set(who.roles):
+        raise Forbidden("Your role needs a second factor. You can set up another one in its place.")
+    work = partial(second_factor.forget, staff_id=who.staff.id, now=now(), actor=actor(request))
+    await here.database.write(work)
+    return go("/staff/account?done=removed")
+
+
+async def _person(request: Request) -> Person:
+    return await rooms(request).database.read(partial(staff.find, staff_id=signed(request).staff.id))
+
+
+def _offer(request: Request, offer: str, wrong: str = "") -> Response:
+    here, who = rooms(request), signed(request)
+    secret = second_factor.offered(here.desk.vault.keyring, who.staff.id, offer)
+    errors = [{"target": "code", "words": wrong}] if wrong else []
+    address = second_factor.address(secret or b"", who.email, here.settings.clinic_name or "preconsult")
+    return show(
+        request,
+        "staff/set_up_factor.html",
+        status=422 if wrong else 200,
+        offer=offer,
+        picture=_picture(address),
+        key=second_factor.as_text(secret or b""),
+        errors=errors,
+    )
+
+
+def _picture(address: str) -> Markup:
+    """A QR code as an SVG element without styles."""
+    drawn = io.BytesIO()
+    segno.make(address, error="m", micro=False).save(
+        drawn, kind="svg", xmldecl=False, svgns=True, omitsize=True, svgclass=None, lineclass=None, border=2,
+        title="A picture for the app; the key below says the same",
+    )  # fmt: skip
+    return Markup(drawn.getvalue().decode().replace("<svg ", '<svg role="img" ', 1))  # noqa: S704 - made here, of an address we have made

@@ -1,0 +1,147 @@
+"""The staff, for whoever administers it: who is here, as what, and the link that lets somebody in.
+
+Office: add, roles, disable, enable, a new link. Refuses: to show a link twice.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import Problem, Unprocessable
+from app.services import second_factor, staff
+from app.services.permissions import ROLES
+from app.services.staff import Wanted
+from app.storage import staff as people
+from app.storage.database import Session
+from app.storage.staff import Person
+from app.web.deps import now, rooms
+from app.web.pages import door
+from app.web.workbench.page import actor, go, show, signed
+from app.web.workbench.route import StaffRoute, permission
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+
+
+@router.get("/staff/people")
+@permission("staff")
+async def listed(request: Request) -> Response:
+    """Everybody."""
+    return await _listed(request)
+
+
+@router.post("/staff/people")
+@permission("staff")
+async def add(request: Request) -> Response:
+    """Add somebody; their link is shown this once."""
+    given, secret = await door.fields(request), staff.new_secret()
+    wanted = Wanted(door.one(given, "email"), given.get("role", []), door.one(given, "name"))
+    try:
+        person = await _do(request, staff.add, wanted=wanted, secret=secret)
+    except Problem as problem:
+        return await _listed(request, problem, given)
+    return _link_page(request, person, secret)
+
+
+@router.get("/staff/people/{staff_id}")
+@permission("staff")
+async def one(request: Request, staff_id: str) -> Response:
+    """One person, and what can be done."""
+    return await _one(request, staff_id)
+
+
+@router.post("/staff/people/{staff_id}/roles")
+@permission("staff")
+async def set_roles(request: Request, staff_id: str) -> Response:
+    """Other roles; all their sessions end."""
+    roles = (await door.fields(request)).get("role", [])
+    try:
+        await _do(request, staff.set_roles, staff_id=staff_id, roles=roles)
+    except Unprocessable as problem:
+        return await _one(request, staff_id, problem)
+    return go(f"/staff/people/{staff_id}")
+
+
+@router.post("/staff/people/{staff_id}/disable")
+@permission("staff")
+async def disable(request: Request, staff_id: str) -> Response:
+    """Let them in no more, from this moment."""
+    await _do(request, staff.disable, staff_id=staff_id)
+    return go(f"/staff/people/{staff_id}")
+
+
+@router.post("/staff/people/{staff_id}/enable")
+@permission("staff")
+async def enable(request: Request, staff_id: str) -> Response:
+    """Let them in again."""
+    await _do(request, staff.enable, staff_id=staff_id)
+    return go(f"/staff/people/{staff_id}")
+
+
+@router.post("/staff/people/{staff_id}/reset")
+@permission("staff")
+async def reset(request: Request, staff_id: str) -> Response:
+    """A new link, shown this once; their password and, when asked, their second factor are forgotten."""
+    given, secret = await door.fields(request), staff.new_secret()
+    forget = door.one(given, "second_factor") == "forget"
+    person = await _do(request, _reset, staff_id=staff_id, secret=secret, forget=forget)
+    return _link_page(request, person, secret)
+
+
+def _reset(session: Session, staff_id: str, secret: str, *, forget: bool, **more: Any) -> Person:
+    person = staff.reset(session, staff_id, secret, **more)
+    if forget and person.totp is not None:
+        second_factor.forget(session, staff_id, **more)
+    return person
+
+
+async def _do(request: Request, act: Callable[..., Person], **given: Any) -> Person:
+    """Do something to the staff in the name of who is signed in."""
+    work = partial(act, now=now(), actor=actor(request), **given)
+    return await rooms(request).database.write(work)
+
+
+async def _listed(
+    request: Request, problem: Problem | None = None, given: door.Fields | None = None
+) -> Response:
+    here = rooms(request)
+    everybody, invited = await here.database.read(
+        lambda session: (people.every(session), people.invited(session, now()))
+    )
+    return show(
+        request,
+        "staff/people.html",
+        status=problem.status if problem else 200,
+        everybody=everybody,
+        invited=invited,
+        roles=list(ROLES),
+        given={name: door.one(given or {}, name)[:254] for name in ("email", "name")},
+        chosen=(given or {}).get("role", []),
+        errors=_errors(problem),
+    )
+
+
+async def _one(request: Request, staff_id: str, problem: Problem | None = None) -> Response:
+    person = await rooms(request).database.read(partial(staff.find, staff_id=staff_id))
+    return show(
+        request,
+        "staff/person.html",
+        status=problem.status if problem else 200,
+        person=person,
+        roles=list(ROLES),
+        myself=person.id == signed(request).staff.id,
+        errors=_errors(problem),
+    )
+
+
+def _errors(problem: Problem | None) -> list[dict[str, str]]:
+    if problem is None:
+        return []
+    found = [{"target": each.pointer.strip("/"), "words": each.detail} for each in problem.errors]
+    return found or [{"target": "email", "words": problem.detail}]
+
+
+def _link_page(request: Request, person: Person, secret: str) -> Response:
+    link, plain = staff.link_to(str(rooms(request).settings.public_url), secret)
+    return show(request, "staff/link.html", person=person, link=link, plain_link=plain, hours=72)

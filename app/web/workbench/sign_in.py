@@ -1,0 +1,256 @@
+"""Signing in and out: password, second factor, and the password once more before grave acts.
+
+Office: three small pages. Refuses: to say which part of a try was wrong, to hash what is throttled, and to
+keep a session's secret from before.
+"""
+
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import Problem, SessionEnded, TooMany
+from app.services import sign_in, staff, staff_sessions
+from app.services.sign_in import Try
+from app.storage.audit import Actor
+from app.storage.staff import Person
+from app.web import network
+from app.web.deps import now, request_id, rooms
+from app.web.pages import door
+from app.web.workbench import cookies
+from app.web.workbench.page import actor, go, show, signed
+from app.web.workbench.route import (
+    StaffRoute,
+    anybody,
+    before_second_factor,
+    safe,
+    signed_in,
+    towards,
+)
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+WRONG = "The e-mail address and the password do not belong together. Check both, and try again."
+WRONG_CODE = "This code does not fit, or was used before. Wait for the next one, and try again."
+WRONG_PASSWORD = "This is not your password. Check it, and try again."  # noqa: S105 - words
+LONGEST_EMAIL = 254
+
+
+# --- the password ----------------------------------------------------------------------------------
+
+
+@router.get("/staff/sign-in")
+@anybody
+async def ask(request: Request) -> Response:
+    """E-mail address and password."""
+    onward = safe(request.query_params.get("next", ""))
+    if request.scope.get("signed"):
+        return go(onward)
+    came_from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
+    return _ask(request, onward, again=came_from_elsewhere)
+
+
+@router.post("/staff/sign-in")
+@anybody
+async def enter(request: Request) -> Response:
+    """Sign in, or go on to the second factor."""
+    here, given, at = rooms(request), await door.fields(request), now()
+    onward, password = safe(door.one(given, "next")), door.one(given, "password")
+    email = staff.address(door.one(given, "email"))[: LONGEST_EMAIL + 1]
+    who, keyring = trying(request, email), here.desk.vault.keyring
+    try:
+        found = await here.database.write(partial(sign_in.let_try, keyring=keyring, who=who, now=at))
+    except TooMany as problem:
+        return _too_many(_ask(request, onward, email, problem.detail, status=429), problem)
+    person = found if found and found.active else None
+    if not await here.passwords.verify(password, person.password_hash if person else None) or not person:
+        await here.database.write(partial(sign_in.fail, person=found, now=at, actor=stranger(request)))
+        return _ask(request, onward, email, WRONG, status=422)
+    if person.totp is not None:
+        step = sign_in.step(keyring, person, now=at)
+        return cookies.put(go(towards("/staff/second-factor", onward)), here, cookies.STEP, step)
+    return await opened(request, person, who, onward) or _ask(request, onward, email, WRONG, status=422)
+
+
+async def opened(request: Request, person: Person, who: Try, onward: str) -> Response | None:
+    """On, with a session of a fresh secret; nothing when this person may not sign in any more."""
+    here, secret = rooms(request), staff.new_secret()
+    work = partial(
+        sign_in.open_session,
+        keyring=here.desk.vault.keyring,
+        person=person,
+        who=who,
+        secret=secret,
+        now=now(),
+        actor=stranger(request),
+    )
+    if not await here.database.write(work):
+        return None
+    return let_in(request, secret, onward)
+
+
+def let_in(request: Request, secret: str, onward: str) -> Response:
+    """On, with the cookie of a new session."""
+    here = rooms(request)
+    response = cookies.put(go(onward), here, cookies.SESSION, secret)
+    return cookies.put(response, here, cookies.STEP, "")
+
+
+def _ask(
+    request: Request, onward: str, email: str = "", wrong: str = "", *, status: int = 200, again: bool = False
+) -> Response:
+    errors = [{"target": "email", "words": wrong}] if wrong else []
+    return show(
+        request,
+        "staff/sign_in.html",
+        status=status,
+        onward=onward,
+        email=email[:LONGEST_EMAIL],
+        again=again,
+        errors=errors,
+    )
+
+
+# --- the second factor -----------------------------------------------------------------------------
+
+
+@router.get("/staff/second-factor")
+@anybody
+async def ask_for_code(request: Request) -> Response:
+    """A code of the app, or a recovery code."""
+    onward = safe(request.query_params.get("next", ""))
+    try:
+        await _stepped(request)
+    except SessionEnded:
+        return go(towards("/staff/sign-in", onward))
+    return _ask_for_code(request, onward)
+
+
+@router.post("/staff/second-factor")
+@anybody
+async def enter_with_code(request: Request) -> Response:
+    """Sign in by a code."""
+    here, given, at = rooms(request), await door.fields(request), now()
+    onward, keyring, person = safe(door.one(given, "next")), here.desk.vault.keyring, await _stepped(request)
+    who, secret = trying(request, person.email), staff.new_secret()
+    try:
+        await here.database.write(partial(sign_in.let_try, keyring=keyring, who=who, now=at))
+    except TooMany as problem:
+        return _too_many(_ask_for_code(request, onward, problem.detail, status=429), problem)
+    work = partial(
+        sign_in.open_with_code,
+        keyring=keyring,
+        person=person,
+        code=door.one(given, "code"),
+        who=who,
+        secret=secret,
+        now=at,
+        actor=stranger(request),
+    )
+    if not await here.database.write(work):
+        return _ask_for_code(request, onward, WRONG_CODE, status=422)
+    return let_in(request, secret, onward)
+
+
+async def _stepped(request: Request) -> Person:
+    here, held = rooms(request), cookies.read(request, cookies.STEP)
+    work = partial(sign_in.stepped, keyring=here.desk.vault.keyring, held=held, now=now())
+    return await here.database.read(work)
+
+
+def _ask_for_code(request: Request, onward: str, wrong: str = "", *, status: int = 200) -> Response:
+    errors = [{"target": "code", "words": wrong}] if wrong else []
+    return show(request, "staff/second_factor.html", status=status, onward=onward, errors=errors)
+
+
+# --- the password once more ------------------------------------------------------------------------
+
+
+@router.get("/staff/confirm")
+@signed_in
+@before_second_factor
+async def ask_again(request: Request) -> Response:
+    """The password once more, before a grave act."""
+    return _ask_again(request, safe(request.query_params.get("next", "")))
+
+
+@router.post("/staff/confirm")
+@signed_in
+@before_second_factor
+async def confirm(request: Request) -> Response:
+    """For the next five minutes the session is fresh."""
+    here, given = rooms(request), await door.fields(request)
+    onward = safe(door.one(given, "next"))
+    try:
+        person = await known(request, door.one(given, "password"))
+    except TooMany as problem:
+        return _too_many(_ask_again(request, onward, problem.detail, status=429), problem)
+    if person is None:
+        return _ask_again(request, onward, WRONG_PASSWORD, status=422)
+    work = partial(
+        sign_in.confirm,
+        person=person,
+        session_id=signed(request).session_id,
+        who=trying(request, person.email),
+        keyring=here.desk.vault.keyring,
+        now=now(),
+        actor=actor(request),
+    )
+    await here.database.write(work)
+    return go(onward)
+
+
+async def known(request: Request, password: str) -> Person | None:
+    """Who is signed in, given their password; None when it is not theirs. Raises TooMany."""
+    here, at, who = rooms(request), now(), trying(request, signed(request).email)
+    keyring = here.desk.vault.keyring
+    person = await here.database.write(partial(sign_in.let_try, keyring=keyring, who=who, now=at))
+    if person and await here.passwords.verify(password, person.password_hash):
+        return person
+    await here.database.write(partial(sign_in.fail, person=person, now=at, actor=actor(request)))
+    return None
+
+
+def _ask_again(request: Request, onward: str, wrong: str = "", *, status: int = 200) -> Response:
+    errors = [{"target": "password", "words": wrong}] if wrong else []
+    return show(request, "staff/confirm.html", status=status, onward=onward, errors=errors)
+
+
+# --- leaving ---------------------------------------------------------------------------------------
+
+
+@router.post("/staff/sign-out")
+@signed_in
+@before_second_factor
+async def leave(request: Request) -> Response:
+    """End the session on the server, and let the browser forget it."""
+    here, who = rooms(request), signed(request)
+    work = partial(
+        staff_sessions.sign_out,
+        staff_id=who.staff.id,
+        session_id=who.session_id,
+        now=now(),
+        actor=actor(request),
+    )
+    await here.database.write(work)
+    response = cookies.put(go("/staff/sign-in"), here, cookies.SESSION, "")
+    cookies.put(response, here, cookies.STEP, "")
+    response.headers["clear-site-data"] = '"cookies", "storage"'
+    return response
+
+
+# --- who tries -------------------------------------------------------------------------------------
+
+
+def trying(request: Request, email: str) -> Try:
+    """Who tries, and from which network."""
+    address = network.client(request.scope, rooms(request).settings.proxies)
+    return Try(email, network.network(address))
+
+
+def stranger(request: Request) -> Actor:
+    """Somebody who is not signed in yet, for the audit trail."""
+    return Actor("staff", None, request_id(request))
+
+
+def _too_many(response: Response, problem: Problem) -> Response:
+    response.headers["retry-after"] = str(problem.retry_after)
+    return response

@@ -1,0 +1,105 @@
+"""One-time links: how somebody comes in who has no password yet, or no more.
+
+Office: the link's secret is sent by a form and used up by choosing a password. Refuses: acts by GET, so that
+no preview opens a link; a secret in an address (but in the one a browser without scripts needs).
+"""
+
+import re
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import NotFound
+from app.services import passwords, sign_in, staff
+from app.storage.staff import Person
+from app.web.deps import now, rooms
+from app.web.pages import door
+from app.web.workbench import cookies
+from app.web.workbench.page import go, show
+from app.web.workbench.route import StaffRoute, anybody
+from app.web.workbench.sign_in import opened, stranger, trying
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+LINK = re.compile(r"[A-Za-z0-9_-]{43}")
+UNEQUAL = "This is not what you typed above. Type the same password twice."
+
+
+@router.get("/staff/welcome")
+@router.get("/staff/welcome/{secret}")
+@anybody
+async def ask_for_link(request: Request, secret: str = "") -> Response:
+    """Where a link leads: a button opens it, so that nobody opens it by looking at it."""
+    return _ask_for_link(request, secret if LINK.fullmatch(secret) else "")
+
+
+@router.post("/staff/welcome")
+@anybody
+async def welcome(request: Request) -> Response:
+    """The page to choose a password, for whoever holds a link."""
+    given = await door.fields(request)
+    secret = re.split(r"[#/]", door.one(given, "link").strip())[-1]
+    try:
+        person = await _welcomed(request, secret)
+    except NotFound as problem:
+        return _ask_for_link(request, "", problem.detail)
+    return _choose(request, person, secret)
+
+
+@router.post("/staff/welcome/password")
+@anybody
+async def choose(request: Request) -> Response:
+    """Keep the password, use the link up, and sign in."""
+    here, given = rooms(request), await door.fields(request)
+    secret, password = door.one(given, "link"), door.one(given, "password")
+    try:
+        person = await _welcomed(request, secret)
+        wrong = refused(request, person.email, person.name, password, door.one(given, "again"))
+        if wrong:
+            return _choose(request, person, secret, wrong)
+        hashed = await here.passwords.hashed(password)
+        work = partial(
+            staff.choose_password, secret=secret, password_hash=hashed, now=now(), actor=stranger(request)
+        )
+        await here.database.write(work)
+    except NotFound as problem:
+        return _ask_for_link(request, "", problem.detail)
+    return await _on(request, person.id)
+
+
+def refused(request: Request, email: str, name: str, password: str, again: str) -> dict[str, str]:
+    """What is amiss with a new password: field to words."""
+    told = passwords.amiss(password, (email, name, rooms(request).settings.clinic_name))
+    if told:
+        return {"password": told}
+    return {} if password == again else {"again": UNEQUAL}
+
+
+async def _on(request: Request, staff_id: str) -> Response:
+    """Signed in, or to the second factor of somebody who has one."""
+    here, at = rooms(request), now()
+    person = await here.database.read(partial(staff.find, staff_id=staff_id))
+    if person.totp is not None:
+        step = sign_in.step(here.desk.vault.keyring, person, now=at)
+        return cookies.put(go("/staff/second-factor"), here, cookies.STEP, step)
+    return await opened(request, person, trying(request, person.email), "/staff") or go("/staff/sign-in")
+
+
+async def _welcomed(request: Request, secret: str) -> Person:
+    return await rooms(request).database.read(partial(staff.welcomed, secret=secret, now=now()))
+
+
+def _ask_for_link(request: Request, link: str, wrong: str = "") -> Response:
+    errors = [{"target": "link", "words": wrong}] if wrong else []
+    return show(request, "staff/welcome.html", status=422 if wrong else 200, link=link, errors=errors)
+
+
+def _choose(request: Request, person: Person, secret: str, wrong: dict[str, str] | None = None) -> Response:
+    errors = [{"target": name, "words": words} for name, words in (wrong or {}).items()]
+    return show(
+        request,
+        "staff/choose_password.html",
+        status=422 if wrong else 200,
+        person=person,
+        link=secret,
+        errors=errors,
+    )
