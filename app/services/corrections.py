@@ -1,0 +1,130 @@
+"""What was wrong with a case put right: answers corrected, duplicates merged.
+
+Office: a correction is a new version beside the older ones, and the rules run again; flags are only added.
+Refuses: to forget what was said before, and to let a flag with a clock leave the queue by a merge.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from uuid_utils import uuid7
+
+from app.errors import NotFound, NotThisStep, Unprocessable
+from app.services import alerts
+from app.services.drawn import Drawn, Given, judge, pending, settled
+from app.services.review import Turn, close_with_case, kept, opened, saw
+from app.services.submissions import Desk, flag_acts, merged
+from app.storage import audit, cases, lookups, submissions
+from app.storage.audit import Act
+from app.storage.cases import Version
+from app.storage.database import Session
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One answer before and after a correction; None is no answer."""
+
+    link_id: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one correction changed: answers in the order they are asked, and the rules that came and went."""
+
+    drawn: Drawn
+    before: Version
+    changes: tuple[Change, ...]
+    fired: tuple[str, ...]
+    no_longer: tuple[str, ...]
+
+
+def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, object]) -> Drawn:
+    """Change answers (None takes one out) of a draft or of what was submitted; the older state is kept.
+
+    Raises Forbidden, NotFound, PreconditionFailed, InvalidAnswers; NotThisStep when nothing changes.
+    """
+    before = opened(session, desk, turn, "correct")
+    record, complete = before.record, before.record.status == "submitted"
+    given = Given(merged(record.answers["answers"], {"answers": answers}, "answers"), record.contact)
+    given = replace(given, complete=complete)
+    checked, evaluation = judge(before.edition, given, record.language, tuple(record.answers["raised"]))
+    drawn = replace(before, evaluation=evaluation, enabled=checked.enabled, missing=checked.missing)
+    drawn = settled(drawn, checked, given, turn.now, desk.terms)
+    if _same(drawn.record.answers["answers"], record.answers["answers"]):
+        raise NotThisStep("These are the answers it has already; nothing was changed.")
+    after = replace(drawn.record, version=record.version + 1, submitted_at=record.submitted_at)
+    drawn = replace(drawn, record=replace(after, retained_until=record.retained_until))
+    cases.keep_version(session, str(uuid7()), record, turn.now, before.key)
+    submissions.replace(session, desk.vault, drawn.record, drawn.key)
+    if drawn.record.contact != record.contact:
+        lookups.replace(session, desk.vault.keyring, record.id, drawn.record.contact)
+    act = Act("submission.corrected", "submission", record.id)
+    audit.record(session, turn.actor, turn.now, act, *flag_acts(drawn.record))
+    alerts.keep(session, drawn.record)
+    saw(session, turn, drawn.record.version)
+    return drawn
+
+
+def _same(one: Json, other: Json) -> bool:
+    return _plain(one) == _plain(other)
+
+
+def _plain(answers: Json) -> Json:
+    """Answers as JSON has them: a choice of several is a list, freshly checked or kept."""
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in answers.items()}
+
+
+def corrections(session: Session, desk: Desk, turn: Turn) -> tuple[Drawn, list[Difference]]:
+    """Every correction of a case, the newest first; the look goes on record. Raises Forbidden, NotFound."""
+    drawn = opened(session, desk, turn, "case", lock=False)
+    audit.record(session, turn.actor, turn.now, Act("submission.viewed", "submission", turn.submission))
+    older = cases.versions_of(session, turn.submission, drawn.key)
+    states = [(each.answers["answers"], each.trace) for each in older]
+    states.append((drawn.record.answers["answers"], drawn.record.trace))
+    found = [_difference(drawn, older[place], states[place + 1]) for place in range(len(older))]
+    return drawn, found[::-1]
+
+
+def _difference(drawn: Drawn, before: Version, after: tuple[Json, Json | None]) -> Difference:
+    was, now = _plain(before.answers["answers"]), _plain(after[0])
+    order = [name for name in drawn.edition.questionnaire.by_id if name in was or name in now]
+    then, fires = (before.trace or {}).get("rules", ()), (after[1] or {}).get("rules", ())
+    return Difference(
+        drawn,
+        before,
+        tuple(Change(n, was.get(n), now.get(n)) for n in order if was.get(n) != now.get(n)),
+        fired=tuple(rule for rule in fires if rule not in then),
+        no_longer=tuple(rule for rule in then if rule not in fires),
+    )
+
+
+def merge(session: Session, desk: Desk, turn: Turn, into: str) -> Drawn:
+    """Close a duplicate into another case of the same person; both stay readable, both tell of it.
+
+    Raises Forbidden, NotFound, PreconditionFailed, NotThisStep, Unprocessable.
+    """
+    if into == turn.submission:
+        raise Unprocessable("A case can't be merged into itself; give the id of the other one.")
+    other = replace(turn, submission=into, version=None)
+    pair = {each.submission: each for each in (turn, other)}
+    found = {name: opened(session, desk, pair[name], "correct") for name in sorted(pair)}
+    drawn, target = found[turn.submission], found[into]
+    if drawn.record.test != target.record.test:
+        raise NotFound("There is no such submission, or it has been erased.")
+    _require_apart(drawn, target)
+    drawn, closed = close_with_case(session, turn, drawn)
+    kept(session, other, target, Act("submission.merged_from", "submission", into))
+    act, flags = Act("submission.merged", "submission", turn.submission), pending(drawn.record.flags)
+    return kept(session, turn, drawn, act, *closed, merged_into=into, review="closed", **flags)
+
+
+def _require_apart(drawn: Drawn, target: Drawn) -> None:
+    if drawn.record.merged_into:
+        raise NotThisStep("This case is merged into another one already. Reopen it to take it out again.")
+    if target.record.merged_into:
+        raise NotThisStep("The other case is merged into a third one; merge into that.")

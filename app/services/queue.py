@@ -1,0 +1,99 @@
+"""The queue as somebody of the staff sees it: why each case waits, what is unknown, what changed meanwhile.
+
+Office: plain lines and, under their data keys, the open flags and the rules that are open. Refuses: to let
+one case that can't be opened hide the others, and contact details.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from app.errors import Unavailable, Unprocessable
+from app.rules.edition import Edition
+from app.services.access import Principal, Staff, require_permission
+from app.services.submissions import Desk
+from app.storage import audit, cases, lookups, queue
+from app.storage.audit import Act, Actor
+from app.storage.database import Session
+from app.storage.queue import Filters, Opened, Place, Queued
+
+LONGEST_SEARCH = 254
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One case. `why`: its open flags in words, None when it can't be opened; `unknown`: rules that are."""
+
+    row: Queued
+    why: tuple[str, ...] | None
+    unknown: int
+    is_new: bool
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some lines, where the next ones begin, and the names of those they are given to."""
+
+    lines: tuple[Line, ...]
+    following: Place | None
+    names: dict[str, str]
+
+
+def page(
+    session: Session,
+    desk: Desk,
+    principal: Principal,
+    filters: Filters,
+    limit: int,
+    after: Place | None = None,
+    *,
+    now: dt.datetime,
+) -> Page:
+    """One page of the queue. Raises Forbidden."""
+    require_permission(principal, "queue")
+    rows = queue.list_cases(session, filters, limit + 1, after, now=now)
+    shown = rows[:limit]
+    ids = [row.id for row in shown]
+    opened = queue.opened(session, desk.vault, ids)
+    seen = cases.seen(session, principal.id, ids) if isinstance(principal, Staff) else {}
+    lines = (_line(desk, row, opened.get(row.id), seen.get(row.id)) for row in shown)
+    names = cases.names(session, (row.assignee_id for row in shown))
+    return Page(tuple(lines), shown[-1].place if len(rows) > limit else None, names)
+
+
+def found(
+    session: Session, desk: Desk, principal: Principal, text: str, *, now: dt.datetime, actor: Actor
+) -> Filters:
+    """What finds the cases of exactly this phone number, e-mail address, booking reference or case number.
+
+    That somebody searched goes on record; what for does not. Raises Forbidden and Unprocessable.
+    """
+    require_permission(principal, "queue")
+    wanted = text.strip()
+    if not wanted or len(wanted) > LONGEST_SEARCH or not wanted.isprintable():
+        raise Unprocessable("Give a whole phone number, e-mail address, booking reference or case number.")
+    kind: lookups.Kind = "email" if "@" in wanted else "phone"
+    ids = [*lookups.find(session, desk.vault.keyring, kind, wanted), *queue.named(session, wanted)]
+    audit.record(session, actor, now, Act("cases.searched", "cases", None))
+    return Filters(states=queue.STATES, ids=tuple(dict.fromkeys(ids)))
+
+
+def _line(desk: Desk, row: Queued, opened: Opened | None, look: cases.Look | None) -> Line:
+    is_new, changed = look is None, look is not None and look.version < row.version
+    if opened is None:
+        return Line(row, None, 0, is_new, changed)
+    try:
+        edition = desk.edition(row, opened.answers.get("off", ()))
+    except Unavailable:
+        return Line(row, None, 0, is_new, changed)
+    return Line(row, _why(edition, opened), _unknown(edition, opened), is_new, changed)
+
+
+def _why(edition: Edition, opened: Opened) -> tuple[str, ...]:
+    words = edition.texts[edition.languages[0]].flags
+    return tuple(dict.fromkeys(words.get(kind, kind) for kind, _ in opened.flags))
+
+
+def _unknown(edition: Edition, opened: Opened) -> int:
+    kept = edition.check(opened.answers["answers"], complete=False)
+    return len(edition.evaluate(kept.answers, opened.answers["raised"], enabled=kept.enabled).open)

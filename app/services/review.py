@@ -1,0 +1,285 @@
+"""What staff do with a case: look, take it on, note, act on flags, decide.
+
+Office: the steps of a review in one table; each act at the version its doer saw, on record in the same
+transaction. Refuses: steps that are not in the table, and to let a flag with a clock be closed unseen.
+"""
+
+import datetime as dt
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any, Literal, cast, get_args
+
+from uuid_utils import uuid7
+
+from app.errors import Error, NotFound, NotThisStep, Unprocessable
+from app.services.access import Principal, Staff, require_permission
+from app.services.drawn import Drawn, pending
+from app.services.permissions import Permission, Role, permitted
+from app.services.submissions import Desk, require_version
+from app.storage import alerts, audit, cases, staff, submissions
+from app.storage.audit import Act, Actor
+from app.storage.cases import Event, FlagAction, Look, Note
+from app.storage.database import Session
+from app.storage.submissions import ID
+
+Review = Literal["new", "in_review", "ready", "needs_contact", "closed"]
+Action = Literal["seen", "reached", "not_reached", "handed_over", "closed"]
+STEPS: Mapping[Review, tuple[Review, ...]] = {
+    "new": ("in_review",),
+    "in_review": ("ready", "needs_contact", "new"),
+    "needs_contact": ("ready", "closed", "in_review"),
+    "ready": ("closed", "needs_contact", "in_review"),
+    "closed": ("in_review",),
+}
+ACTIONS: tuple[Action, ...] = get_args(Action)
+LONGEST_NOTE = 2000
+VIEWED = "submission.viewed"
+REVIEW = "review"  # the scope of a key that does the same
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One act of somebody on one case. `version`: the one they saw; None stands for whichever it is."""
+
+    submission: str
+    principal: Principal
+    actor: Actor
+    now: dt.datetime
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All there is to show of a case. `seen`: what whoever asks saw of it before; `news`: of others since."""
+
+    drawn: Drawn
+    notes: tuple[Note, ...]
+    actions: tuple[FlagAction, ...]
+    history: tuple[Event, ...]
+    names: Mapping[str, str]
+    seen: Look | None
+    news: tuple[Event, ...]
+
+
+# --- looking ---------------------------------------------------------------------------------------
+
+
+def look(session: Session, desk: Desk, turn: Turn) -> Case:
+    """A case with all that was done about it; that somebody looked goes on record first."""
+    drawn = opened(session, desk, turn, "case", lock=False)
+    before = _seen_before(session, turn)
+    cases.first_look(session, turn.submission, turn.now)
+    audit.record(session, turn.actor, turn.now, Act(VIEWED, "submission", turn.submission))
+    saw(session, turn, drawn.record.version)
+    record = replace(drawn.record, looked_at=drawn.record.looked_at or turn.now)
+    return _told(session, turn, replace(drawn, record=record), before)
+
+
+def history(session: Session, desk: Desk, turn: Turn) -> list[Event]:
+    """What happened to a case and its flags, reads among it; the newest first. Asking is a read too."""
+    drawn = opened(session, desk, turn, "case", lock=False)
+    audit.record(session, turn.actor, turn.now, Act(VIEWED, "submission", turn.submission))
+    return cases.history(session, _ids(drawn))
+
+
+def reveal(session: Session, desk: Desk, turn: Turn) -> Case:
+    """A case whose contact details are to be shown this once; each time goes on record."""
+    drawn = opened(session, desk, turn, "contact", lock=False)
+    audit.record(session, turn.actor, turn.now, Act("contact.revealed", "submission", turn.submission))
+    return _told(session, turn, drawn, _seen_before(session, turn))
+
+
+def opened(session: Session, desk: Desk, turn: Turn, permission: Permission, *, lock: bool = True) -> Drawn:
+    """The case of a turn. Raises Forbidden, NotFound, PreconditionFailed."""
+    require_permission(turn.principal, permission)
+    record, key = desk.found(session, turn.submission, turn.principal, REVIEW, now=turn.now, lock=lock)
+    if lock:
+        require_version(record, turn.version)
+    return desk.drawn(record, key)
+
+
+def saw(session: Session, turn: Turn, version: int) -> None:
+    """Whoever acts knows of their own act: it is nothing new to them."""
+    if isinstance(turn.principal, Staff):
+        cases.saw(session, turn.principal.id, turn.submission, Look(version, turn.now))
+
+
+def _seen_before(session: Session, turn: Turn) -> Look | None:
+    if not isinstance(turn.principal, Staff):
+        return None
+    return cases.seen(session, turn.principal.id, [turn.submission]).get(turn.submission)
+
+
+def _told(session: Session, turn: Turn, drawn: Drawn, seen: Look | None) -> Case:
+    record = drawn.record
+    notes = cases.notes_of(session, record.id, drawn.key)
+    actions = cases.actions_of(session, record.id)
+    events = cases.history(session, _ids(drawn))
+    done: list[Note | FlagAction | Event] = [*notes, *actions, *events]
+    names = cases.names(session, [record.assignee_id, *(each.actor_id for each in done)])
+    news = _news(turn.actor, events) if seen else ()
+    return Case(drawn, tuple(notes), tuple(actions), tuple(events), names, seen, news)
+
+
+def _news(me: Actor, events: Sequence[Event]) -> tuple[Event, ...]:
+    """What others did since the event before this look that is one's own: by order, not by clocks."""
+    others = takewhile(lambda each: (each.actor_kind, each.actor_id) != (me.kind, me.id), events[1:])
+    return tuple(each for each in others if each.action != VIEWED)
+
+
+def _ids(drawn: Drawn) -> list[str]:
+    return [drawn.record.id, *(flag.id for flag in drawn.record.flags)]
+
+
+# --- deciding --------------------------------------------------------------------------------------
+
+
+def decide(session: Session, desk: Desk, turn: Turn, review: Review) -> Drawn:
+    """Take the review a step on; the step it is at already is none. Raises NotThisStep.
+
+    What was merged is taken out of the other case again when it is reopened.
+    """
+    drawn = opened(session, desk, turn, "review")
+    if review == drawn.record.review:
+        return drawn
+    _require_step(drawn, review)
+    acts, changes = [Act(f"review.{review}", "submission", turn.submission)], dict[str, Any](review=review)
+    if review == "closed":
+        drawn, closed = close_with_case(session, turn, drawn)
+        acts, changes = [*acts, *closed], changes | pending(drawn.record.flags)
+    elif drawn.record.merged_into:
+        acts.append(Act("submission.unmerged", "submission", turn.submission))
+        changes["merged_into"] = None
+    return kept(session, turn, drawn, *acts, **changes)
+
+
+def assign(session: Session, desk: Desk, turn: Turn, assignee: str | None) -> Drawn:
+    """Give a case to somebody who may review it, or to nobody. Raises Unprocessable."""
+    drawn = opened(session, desk, turn, "review")
+    if assignee == drawn.record.assignee_id:
+        return drawn
+    found = _reviewer(session, assignee)
+    return kept(session, turn, drawn, _assigned(turn, assignee), assignee_id=found)
+
+
+def reviewers(session: Session) -> list[tuple[str, str]]:
+    """(id, name) of everybody a case can be given to, by name."""
+    return [(each.id, each.name) for each in staff.every(session) if _may_review(each)]
+
+
+def kept(session: Session, turn: Turn, drawn: Drawn, *acts: Act, **plain: Any) -> Drawn:
+    """A case changed in plain columns: a new version, on record, and known to its doer."""
+    if not acts:
+        return drawn
+    changes = plain | {"version": drawn.record.version + 1, "updated_at": turn.now}
+    submissions.mark(session, turn.submission, **changes)
+    audit.record(session, turn.actor, turn.now, *acts)
+    saw(session, turn, changes["version"])
+    return replace(drawn, record=replace(drawn.record, **changes))
+
+
+def _require_step(drawn: Drawn, review: Review) -> None:
+    at = cast("Review", drawn.record.review)
+    if review not in STEPS[at]:
+        ways = " or ".join(STEPS[at])
+        raise NotThisStep(f"The review is {at}; from there it goes to {ways}.")
+
+
+def close_with_case(session: Session, turn: Turn, drawn: Drawn) -> tuple[Drawn, list[Act]]:
+    """Close the flags that wait for nothing but the consultation, together with their case.
+
+    Raises NotThisStep while a flag is open that has a time to act by.
+    """
+    waiting = [flag for flag in drawn.record.flags if flag.closed_at is None]
+    if any(flag.due_at for flag in waiting):
+        raise NotThisStep("A flag with a time to act by is open. Close its flags first.")
+    ids = [flag.id for flag in waiting]
+    for flag in ids:
+        _act(session, turn, flag, "closed")
+    return _closed(session, turn, drawn, ids), [Act("flag.closed", "flag", flag) for flag in ids]
+
+
+def _reviewer(session: Session, assignee: str | None) -> str | None:
+    """Raises Unprocessable unless this is somebody who may review."""
+    if assignee is None:
+        return None
+    found = staff.fetch(session, assignee) if ID.fullmatch(assignee) else None
+    if found is None or not _may_review(found):
+        told = "Take somebody of the staff who may review."
+        raise Unprocessable(
+            "There is nobody of that id.", errors=[Error("/assignee", "unknown_assignee", told)]
+        )
+    return found.id
+
+
+def _may_review(person: staff.Person) -> bool:
+    return person.active and "review" in permitted(cast("Iterable[Role]", person.roles))
+
+
+def _assigned(turn: Turn, assignee: str | None) -> Act:
+    action = "review.assigned" if assignee else "review.unassigned"
+    return Act(action, "submission", turn.submission)
+
+
+# --- notes -----------------------------------------------------------------------------------------
+
+
+def add_note(session: Session, desk: Desk, turn: Turn, text: str) -> tuple[Drawn, Note]:
+    """Write something down about a case. Raises Unprocessable."""
+    drawn = opened(session, desk, turn, "review")
+    note = Note(str(uuid7()), turn.actor.kind, turn.actor.id, turn.now, note_of(text))
+    cases.add_note(session, turn.submission, note, drawn.key)
+    return kept(session, turn, drawn, Act("note.added", "submission", turn.submission)), note
+
+
+def note_of(text: str) -> str:
+    """A note as it is kept: NFC, and lines part alike. Raises Unprocessable."""
+    body = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    if not body:
+        raise _no_note("missing", "Write the note.")
+    if len(body) > LONGEST_NOTE:
+        raise _no_note("too_long", f"A note has at most {LONGEST_NOTE:,} characters.")
+    if any(unicodedata.category(each) in ("Cc", "Cs") and each != "\n" for each in body):
+        raise _no_note("not_text", "A note is text, without control characters.")
+    return body
+
+
+def _no_note(code: str, told: str) -> Unprocessable:
+    return Unprocessable(told, errors=[Error("/text", code, told)])
+
+
+# --- flags -----------------------------------------------------------------------------------------
+
+
+def act_on_flag(
+    session: Session, desk: Desk, turn: Turn, flag: str, action: Action
+) -> tuple[Drawn, FlagAction]:
+    """Say what was done about a flag; closing it takes it off the case's clock. Raises NotThisStep."""
+    drawn = opened(session, desk, turn, "review")
+    found = next((each for each in drawn.record.flags if each.id == flag), None)
+    if found is None:
+        raise NotFound("There is no such flag on this case.")
+    if found.closed_at:
+        raise NotThisStep("This flag is closed already.")
+    done = _act(session, turn, flag, action)
+    if action == "closed":
+        drawn = _closed(session, turn, drawn, [flag])
+    act, plain = Act(f"flag.{action}", "flag", flag), pending(drawn.record.flags)
+    return kept(session, turn, drawn, act, **plain), done
+
+
+def _act(session: Session, turn: Turn, flag: str, action: Action) -> FlagAction:
+    done = FlagAction(str(uuid7()), flag, action, turn.actor.kind, turn.actor.id, turn.now)
+    cases.add_action(session, turn.submission, done)
+    return done
+
+
+def _closed(session: Session, turn: Turn, drawn: Drawn, ids: list[str]) -> Drawn:
+    cases.close_flags(session, ids, turn.now)
+    alerts.drop(session, ids)
+    flags = tuple(
+        replace(each, closed_at=turn.now) if each.id in ids else each for each in drawn.record.flags
+    )
+    return replace(drawn, record=replace(drawn.record, flags=flags))

@@ -1,0 +1,141 @@
+"""/v1/submissions/{id}/review and what else staff do with a case, for their own programs.
+
+Office: the same acts as in the workbench, for keys with the scope review. Refuses: changes without If-Match,
+contact details.
+"""
+
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from app import errors
+from app.services import review
+from app.services.access import Principal, require_permission
+from app.services.drawn import Drawn, stamp
+from app.services.review import Turn
+from app.services.submissions import Desk
+from app.storage.cases import Event, FlagAction, Note
+from app.storage.database import Session
+from app.web import review_schemas as schemas
+from app.web.api.submissions import BODIES, CHANGING, READING, answer
+from app.web.body import read_json
+from app.web.deps import now, request_id, rooms
+from app.web.negotiation import etag, if_match
+from app.web.openapi import ETAG, IF_MATCH, answers, body, problems
+from app.web.representation import standing
+
+router = APIRouter(prefix="/v1/submissions", tags=["review"])
+KEY: dict[str, Any] = {"security": [{"api_key": []}]}
+ACTING: dict[str, Any] = KEY | {"parameters": [IF_MATCH]}
+REFUSED = (*CHANGING, *BODIES, errors.NotThisStep, errors.Unprocessable)
+Json = dict[str, Any]
+
+
+@router.put(
+    "/{submission}/review",
+    response_model=schemas.ReviewOut,
+    openapi_extra=body(schemas.ReviewIn, example={"review": "in_review"}) | ACTING,
+    responses=answers(headers=ETAG) | problems(*REFUSED),
+)
+async def decide(request: Request, submission: str) -> Response:
+    """Take the review a step on: new, in_review, needs_contact, ready, closed; and say with whom it is."""
+    turn = await _turn(request, submission)
+    wanted, _ = await read_json(request, schemas.ReviewIn)
+    work = partial(_decide, desk=rooms(request).desk, turn=turn, wanted=wanted)
+    drawn = await rooms(request).database.write(work)
+    return answer(_review(drawn), headers=etag(drawn.record.version))
+
+
+def _decide(session: Session, *, desk: Desk, turn: Turn, wanted: schemas.ReviewIn) -> Drawn:
+    drawn = review.decide(session, desk, turn, wanted.review)
+    if "assignee" not in wanted.model_fields_set:
+        return drawn
+    following = Turn(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
+    return review.assign(session, desk, following, wanted.assignee)
+
+
+@router.post(
+    "/{submission}/notes",
+    status_code=201,
+    response_model=schemas.NoteOut,
+    openapi_extra=body(schemas.NoteIn, example={"text": "Called; comes with her sister."}) | ACTING,
+    responses=answers(201, headers=ETAG) | problems(*REFUSED),
+)
+async def add_note(request: Request, submission: str) -> Response:
+    """Write a note on a case. Sent again with the same If-Match it is not written twice: that is 412."""
+    turn = await _turn(request, submission)
+    wanted, _ = await read_json(request, schemas.NoteIn)
+    work = partial(review.add_note, desk=rooms(request).desk, turn=turn, text=wanted.text)
+    drawn, note = await rooms(request).database.write(work)
+    return _made(_note(note), drawn)
+
+
+@router.post(
+    "/{submission}/flags/{flag}/actions",
+    status_code=201,
+    response_model=schemas.FlagActionOut,
+    openapi_extra=body(schemas.FlagActionIn, example={"action": "reached"}) | ACTING,
+    responses=answers(201, headers=ETAG) | problems(*REFUSED),
+)
+async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
+    """Say what was done about a flag. A closed one takes no more acts."""
+    turn = await _turn(request, submission)
+    wanted, _ = await read_json(request, schemas.FlagActionIn)
+    work = partial(review.act_on_flag, desk=rooms(request).desk, turn=turn, flag=flag, action=wanted.action)
+    drawn, done = await rooms(request).database.write(work)
+    return _made(_action(done), drawn)
+
+
+@router.get(
+    "/{submission}/history",
+    response_model=schemas.History,
+    openapi_extra=KEY,
+    responses=answers() | problems(*READING),
+)
+async def read_history(request: Request, submission: str) -> Response:
+    """What happened to a submission and its flags, reads among it. Asking is a read, and goes on record."""
+    principal = await rooms(request).doorkeeper.admit(request)
+    turn = _as(request, principal, submission, None)
+    events = await rooms(request).database.write(partial(review.history, desk=rooms(request).desk, turn=turn))
+    return answer({"items": [_event(each) for each in events]})
+
+
+async def _turn(request: Request, submission: str) -> Turn:
+    """Whose turn it is, at the version they name. Raises Unauthenticated, Forbidden, PreconditionRequired."""
+    principal = await rooms(request).doorkeeper.admit(request)
+    require_permission(principal, "review")
+    return _as(request, principal, submission, if_match(request))
+
+
+def _as(request: Request, principal: Principal, submission: str, version: int | None) -> Turn:
+    return Turn(submission, principal, principal.actor(request_id(request)), now(), version)
+
+
+def _made(document: Json, drawn: Drawn) -> Response:
+    headers = etag(drawn.record.version) | {"cache-control": "no-store"}
+    return Response(to_json(document), 201, headers, "application/json")
+
+
+def _review(drawn: Drawn) -> Json:
+    record = drawn.record
+    return {"id": record.id, **standing(record), "updated_at": stamp(record.updated_at)}
+
+
+def _by(done: Note | FlagAction | Event) -> Json:
+    return {"kind": done.actor_kind, "id": done.actor_id}
+
+
+def _note(note: Note) -> Json:
+    return {"id": note.id, "at": stamp(note.at), "by": _by(note), "text": note.body}
+
+
+def _action(done: FlagAction) -> Json:
+    plain = {"id": done.id, "flag": done.flag_id, "action": done.action}
+    return plain | {"at": stamp(done.at), "by": _by(done)}
+
+
+def _event(event: Event) -> Json:
+    about = {"object_type": event.object_type, "object_id": event.object_id}
+    return {"at": stamp(event.at), "action": event.action, **about, "by": _by(event)}

@@ -1,0 +1,233 @@
+"""A case: all that is known of it, and what can be done about it.
+
+Office: every act carries the version its doer saw; one that comes too late meets a page that shows what
+changed and still holds what they wanted. Refuses: contact details in any page but the answer to being asked
+for them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast, get_args
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import BadRequest, Conflict, InFlight, PreconditionFailed, Problem, Unprocessable
+from app.services import corrections, review
+from app.services.drawn import Drawn
+from app.services.review import ACTIONS, LONGEST_NOTE, Action, Case, Review, Turn
+from app.storage.database import Session
+from app.web.deps import now, rooms
+from app.web.pages import door
+from app.web.pages.door import Fields
+from app.web.workbench import case_words
+from app.web.workbench.filters import STATE_NAMES
+from app.web.workbench.page import actor, go, show, signed
+from app.web.workbench.route import StaffRoute, permission, safe
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+Json = dict[str, Any]
+Work = Callable[[Session, Turn], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants done: in words, and as the form holds it."""
+
+    words: str
+    fields: Sequence[tuple[str, str]] = ()
+    text: str | None = None
+    errors: tuple[str, ...] = field(default=())
+
+
+def turn(request: Request, case: str, given: Fields | None = None) -> Turn:
+    """One act of who is signed in; with a form at the version that the form was made for."""
+    version = None if given is None else _version(given)
+    return Turn(case, signed(request).staff, actor(request), now(), version)
+
+
+def _version(given: Fields) -> int:
+    text = door.one(given, "version")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadRequest(
+            "The form does not say which version of the case it was made for. Open the case again."
+        )
+    return int(text)
+
+
+# --- looking ---------------------------------------------------------------------------------------
+
+
+@router.get("/staff/cases/{case}")
+@permission("case")
+async def one(request: Request, case: str) -> Response:
+    """One case; that it was looked at goes on record first."""
+    return await case_page(request, case)
+
+
+async def case_page(
+    request: Request, case: str, problem: Problem | None = None, *, note: str = "", target: str = ""
+) -> Response:
+    """The page of a case, with what could not be done on top."""
+    here = rooms(request)
+    found = await here.database.write(partial(review.look, desk=here.desk, turn=turn(request, case)))
+    errors = [{"target": target, "words": problem.detail}] if problem else []
+    return await _shown(request, found, status=problem.status if problem else 200, note=note, errors=errors)
+
+
+async def _shown(request: Request, found: Case, *, status: int = 200, **words: Any) -> Response:
+    people = await rooms(request).database.read(review.reviewers)
+    shown = {"contact": None, "note": "", "errors": []} | words
+    return show(
+        request,
+        "staff/case.html",
+        status=status,
+        people=people,
+        actions=[(each, case_words.ACTIONS[each]) for each in ACTIONS],
+        longest_note=LONGEST_NOTE,
+        **case_words.words(found, now()),
+        **shown,
+    )
+
+
+@router.post("/staff/cases/{case}/contact")
+@permission("contact")
+async def reveal(request: Request, case: str) -> Response:
+    """The case with contact details, this once; that they were shown goes on record first."""
+    here = rooms(request)
+    found = await here.database.write(partial(review.reveal, desk=here.desk, turn=turn(request, case)))
+    return await _shown(request, found, contact=dict(found.drawn.record.contact))
+
+
+# --- acting ----------------------------------------------------------------------------------------
+
+
+@router.post("/staff/cases/{case}/review")
+@permission("review")
+async def decide(request: Request, case: str) -> Response:
+    """A step of the review."""
+    given = await door.fields(request)
+    step = door.one(given, "review")
+    if step not in get_args(Review):
+        raise BadRequest("There is no such step.")
+    wish = Wish(f"Review: {STATE_NAMES[step].lower()}", [("review", step)])
+    return await act(request, case, wish, partial(_decide, step=cast("Review", step)))
+
+
+def _decide(session: Session, turn: Turn, desk: Any, step: Review) -> object:
+    return review.decide(session, desk, turn, step)
+
+
+@router.post("/staff/cases/{case}/take")
+@permission("review")
+async def take(request: Request, case: str) -> Response:
+    """Take a case: it is mine, and a new one is in review."""
+    me = signed(request).staff.id
+    return await act(request, case, Wish("Take the case"), partial(_take, me=me))
+
+
+def _take(session: Session, turn: Turn, desk: Any, me: str) -> Drawn:
+    drawn = review.assign(session, desk, turn, me)
+    if drawn.record.review != "new":
+        return drawn
+    return review.decide(session, desk, replace_version(turn, drawn), "in_review")
+
+
+def replace_version(turn: Turn, drawn: Drawn) -> Turn:
+    """The same turn, going on from what it has just done."""
+    return Turn(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
+
+
+@router.post("/staff/cases/{case}/assign")
+@permission("review")
+async def assign(request: Request, case: str) -> Response:
+    """Give a case to somebody, or to nobody."""
+    given = await door.fields(request)
+    to = door.one(given, "assignee") or None
+    wish = Wish(
+        "Give the case to somebody else" if to else "Give the case to nobody", [("assignee", to or "")]
+    )
+    return await act(request, case, wish, partial(_assign, to=to))
+
+
+def _assign(session: Session, turn: Turn, desk: Any, to: str | None) -> Drawn:
+    return review.assign(session, desk, turn, to)
+
+
+@router.post("/staff/cases/{case}/notes")
+@permission("review")
+async def note(request: Request, case: str) -> Response:
+    """Write something down."""
+    given = await door.fields(request)
+    text = door.one(given, "text")
+    return await act(request, case, Wish("Keep this note", text=text), partial(_note, text=text))
+
+
+def _note(session: Session, turn: Turn, desk: Any, text: str) -> object:
+    return review.add_note(session, desk, turn, text)
+
+
+@router.post("/staff/cases/{case}/flags/{flag}")
+@permission("review")
+async def flag(request: Request, case: str, flag: str) -> Response:
+    """Say what was done about a flag."""
+    given = await door.fields(request)
+    action = door.one(given, "action")
+    if action not in ACTIONS:
+        raise BadRequest("There is no such act on a flag.")
+    wish = Wish(f"Flag: {case_words.ACTIONS[action].lower()}", [("action", action)])
+    return await act(request, case, wish, partial(_flag, flag=flag, action=action))
+
+
+def _flag(session: Session, turn: Turn, desk: Any, flag: str, action: Action) -> object:
+    return review.act_on_flag(session, desk, turn, flag, action)
+
+
+@router.post("/staff/cases/{case}/merge")
+@permission("correct")
+async def merge(request: Request, case: str) -> Response:
+    """Close a duplicate into another case of the same person."""
+    given = await door.fields(request)
+    into = door.one(given, "into").strip().lower().rpartition("/")[2]
+    return await act(
+        request, case, Wish("Merge it into another case", [("into", into)]), partial(_merge, into=into)
+    )
+
+
+def _merge(session: Session, turn: Turn, desk: Any, into: str) -> object:
+    return corrections.merge(session, desk, turn, into)
+
+
+async def act(request: Request, case: str, wish: Wish, work: Callable[..., object]) -> Response:
+    """Do it and go back to the case, or to where the form came from; show what stands against it."""
+    here, given = rooms(request), await door.fields(request)
+    doing = partial(work, turn=turn(request, case, given), desk=here.desk)
+    try:
+        await here.database.write(doing)
+    except PreconditionFailed:
+        return await conflict(request, case, wish)
+    except (Conflict, Unprocessable) as problem:
+        if isinstance(problem, InFlight):
+            raise
+        return await case_page(
+            request, case, problem, note=wish.text or "", target="text" if wish.text else ""
+        )
+    return go(safe(door.one(given, "back"), f"/staff/cases/{case}"))
+
+
+async def conflict(request: Request, case: str, wish: Wish) -> Response:
+    """Somebody was quicker: what changed since, and what was wanted, ready to be sent once more."""
+    here = rooms(request)
+    found = await here.database.write(partial(review.look, desk=here.desk, turn=turn(request, case)))
+    return show(
+        request,
+        "staff/case_conflict.html",
+        status=412,
+        case=found.drawn.record,
+        state=STATE_NAMES[found.drawn.record.review],
+        assignee=found.names.get(found.drawn.record.assignee_id or "", ""),
+        news=[case_words.event(each, found) for each in found.news[:20]],
+        wish=wish,
+        action=request.url.path,
+        longest_note=LONGEST_NOTE,
+    )

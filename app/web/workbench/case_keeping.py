@@ -1,0 +1,80 @@
+"""How long a case is kept: a hold, its end, and erasing it for good.
+
+Office: asks once more before anything is erased. Refuses: to erase what is under a hold, or has changed since
+it was looked at.
+"""
+
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import OnHold, PreconditionFailed
+from app.services import holding, review
+from app.web import deps
+from app.web.deps import now, rooms
+from app.web.pages import door
+from app.web.workbench.case import Wish, case_page, conflict, turn
+from app.web.workbench.page import actor, go, show, signed
+from app.web.workbench.route import StaffRoute, permission
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+
+
+@router.post("/staff/cases/{case}/hold")
+@permission("erase")
+async def hold(request: Request, case: str) -> Response:
+    """Keep it past its time, until the hold is ended."""
+    work = partial(
+        holding.hold, submission=case, principal=signed(request).staff, now=now(), actor=actor(request)
+    )
+    await rooms(request).database.write(work)
+    return go(f"/staff/cases/{case}")
+
+
+@router.post("/staff/cases/{case}/release")
+@permission("erase")
+async def release(request: Request, case: str) -> Response:
+    """End the hold; what is past its time is gone from that moment."""
+    work = partial(
+        holding.release, submission=case, principal=signed(request).staff, now=now(), actor=actor(request)
+    )
+    await rooms(request).database.write(work)
+    return go(f"/staff/cases/{case}")
+
+
+@router.get("/staff/cases/{case}/erase")
+@permission("erase")
+async def ask(request: Request, case: str) -> Response:
+    """Is it really to be erased?"""
+    here = rooms(request)
+    found = await here.database.write(partial(review.look, desk=here.desk, turn=turn(request, case)))
+    return show(request, "staff/case_erase.html", case=found.drawn.record)
+
+
+@router.post("/staff/cases/{case}/erase")
+@permission("erase")
+async def erase(request: Request, case: str) -> Response:
+    """Erase it: answers, contact details, flags, notes, older versions. The records keep its number."""
+    here, given = rooms(request), await door.fields(request)
+    act = turn(request, case, given)
+    work = partial(
+        here.desk.erase,
+        submission=case,
+        principal=act.principal,
+        version=act.version,
+        now=act.now,
+        actor=act.actor,
+    )
+    try:
+        await deps.erase(here, work)
+    except PreconditionFailed:
+        return await conflict(request, case, Wish("Erase the case"))
+    except OnHold as problem:
+        return await case_page(request, case, problem)
+    return show(
+        request,
+        "staff/message.html",
+        heading="The case is erased",
+        lines=["Nothing of it is kept but its number in the records. Backups forget it with their age."],
+        ways=[("/staff", "Go to the queue")],
+    )

@@ -1,0 +1,205 @@
+"""Answers put right: the questions as fields, and every correction side by side with what was there before.
+
+Office: only what differs is sent on; what is amiss is shown beside its question with what was typed. Refuses:
+contact details, which are no answers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import Conflict, InFlight, InvalidAnswers, PreconditionFailed
+from app.rules.condition import Answers
+from app.rules.questionnaire import Item
+from app.services import corrections, review
+from app.services.corrections import Difference
+from app.services.drawn import Drawn
+from app.web.deps import now, rooms
+from app.web.pages import door, fields
+from app.web.pages.door import Fields
+from app.web.pages.fields import Typed
+from app.web.pages.flow import Flow
+from app.web.pages.summary import said
+from app.web.workbench.case import Wish, case_page, conflict, turn
+from app.web.workbench.page import go, show
+from app.web.workbench.route import StaffRoute, permission
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The case as it is, and as it would be with what was typed."""
+
+    drawn: Drawn
+    would_be: Drawn
+    changed: Mapping[str, object]
+
+    @classmethod
+    def of(cls, drawn: Drawn, given: Fields) -> "Form":
+        """What was typed, held against the answers there are."""
+        changed: dict[str, object] = {}
+        kept = drawn.record.answers["answers"]
+        for group in _asked(drawn):
+            page, _, _ = fields.handed_in(group, given, {})
+            changed |= {name: value for name, value in page.answers.items() if _other(value, kept.get(name))}
+        return cls(drawn, _with(drawn, changed), changed)
+
+
+@router.get("/staff/cases/{case}/correct")
+@permission("correct")
+async def form(request: Request, case: str) -> Response:
+    """Every question that is asked, with the answer there is."""
+    drawn = await _opened(request, case)
+    return _form(request, drawn, drawn, None)
+
+
+@router.post("/staff/cases/{case}/correct")
+@permission("correct")
+async def correct(request: Request, case: str) -> Response:
+    """Keep what differs as a new version."""
+    here, given = rooms(request), await door.fields(request)
+    typed = Form.of(await _opened(request, case), given)
+    work = partial(
+        corrections.correct, desk=here.desk, turn=turn(request, case, given), answers=typed.changed
+    )
+    try:
+        await here.database.write(work)
+    except PreconditionFailed:
+        return await conflict(request, case, _wish(typed))
+    except InvalidAnswers as problem:
+        found = {error.pointer.split("/")[2]: error.detail for error in problem.errors}
+        return _form(request, typed.drawn, typed.would_be, Typed(given, found))
+    except Conflict as problem:
+        if isinstance(problem, InFlight):
+            raise
+        return await case_page(request, case, problem)
+    return go(f"/staff/cases/{case}/corrections")
+
+
+async def _opened(request: Request, case: str) -> Drawn:
+    """The case; that it was looked at goes on record."""
+    here = rooms(request)
+    found = await here.database.write(partial(review.look, desk=here.desk, turn=turn(request, case)))
+    return found.drawn
+
+
+def _form(request: Request, drawn: Drawn, would_be: Drawn, typed: Typed | None) -> Response:
+    own = drawn.edition.languages[0]
+    flow = Flow(would_be)
+    groups = [
+        (drawn.edition.texts[own].pages[group.link_id], _fields(flow, group, number, own, typed))
+        for number, group in enumerate(_asked(would_be), 1)
+    ]
+    listed = [
+        {"target": field["id"], "words": f"{fields.short(field['text'])}: {field['error']}"}
+        for _, each in groups
+        for field in each
+        if field["error"]
+    ]
+    return show(
+        request,
+        "staff/case_correct.html",
+        status=422 if typed else 200,
+        case=drawn.record,
+        groups=groups,
+        listed=listed,
+        errors=listed,
+    )
+
+
+def _asked(drawn: Drawn) -> list[Item]:
+    """The pages with their questions, without those for contact details."""
+    found = []
+    for group in drawn.edition.asked.item:
+        items = tuple(item for item in group.item if not item.contact)
+        if any(item.is_question and item.link_id in drawn.enabled for item in items):
+            found.append(group.model_copy(update={"item": items}))
+    return found
+
+
+def _fields(flow: Flow, group: Item, number: int, language: str, typed: Typed | None) -> list[Json]:
+    """The questions of one page, under ids of their own among those of all pages."""
+    made = fields.questions(flow, group, language, typed)
+    return [each | {"id": f"p{number}{each['id']}"} for each in made]
+
+
+def _with(drawn: Drawn, changed: Mapping[str, object]) -> Drawn:
+    """The case as it would be: which questions are asked then."""
+    merged = {**drawn.record.answers["answers"], **changed}
+    given = {name: value for name, value in merged.items() if value is not None}
+    checked = drawn.edition.check(given, complete=False)
+    answers: Answers = checked.answers
+    record = replace(drawn.record, answers=drawn.record.answers | {"answers": dict(answers)})
+    return replace(drawn, record=record, enabled=checked.enabled, missing=checked.missing)
+
+
+def _other(value: object, kept: object) -> bool:
+    """Is this another answer? The order of several choices is none."""
+    if isinstance(value, list) and isinstance(kept, list | tuple):
+        return sorted(map(str, value)) != sorted(map(str, kept))
+    return value != kept
+
+
+def _wish(typed: Form) -> Wish:
+    """The correction as it can be sent once more."""
+    names = [name for name in typed.drawn.edition.questionnaire.by_id if name in typed.changed]
+    told = "; ".join(_said(typed.drawn, name, typed.changed[name]) for name in names)
+    sent = [("asked", name) for name in names]
+    for name in names:
+        value = typed.changed[name]
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        sent += [(name, str(each).lower() if isinstance(each, bool) else str(each)) for each in values]
+    return Wish(f"Correct the answers: {told}", sent)
+
+
+def _said(drawn: Drawn, name: str, answer: object) -> str:
+    own = drawn.edition.languages[0]
+    question = fields.short(drawn.edition.phrasebooks[own].items[name].text)
+    words = "no answer" if answer is None else said(drawn.edition, own, link_id=name, answer=answer)
+    return f"{question}: {words}"
+
+
+# --- what was corrected ----------------------------------------------------------------------------
+
+
+@router.get("/staff/cases/{case}/corrections")
+@permission("case")
+async def differences(request: Request, case: str) -> Response:
+    """Every correction, the newest first, side by side with what was there before."""
+    here = rooms(request)
+    work = partial(corrections.corrections, desk=here.desk, turn=turn(request, case))
+    drawn, found = await here.database.write(work)
+    return show(
+        request,
+        "staff/case_corrections.html",
+        case=drawn.record,
+        now=now(),
+        corrections=[_difference(each) for each in found],
+    )
+
+
+def _difference(found: Difference) -> Json:
+    edition, own = found.drawn.edition, found.drawn.edition.languages[0]
+
+    def words(name: str, answer: object) -> str:
+        return "" if answer is None else said(edition, own, link_id=name, answer=answer)
+
+    return {
+        "at": found.before.replaced_at,
+        "version": found.before.version,
+        "changes": [
+            {
+                "question": edition.phrasebooks[own].items[each.link_id].text,
+                "before": words(each.link_id, each.before),
+                "after": words(each.link_id, each.after),
+            }
+            for each in found.changes
+        ],
+        "fired": found.fired,
+        "no_longer": found.no_longer,
+    }

@@ -1,0 +1,57 @@
+"""The dashboard: pictures of one period that name nobody.
+
+Office: counts at most every ten minutes, and says when it did. Refuses: made-up submissions beside real ones.
+"""
+
+import datetime as dt
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from app.services import figures
+from app.services.figures import PERIODS, Period
+from app.services.pictures import Picture
+from app.web.deps import Rooms, now, rooms
+from app.web.workbench.charts import draw
+from app.web.workbench.route import StaffRoute, permission, show
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+KEPT = dt.timedelta(minutes=10)
+USUAL = 30
+
+
+@router.get("/staff/dashboard")
+@permission("dashboard")
+async def dashboard(request: Request) -> Response:
+    """The pictures of a period, `?days=7`; `&test=1` shows the made-up ones instead."""
+    days = next((each for each in PERIODS if request.query_params.get("days") == str(each)), USUAL)
+    test = request.query_params.get("test") == "1"
+    here = rooms(request)
+    counted_at, pictures = await _counted(here, days, test=test)
+    return show(
+        request,
+        "staff/dashboard.html",
+        days=days,
+        periods=PERIODS,
+        test=test,
+        counted_at=counted_at,
+        kept_days=here.settings.retention_days,
+        kept_hours=here.settings.retention_draft_hours,
+        pictures=[(picture, draw(picture)) for picture in pictures],
+    )
+
+
+async def _counted(here: Rooms, days: int, *, test: bool) -> tuple[dt.datetime, tuple[Picture, ...]]:
+    """The figures as they were counted last, or anew when that is a while ago; one at a time counts."""
+    async with here.counting:
+        found = here.figures.get((days, test))
+        at = now()
+        if found is None or not dt.timedelta(0) <= at - found[0] < KEPT:
+            desk = here.desk
+            idle = dt.timedelta(minutes=here.settings.form_session_minutes)
+            period = Period(days, at, desk.terms.hours, test)
+            work = partial(
+                figures.dashboard, vault=desk.vault, library=desk.library, period=period, idle=idle
+            )
+            found = here.figures[days, test] = (at, await here.database.read(work))
+        return found

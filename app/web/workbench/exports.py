@@ -1,0 +1,135 @@
+"""What leaves the workbench as a file: a list as CSV, a case as PDF or JSON.
+
+Office: asks for the filter, has it put on record, and only then sends the first byte. Refuses: to hold a long
+list in memory, and filters it does not know.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+from starlette.datastructures import QueryParams
+from starlette.responses import StreamingResponse
+
+from app.services import case_file, exports
+from app.services.exports import Piece, Wanted
+from app.services.review import Turn
+from app.web.deps import now, rooms
+from app.web.pages import pdf
+from app.web.pages import summary as summaries
+from app.web.workbench.filters import Asked
+from app.web.workbench.page import NO_STORE
+from app.web.workbench.route import StaffRoute, actor, permission, show, signed
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+
+
+# --- a list ----------------------------------------------------------------------------------------
+
+
+@router.get("/staff/export")
+@permission("export")
+async def offer(request: Request) -> Response:
+    """What an export of this list holds, and the two ways to take it."""
+    asked = _asked(request)
+    return show(request, "staff/export.html", chosen=_words(asked), query=asked.query(), most=exports.MOST)
+
+
+def _words(asked: Asked) -> list[str]:
+    """The filter, for reading."""
+    return [f"{name}: {value.replace('_', ' ')}" for name, value in asked.choices.items()]
+
+
+@router.get("/staff/export.csv")
+@permission("export")
+async def take_list(request: Request) -> Response:
+    """The list as CSV; `?answers=1` with a column for each question."""
+    here, at = rooms(request), now()
+    filters = _asked(request).filters(signed(request).staff.id)
+    wanted = Wanted(filters, answers=request.query_params.get("answers") == "1")
+    begin = partial(
+        exports.begin, principal=signed(request).staff, wanted=wanted, now=at, actor=actor(request)
+    )
+    await here.database.write(begin)
+    first = await _piece(request, wanted)
+    text = exports.header(here.library, wanted) + first.text
+    named = f'attachment; filename="cases-{here.desk.terms.hours.day(at)}.csv"'
+    return StreamingResponse(
+        _rest(request, text, first),
+        headers=NO_STORE | {"content-disposition": named},
+        media_type="text/csv; charset=utf-8",
+    )
+
+
+async def _rest(request: Request, text: str, piece: Piece) -> AsyncIterator[str]:
+    """What is there, then piece by piece what follows."""
+    yield text
+    while piece.following:
+        piece = await _piece(request, piece.following)
+        yield piece.text
+
+
+async def _piece(request: Request, wanted: Wanted) -> Piece:
+    """Some lines; answers are put on record with them, so those are written and not only read."""
+    here = rooms(request)
+    work = partial(exports.piece, desk=here.desk, wanted=wanted, now=now(), actor=actor(request))
+    return await (here.database.write(work) if wanted.answers else here.database.read(work))
+
+
+def _asked(request: Request) -> Asked:
+    """The filter of the list. Raises BadRequest."""
+    given = [(name, value) for name, value in request.query_params.multi_items() if name != "answers"]
+    return Asked.of(QueryParams(given))
+
+
+# --- a case ----------------------------------------------------------------------------------------
+
+
+@router.get("/staff/cases/{submission}/export.json")
+@permission("export")
+async def take_case(request: Request, submission: str) -> Response:
+    """All that is kept of a case; `?contact=1` with contact details."""
+    here, contact = rooms(request), request.query_params.get("contact") == "1"
+    work = partial(case_file.document, desk=here.desk, turn=_turn(request, submission), contact=contact)
+    document = await here.database.write(work)
+    return _file(to_json(document, indent=1), "application/json", f"case-{submission}.json")
+
+
+@router.get("/staff/cases/{submission}/export.pdf")
+@permission("export")
+async def take_letter(request: Request, submission: str) -> Response:
+    """The summary of a case as a letter, where the server makes PDFs."""
+    if not pdf.installed():
+        return _no_pdf(request, submission)
+    here = rooms(request)
+    work = partial(case_file.letter, desk=here.desk, turn=_turn(request, submission))
+    drawn = await here.database.write(work)
+    zone = here.settings.clinic_time_zone
+    spoken = summaries.spoken(
+        drawn.edition, drawn.summary(), kept_until=drawn.record.retained_until, zone=zone
+    )
+    content = await asyncio.to_thread(pdf.pdf, spoken)
+    return _file(content, "application/pdf", f"case-{submission}.pdf")
+
+
+def _no_pdf(request: Request, submission: str) -> Response:
+    return show(
+        request,
+        "staff/message.html",
+        status=501,
+        heading="This server makes no PDF",
+        lines=["Open the case and print it: a browser can save that as a PDF. Or take the case as JSON."],
+        ways=[(f"/staff/cases/{submission}", "Open the case"), ("/staff", "Go to the start")],
+    )
+
+
+def _turn(request: Request, submission: str) -> Turn:
+    return Turn(submission, signed(request).staff, actor(request), now())
+
+
+def _file(content: bytes, kind: str, name: str) -> Response:
+    headers: dict[str, Any] = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, headers=NO_STORE | headers, media_type=kind)

@@ -1,0 +1,188 @@
+"""A page of the workbench: what all of them share, whatever stands in the middle.
+
+Office: who is signed in, the way around by what they may do, times in the clinic's zone, problems told as
+pages. Refuses: to be kept by a cache, and to be framed.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Match
+
+from app.errors import Problem, SessionEnded
+from app.services.access import Staff
+from app.services.permissions import Permission
+from app.services.staff_sessions import Held
+from app.storage.audit import Actor
+from app.web.deps import now, request_id, rooms
+from app.web.pages import pdf
+from app.web.pages.render import moment, render
+from app.web.workbench import cookies
+
+NO_STORE = {"cache-control": "no-store"}
+NAV: tuple[tuple[str, str, Permission], ...] = (
+    ("/staff", "Queue", "queue"),
+    ("/staff/dashboard", "Dashboard", "dashboard"),
+    ("/staff/audit", "Audit", "audit"),
+    ("/staff/people", "Staff", "staff"),
+    ("/staff/keys", "Keys", "keys"),
+    ("/staff/system", "System", "system"),
+)
+HEADINGS = {
+    401: "You are signed out",
+    403: "This is not yours to do",
+    404: "There is nothing here",
+    409: "That does not fit any more",
+    412: "Somebody else changed this in the meantime",
+    413: "That was too long",
+    422: "That can't be done as it stands",
+    428: "That does not fit any more",
+    429: "Please wait a little",
+    500: "Something went wrong on our side",
+    503: "Please wait a little",
+}
+HELP = {
+    403: "If it is your work, ask an administrator of your clinic for the role.",
+    412: "Nothing was overwritten. Open the page again, look at what changed, and do it once more.",
+    500: "Please try again. If it happens again, tell whoever runs this service the time and the page.",
+    503: "The service is busy. What you sent was not kept; please send it again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Who is signed in, and how. `csrf`: what each form carries; `unfinished`: a second factor is missing."""
+
+    staff: Staff
+    name: str
+    email: str
+    roles: tuple[str, ...]
+    session_id: str
+    fresh_at: dt.datetime
+    csrf: str
+    unfinished: bool
+
+    @classmethod
+    def of(cls, request: Request, held: Held) -> "Signed":
+        """Whoever holds the session of this request."""
+        here, secret = rooms(request), cookies.read(request, cookies.SESSION)
+        person, session = held.person, held.session
+        return cls(
+            staff=held.staff,
+            name=person.name,
+            email=person.email,
+            roles=person.roles,
+            session_id=session.id,
+            fresh_at=session.fresh_at,
+            csrf=here.desk.vault.keyring.sign("staff token", secret.encode()),
+            unfinished=person.totp is None and bool(here.settings.second_factor_needed & set(person.roles)),
+        )
+
+
+def signed(request: Request) -> Signed:
+    """Who is signed in. Raises SessionEnded."""
+    found: Signed | None = request.scope.get("signed")
+    if found is None:
+        raise SessionEnded("You are signed out.")
+    return found
+
+
+def actor(request: Request) -> Actor:
+    """Who is signed in, for the audit trail."""
+    return signed(request).staff.actor(request_id(request))
+
+
+def show(request: Request, template: str, *, status: int = 200, **words: Any) -> Response:
+    """One page: `template` below templates/, as `staff/queue.html`."""
+    here, who = rooms(request), request.scope.get("signed")
+    may: frozenset[str] = frozenset(who.staff.permissions) if who and not who.unfinished else frozenset()
+    shown = {
+        "clinic": here.settings.clinic_name or "preconsult",
+        "signed": who,
+        "may": may,
+        "token": who.csrf if who else "",
+        "nav": [(path, name, _here(request, path)) for path, name, needed in NAV if needed in may],
+        "now": now(),
+        "pdf": pdf.installed(),
+        "alerts_fail": "queue" in may and here.outlook.late(now()),
+        "moment": partial(moment, language="en", zone=here.settings.clinic_time_zone),
+        "errors": [],
+    }
+    content = render(template, "en", **(shown | words))
+    return HTMLResponse(content, status, headers=NO_STORE)
+
+
+def go(path: str) -> RedirectResponse:
+    """To another page of the workbench, by GET."""
+    return RedirectResponse(path, 303, headers=NO_STORE)
+
+
+def trouble(request: Request, problem: Problem) -> Response:
+    """What went wrong, and what to do about it."""
+    heading = HEADINGS.get(problem.status, "That did not work")
+    lines = [problem.detail, HELP.get(problem.status, "")]
+    who = request.scope.get("signed")
+    ways = [(home(who) if who else "/staff", "Go to the start")]
+    if problem.status == 401:
+        ways = [("/staff/sign-in", "Sign in")]
+    elif problem.status == 412:
+        ways = [(page_of(request), "Look at it again"), *ways]
+    response = show(
+        request,
+        "staff/message.html",
+        status=problem.status,
+        heading=heading,
+        lines=[line for line in lines if line],
+        ways=ways,
+    )
+    if problem.retry_after is not None:
+        response.headers["retry-after"] = str(problem.retry_after)
+    return response
+
+
+def staff_routes(app: FastAPI) -> Iterator[Any]:
+    """Every route below /staff."""
+    for found in iter_route_contexts(app.routes):
+        path = found.path or ""
+        if path == "/staff" or path.startswith("/staff/"):
+            yield found.original_route
+
+
+def home(who: Signed) -> str:
+    """The first page that this person may see."""
+    return next((path for path, _, needed in NAV if needed in who.staff.permissions), "/staff/account")
+
+
+def acts(request: Request) -> bool:
+    """Is it more than looking?"""
+    return request.method not in ("GET", "HEAD")
+
+
+def page_of(request: Request) -> str:
+    """The page a request belongs to: itself, or for an act the nearest page above it."""
+    if not acts(request):
+        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    path = str(request.url.path)
+    while path.count("/") > 1 and not _is_page(request, path):
+        path = path.rpartition("/")[0]
+    return path
+
+
+def _is_page(request: Request, path: str) -> bool:
+    asked = dict(request.scope) | {"method": "GET", "path": path}
+    return any(route.matches(asked)[0] is Match.FULL for route in staff_routes(request.app))
+
+
+def _here(request: Request, path: str) -> bool:
+    """Is this page, or one below it, being shown? Cases stand below the queue."""
+    asked = str(request.url.path)
+    if path == "/staff":
+        return asked == path or asked.startswith("/staff/cases")
+    return asked == path or asked.startswith(f"{path}/")

@@ -1,0 +1,171 @@
+"""The one way into a page of the workbench: who is asking, whether they may, and what goes wrong as a page.
+
+Office: each endpoint declares a permission, `signed_in` or `anybody`; sessions, fresh passwords, second
+factors that a role needs, forged forms. Refuses: routes that declare nothing, and everything to strangers.
+"""
+
+import re
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from app.errors import Forbidden, Internal, NotFound, Problem, SessionEnded
+from app.services import staff_sessions
+from app.services.access import require_permission
+from app.services.permissions import FRESH, Permission
+from app.services.staff_sessions import Held
+from app.web.deps import now, request_id, rooms
+from app.web.logs import log, where
+from app.web.pages import door
+from app.web.workbench import cookies
+from app.web.workbench.page import Signed, actor, acts, go, home, page_of, show, signed, staff_routes, trouble
+
+__all__ = ["actor", "anybody", "go", "permission", "show", "signed", "signed_in"]  # what endpoints need
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+SAFE = re.compile(r"/staff(/[A-Za-z0-9][A-Za-z0-9._-]*)*(\?[A-Za-z0-9._~%=&+-]*)?")
+SET_UP = "/staff/second-factor/set-up"
+LONGEST = 600
+NOWHERE = "The address may be mistyped, or what it named is gone."
+
+
+def permission(name: Permission) -> Callable[[Endpoint], Endpoint]:
+    """Whoever has this permission; where it is one of FRESH, soon after giving the password."""
+    return partial(_declare, needs=name, fresh=name in FRESH)
+
+
+def signed_in(endpoint: Endpoint) -> Endpoint:
+    """Everybody of the staff."""
+    return _declare(endpoint, needs="signed_in", fresh=False)
+
+
+def freshly_signed_in(endpoint: Endpoint) -> Endpoint:
+    """Everybody of the staff, soon after giving the password."""
+    return _declare(endpoint, needs="signed_in", fresh=True)
+
+
+def anybody(endpoint: Endpoint) -> Endpoint:
+    """Whoever comes: pages of signing in."""
+    return _declare(endpoint, needs="anybody", fresh=False)
+
+
+def before_second_factor(endpoint: Endpoint) -> Endpoint:
+    """Open to somebody as well whose role needs a second factor that is not set up yet."""
+    endpoint.__dict__["unfinished"] = True
+    return endpoint
+
+
+def undeclared(app: FastAPI) -> list[str]:
+    """Routes of the workbench that say nothing of who may come, or pass by this file."""
+    return [
+        route.path
+        for route in staff_routes(app)
+        if not isinstance(route, StaffRoute) or "needs" not in route.endpoint.__dict__
+    ]
+
+
+class StaffRoute(APIRoute):
+    """A route that lets in whom its endpoint declares, and tells its problems as a page."""
+
+    def get_route_handler(self) -> Handler:
+        inner = super().get_route_handler()
+        declared = self.endpoint.__dict__
+
+        async def handler(request: Request) -> Response:
+            try:
+                kept_out = await _admit(request, declared)
+                return kept_out or await inner(request)
+            except Problem as problem:
+                return trouble(request, problem)
+            except (RequestValidationError, HTTPException):  # a path or method that nothing is at
+                return trouble(request, NotFound(NOWHERE))
+            except ClientDisconnect:  # there is nobody to answer
+                raise
+            except Exception as error:  # the last catch: nobody of the staff is shown JSON
+                log.error(
+                    "accident", request_id=request_id(request), error=type(error).__name__, at=where(error)
+                )
+                return trouble(request, Internal("An accident on our side; it is in the log."))
+
+        return handler
+
+
+def safe(path: str, otherwise: str = "/staff") -> str:
+    """`path` when it is a page of the workbench, to be gone to after signing in."""
+    return path if len(path) <= LONGEST and SAFE.fullmatch(path) else otherwise
+
+
+def towards(path: str, then: str) -> str:
+    """`path`, which leads on to `then`."""
+    return f"{path}?{urlencode({'next': then})}" if then != "/staff" else path
+
+
+async def _admit(request: Request, declared: dict[str, Any]) -> Response | None:
+    """Nothing when the request may pass; where to go instead. Raises Forbidden, NotFound and SessionEnded."""
+    if "needs" not in declared:
+        raise Forbidden("Nobody has declared who may come here.")
+    if "\0" in request.url.path:
+        raise NotFound(NOWHERE)
+    held = await _held(request)
+    if held:
+        request.scope["actor"], request.scope["signed"] = held.person.id, Signed.of(request, held)
+    if acts(request):
+        door.guard_origin(request)
+    if declared["needs"] == "anybody":
+        return None
+    if held is None:
+        return _to_sign_in(request)
+    if acts(request):
+        await _guard(request)
+    return _pass(request, declared, held)
+
+
+def _pass(request: Request, declared: dict[str, Any], held: Held) -> Response | None:
+    """Nothing for whoever is signed in and may; where to go first. Raises Forbidden."""
+    if signed(request).unfinished and "unfinished" not in declared:
+        return go(SET_UP)
+    if request.url.path == "/staff" and not acts(request) and home(signed(request)) != "/staff":
+        return go(home(signed(request)))  # where everybody arrives; not everybody's work is the queue
+    if declared["needs"] != "signed_in":
+        require_permission(held.staff, declared["needs"])
+    if declared["fresh"] and not held.fresh(now()):
+        return go(towards("/staff/confirm", safe(page_of(request))))
+    return None
+
+
+async def _held(request: Request) -> Held | None:
+    """The session of this request; a page asked for lets it go on, one that refreshes itself does not."""
+    secret, here, at = cookies.read(request, cookies.SESSION), rooms(request), now()
+    if not secret:
+        return None
+    held = await here.database.read(partial(staff_sessions.held, secret=secret, now=at))
+    if held and held.to_be_seen(at) and "x-refresh" not in request.headers:
+        await here.database.write(partial(staff_sessions.see, session_id=held.session.id, now=at))
+    return held
+
+
+async def _guard(request: Request) -> None:
+    """Refuse a form that was not made for this session. Raises Forbidden."""
+    token, secret = door.one(await door.fields(request), "token"), cookies.read(request, cookies.SESSION)
+    if not rooms(request).desk.vault.keyring.signed("staff token", secret.encode(), token):
+        raise Forbidden("This page belongs to another session. Open it again; nothing was changed.")
+
+
+def _to_sign_in(request: Request) -> Response:
+    if acts(request):
+        raise SessionEnded("You are signed out. Nothing was changed; sign in and do it again.")
+    query = f"?{request.url.query}" if request.url.query else ""
+    return go(towards("/staff/sign-in", safe(request.url.path + query)))
+
+
+def _declare(endpoint: Endpoint, *, needs: str, fresh: bool) -> Endpoint:
+    endpoint.__dict__.update(needs=needs, fresh=fresh)
+    return endpoint

@@ -1,0 +1,32 @@
+"""Times as staff read them: how long ago, how long still.
+
+Office: short words beside which a page writes the time itself. Refuses: false precision.
+"""
+
+import datetime as dt
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def ago(at: dt.datetime, now: dt.datetime) -> str:
+    """As "3 h ago"."""
+    seconds = (now - at).total_seconds()
+    return "just now" if seconds < MINUTE else f"{_long(seconds)} ago"
+
+
+def left(due: dt.datetime, now: dt.datetime) -> str:
+    """As "2 h left" or "overdue by 20 min"."""
+    seconds = (due - now).total_seconds()
+    if seconds > 0:
+        return f"{_long(max(seconds, MINUTE))} left"
+    return "due now" if seconds > -MINUTE else f"overdue by {_long(-seconds)}"
+
+
+def _long(seconds: float) -> str:
+    if seconds < HOUR:
+        return f"{seconds // MINUTE:.0f} min"
+    if seconds < 2 * DAY:
+        hours, rest = divmod(seconds, HOUR)
+        minutes = rest // MINUTE
+        return f"{hours:.0f} h {minutes:.0f} min" if hours < 4 and minutes else f"{hours:.0f} h"
+    return f"{seconds // DAY:.0f} days"

@@ -1,0 +1,133 @@
+"""A clinic's staff and its cases, as the tests of the workbench act on them. Refuses: real people."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from uuid_utils import uuid7
+
+from app.services import corrections, review, submissions
+from app.services.access import Principal, Program, Staff
+from app.services.drawn import Drawn, Given, draw_up, new_token
+from app.services.permissions import Role, permitted
+from app.services.review import Action, Case, Review, Turn
+from app.storage import audit, staff
+from app.storage.audit import Actor
+from app.storage.keys import ApiKey
+from app.storage.staff import Person
+from app.web.deps import now
+from tests.conftest import Service
+from tests.people import PAT_CONTACT, Answers
+
+RESPONDENT = Actor("respondent", None, "test")
+
+
+def somebody(service: Service, *roles: Role, name: str = "Robin Reviewer", disabled: bool = False) -> Staff:
+    """Somebody of the staff, kept."""
+    person = Person(
+        id=str(uuid7()),
+        email=f"{uuid7()}@clinic.example",
+        name=name,
+        roles=roles,
+        password_hash=None,
+        totp=None,
+        totp_step=None,
+        created_at=now(),
+        disabled_at=now() if disabled else None,
+    )
+    service.database.write_now(partial(staff.insert, new=person))
+    return Staff(person.id, permitted(roles))
+
+
+def program(*scopes: str, test: bool = False) -> Program:
+    """Whoever holds an API key of these scopes."""
+    key = ApiKey(
+        id="testkey1",
+        name="test",
+        secret_hash=b"",
+        scopes=frozenset(scopes),
+        test=test,
+        origins=frozenset(),
+        cidrs=(),
+        created_at=now(),
+        expires_at=None,
+    )
+    return Program(key)
+
+
+@dataclass
+class Team:
+    """One of the staff at work; every act in one line. `version`: the one they act on; None is any."""
+
+    service: Service
+    who: Principal
+    at: Any = field(default_factory=now)
+    version: int | None = None
+
+    def beside(self, who: Principal) -> "Team":
+        return replace(self, who=who)
+
+    def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
+        desk = self.service.rooms.desk
+        return self.service.database.write_now(lambda session: work(session, desk, *given, **more))
+
+    def turn(self, case: str) -> Turn:
+        return Turn(case, self.who, self.who.actor("test"), self.at, self.version)
+
+    def submit(self, answers: Answers, *, contact: bool = False, at: Any = None, **more: Any) -> str:
+        """The id of a case that came in."""
+        desk = self.service.rooms.desk
+        edition = desk.library.current("ketamine-preconsult")
+        assert edition
+        given = Given(answers, PAT_CONTACT if contact else {}, **more)
+        drawn = draw_up(edition, given, new_token(), now=at or self.at, terms=desk.terms)
+        work = partial(submissions.keep, vault=desk.vault, drawn=drawn, actor=RESPONDENT)
+        self.service.database.write_now(work)
+        return drawn.record.id
+
+    def look(self, case: str) -> Case:
+        found: Case = self.do(review.look, self.turn(case))
+        return found
+
+    def drawn(self, case: str) -> Drawn:
+        """The case as it is kept; no look of anybody's."""
+        desk = self.service.rooms.desk
+
+        def read(session: Any) -> Drawn:
+            return review.opened(session, desk, replace(self.turn(case), version=None), "case", lock=False)
+
+        return self.service.read(read)
+
+    def decide(self, case: str, *steps: Review) -> Drawn:
+        for step in steps:
+            found: Drawn = self.do(review.decide, self.turn(case), step)
+        return found
+
+    def assign(self, case: str, assignee: str | None) -> Drawn:
+        found: Drawn = self.do(review.assign, self.turn(case), assignee)
+        return found
+
+    def note(self, case: str, text: str) -> Drawn:
+        found: tuple[Drawn, Any] = self.do(review.add_note, self.turn(case), text)
+        return found[0]
+
+    def act(self, case: str, flag: str, action: Action) -> Drawn:
+        found: tuple[Drawn, Any] = self.do(review.act_on_flag, self.turn(case), flag, action)
+        return found[0]
+
+    def close_flags(self, case: str) -> None:
+        for flag in self.drawn(case).record.flags:
+            self.act(case, flag.id, "closed")
+
+    def correct(self, case: str, **answers: Any) -> Drawn:
+        found: Drawn = self.do(corrections.correct, self.turn(case), answers)
+        return found
+
+    def merge(self, case: str, into: str) -> Drawn:
+        found: Drawn = self.do(corrections.merge, self.turn(case), into)
+        return found
+
+    def told(self, action: str) -> int:
+        """How often that stands in the audit trail."""
+        return self.service.read(partial(audit.count, action=action))

@@ -1,0 +1,458 @@
+"""The queue and the cases without scripts: whom they refuse, what stands on them, what an act leaves."""
+
+import datetime as dt
+from functools import partial
+from typing import Any
+
+import pytest
+
+from app.services.review import STEPS
+from app.storage import audit, views
+from tests.cases import Team, somebody
+from tests.conftest import Service
+from tests.people import CARA, NOA, PAT, PAT_CONTACT
+from tests.web.colleague import Colleague
+
+CALM = CARA | {"self_harm_thoughts": "no"}
+NO_CASE = "019298a2-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+def ann(service: Service) -> Colleague:
+    """A reviewer, signed in."""
+    return Colleague(service).inside("reviewer")
+
+
+@pytest.fixture
+def team(service: Service) -> Team:
+    """A manager, at work elsewhere."""
+    return Team(service, somebody(service, "manager", name="Mika Manager"))
+
+
+def told(service: Service, action: str) -> int:
+    return service.read(partial(audit.count, action=action))
+
+
+def act(ann: Colleague, team: Team, case: str, path: str, **data: Any) -> Any:
+    """An act on a case as it stands now."""
+    version = str(team.drawn(case).record.version)
+    return ann.act(f"/staff/cases/{case}/{path}", **({"version": version} | data))
+
+
+# --- refused ---------------------------------------------------------------------------------------
+
+
+ACTS = {
+    "review": {"review": "in_review"}, "take": {}, "assign": {"assignee": ""}, "notes": {"text": "x"},
+    "flags/x": {"action": "seen"}, "merge": {"into": NO_CASE}, "correct": {}, "contact": {},
+}  # fmt: skip
+CASE_PAGES = ["", "/correct", "/corrections"]
+
+
+@pytest.mark.parametrize("role", ["administrator", "auditor"])
+def test_who_does_not_review_sees_no_case_and_does_nothing(service: Service, team: Team, role: str) -> None:
+    case, other = team.submit(NOA), Colleague(service).inside(role)
+    before = team.drawn(case).record
+    assert other.get("/staff").status_code == 303
+    assert other.location not in ("/staff", ""), "on to the first page that is theirs"
+    for path in (f"/staff/cases/{case}{page}" for page in CASE_PAGES):
+        assert other.get(path).status_code == 403, path
+    assert other.get("/staff/articles/x").status_code == 403
+    assert other.act("/staff/found", text="x").status_code == 403
+    for path, data in ACTS.items():
+        assert act(other, team, case, path, **data).status_code == 403, path
+    assert team.drawn(case).record == before
+    assert told(service, "submission.viewed") == 0
+
+
+@pytest.mark.parametrize("path", [*ACTS, "found"])
+def test_an_act_without_the_sessions_token_is_refused(ann: Colleague, team: Team, path: str) -> None:
+    case = team.submit(NOA)
+    before = team.drawn(case).record
+    address = "/staff/found" if path == "found" else f"/staff/cases/{case}/{path}"
+    for token in ("", "x", "k.0" * 9):
+        data: dict[str, Any] = {"token": token, "version": "1"} | ACTS.get(path, {"text": "x"})
+        answer = ann.post(address, data)
+        assert answer.status_code == 403
+    assert team.drawn(case).record == before
+
+
+@pytest.mark.parametrize("case", [NO_CASE, "x", "%00", "%2e%2e", "é", "0" * 300])
+def test_a_case_that_is_not_there_is_told_as_a_page(ann: Colleague, case: str) -> None:
+    for page in CASE_PAGES:
+        assert ann.get(f"/staff/cases/{case}{page}").status_code == 404
+    for path, data in ACTS.items():
+        assert ann.act(f"/staff/cases/{case}/{path}", version="1", **data).status_code in (404, 409, 422), (
+            path
+        )
+
+
+# --- amiss -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["state=x", "attention=0", "attention=5", "attention=1x", "whose=x", "language=%00", "overdue=2",
+     "name=Pat", "after=x", "after=-.x", "after=1.019298a2", f"after={'9' * 30}.{NO_CASE}", "state=new%0a"],
+)  # fmt: skip
+def test_a_filter_that_is_not_known_is_refused(ann: Colleague, query: str) -> None:
+    answer = ann.get(f"/staff?{query}")
+    assert answer.status_code == 400
+    assert "Pat" not in answer.text
+
+
+@pytest.mark.parametrize("version", ["", "x", "-1", "1.0", "١", "9" * 40])
+def test_a_form_that_does_not_say_what_it_was_made_for_is_refused(
+    ann: Colleague, team: Team, version: str
+) -> None:
+    case = team.submit(NOA)
+    assert ann.act(f"/staff/cases/{case}/notes", version=version, text="x").status_code == 400
+    assert team.drawn(case).record.version == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [("review", {"review": "x"}), ("review", {}), ("flags/x", {"action": "x"}), ("flags/x", {})],
+)
+def test_an_act_there_is_not_is_refused(ann: Colleague, team: Team, path: str, data: dict[str, str]) -> None:
+    case = team.submit(NOA)
+    assert act(ann, team, case, path, **data).status_code == 400
+
+
+def test_what_does_not_fit_is_told_on_the_case_with_what_was_typed(ann: Colleague, team: Team) -> None:
+    case = team.submit(NOA)
+    answer = act(ann, team, case, "notes", text="long " * 500)
+    assert answer.status_code == 422
+    assert "at most 2,000 characters" in answer.text
+    assert answer.text.count("long long") > 10
+    act(ann, team, case, "review", review="in_review")
+    answer = act(ann, team, case, "review", review="closed")
+    assert (answer.status_code, "from there it goes to" in answer.text) == (409, True)
+    assert act(ann, team, case, "assign", assignee="x").status_code == 422
+    assert act(ann, team, case, "merge", into=case).status_code == 422
+
+
+def test_whoever_is_too_late_sees_what_changed_and_keeps_what_they_wrote(ann: Colleague, team: Team) -> None:
+    case = team.submit(NOA)
+    ann.get(f"/staff/cases/{case}")
+    team.note(case, "quicker")
+    team.decide(case, "in_review")
+    answer = ann.act(f"/staff/cases/{case}/notes", version="1", text="Canary-Unsent <b>")
+    assert answer.status_code == 412
+    assert "Canary-Unsent &lt;b&gt;" in answer.text
+    assert "Note written" in answer.text
+    assert "Mika Manager" in answer.text
+    assert len(team.look(case).notes) == 1
+    form = ann.form(f"/staff/cases/{case}/notes")
+    assert form.value("version") == "3"
+    ann.act(f"/staff/cases/{case}/notes", version="3", text="Canary-Unsent <b>")
+    assert [each.body for each in team.look(case).notes] == ["quicker", "Canary-Unsent <b>"]
+
+
+def test_a_step_that_comes_too_late_can_be_taken_all_the_same(ann: Colleague, team: Team) -> None:
+    case = team.submit(CALM)
+    team.note(case, "quicker")
+    ann.act(f"/staff/cases/{case}/review", version="1", review="in_review")
+    assert ann.page.status_code == 412
+    ann.send(f"/staff/cases/{case}/review")
+    assert ann.page.status_code == 303
+    assert team.drawn(case).record.review == "in_review"
+
+
+# --- works: the queue ------------------------------------------------------------------------------
+
+
+def test_an_empty_queue_says_what_would_stand_there(ann: Colleague) -> None:
+    assert "Nobody waits." in ann.get("/staff").text
+    assert "No case is like that" in ann.get("/staff?attention=1").text
+
+
+def test_a_line_begins_with_why_and_leads_to_the_case(ann: Colleague, team: Team) -> None:
+    case = team.submit(NOA, booking_reference="B-1")
+    page = ann.get("/staff").text
+    for words in (
+        "Thoughts of self-harm today or right now",
+        "most urgent",
+        " open",
+        "B-1",
+        "not seen by you",
+    ):
+        assert words in page, words
+    assert f'href="/staff/cases/{case}"' in page
+    assert "Canary" not in page
+
+
+def test_every_choice_is_an_address_that_can_be_shared(ann: Colleague, team: Team) -> None:
+    urgent, plain = team.submit(NOA), team.submit(CARA)
+    ann.get("/staff")
+    paths = {link["href"] or "" for link in ann.read.links if "chip" in (link.get("class") or "")}
+    assert len(paths) > 15
+    for path in paths:
+        assert ann.get(path).status_code == 200, path
+    page = ann.get("/staff?attention=1").text
+    assert urgent in page
+    assert plain not in page
+
+
+def test_pages_of_the_queue_follow_each_other(
+    ann: Colleague, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.workbench.queue.LINES", 2)
+    made = [team.submit(NOA if number % 2 else CARA) for number in range(5)]
+    seen: list[str] = []
+    path = "/staff"
+    while path:
+        page = ann.get(path).text
+        seen += [case for case in made if f'data-case="{case}"' in page]
+        path = next((link["href"] or "" for link in ann.read.links if link.get("rel") == "next"), "")
+    assert sorted(seen) == sorted(made)
+
+
+def test_the_lines_come_alone_for_a_page_that_refreshes_itself(ann: Colleague, team: Team) -> None:
+    case = team.submit(NOA)
+    page = ann.get("/staff?part=1", **{"x-refresh": "1"}).text
+    assert case in page
+    assert "<html" not in page
+
+
+def test_a_case_is_taken_from_its_line(ann: Colleague, team: Team) -> None:
+    case = team.submit(NOA)
+    ann.get("/staff?attention=1")
+    ann.send(f"/staff/cases/{case}/take")
+    assert ann.location == "/staff?attention=1"
+    record = team.drawn(case).record
+    assert (record.assignee_id, record.review, record.version) == (ann.id, "in_review", 3)
+    assert ">you<" in ann.follow().text
+
+
+def test_a_person_is_found_and_no_address_tells_of_it(ann: Colleague, team: Team) -> None:
+    case, other = team.submit(PAT, contact=True), team.submit(CARA)
+    ann.get("/staff")
+    page = ann.send("/staff/found", text=PAT_CONTACT["phone"])
+    assert (page.status_code, str(page.url.query)) == (200, "b''")
+    assert case in page.text
+    assert other not in page.text
+    assert "Nothing found" in ann.act("/staff/found", text="nobody@example.org").text
+    assert ann.act("/staff/found", text="").status_code == 422
+
+
+def test_a_view_is_kept_and_taken_away(ann: Colleague, service: Service) -> None:
+    ann.get("/staff?attention=1&state=new")
+    ann.send("/staff/views", name="Urgent & new")
+    page = ann.get("/staff").text
+    assert "Urgent &amp; new" in page
+    assert 'href="/staff?state=new&amp;attention=1"' in page
+    assert ann.act("/staff/views", name="", query="").status_code == 422
+    assert ann.act("/staff/views", name="x", query="name=Pat").status_code == 400
+    [view] = service.read(partial(views.of, staff_id=ann.id))
+    other = Colleague(service).inside("manager")
+    assert other.act(f"/staff/views/{view.id}/forget").status_code == 404
+    ann.act(f"/staff/views/{view.id}/forget")
+    assert service.read(partial(views.of, staff_id=ann.id)) == []
+    assert (told(service, "view.saved"), told(service, "view.forgotten")) == (1, 1)
+
+
+# --- works: a case ---------------------------------------------------------------------------------
+
+
+def test_a_case_shows_what_was_said_and_what_it_rests_on(ann: Colleague, team: Team) -> None:
+    case = team.submit(PAT, contact=True)
+    page = ann.get(f"/staff/cases/{case}").text
+    drawn = team.drawn(case)
+    for topic in drawn.said["topics"]:
+        assert f"<code>{topic['rule']}</code>" in page
+        for quotation in topic["quotations"]:
+            assert f"Passage {quotation['passage']}</a>" in page
+    for each in drawn.evaluation.undetermined:
+        for name in each.would_settle:
+            assert f'id="ask-{name}"' in page
+    assert "not yet clinically reviewed" in page
+    for value in PAT_CONTACT.values():
+        assert value not in page
+    assert told(ann.service, "submission.viewed") == 1
+
+
+def test_contact_details_stand_only_on_the_answer_to_being_asked_for_them(ann: Colleague, team: Team) -> None:
+    case = team.submit(PAT, contact=True)
+    ann.get(f"/staff/cases/{case}")
+    page = ann.send(f"/staff/cases/{case}/contact").text
+    for value in PAT_CONTACT.values():
+        assert value in page
+    assert told(ann.service, "contact.revealed") == 1
+    assert PAT_CONTACT["phone"] not in ann.get(f"/staff/cases/{case}").text
+
+
+def test_a_case_is_worked_through_from_its_page(ann: Colleague, team: Team) -> None:
+    case = team.submit(NOA)
+    path = f"/staff/cases/{case}"
+    act(ann, team, case, "take")
+    assert ann.location == path
+    for flag in team.drawn(case).record.flags:
+        for action in ("seen", "not_reached", "reached", "closed"):
+            act(ann, team, case, f"flags/{flag.id}", action=action)
+            assert ann.page.status_code == 303
+    act(ann, team, case, "notes", text="Called; <script>alert(1)</script>")
+    for step in ("ready", "closed"):
+        act(ann, team, case, "review", review=step)
+        assert ann.page.status_code == 303, ann.page.text
+    page = ann.get(path).text
+    for words in ("Could not reach the person", "Reopen", "&lt;script&gt;", "Review: closed"):
+        assert words in page, words
+    assert "<script>alert" not in page
+    act(ann, team, case, "review", review="in_review")
+    assert team.drawn(case).record.review == "in_review"
+
+
+@pytest.mark.parametrize("at", STEPS)
+def test_only_steps_that_may_be_taken_are_offered(ann: Colleague, team: Team, at: str) -> None:
+    case = team.submit(CALM)
+    ways: dict[str, list[Any]] = {
+        "new": [], "in_review": ["in_review"], "ready": ["in_review", "ready"],
+        "needs_contact": ["in_review", "needs_contact"], "closed": ["in_review", "ready", "closed"],
+    }  # fmt: skip
+    if ways[at]:
+        team.decide(case, *ways[at])
+    ann.get(f"/staff/cases/{case}")
+    offered = [each["value"] for each in ann.form(f"/staff/cases/{case}/review").buttons]
+    assert offered == list(next(steps for name, steps in STEPS.items() if name == at))
+
+
+def test_what_others_did_since_stands_on_top(ann: Colleague, team: Team) -> None:
+    case = team.submit(NOA)
+    ann.get(f"/staff/cases/{case}")
+    team.note(case, "quicker")
+    assert "Since you last looked" in ann.get(f"/staff/cases/{case}").text
+    assert "Since you last looked" not in ann.get(f"/staff/cases/{case}").text
+
+
+def test_answers_are_corrected_and_compared(ann: Colleague, team: Team) -> None:
+    case = team.submit(PAT, contact=True)
+    ann.get(f"/staff/cases/{case}/correct")
+    form = ann.form(f"/staff/cases/{case}/correct")
+    assert "contact_phone" not in {each.get("name") for each in form.inputs}
+    assert PAT_CONTACT["phone"][-2:] not in [each.get("value") for each in form.inputs]
+    pairs: dict[str, str | list[str]] = {}
+    for name, value in form.filled({"ride_home": ["no"], "self_harm_thoughts": ["now"]}):
+        pairs[name] = [*pairs.get(name, []), value]
+    ann.post(f"/staff/cases/{case}/correct", pairs)
+    assert ann.location == f"/staff/cases/{case}/corrections", ann.page.text
+    page = ann.follow().text
+    assert "no answer" in page
+    assert "<code>S_NOW</code>" in page
+    record = team.drawn(case).record
+    assert (record.version, record.attention, record.contact) == (2, 1, PAT_CONTACT)
+    assert record.answers["answers"]["pain_types"] == ["crps"]
+
+
+def test_a_correction_that_leaves_something_open_is_shown_again_with_what_was_typed(
+    ann: Colleague, team: Team
+) -> None:
+    case = team.submit(CARA)
+    data: dict[str, Any] = {"asked": ["visit_reason", "ride_home"], "visit_reason": [], "ride_home": "no"}
+    answer = act(ann, team, case, "correct", **data)
+    assert answer.status_code == 422
+    assert "Please look at this again" in answer.text
+    assert "no" in ann.form(f"/staff/cases/{case}/correct").checked("ride_home")
+    assert team.drawn(case).record.version == 1
+
+
+def test_a_correction_that_comes_too_late_is_not_lost(ann: Colleague, team: Team) -> None:
+    case = team.submit(CARA)
+    team.note(case, "quicker")
+    ann.act(f"/staff/cases/{case}/correct", version="1", asked=["ride_home", "visit_reason"], ride_home="no",
+            visit_reason=["low_mood", "long_term_pain", "other"])  # fmt: skip
+    assert ann.page.status_code == 412
+    pairs: dict[str, str | list[str]] = {}
+    for name, value in ann.form(f"/staff/cases/{case}/correct").pairs():
+        pairs[name] = [*pairs.get(name, []), value]
+    ann.post(f"/staff/cases/{case}/correct", pairs)
+    answers = team.drawn(case).record.answers["answers"]
+    assert answers["ride_home"] == "no"
+    assert set(answers["visit_reason"]) == {"long_term_pain", "low_mood", "other"}
+
+
+def test_a_duplicate_is_merged_from_its_page(ann: Colleague, team: Team) -> None:
+    case, other = team.submit(CALM), team.submit(CALM)
+    act(ann, team, case, "merge", into=f" http://testserver/staff/cases/{other.upper()} ")
+    assert ann.page.status_code == 303
+    assert f'href="/staff/cases/{other}"' in ann.get(f"/staff/cases/{case}").text
+    assert case not in ann.get("/staff").text
+
+
+def test_a_draft_that_told_something_urgent_is_a_case(ann: Colleague, team: Team) -> None:
+    case = team.submit({"info_only": True, "self_harm_thoughts": "now"}, complete=False)
+    page = ann.get(f"/staff/cases/{case}").text
+    assert "left unfinished" in page
+    assert "What the summary would say" in page
+    assert "must be answered still" in page
+
+
+def test_the_article_marks_what_is_not_for_patients(ann: Colleague, service: Service) -> None:
+    edition = service.rooms.library.current("ketamine-preconsult")
+    assert edition
+    page = ann.get(f"/staff/articles/{edition.article.article.id}").text
+    for passage in edition.article.passages:
+        assert f'id="{passage.id}"' in page
+    never = [passage for passage in edition.article.passages if passage.policy == "never"]
+    assert page.count(">not for patients<") == len(never) > 0
+    assert ann.get("/staff/articles/x").status_code == 404
+
+
+def test_every_language_of_a_case_reads_in_both_languages(ann: Colleague, team: Team) -> None:
+    case = team.submit(NOA, language="es")
+    page = ann.get(f"/staff/cases/{case}").text
+    assert 'lang="es"' in page
+    assert "Español" in page
+
+
+# --- works: how long a case is kept ----------------------------------------------------------------
+
+
+@pytest.fixture
+def mia(service: Service) -> Colleague:
+    """A manager, signed in."""
+    return Colleague(service).inside("manager")
+
+
+def test_a_reviewer_neither_holds_nor_erases(ann: Colleague, team: Team) -> None:
+    case = team.submit(NOA)
+    assert "Erase" not in ann.get(f"/staff/cases/{case}").text
+    assert ann.get(f"/staff/cases/{case}/erase").status_code == 403
+    for path in ("hold", "release", "erase"):
+        assert act(ann, team, case, path).status_code == 403
+    assert team.drawn(case).record.held is False
+
+
+def test_what_is_under_a_hold_is_not_erased_until_it_is_released(mia: Colleague, team: Team) -> None:
+    case = team.submit(NOA)
+    path = f"/staff/cases/{case}"
+    act(mia, team, case, "hold")
+    assert "on hold" in mia.get(path).text
+    assert "End the hold first" in mia.get(f"{path}/erase").text
+    assert act(mia, team, case, "erase").status_code == 409
+    act(mia, team, case, "release")
+    assert team.drawn(case).record.held is False
+    mia.get(f"{path}/erase")
+    assert mia.send(f"{path}/erase").status_code == 200
+    assert mia.get(path).status_code == 404
+    assert told(mia.service, "submission.erased") == 1
+
+
+def test_what_changed_meanwhile_is_not_erased_unseen(mia: Colleague, team: Team) -> None:
+    case = team.submit(NOA)
+    mia.get(f"/staff/cases/{case}/erase")
+    team.note(case, "quicker")
+    assert mia.send(f"/staff/cases/{case}/erase").status_code == 412
+    assert "Note written" in mia.page.text
+    assert len(team.look(case).notes) == 1
+
+
+@pytest.mark.parametrize("passed", [4 * dt.timedelta(minutes=1), 6 * dt.timedelta(minutes=1)])
+def test_erasing_asks_for_the_password_again(mia: Colleague, team: Team, passed: dt.timedelta) -> None:
+    case = team.submit(NOA)
+    mia.wait(passed, seen=True)
+    answer = mia.get(f"/staff/cases/{case}/erase")
+    if passed > dt.timedelta(minutes=5):
+        assert mia.location == f"/staff/confirm?next=%2Fstaff%2Fcases%2F{case}%2Ferase"
+    else:
+        assert answer.status_code == 200
