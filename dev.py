@@ -231,7 +231,7 @@ def test(args: list[str]) -> None:
         os.environ["NODE"] = node(held)
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     failed = [] if args else lint_failures()
-    gate = ["-n", "2", "--cov=app.rules", "--cov-report=term-missing:skip-covered"]
+    gate = ["-n", "3", "--cov=app.rules", "--cov-report=term-missing:skip-covered"]
     status = step(PYTHON, "-m", "pytest", *(args or gate))
     if failed:
         print(f"lint failed: {', '.join(failed)} (see above)", file=sys.stderr)

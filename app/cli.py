@@ -8,8 +8,6 @@ import datetime as dt
 import json
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -17,22 +15,23 @@ import click
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.commands import audit_group, opened, restore_database, writing
 from app.errors import Problem, Refusal
-from app.main import build, open_database, open_library, serve_app
+from app.main import build, open_library, open_post, open_terms, serve_app
 from app.rules.compare import edition_differences
 from app.rules.draft import Faulty
 from app.rules.library import CONTENT, check_lock, folders, load, load_library, write_lock
 from app.rules.lint import check
 from app.rules.show import show
+from app.services import health, retention, seeding, seeding_staff
 from app.services import keys as api_keys
-from app.services import retention, seeding
-from app.services.drawn import Retention
 from app.services.keys import Wanted
 from app.services.sealing_keys import open_vault, rotate
+from app.services.submissions import Desk
 from app.settings import Settings, load_settings
+from app.staffing import staff_group
 from app.storage import keys, schema
 from app.storage.audit import Actor
-from app.storage.database import Database
 
 COMMAND = Actor("command")
 
@@ -99,21 +98,24 @@ def serve(host: str, port: int, workers: int) -> None:
 def _prepare(settings: Settings) -> None:
     """All checks of a start, once, before several processes do: a refusal is one line, not a traceback."""
     open_library(settings)
-    with _database(settings) as database:
+    open_terms(settings)
+    open_post(settings)
+    with opened(settings) as database:
         open_vault(database, settings.keyring, settings.key_file, now=_now())
 
 
 @main.command()
 def migrate() -> None:
     """Bring the database schema to this release; does nothing when it is there."""
-    with _database(load_settings()) as database:
+    with opened(load_settings()) as database:
         click.echo(f"The schema is at {schema.current(database)}.")
 
 
 @main.command("seed")
 @click.option("--count", default=40, show_default=True, type=click.IntRange(1, 10_000), help="How many.")
 @click.option("--seed", "number", default=1, show_default=True, help="The same number, the same people.")
-def seed_made_up(count: int, number: int) -> None:
+@click.option("--staff", is_flag=True, help="Made-up staff as well, who have worked on some of them.")
+def seed_made_up(count: int, number: int, *, staff: bool) -> None:
     """Keep made-up submissions, marked as tests, to see the service at work; again adds more."""
     settings = load_settings()
     if not settings.development:
@@ -123,12 +125,21 @@ def seed_made_up(count: int, number: int) -> None:
     library = open_library(settings)
     edition = library.current(settings.form_questionnaire or min(library.editions))
     assert edition is not None  # noqa: S101 - open_library has refused otherwise
-    kept = Retention.of(hours=settings.retention_draft_hours, days=settings.retention_days)
-    with _database(settings) as database:
+    with writing(settings) as database:
         vault = open_vault(database, settings.keyring, settings.key_file, now=_now())
         seeded = seeding.seed(
-            database, vault, edition, count=count, number=number, now=_now(), retention=kept, actor=COMMAND
+            database,
+            vault,
+            edition,
+            count=count,
+            number=number,
+            now=_now(),
+            terms=open_terms(settings),
+            actor=COMMAND,
         )
+        if staff:
+            desk = Desk(library, vault, open_terms(settings))
+            seeding_staff.work_on(database, desk, count=count, number=number, now=_now(), actor=COMMAND)
     click.echo(
         f"{seeded.submissions} made-up submissions are kept as tests, {seeded.drafts} of them drafts; "
         "list them: GET /v1/submissions?test=true with an API key of scope review."
@@ -158,14 +169,14 @@ def create_key(
 ) -> None:
     """Make an API key; it stands alone on stdout and is never shown again."""
     wanted = Wanted(name, scopes, test=test, origins=origins, cidrs=cidrs, days=days)
-    with _database(load_settings()) as database:
+    with writing(load_settings()) as database:
         click.echo(database.write_now(partial(api_keys.create, wanted=wanted, now=_now(), actor=COMMAND)))
 
 
 @keys_group.command("list")
 def list_keys() -> None:
     """Every API key: id, state, scopes, name. Never the secret."""
-    with _database(load_settings()) as database:
+    with opened(load_settings()) as database:
         for key in database.read_now(keys.every):
             state = "live" if key.is_live(_now()) else "revoked" if key.revoked_at else "expired"
             kind = "test" if key.test else "live"
@@ -176,7 +187,7 @@ def list_keys() -> None:
 @click.argument("key_id")
 def revoke_key(key_id: str) -> None:
     """End an API key by its id; every replica refuses it within a second."""
-    with _database(load_settings()) as database:
+    with writing(load_settings()) as database:
         database.write_now(partial(api_keys.revoke, key_id=key_id, now=_now(), actor=COMMAND))
     click.echo(f"{key_id} is revoked.")
 
@@ -185,7 +196,7 @@ def revoke_key(key_id: str) -> None:
 def rotate_keys() -> None:
     """Make a fresh sealing key (in the key file) and wrap every data key under it; the service goes on."""
     settings = load_settings()
-    with _database(settings) as database:
+    with writing(settings) as database:
         name, moved = rotate(database, settings.keyring, settings.key_file, now=_now(), actor=COMMAND)
     click.echo(f"{moved} data keys are wrapped under {name}.")
 
@@ -256,16 +267,17 @@ def print_openapi() -> None:
 def purge_due(at: dt.datetime | None) -> None:
     """Erase what is kept longer than promised; the service does so by itself every ten minutes."""
     moment = at.replace(tzinfo=dt.UTC) if at else _now()
-    submissions = freed = 0
-    with _database(load_settings()) as database:
+    submissions = freed = failed = 0
+    with writing(load_settings()) as database:
         more = True
         while more:
-            purged = database.write_now(partial(retention.purge, now=moment))
-            submissions, freed, more = (
-                submissions + purged.submissions,
-                freed + purged.idempotency_keys,
-                purged.more,
-            )
+            purged = database.write_now(partial(retention.purge, now=moment, past=failed))
+            submissions += purged.submissions
+            freed += purged.idempotency_keys
+            failed += purged.failed
+            more = purged.more
+    if failed:
+        click.echo(f"preconsult: {failed} could not be erased; the next run tries again.", err=True)
     click.echo(f"{submissions} submissions erased, {freed} idempotency keys freed.")
 
 
@@ -273,21 +285,15 @@ def purge_due(at: dt.datetime | None) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup_database(file: Path) -> None:
     """Copy the embedded database to FILE while the service goes on. Keep the sealing keys elsewhere."""
-    with _database(load_settings()) as database:
+    with writing(load_settings()) as database:
         schema.backup(database, file)
+        database.write_now(partial(health.backed_up, now=_now(), actor=COMMAND))
     click.echo(f"Backed up to {file}. Without the sealing keys nobody can read it: back them up separately.")
 
 
-@contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
-    """The database, durable and at head."""
-    database = open_database(settings)
-    try:
-        database.check_durable()
-        schema.migrate(database)
-        yield database
-    finally:
-        database.close()
+main.add_command(audit_group)
+main.add_command(restore_database)
+main.add_command(staff_group)
 
 
 def _now() -> dt.datetime:

@@ -8,7 +8,7 @@
     ├── MethodNotAllowed 405
     ├── NotAcceptable 406
     ├── TooSlow 408
-    ├── Conflict 409 ............. not-a-draft, not-submitted, in-flight
+    ├── Conflict 409 ............. not-a-draft, not-submitted, on-hold, in-flight, not-this-step
     ├── Gone 410
     ├── PreconditionFailed 412
     ├── TooLarge 413
@@ -98,6 +98,14 @@ class NotADraft(Conflict):
 
 class NotSubmitted(Conflict):
     slug, title = "not-submitted", "The submission is still a draft"
+
+
+class OnHold(Conflict):
+    slug, title = "on-hold", "The submission is under a hold"
+
+
+class NotThisStep(Conflict):
+    slug, title = "not-this-step", "The review is not where this could be done"
 
 
 class InFlight(Conflict):

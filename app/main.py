@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -17,10 +17,15 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.exceptions import HTTPException
 
 from app.errors import Problem, Refusal
+from app.outbound import Post
+from app.rounds import Alerts, Trail, index
 from app.rules.draft import Faulty
 from app.rules.library import CONTENT, Library, Unswitchable, load_library
-from app.services import retention
-from app.services.drawn import Retention
+from app.services import erasures, retention
+from app.services.alerts import Outlook
+from app.services.drawn import Terms
+from app.services.erasures import Ledger
+from app.services.opening import Hours
 from app.services.sealing_keys import open_vault
 from app.services.submissions import Desk
 from app.settings import Settings, load_settings
@@ -28,7 +33,7 @@ from app.storage import schema
 from app.storage.database import Database
 from app.storage.writer import BATCH
 from app.web import logs, problems
-from app.web.api import articles, docs, evaluations, health, questionnaires, submissions, summaries
+from app.web.api import articles, docs, evaluations, health, questionnaires, review, submissions, summaries
 from app.web.cors import Cors
 from app.web.deps import Rooms, now
 from app.web.lane import Lane
@@ -40,11 +45,46 @@ from app.web.pages.theme import Theme
 from app.web.principals import Doorkeeper
 from app.web.security import Shell
 from app.web.staticfiles import Static
+from app.web.workbench import (
+    account,
+    article,
+    audit,
+    case,
+    case_keeping,
+    correction,
+    dashboard,
+    exports,
+    keys,
+    nowhere,
+    people,
+    queue,
+    sign_in,
+    system,
+    welcome,
+)
+from app.web.workbench.route import undeclared
 
 STATIC = Path(__file__).parent / "web" / "static"
 PURGE_SECONDS = 600
-ROUTERS = (questionnaires, articles, evaluations, submissions, summaries, health)
+ROUTERS = (questionnaires, articles, evaluations, submissions, summaries, review, health)
 PAGES = (form, questions, check, keeping, start)
+WORKBENCH = (
+    audit,
+    sign_in,
+    welcome,
+    account,
+    people,
+    keys,
+    system,
+    dashboard,
+    exports,
+    queue,
+    case,
+    case_keeping,
+    correction,
+    article,
+    nowhere,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -88,17 +128,19 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
     for module in (
         *PAGES,
         *ROUTERS,
+        *WORKBENCH,
     ):  # asked in this order; the busiest route of the API has a lane of its own
         app.include_router(module.router)
     app.mount("/static", Static(STATIC), name="static")
     if development:
         app.include_router(docs.router)
         app.include_router(start.development)
+    if undeclared(app):
+        raise Refusal(f"Nobody has declared who may come to {', '.join(undeclared(app))}.")
     app.add_exception_handler(Problem, problems.on_problem)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
-    document = describe(app, library)
-    app.openapi = lambda: document  # type: ignore[method-assign]
+    app.openapi = cache(partial(describe, app, library))  # type: ignore[method-assign] # when first asked for
     return app
 
 
@@ -117,6 +159,21 @@ def open_library(settings: Settings) -> Library:
         raise Refusal(f"The content is at fault: {faulty.findings[0]}{more}") from None
 
 
+def open_terms(settings: Settings) -> Terms:
+    """How long things are kept, and when the clinic is open. Raises Refusal."""
+    return Terms.of(
+        hours=settings.retention_draft_hours,
+        days=settings.retention_days,
+        opening=Hours.of(settings.opening_hours, settings.closed_days, settings.clinic_time_zone),
+        on_call=settings.on_call,
+    )
+
+
+def open_post(settings: Settings) -> Post | None:
+    """Who is told by e-mail, and by which server; None when there is none. Raises Refusal."""
+    return Post.of(settings.smtp_url, settings.alert_from, settings.alert_emails, settings.escalation_emails)
+
+
 def open_database(settings: Settings) -> Database:
     """The database in force; the folder of an embedded one is made."""
     if settings.database.startswith("sqlite"):
@@ -126,16 +183,18 @@ def open_database(settings: Settings) -> Database:
 
 def open_rooms(settings: Settings) -> Rooms:
     """Every part of a running service, checked. Raises Refusal."""
-    library = open_library(settings)
+    library, terms, post = open_library(settings), open_terms(settings), open_post(settings)
     database = open_database(settings)
     try:
         database.check_durable()
         schema.migrate(database)
         vault = open_vault(database, settings.keyring, settings.key_file, now=now())
+        ledger = Ledger(settings.ledger)
+        erasures.replay(database, ledger.file, now=now())
+        ledger.settle(database)
     except BaseException:
         database.close()
         raise
-    kept = Retention.of(hours=settings.retention_draft_hours, days=settings.retention_days)
     registry = CollectorRegistry()
     registry.register(BATCH)
     waiting = Gauge("preconsult_writes_waiting", "Writes not begun yet.", registry=registry)
@@ -147,23 +206,43 @@ def open_rooms(settings: Settings) -> Rooms:
         settings=settings,
         database=database,
         library=library,
-        desk=Desk(library, vault, kept),
+        desk=Desk(library, vault, terms),
         doorkeeper=Doorkeeper(database, settings.proxies),
         registry=registry,
         kept=counter,
         theme=Theme.of(settings),
+        ledger=ledger,
         limits=Limits(per_network=settings.form_starts_per_network, total=settings.form_starts),
+        post=post,
+        outlook=_watched(registry),
     )
+
+
+def _watched(registry: CollectorRegistry) -> Outlook:
+    """What rounds see of alerts, as gauges too."""
+    outlook = Outlook()
+    waiting = Gauge("preconsult_alerts_waiting", "Alerts not sent yet.", registry=registry)
+    waiting.set_function(lambda: outlook.waiting.unsent)
+    failing = Gauge("preconsult_alerts_failing", "Those of them that failed.", registry=registry)
+    failing.set_function(lambda: outlook.waiting.failing)
+    return outlook
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(here: Rooms, _app: FastAPI) -> AsyncIterator[None]:
     purging = asyncio.create_task(_purge_for_ever(here.database))
+    trail = Trail(here.database, here.desk.vault.keyring, here.settings.audit_anchor, here.ledger)
+    linking = asyncio.create_task(trail.keep())
+    indexing = asyncio.create_task(index(here.database, here.desk.vault))
+    alerts = Alerts(here.database, here.post, str(here.settings.public_url), here.outlook)
+    alerting = asyncio.create_task(alerts.keep())
     log.info("started")
     yield
-    purging.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await purging
+    for task in (purging, linking, indexing, alerting):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    await trail.round(publish=True)
     await asyncio.to_thread(here.database.close)
     log.info("stopped")
 
@@ -172,10 +251,10 @@ async def _purge_for_ever(database: Database) -> None:
     """Erase what is due, now and every ten minutes; a run that fails is told and tried again."""
     while True:
         try:
-            more = True
+            more, failed = True, 0
             while more:
-                purged = await database.write(partial(retention.purge, now=now()))
-                more = purged.more
+                purged = await database.write(partial(retention.purge, now=now(), past=failed))
+                more, failed = purged.more, failed + purged.failed
                 if purged.submissions or purged.failed:
                     log.info("purged", count=purged.submissions, failed=purged.failed)
             await asyncio.to_thread(database.checkpoint)

@@ -13,7 +13,7 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -48,8 +48,11 @@ class DataKey:
 
     def mac(self, purpose: str, message: bytes) -> bytes:
         """HMAC-SHA256 of `message`, under a key derived for `purpose`: no key serves two."""
-        derived = hmac.digest(self._key, f"preconsult {purpose}".encode(), "sha256")
-        return hmac.digest(derived, message, "sha256")
+        return hmac.digest(self.derived(purpose), message, "sha256")
+
+    def derived(self, purpose: str) -> bytes:
+        """A key for one purpose."""
+        return hmac.digest(self._key, f"preconsult {purpose}".encode(), "sha256")
 
     def open(self, sealed: bytes, *place: str) -> bytes:
         """The plaintext. Raises Unopenable."""
@@ -87,23 +90,35 @@ class Keyring:
     def __contains__(self, key_id: str) -> bool:
         return key_id in self._ciphers or (bool(self.newest) and key_id in self._ciphers)
 
+    def seal(self, plain: bytes, *place: str) -> bytes:
+        """`plain` under the newest key, bound to `place` (table, column, row): for what has no data key."""
+        name = self.newest
+        return name.encode() + b"." + self._ciphers[name].seal(plain, *place)
+
+    def open(self, sealed: bytes, *place: str) -> bytes:
+        """The plaintext of what `seal` made. Raises Unopenable."""
+        name = key_id(sealed)
+        if name not in self:
+            raise Unopenable(f"key {name}")
+        return self._ciphers[name].open(sealed[len(name) + 1 :], *place)
+
     def wrap(self, key: DataKey, row: str) -> bytes:
         """`key` for storage beside the row it belongs to."""
-        name = self.newest
-        return name.encode() + b"." + self._ciphers[name].seal(key._key, "submissions", "data_key", row)
+        return self.seal(key._key, "submissions", "data_key", row)
 
     def unwrap(self, wrapped: bytes, row: str) -> DataKey:
         """The data key of a row. Raises Unopenable."""
-        name = key_id(wrapped)
-        if name not in self:
-            raise Unopenable(f"key {name}")
-        sealed = wrapped[len(name) + 1 :]
-        return DataKey(self._ciphers[name].open(sealed, "submissions", "data_key", row))
+        return DataKey(self.open(wrapped, "submissions", "data_key", row))
 
     def sign(self, purpose: str, message: bytes) -> str:
         """`<key id>.<hex>`: an HMAC-SHA256 of `message` under a key of the newest key's, for one purpose."""
+        return self.signer(purpose)(message)
+
+    def signer(self, purpose: str) -> Callable[[bytes], str]:
+        """`sign` for many messages at once: by one key, looked for and derived once."""
         name = self.newest
-        return f"{name}.{self._ciphers[name].mac(purpose, message).hex()}"
+        derived = self._ciphers[name].derived(purpose)
+        return lambda message: f"{name}.{hmac.digest(derived, message, 'sha256').hex()}"
 
     def signed(self, purpose: str, message: bytes, signature: str) -> bool:
         """Did one of our keys sign it for this purpose?"""
@@ -112,21 +127,23 @@ class Keyring:
             return False
         return hmac.compare_digest(self._ciphers[name].mac(purpose, message).hex().encode(), mac.encode())
 
+    def digest(self, purpose: str, message: bytes) -> bytes:
+        """An HMAC-SHA256 of `message` by the newest key, to find it by."""
+        return self._ciphers[self.newest].mac(purpose, message)
+
+    def digests(self, purpose: str, message: bytes) -> list[bytes]:
+        """What `digest` may have given since the oldest key was the newest: so rotation loses nothing."""
+        assert self.newest  # noqa: S101 - asked so that the key file is followed
+        return [key.mac(purpose, message) for key in self._ciphers.values()]
+
     def prove(self) -> bytes:
         """A value that only the newest key opens again, to be kept and checked at every start."""
-        return (
-            self.newest.encode()
-            + b"."
-            + self._ciphers[self.newest].seal(b"preconsult", "sealing_keys", "proof")
-        )
+        return self.seal(b"preconsult", "sealing_keys", "proof")
 
     def proves(self, proof: bytes) -> bool:
         """Does the key named in `proof` open it?"""
-        name = key_id(proof)
-        if name not in self:
-            return False
         try:
-            return self._ciphers[name].open(proof[len(name) + 1 :], "sealing_keys", "proof") == b"preconsult"
+            return self.open(proof, "sealing_keys", "proof") == b"preconsult"
         except Unopenable:
             return False
 

@@ -19,9 +19,10 @@ from app.errors import Refusal
 
 COLOR = r"^#[0-9a-fA-F]{6}$"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
-SECRETS = ("DATABASE_URL", "KEYRING")
+SECRETS = ("DATABASE_URL", "KEYRING", "SMTP_URL")
 FILES = (*SECRETS, "CLINIC_PRIVACY")
 LOGOS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".svg": "image/svg+xml"}
+STAFF_ROLES = ("reviewer", "manager", "administrator", "auditor")
 DARK_PAPER = "#14191d"
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
@@ -56,6 +57,14 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(64 * 1024, ge=4096, le=10**7, description="Larger bodies get 413.")
     body_seconds: float = Field(10.0, gt=0, le=60, description="Slower bodies get 408.")
+    audit_anchor: Path | None = Field(
+        None,
+        description="A file: the head of the audit chain is added every minute; best on another machine.",
+    )
+    erasure_ledger: Path | None = Field(
+        None,
+        description="What was erased, lest a backup bring it back; empty: `erasures.log` in the data folder.",
+    )
     queue_limit: int = Field(1000, ge=1, description="Writes waiting beyond this get 503 with Retry-After.")
     database_pool: int = Field(8, ge=1, le=64, description="Connections and threads per process.")
     trusted_proxies: str = Field(
@@ -100,6 +109,37 @@ class Settings(BaseSettings):
         "", max_length=20000, description="The clinic's own privacy text; empty lines part paragraphs."
     )
     clinic_time_zone: str = Field("UTC", description="Times on pages, as `America/New_York`.")
+    opening_hours: str = Field(
+        "Mon-Fri 09:00-17:00",
+        max_length=500,
+        description="When staff are there, as `Mon-Fri 08:00-12:00, 13:00-17:00; Sat 09:00-12:00`.",
+    )
+    closed_days: str = Field(
+        "", description="Days the clinic is closed all the same, as `2026-12-25`, comma-separated."
+    )
+    on_call: bool = Field(
+        default=False, description="Somebody is on call out of hours: the most urgent flags then never wait."
+    )
+    second_factor_roles: str = Field(
+        "manager,administrator,auditor",
+        description="Roles that need a second factor to sign in, comma-separated; others may choose it.",
+    )
+    smtp_url: str = Field(
+        "",
+        max_length=1000,
+        description="Your mail server, for alerts: `smtps://user:password@host:465`, `smtp+starttls://…:587`.",
+    )
+    alert_from: str = Field("", max_length=254, description="The address alerts are sent from.")
+    alert_emails: str = Field(
+        "",
+        max_length=5000,
+        description="Who is told by e-mail that a submission needs attention, comma-separated.",
+    )
+    escalation_emails: str = Field(
+        "",
+        max_length=5000,
+        description="Who is told when nobody dealt with it in time; empty means the same people.",
+    )
     leave_url: AnyHttpUrl | None = Field(
         None, description="Where `Leave this page` leads; empty means a blank page of this service."
     )
@@ -115,6 +155,10 @@ class Settings(BaseSettings):
         return self.data_dir / "keyring"
 
     @property
+    def ledger(self) -> Path:
+        return self.erasure_ledger or self.data_dir / "erasures.log"
+
+    @property
     def development(self) -> bool:
         return self.env == "development"
 
@@ -125,6 +169,10 @@ class Settings(BaseSettings):
     @property
     def off(self) -> frozenset[str]:
         return frozenset(_listed(self.switched_off))
+
+    @property
+    def second_factor_needed(self) -> frozenset[str]:
+        return frozenset(_listed(self.second_factor_roles))
 
     @property
     def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
@@ -154,6 +202,13 @@ class Settings(BaseSettings):
     def _origins(cls, value: str) -> str:
         if not all(ORIGIN.fullmatch(each) for each in _listed(value)):
             raise ValueError("each is an origin as https://www.clinic.example, without a path")
+        return value
+
+    @field_validator("second_factor_roles")
+    @classmethod
+    def _roles(cls, value: str) -> str:
+        if not set(_listed(value)) <= set(STAFF_ROLES):
+            raise ValueError(f"the roles are {', '.join(STAFF_ROLES)}")
         return value
 
     @field_validator("clinic_logo")

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from app.rules.library import load_library
 from app.services import keys
 from app.services.keys import Wanted
 from app.settings import Settings
+from app.storage import schema
 from app.storage.audit import Actor
 from app.storage.database import Database, T, Work
 from app.web.deps import Rooms, now
@@ -36,15 +38,41 @@ def postgres() -> Iterator[pgtmp.Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded database at head with nothing in it, to be copied: quicker than to migrate each."""
+    path = tmp_path_factory.mktemp("migrated") / "preconsult.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: pgtmp.Postgres) -> str:
+    """The same for PostgreSQL."""
+    postgres.create_database("migrated")
+    _migrate(postgres.url("migrated"))
+    return "migrated"
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    schema.migrate(database)
+    database.close()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
+    """A database of each kind: empty, or at head where a whole service stands on it."""
+    ready = "service" in request.fixturenames
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'preconsult.db'}"
+        path = tmp_path / "preconsult.db"
+        if ready:
+            shutil.copy(request.getfixturevalue("migrated_file"), path)
+        yield f"sqlite:///{path}"
         return
     server: pgtmp.Postgres = request.getfixturevalue("postgres")
     name = f"t{uuid.uuid4().hex}"
-    server.create_database(name)
+    server.create_database(name, request.getfixturevalue("migrated_database") if ready else None)
     yield server.url(name)
     server.drop_database(name)  # hundreds of them would take minutes to remove at the end
 

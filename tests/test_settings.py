@@ -20,6 +20,7 @@ WRONG = {
     ],
     "FRAME_ANCESTORS": ["*", "'self'", "https://a.example/x", "https://a.example; script-src *", "https:"],
     "TRUSTED_PROXIES": ["10.0.0.0/33", "10.0.0.1/8", "proxy", "10.0.0.0/8;", "::/129", "*"],
+    "SECOND_FACTOR_ROLES": ["boss", "manager,boss", "Manager"],
     "CLINIC_TIME_ZONE": ["New York", "EST5EDT5", "../etc/passwd", "America", "", "UTC+1"],
     "CLINIC_LOGO": ["/nowhere/logo.png", "/etc/passwd", "/tmp"],
     "CLINIC_NAME": ["x" * 101],
@@ -109,10 +110,12 @@ def test_a_privacy_text_from_a_file_that_is_not_there_is_refused(monkeypatch: py
             r"^PRECONSULT_SWITCHED_OFF: pain can't be switched off; an edition offers: self_harm\.$",
         ),
         ({"form_questionnaire": "nonsense"}, r"^PRECONSULT_FORM_QUESTIONNAIRE"),
+        ({"opening_hours": "whenever"}, r"^PRECONSULT_OPENING_HOURS can't be used: each part is days"),
+        ({"closed_days": "Christmas"}, r"^PRECONSULT_CLOSED_DAYS can't be used: each is a day as"),
     ],
-    ids=["switch", "questionnaire"],
+    ids=["switch", "questionnaire", "hours", "days"],
 )
-def test_a_name_that_no_edition_knows_refuses_to_start(
+def test_what_only_another_part_can_judge_refuses_to_start_too(
     wrong: dict[str, str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.main.load_library", LIBRARY)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.errors import Refusal
 from app.sealing import Keyring, add_key, first_key, key_id, open_keyring
+from app.services import second_factor
 from app.storage import audit, keys, submissions
 from app.storage.audit import Act, Actor
 from app.storage.database import Database, Session
@@ -32,6 +33,14 @@ def open_vault(database: Database, given: str, file: Path, *, now: dt.datetime) 
     if database.read_now(partial(_lacking, keyring=keyring)) is not None:
         database.write_now(partial(_prove, keyring=keyring, now=now))
     return Vault(keyring)
+
+
+def known_keyring(database: Database, given: str, file: Path) -> Keyring | None:
+    """The keyring, for whoever makes none: None when it is not at hand, or not the one in force."""
+    keyring = open_keyring(given, file)
+    proofs = database.read_now(keys.proofs)
+    fits = keyring is not None and all(keyring.proves(proof) for proof in proofs.values())
+    return keyring if proofs and fits else None
 
 
 def _lacking(session: Session, *, keyring: Keyring) -> str | None:
@@ -64,6 +73,7 @@ def rotate(database: Database, given: str, file: Path, *, now: dt.datetime, acto
     keyring, moved = vault.keyring, 0
     while more := _rewrap_all(database, keyring):  # what was under way may have come in under the older key
         moved += more
+    database.write_now(partial(second_factor.reseal, keyring=keyring))
     rotated = Act("sealing_key.rotated", "sealing_key", keyring.newest)
     database.write_now(lambda session: audit.record(session, actor, now, rotated))
     return keyring.newest, moved

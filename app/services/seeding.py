@@ -9,14 +9,16 @@ that could be anybody's.
 import datetime as dt
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+
+from uuid_utils import uuid7
 
 from app.rules.condition import Answer
 from app.rules.edition import Edition
 from app.rules.questionnaire import Item
 from app.services import submissions
-from app.services.drawn import Drawn, Given, Retention, draw_up, new_token
+from app.services.drawn import Drawn, Given, Terms, draw_up, new_token
 from app.storage.audit import Actor
 from app.storage.database import Database, Session
 from app.storage.submissions import Vault
@@ -56,7 +58,7 @@ def seed(
     count: int,
     number: int,
     now: dt.datetime,
-    retention: Retention,
+    terms: Terms,
     actor: Actor,
 ) -> Seeded:
     """Keep `count` made-up submissions; the same `number` gives the same people (not the same ids and keys).
@@ -64,12 +66,18 @@ def seed(
     They are drawn up in the order they came, so that lists, which go by id, show the newest first.
     """
     drawn = [
-        draw_up(edition, given, new_token(), now=at, retention=retention)
-        for at, given in arrivals(edition, count=count, number=number, now=now, retention=retention)
+        _dated(draw_up(edition, given, new_token(), now=at, terms=terms))
+        for at, given in arrivals(edition, count=count, number=number, now=now, terms=terms)
     ]
     for place in range(0, count, BATCH):
         database.write_now(partial(_keep, vault=vault, batch=drawn[place : place + BATCH], actor=actor))
     return Seeded(count, sum(each.record.status == "draft" for each in drawn))
+
+
+def _dated(drawn: Drawn) -> Drawn:
+    """With an id of the time it came, as real ones have: lists and figures go by it."""
+    made = uuid7(nanoseconds=round(drawn.record.created_at.timestamp() * 1000) * 10**6)
+    return replace(drawn, record=replace(drawn.record, id=str(made)))
 
 
 def _keep(session: Session, *, vault: Vault, batch: list[Drawn], actor: Actor) -> None:
@@ -78,13 +86,13 @@ def _keep(session: Session, *, vault: Vault, batch: list[Drawn], actor: Actor) -
 
 
 def arrivals(
-    edition: Edition, *, count: int, number: int, now: dt.datetime, retention: Retention
+    edition: Edition, *, count: int, number: int, now: dt.datetime, terms: Terms
 ) -> list[tuple[dt.datetime, Given]]:
     """When each of `count` people came, the earliest first, and what they handed in."""
     chance = random.Random(number)  # noqa: S311 - not a secret, the same every time is the point
     came = []
     for given in people(edition, count, chance):
-        kept = retention.submitted if given.complete else retention.draft
+        kept = terms.submitted if given.complete else terms.draft
         ago = min(WEEK, kept * SHARE) * chance.random()
         came.append((now - ago // dt.timedelta(milliseconds=1) * dt.timedelta(milliseconds=1), given))
     return sorted(came, key=lambda each: each[0])

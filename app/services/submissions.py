@@ -5,36 +5,40 @@ to see HTTP, to answer before the act and its audit event stand in one transacti
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.errors import NotADraft, NotFound, PreconditionFailed, Unavailable
+from app.errors import NotADraft, NotFound, OnHold, PreconditionFailed, Unavailable
 from app.rules.edition import Edition
 from app.rules.library import Library
 from app.sealing import DataKey
+from app.services import alerts
 from app.services.access import Principal, require_access
-from app.services.drawn import Drawn, Given, Retention, judge, settled
-from app.storage import audit, idempotency, submissions
+from app.services.drawn import Drawn, Given, Terms, judge, settled
+from app.storage import audit, idempotency, lookups, submissions
 from app.storage.audit import Act, Actor
 from app.storage.database import Session
-from app.storage.submissions import Record, Vault
+from app.storage.submissions import Listed, Record, Vault
 
 WRITING = "submissions:write"
 Editable = tuple[Record, Edition, DataKey]
 
 
 def keep(session: Session, vault: Vault, drawn: Drawn, *, actor: Actor) -> None:
-    """Keep a new submission, its flags and its audit events."""
+    """Keep a new submission, its flags, its audit events, and the alert they call for."""
     record, key = drawn.record, drawn.key
     rows = [vault.seal_flag(flag, record.id, key) for flag in record.flags]
     submissions.insert(session, vault.seal(record, key), rows)
+    if record.contact:
+        lookups.keep(session, vault.keyring, record.id, record.contact)
     action = "submission.submitted" if record.submitted_at else "submission.drafted"
-    acts = Act(action, "submission", record.id), *_flag_acts(record)
+    acts = Act(action, "submission", record.id), *flag_acts(record)
     audit.record(session, actor, record.updated_at, *acts)
+    alerts.keep(session, record)
 
 
-def _flag_acts(record: Record) -> Iterator[Act]:
+def flag_acts(record: Record) -> Iterator[Act]:
     """What happened to the flags of a record with its newest change."""
     for flag in record.flags:
         if flag.raised_at == record.updated_at:
@@ -45,13 +49,13 @@ def _flag_acts(record: Record) -> Iterator[Act]:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every act on a kept submission needs: the library, the vault, and how long things are kept."""
+    """What every act on a kept submission needs: the library, the vault, and the clinic's terms."""
 
     library: Library
     vault: Vault
-    retention: Retention
+    terms: Terms
 
-    def _found(
+    def found(
         self,
         session: Session,
         submission: str,
@@ -60,26 +64,30 @@ class Desk:
         now: dt.datetime,
         lock: bool,
     ) -> tuple[Record, DataKey]:
+        """A submission this principal may see, and its data key. Raises NotFound or Forbidden."""
         known = submissions.ID.fullmatch(submission)  # what is no id is not looked for: it may hold a NUL
         found = submissions.fetch(session, self.vault, submission, lock=lock) if known else None
         record = require_access(principal, found[0] if found else None, *scopes)
-        if found is None or record.retained_until <= now:
+        if found is None or (record.retained_until <= now and not record.held):
             raise NotFound("There is no such submission, or it has been erased.")
         return found
 
-    def _drawn(self, record: Record, key: DataKey) -> Drawn:
-        edition = self._edition(record)
+    def drawn(self, record: Record, key: DataKey) -> Drawn:
+        """What the rules say of a kept submission. Raises Unavailable without its edition."""
+        edition = self.edition(record, record.answers.get("off", ()))
         kept = edition.check(record.answers["answers"], record.contact, complete=False)
         evaluation = edition.evaluate(kept.answers, record.answers["raised"], enabled=kept.enabled)
         return Drawn(record, edition, evaluation, kept.enabled, kept.missing, key)
 
-    def _edition(self, record: Record) -> Edition:
-        """What was asked of a submission stays what it was; a draft is asked what is asked today."""
-        if record.status == "draft":
-            edition = self.library.find(record.questionnaire, record.edition)
+    def edition(self, kept: Record | Listed, off: Iterable[str]) -> Edition:
+        """What was asked of a submission stays what it was; a draft is asked what is asked today.
+
+        `off`: the switches that were off then. Raises Unavailable.
+        """
+        if kept.status == "draft":
+            edition = self.library.find(kept.questionnaire, kept.edition)
         else:
-            off = frozenset(record.answers.get("off", ()))
-            edition = self.library.find_as(record.questionnaire, record.edition, off)
+            edition = self.library.find_as(kept.questionnaire, kept.edition, frozenset(off))
         if edition is None:
             raise Unavailable("The edition this submission was made with is not installed.")
         return edition
@@ -87,8 +95,8 @@ class Desk:
     def read(self, session: Session, submission: str, principal: Principal, *, now: dt.datetime) -> Drawn:
         """One submission. Raises NotFound or Forbidden."""
         reading = ("submissions:read", "review")
-        record, key = self._found(session, submission, principal, *reading, now=now, lock=False)
-        return self._drawn(record, key)
+        record, key = self.found(session, submission, principal, *reading, now=now, lock=False)
+        return self.drawn(record, key)
 
     def change(
         self,
@@ -108,8 +116,8 @@ class Desk:
         record, edition, key = self._editable(session, submission, principal, version, now)
         language = edition.language(patch.get("language", record.language))
         given = Given(
-            answers=_merged(record.answers["answers"], patch, "answers"),
-            contact=_merged(record.contact, patch, "contact"),
+            answers=merged(record.answers["answers"], patch, "answers"),
+            contact=merged(record.contact, patch, "contact"),
             complete=False,
         )
         reference = patch.get("booking_reference", record.booking_reference)
@@ -130,9 +138,9 @@ class Desk:
 
         Raises NotFound, Forbidden, PreconditionFailed, NotADraft, InvalidAnswers.
         """
-        record, key = self._found(session, submission, principal, WRITING, now=now, lock=True)
+        record, key = self.found(session, submission, principal, WRITING, now=now, lock=True)
         if record.status == "submitted" and version == record.version - 1:
-            return self._drawn(record, key)
+            return self.drawn(record, key)
         record, edition, key = self._editable(session, submission, principal, version, now)
         record = replace(record, version=record.version + 1)
         given = Given(record.answers["answers"], record.contact, complete=True)
@@ -148,19 +156,21 @@ class Desk:
         now: dt.datetime,
         actor: Actor,
     ) -> None:
-        """Forget a submission for good. Raises NotFound, Forbidden, PreconditionFailed."""
-        record, _ = self._found(session, submission, principal, WRITING, now=now, lock=True)
-        _require_version(record, version)
+        """Forget a submission for good. Raises NotFound, Forbidden, PreconditionFailed, OnHold."""
+        record, _ = self.found(session, submission, principal, WRITING, now=now, lock=True)
+        require_version(record, version)
+        if record.held:
+            raise OnHold("The clinic has to keep this submission for now; ask the clinic.")
         forget(session, submission, now=now, actor=actor)
 
     def _editable(
         self, session: Session, submission: str, principal: Principal, version: int | None, now: dt.datetime
     ) -> Editable:
-        record, key = self._found(session, submission, principal, WRITING, now=now, lock=True)
-        _require_version(record, version)
+        record, key = self.found(session, submission, principal, WRITING, now=now, lock=True)
+        require_version(record, version)
         if record.status != "draft":
             raise NotADraft("It has been submitted; submitted answers are not changed here.")
-        return record, self._edition(record), key
+        return record, self.edition(record, record.answers.get("off", ())), key
 
     def _kept(
         self, session: Session, before: Editable, given: Given, action: str, now: dt.datetime, actor: Actor
@@ -168,10 +178,13 @@ class Desk:
         record, edition, key = before
         checked, evaluation = judge(edition, given, record.language, tuple(record.answers["raised"]))
         drawn = Drawn(record, edition, evaluation, checked.enabled, checked.missing, key)
-        drawn = settled(drawn, checked, given, now, self.retention)
+        drawn = settled(drawn, checked, given, now, self.terms)
         submissions.replace(session, self.vault, drawn.record, drawn.key)
-        acts = Act(action, "submission", drawn.record.id), *_flag_acts(drawn.record)
+        if drawn.record.contact != record.contact:
+            lookups.replace(session, self.vault.keyring, record.id, drawn.record.contact)
+        acts = Act(action, "submission", drawn.record.id), *flag_acts(drawn.record)
         audit.record(session, actor, now, *acts)
+        alerts.keep(session, drawn.record)
         return drawn
 
 
@@ -185,17 +198,17 @@ def forget(
     if not submissions.delete(session, submission, due):
         return False
     idempotency.forget_response(session, submission)
-    audit.record(session, actor, now, Act("submission.erased", "submission", submission))
+    audit.record(session, actor, now, Act(audit.ERASED, "submission", submission))
     return True
 
 
-def _require_version(record: Record, version: int | None) -> None:
-    """`None` stands for `If-Match: *`."""
+def require_version(record: Record, version: int | None) -> None:
+    """Raises PreconditionFailed when it is another; `None` stands for `If-Match: *`."""
     if version is not None and version != record.version:
         raise PreconditionFailed("It has changed in the meantime; fetch it again and repeat your change.")
 
 
-def _merged(before: Mapping[str, object], patch: Mapping[str, Any], name: str) -> dict[str, object]:
+def merged(before: Mapping[str, object], patch: Mapping[str, Any], name: str) -> dict[str, object]:
     """Member `name` of a record after a merge patch (RFC 7396): null takes out a member, or all of it.
 
     A null where nothing was stays, for the check to say whether there could be anything.

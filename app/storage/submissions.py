@@ -32,6 +32,9 @@ class FlagRecord:
     priority: int
     raised_at: dt.datetime
     answer_changed_at: dt.datetime | None = None
+    due_at: dt.datetime | None = None
+    escalated_at: dt.datetime | None = None
+    closed_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,12 @@ class Record:
     contact: Mapping[str, str]
     trace: Json | None
     flags: tuple[FlagRecord, ...] = ()
+    review: str = "new"
+    assignee_id: str | None = None
+    due_at: dt.datetime | None = None
+    looked_at: dt.datetime | None = None
+    held: bool = False
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,12 @@ class Listed:
     updated_at: dt.datetime
     submitted_at: dt.datetime | None
     retained_until: dt.datetime
+    review: str
+    assignee_id: str | None
+    due_at: dt.datetime | None
+    looked_at: dt.datetime | None
+    held: bool
+    merged_into: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +105,18 @@ class Page:
     status: str | None = None
     attention: int | None = None
     booking_reference: str | None = None
+    review: str | None = None
+    assignee_id: str | None = None
     updated_after: dt.datetime | None = None
     after: tuple[str, ...] | None = None
 
 
+FLAG_PLAIN = tuple(field.name for field in fields(FlagRecord) if field.name != "kind")
 KIND = 64  # bytes that every kind of flag takes when sealed
 PLAIN = tuple(field.name for field in fields(Listed))
-_INSERT = Prepared(lambda _dialect: sa.insert(submissions))
-_INSERT_FLAG = Prepared(lambda _dialect: sa.insert(flags))
+LATER = ("review", "assignee_id", "looked_at", "held", "merged_into")  # nobody has acted on a new one
+_INSERT = Prepared(lambda _dialect: sa.insert(submissions), *LATER)
+_INSERT_FLAG = Prepared(lambda _dialect: sa.insert(flags), "escalated_at", "closed_at")
 _BY_ID = sa.select(submissions).where(submissions.c.id == sa.bindparam("id"))
 _LOCKED = _BY_ID.with_for_update()
 _CHANGE = sa.update(submissions).where(submissions.c.id == sa.bindparam("changed"))
@@ -133,6 +152,7 @@ class Vault:
             "priority": flag.priority,
             "raised_at": flag.raised_at,
             "answer_changed_at": flag.answer_changed_at,
+            "due_at": flag.due_at,
         }
 
     def open(self, row: sa.RowMapping, flag_rows: Sequence[sa.RowMapping]) -> tuple[Record, DataKey]:
@@ -173,7 +193,8 @@ def fetch(
 def data_key(session: Session, vault: Vault, submission: str, now: dt.datetime) -> DataKey | None:
     """The data key of a submission, or None when it is gone or due."""
     asked = sa.select(submissions.c.data_key)
-    asked = asked.where(submissions.c.id == submission, submissions.c.retained_until > now)
+    kept = sa.or_(submissions.c.retained_until > now, submissions.c.held)
+    asked = asked.where(submissions.c.id == submission, kept)
     wrapped = session.execute(asked).scalar_one_or_none()
     return None if wrapped is None else vault.keyring.unwrap(wrapped, submission)
 
@@ -192,24 +213,54 @@ def replace(session: Session, vault: Vault, record: Record, key: DataKey) -> Non
             session.execute(changed.values(answer_changed_at=flag.answer_changed_at))
 
 
+def mark(session: Session, submission: str, **plain: Any) -> None:
+    """Change plain columns of a submission; nothing that is sealed is touched."""
+    session.execute(_CHANGE, plain | {"changed": submission})
+
+
 def delete(session: Session, submission: str, due: dt.datetime | None = None) -> bool:
-    """Forget a submission: data key, fields and flags; with `due` only if it is not kept longer than that."""
-    asked = sa.delete(submissions).where(submissions.c.id == submission)
+    """Forget a submission: data key, fields and all that hangs on it, unless it is under a hold.
+
+    With `due` only if it is not kept longer than that.
+    """
+    asked = sa.delete(submissions).where(submissions.c.id == submission, submissions.c.held.is_(False))
     if due is not None:
         asked = asked.where(submissions.c.retained_until <= due)
     return session.execute(asked).rowcount == 1
 
 
-def due(session: Session, now: dt.datetime, limit: int) -> list[str]:
-    """Ids of submissions kept longer than promised."""
-    asked = sa.select(submissions.c.id).where(submissions.c.retained_until <= now).limit(limit)
+def due(session: Session, now: dt.datetime, limit: int, past: int = 0) -> list[str]:
+    """Ids of submissions kept longer than promised, but those under a hold; the longest overdue first.
+
+    The first `past` of them are passed over.
+    """
+    asked = sa.select(submissions.c.id).where(
+        submissions.c.retained_until <= now, submissions.c.held.is_(False)
+    )
+    asked = asked.order_by(submissions.c.retained_until, submissions.c.id).limit(limit).offset(past)
     return list(session.execute(asked).scalars())
+
+
+def kept_until(session: Session, submission: str) -> tuple[dt.datetime, bool] | None:
+    """Until when a submission is kept, and whether a hold keeps it longer; None when there is none.
+
+    Nobody else changes it until this work is done.
+    """
+    asked = sa.select(submissions.c.retained_until, submissions.c.held).where(submissions.c.id == submission)
+    row = session.execute(asked.with_for_update()).first()
+    return None if row is None else (row.retained_until, row.held)
+
+
+def hold(session: Session, submission: str, *, held: bool) -> bool:
+    """Put a submission under a hold, or end it; False when that is how it was, or there is none."""
+    asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.held.is_not(held))
+    return session.execute(asked.values(held=held)).rowcount == 1
 
 
 def list_page(session: Session, page: Page) -> list[Listed]:
     """One page: newest first, or oldest change first when `updated_after` is asked for."""
     asked = sa.select(*(submissions.c[name] for name in PLAIN)).where(submissions.c.test == page.test)
-    for name in ("status", "attention", "booking_reference"):
+    for name in ("status", "attention", "booking_reference", "review", "assignee_id"):
         if getattr(page, name) is not None:
             asked = asked.where(submissions.c[name] == getattr(page, name))
     if page.updated_after is None:
@@ -239,4 +290,4 @@ def rewrap(session: Session, submission: str, older: bytes, newer: bytes) -> Non
 
 def _flag(row: sa.RowMapping, key: DataKey) -> FlagRecord:
     kind = key.open(row["kind"], "flags", "kind", row["id"]).decode().rstrip()
-    return FlagRecord(row["id"], kind, row["priority"], row["raised_at"], row["answer_changed_at"])
+    return FlagRecord(kind=kind, **{name: row[name] for name in FLAG_PLAIN})

@@ -31,7 +31,6 @@ SENTENCES = {
     "bool_type": "This takes true or false.",
     "dict_type": "This takes an object.",
     "model_type": "This takes an object.",
-    "literal_error": "This takes one of the documented values.",
 }
 
 
@@ -78,10 +77,15 @@ def errors(error: ValidationError, *, root: str = "") -> list[Error]:
         Error(
             root + "".join(f"/{escape(str(part))}" for part in each["loc"]),
             each["type"],
-            sentence(each["type"]),
+            _expected(each["msg"]) if each["type"] == "literal_error" else sentence(each["type"]),
         )
         for each in error.errors(include_input=False, include_url=False, include_context=False)
     ]
+
+
+def _expected(told: str) -> str:
+    """The values that pydantic says it takes; they are ours, not what was sent."""
+    return f"This takes {told.removeprefix('Input should be ')}."
 
 
 def sentence(code: str) -> str:

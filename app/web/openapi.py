@@ -17,7 +17,7 @@ from app.errors import TYPE, Problem
 from app.rules.answer_schema import answer_schema
 from app.rules.edition import Edition
 from app.rules.library import Library
-from app.web import schemas
+from app.web import review_schemas, schemas
 
 REF = "#/components/schemas/"
 MERGE_PATCH = "application/merge-patch+json"
@@ -159,7 +159,10 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
         "access_token": {"type": "http", "scheme": "bearer", "description": "`pcr_…`: opens one submission."},
     }
     known = components.setdefault("schemas", {})
-    models = (schemas.EvaluationIn, schemas.SubmissionIn, schemas.SubmissionPatch, schemas.ProblemOut)
+    models = (
+        schemas.EvaluationIn, schemas.SubmissionIn, schemas.SubmissionPatch, schemas.ProblemOut,
+        review_schemas.ReviewIn, review_schemas.NoteIn, review_schemas.FlagActionIn,
+    )  # fmt: skip
     _, inputs = models_json_schema([(model, "validation") for model in models], ref_template=REF + "{model}")
     known.update(inputs["$defs"])
     _drop_default_422(document, known)

@@ -14,7 +14,7 @@ from app.rules.evaluation import Evaluation
 from app.rules.questionnaire import Item
 from app.services.access import Principal, Respondent, has_scope
 from app.services.drawn import Drawn, stamp
-from app.storage.submissions import FlagRecord, Listed
+from app.storage.submissions import FlagRecord, Listed, Record
 
 Json = dict[str, Any]
 
@@ -33,6 +33,8 @@ def submission(drawn: Drawn, principal: Principal) -> Json:
     if reads:
         document["attention"] = drawn.record.attention
         document["quarantine"] = reasons(drawn.record.quarantine)
+    if has_scope(principal, "review"):
+        document |= standing(drawn.record)
     return document | staff_part(drawn, principal)
 
 
@@ -71,6 +73,17 @@ def staff_part(drawn: Drawn, principal: Principal) -> Json:
     return {"flags": kept, "undetermined": undetermined(drawn.evaluation)}
 
 
+def standing(record: Record) -> Json:
+    """Where the review of a submission stands."""
+    return {
+        "review": record.review,
+        "assignee": record.assignee_id,
+        "attention": record.attention,
+        "due_at": record.due_at and stamp(record.due_at),
+        "merged_into": record.merged_into,
+    }
+
+
 def evaluated(edition: Edition, evaluation: Evaluation, summary: Json, principal: Principal) -> Json:
     """The answer to an evaluation."""
     if not has_scope(principal, "review"):
@@ -94,14 +107,17 @@ def _kept_flag(record: FlagRecord, edition: Edition) -> Json:
         "id": record.id,
         "raised_at": stamp(record.raised_at),
         "answer_changed_at": record.answer_changed_at and stamp(record.answer_changed_at),
+        "due_at": record.due_at and stamp(record.due_at),
+        "closed_at": record.closed_at and stamp(record.closed_at),
     }
 
 
 def listed(row: Listed) -> Json:
     """One line of a list."""
-    times = ("created_at", "updated_at", "submitted_at", "retained_until")
+    times = ("created_at", "updated_at", "submitted_at", "retained_until", "due_at", "looked_at")
     told = {name: (at := getattr(row, name)) and stamp(at) for name in times}
-    return asdict(row) | told | {"quarantine": reasons(row.quarantine)}
+    document = asdict(row) | told | {"quarantine": reasons(row.quarantine)}
+    return document | {"assignee": document.pop("assignee_id")}
 
 
 def reasons(quarantine: str | None) -> list[str]:

@@ -23,6 +23,7 @@ BookingReference = Annotated[
     ),
 ]
 Value = bool | int | str | list[str]
+ReviewState = Literal["new", "in_review", "ready", "needs_contact", "closed"]
 
 
 class In(BaseModel):
@@ -137,6 +138,8 @@ class KeptFlag(FlagOut):
     id: str
     raised_at: dt.datetime
     answer_changed_at: dt.datetime | None
+    due_at: Annotated[dt.datetime | None, Field(description="By when to act; null: at the consultation.")]
+    closed_at: dt.datetime | None
 
 
 class UndeterminedOut(Out):
@@ -201,6 +204,10 @@ class SubmissionOut(Out):
     quarantine: list[str] | None = Field(None, description="As in lists; for keys that read.")
     flags: list[KeptFlag] | None = Field(None, description="For keys with the scope review.")
     undetermined: list[UndeterminedOut] | None = Field(None, description="For keys with the scope review.")
+    review: ReviewState | None = Field(None, description="For keys with the scope review.")
+    assignee: str | None = Field(None, description="Somebody of the staff; for keys with the scope review.")
+    due_at: dt.datetime | None = Field(None, description="For keys with the scope review.")
+    merged_into: str | None = Field(None, description="For keys with the scope review.")
 
 
 QUARANTINE = Field(description="Why nobody may have written it (`honeypot`, `too_fast`); empty: nothing odd.")
@@ -220,6 +227,12 @@ class ListedSubmission(Out):
     updated_at: dt.datetime
     submitted_at: dt.datetime | None
     retained_until: dt.datetime
+    review: ReviewState
+    assignee: Annotated[str | None, Field(description="Somebody of the staff, by id.")]
+    due_at: Annotated[dt.datetime | None, Field(description="By when to act on the most pressing flag.")]
+    looked_at: Annotated[dt.datetime | None, Field(description="When staff looked at it first.")]
+    held: Annotated[bool, Field(description="Kept past its time until a hold is ended.")]
+    merged_into: Annotated[str | None, Field(description="The case of the same person it was merged into.")]
 
 
 class SubmissionPage(Out):

@@ -15,7 +15,7 @@ from statistics import median
 from typing import TypeVar
 
 from app.sealing import Keyring
-from app.services.drawn import Given, Retention, draw_up, new_token
+from app.services.drawn import Given, Terms, draw_up, new_token
 from app.services.idempotency import Claim, remember
 from app.storage import audit, submissions
 from app.storage.audit import Act, Actor
@@ -29,7 +29,7 @@ from app.web.schemas import SubmissionIn
 from tests.bench.payloads import bodies, edition
 
 GROUPS, GROUP = 40, 32  # commits, submissions in each
-KEEP = Retention(dt.timedelta(hours=72), dt.timedelta(days=30))
+KEEP = Terms.of(hours=72, days=30)
 ACTOR = Actor("api_key", "bench")
 ACT = Act("bench", "submission", "id")
 PART = "  of it "
@@ -57,7 +57,7 @@ class Steps:
         value = self.time("parse body", lambda: parse(text.encode()))
         given = self.time("request model", lambda: SubmissionIn.model_validate(value))
         handed, token = Given(given.answers, given.contact or {}), self.time("access token", new_token)
-        drawn = self.time("draw up", lambda: draw_up(loaded, handed, token, now=now, retention=KEEP))
+        drawn = self.time("draw up", lambda: draw_up(loaded, handed, token, now=now, terms=KEEP))
         checked = self.time(f"{PART}check", lambda: loaded.check(given.answers, given.contact))
         evaluation = self.time(f"{PART}evaluate", lambda: loaded.evaluate(checked.answers))
         self.time(f"{PART}summarise", lambda: loaded.summarise(evaluation, "en"))

@@ -27,7 +27,9 @@ TARGETS = """least => {
         .filter(([, height]) => height < least);
 }"""
 SIDEWAYS = """() => {
-    const unseen = each => !each.checkVisibility() || each.closest(".unseen, .default, .elsewhere, .skip");
+    // a region scrolls by itself
+    const aside = ".unseen, .default, .elsewhere, .skip, section[tabindex] > *";
+    const unseen = each => !each.checkVisibility() || each.closest(aside);
     const out = box => box.width > 1 && (box.left < -1 || box.right > innerWidth + 1);
     const all = [...document.body.querySelectorAll("*")];
     const found = all.filter(each => !unseen(each) && out(each.getBoundingClientRect()));

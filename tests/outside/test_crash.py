@@ -21,6 +21,7 @@ LONGEST = 0.25  # seconds of load before a blow
 AT_THE_FIRST_ANSWER, WHILE_STARTING, DATABASE_TOO = range(0, ROUNDS, 3), (7, 19, 31, 43), (5, 16, 28, 40)
 
 
+@pytest.mark.timeout(900)  # fifty starts, each of a few seconds where two cores are shared
 def test_what_was_acknowledged_survives_fifty_kills(
     database_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

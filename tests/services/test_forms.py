@@ -47,7 +47,7 @@ class Clinic:
         desk = self.service.rooms.desk
         if self.off is None:
             return desk
-        return Desk(desk.library.serving(off=self.off, unreviewed=True), desk.vault, desk.retention)
+        return Desk(desk.library.serving(off=self.off, unreviewed=True), desk.vault, desk.terms)
 
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
         return self.service.database.write_now(lambda session: work(session, self.desk, *given, **more))
@@ -63,7 +63,7 @@ class Clinic:
         edition = self.desk.library.current("ketamine-preconsult")
         assert edition
         given = Given(answers, complete=False)
-        drawn = draw_up(edition, given, new_token(), now=self.at, retention=self.desk.retention)
+        drawn = draw_up(edition, given, new_token(), now=self.at, terms=self.desk.terms)
         claim = Claim.of("form", instance, b"POST /form")
         kept: str = self.do(
             forms.begin, drawn, claim, secret, until=self.at + hours * HOUR, now=self.at, actor=ME

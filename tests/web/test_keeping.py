@@ -295,6 +295,16 @@ def test_deleting_asks_first_and_then_leaves_nothing(guest: Visitor) -> None:
     assert (_rows(guest.service, submissions), _rows(guest.service, capabilities)) == (0, 0)
 
 
+def test_what_the_clinic_has_to_keep_is_not_deleted_and_says_so(guest: Visitor) -> None:
+    guest.go_through(NOA)
+    guest.get("/form/delete")
+    held = submissions.update().values(held=True)
+    guest.service.database.write_now(lambda session: session.execute(held) and None)
+    guest.send()
+    assert (guest.page.status_code, _rows(guest.service, submissions)) == (409, 1)
+    assert "The clinic has to keep it for now." in guest.page.text
+
+
 def _rows(service: Service, table: Any) -> int:
     return service.read(lambda session: len(session.execute(table.select()).all()))
 

@@ -63,7 +63,7 @@ def test_every_operation_says_what_it_does_and_what_can_go_wrong(
 
 def test_every_example_of_a_body_is_valid() -> None:
     asked = [operation["requestBody"] for _, _, operation in OPERATIONS if "requestBody" in operation]
-    assert len(asked) == 3
+    assert len(asked) == 6
     for content in (content for each in asked for content in each["content"].values()):
         fits(content["example"], content["schema"])
 
@@ -111,3 +111,17 @@ def test_public_answers_are_as_described(service: Service, staff: Headers) -> No
     for headers in ({}, staff):
         described = schema_of("/v1/articles/{article}/passages/{passage}", "get", 200)
         fits(client.get(passage, headers=headers).json(), described)
+
+
+def test_answers_about_a_review_are_as_described(service: Service, create: Create, staff: Headers) -> None:
+    one, case = "/v1/submissions/{submission}", create(NOA)["id"]
+    path, matched = f"/v1/submissions/{case}", staff | {"if-match": "*"}
+    flag = service.client.get(path, headers=staff).json()["flags"][0]["id"]
+    decided = service.client.put(f"{path}/review", json={"review": "in_review"}, headers=matched)
+    fits(decided.json(), schema_of(f"{one}/review", "put", 200))
+    noted = service.client.post(f"{path}/notes", json={"text": "called"}, headers=matched)
+    fits(noted.json(), schema_of(f"{one}/notes", "post", 201))
+    acted = service.client.post(f"{path}/flags/{flag}/actions", json={"action": "seen"}, headers=matched)
+    fits(acted.json(), schema_of(f"{one}/flags/{{flag}}/actions", "post", 201))
+    history = service.client.get(f"{path}/history", headers=staff)
+    fits(history.json(), schema_of(f"{one}/history", "get", 200))

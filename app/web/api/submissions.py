@@ -20,8 +20,8 @@ from app.services.drawn import Drawn, Given, draw_up, new_token
 from app.services.idempotency import Claim
 from app.storage.audit import Actor
 from app.storage.database import Session
-from app.storage.submissions import list_page
-from app.web import cursors, representation, schemas
+from app.storage.submissions import ID, list_page
+from app.web import cursors, deps, representation, schemas
 from app.web.body import read_json
 from app.web.deps import Rooms, now, request_id, rooms
 from app.web.negotiation import conditional, etag, if_match
@@ -72,7 +72,7 @@ async def create(request: Request) -> Response:
     try:
         given = given_by(wanted, test=principal.key.test)
         edition = edition_for(request, wanted)
-        drawn = draw_up(edition, given, token, now=now(), retention=here.desk.retention)
+        drawn = draw_up(edition, given, token, now=now(), terms=here.desk.terms)
     except errors.Unprocessable:  # it may have been fine when it was first sent, under an older edition
         again = await here.database.read(partial(_replay, here=here, claim=claim)) if claim else None
         if again is None:
@@ -118,10 +118,12 @@ def _create(
     responses=answers(headers=LINK)
     | problems(errors.Unauthenticated, errors.Forbidden, errors.Unprocessable, errors.Unavailable),
 )
-async def list_submissions(
+async def list_submissions(  # noqa: PLR0913, PLR0917 - a parameter for each of the query
     request: Request,
     status: Literal["draft", "submitted"] | None = None,
     attention: Annotated[int | None, Query(ge=1, le=4)] = None,
+    review: schemas.ReviewState | None = None,
+    assignee: Annotated[str | None, Query(pattern=ID.pattern, min_length=36, max_length=36)] = None,
     booking_reference: Annotated[schemas.BookingReference | None, Query()] = None,
     updated_after: Annotated[
         str | None, Query(max_length=40, json_schema_extra={"format": "date-time"})
@@ -139,6 +141,8 @@ async def list_submissions(
         test=test or principal.key.test,
         status=status,
         attention=attention,
+        review=review,
+        assignee_id=assignee,
         booking_reference=booking_reference,
         updated_after=updated_after,
     )
@@ -221,7 +225,7 @@ async def submit(request: Request, submission: str) -> Response:
     "/{submission}",
     status_code=204,
     openapi_extra={"parameters": [IF_MATCH], "security": ACCESS},
-    responses=problems(*CHANGING),
+    responses=problems(*CHANGING, errors.OnHold),
 )
 async def erase(request: Request, submission: str) -> Response:
     """Erase a submission for good: answers, contact, flags, and the kept answer to its Idempotency-Key."""
@@ -235,7 +239,7 @@ async def erase(request: Request, submission: str) -> Response:
         now=now(),
         actor=_actor(request, principal),
     )
-    await here.database.write(work)
+    await deps.erase(here, work)
     return Response(status_code=204, headers={"cache-control": "no-store"})
 
 

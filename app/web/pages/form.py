@@ -111,7 +111,7 @@ async def begin(request: Request) -> Response:
     odd = {"honeypot": bool(door.one(given, "website")), "too_fast": age < door.QUICKEST}
     quarantine = " ".join(name for name, found in odd.items() if found) or None
     fresh = Given(sent.answers, sent.contact, language, complete=False, quarantine=quarantine)
-    drawn = draw_up(edition, fresh, new_token(), now=at, retention=here.desk.retention)
+    drawn = draw_up(edition, fresh, new_token(), now=at, terms=here.desk.terms)
     claim = Claim.of("form", instance, b"POST /form")
     secret = forms.new_secret()
     work = partial(

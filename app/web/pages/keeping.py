@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from app.errors import Forbidden, InFlight, NotFound, SessionEnded, Unavailable
 from app.services import forms
 from app.services.drawn import stamp
+from app.web import deps
 from app.web.deps import Rooms, now, rooms
 from app.web.pages import door, pdf
 from app.web.pages import summary as summaries
@@ -242,7 +243,7 @@ async def delete(request: Request) -> Response:
         visit = await enter(request)
         door.guard(request, given, visit.secret)
         work = partial(forms.erase, desk=here.desk, secret=visit.secret, now=now(), actor=actor(request))
-        await here.database.write(work)
+        await deps.erase(here, work)
     except SessionEnded:
         if not await _deleted_already(request, given):
             raise

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from app.errors import Internal, NotInstalled, Problem, SessionEnded
+from app.errors import Internal, NotInstalled, OnHold, Problem, SessionEnded
 from app.rules.edition import Edition
 from app.services.drawn import Drawn
 from app.storage.audit import Actor
@@ -205,6 +205,9 @@ async def trouble(request: Request, problem: Problem) -> Response:
     elif problem.status == 404:
         heading, ways, status = _("There is nothing here"), [start, again], 404
         lines = [_("The address may be old, or what it opened has been deleted.")]
+    elif isinstance(problem, OnHold):
+        heading, ways, status = _("This form can't be deleted now"), [("/form/go-on", _("Go on"))], 409
+        lines = [_("The clinic has to keep it for now. Please call the clinic if you have a question.")]
     elif problem.status == 503:
         heading, ways, status = _("Please wait a little"), [("/form/go-on", _("Go on")), start], 503
         lines = [

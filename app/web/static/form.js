@@ -78,6 +78,8 @@ if (resume) {
   history.replaceState(null, "", "/form/resume");
   if (secret) {
     resume.elements.link.value = secret;
+    resume.querySelector("[data-ready]").hidden = false;
+    resume.querySelector(".field").hidden = true;
     resume.querySelector("button").focus();
   }
 }

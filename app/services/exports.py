@@ -1,0 +1,142 @@
+"""A list of cases as CSV, page by page, so that a hundred thousand of them never sit in memory.
+
+Office: who may, what is on record before the first byte, and cells that a spreadsheet can't take for a
+formula. Refuses: contact details, answers unless asked for (then each case says who took them), and more than
+`MOST` cases at once.
+"""
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.errors import Unprocessable
+from app.rules.library import Library
+from app.services.access import Principal, require_permission
+from app.services.submissions import Desk
+from app.storage import audit, exports, queue
+from app.storage.audit import Act, Actor
+from app.storage.database import Session
+from app.storage.queue import Filters, Place, Queued
+from app.storage.submissions import Listed
+
+MOST = 100_000
+ROWS = 500  # of one page
+MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+COLUMNS: Mapping[str, Callable[[Listed], object]] = {
+    "id": lambda row: row.id,
+    "arrived": lambda row: row.submitted_at or row.created_at,
+    "status": lambda row: row.status,
+    "review": lambda row: row.review,
+    "attention": lambda row: row.attention,
+    "due": lambda row: row.due_at,
+    "language": lambda row: row.language,
+    "booking_reference": lambda row: row.booking_reference,
+    "edition": lambda row: f"{row.questionnaire} {row.edition}",
+    "test": lambda row: row.test,
+    "retained_until": lambda row: row.retained_until,
+}
+READABLE = "answers_readable"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which cases, whether with their answers, and the place in their order it goes on after."""
+
+    filters: Filters
+    answers: bool = False
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some lines of the file, and what the next ones are asked for with; None when these are the last."""
+
+    text: str
+    following: Wanted | None
+
+
+def begin(session: Session, principal: Principal, wanted: Wanted, *, now: dt.datetime, actor: Actor) -> int:
+    """Put an export on record, before anything of it is sent; how many cases it has.
+
+    Raises Forbidden, and Unprocessable when they are too many.
+    """
+    require_permission(principal, "export")
+    if wanted.answers:
+        require_permission(principal, "case")
+    number = _count(session, wanted, now)
+    if number > MOST:
+        raise Unprocessable(f"An export takes at most {MOST:,} cases; narrow the filter.")
+    action = "answers.exported" if wanted.answers else "list.exported"
+    audit.record(session, actor, now, Act(action, "cases", str(number)))
+    return number
+
+
+def header(library: Library, wanted: Wanted) -> str:
+    """The first line of the file."""
+    names = [*COLUMNS, *([READABLE, *_questions(library)] if wanted.answers else ())]
+    return MARK + _line(names)
+
+
+def piece(session: Session, desk: Desk, wanted: Wanted, *, now: dt.datetime, actor: Actor) -> Piece:
+    """The next lines. Who takes answers along is put on record with each case, in the same transaction."""
+    rows, following = _rows(session, wanted, now)
+    if not wanted.answers:
+        return Piece("".join(_line(_plain(row)) for row in rows), following)
+    found = exports.answers(session, desk.vault, [row.id for row in rows])
+    if found:
+        audit.record(session, actor, now, *(Act("case.exported", "submission", name) for name in found))
+    names = _questions(desk.library)
+    lines = (_line([*_plain(row), *_given(found[row.id], names)]) for row in rows if row.id in found)
+    return Piece("".join(lines), following)
+
+
+def cell(value: object) -> str:
+    """A value as a cell shows it: never one that a spreadsheet would work out."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, list | tuple):
+        value = " ".join(str(each) for each in value)
+    text = str(value).replace("\0", "")
+    return f"'{text}" if text.lstrip(" \u00a0").startswith(FORMULA) else text
+
+
+def _rows(session: Session, wanted: Wanted, now: dt.datetime) -> tuple[list[Queued], Wanted | None]:
+    """Some of the list that staff see, and what the next ones are asked for with."""
+    rows = queue.list_cases(session, wanted.filters, ROWS, wanted.after, now=now)
+    return rows, replace(wanted, after=rows[-1].place) if len(rows) == ROWS else None
+
+
+def _count(session: Session, wanted: Wanted, now: dt.datetime) -> int:
+    number = 0
+    following: Wanted | None = wanted
+    while number <= MOST and following:
+        rows, following = _rows(session, following, now)
+        number += len(rows)
+    return number
+
+
+def _plain(row: Listed) -> list[object]:
+    return [find(row) for find in COLUMNS.values()]
+
+
+def _given(found: Mapping[str, object] | None, names: Sequence[str]) -> list[object]:
+    return [found is not None, *((found or {}).get(name) for name in names)]
+
+
+def _questions(library: Library) -> list[str]:
+    """The linkIds of every question of the editions installed, in reading order, the newest first."""
+    every = (edition for editions in library.editions.values() for edition in editions)
+    return list(dict.fromkeys(name for edition in every for name in edition.questionnaire.questions))
+
+
+def _line(values: Iterable[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow([cell(each) for each in values])
+    return text.getvalue()

@@ -1,0 +1,102 @@
+"""The dashboard's figures of one period: what came, how soon somebody looked, where people stopped.
+
+Office: asks storage for one period of the clinic's calendar and has each picture made (pictures.py). Refuses:
+names, free text, and to open more rows than `MOST`: beyond that the newest speak for all, and it is said.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from app.rules.library import Library
+from app.services import pictures
+from app.services.disclosure import LEAST
+from app.services.opening import Hours
+from app.services.pictures import Picture
+from app.storage import figures
+from app.storage.database import Session
+from app.storage.figures import Stretch
+from app.storage.submissions import Vault
+
+PERIODS = (7, 30, 90)  # days
+MOST = 2000  # rows opened for one dashboard; beyond that the newest speak for all
+MOST_FLAGS = 5000
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The last `days` days of the clinic's calendar, today among them."""
+
+    days: int
+    now: dt.datetime
+    hours: Hours
+    test: bool = False
+
+    @property
+    def today(self) -> dt.date:
+        return self.hours.day(self.now)
+
+    def midnight(self, ago: int) -> dt.datetime:
+        """When the day began that was so many days ago; tomorrow is -1."""
+        day = self.today - ago * DAY
+        return dt.datetime.combine(day, dt.time(), self.hours.zone).astimezone(dt.UTC)
+
+    def stretch(self, begins: int, ends: int) -> Stretch:
+        """From the start of the day `begins` days ago until that of the day `ends` days ago."""
+        return Stretch(self.midnight(begins), self.midnight(ends), self.test)
+
+    @property
+    def whole(self) -> Stretch:
+        return self.stretch(self.days - 1, -1)
+
+    @property
+    def before(self) -> Stretch:
+        return self.stretch(2 * self.days - 1, self.days - 1)
+
+    def marks(self, step: int) -> list[int]:
+        """Days ago at which bins of `step` days begin, then the end of the last; the first may be short."""
+        return [self.days - 1, *reversed(range(-1, self.days - 1, step))]
+
+    def day(self, ago: int) -> str:
+        """How a table names the day that was so many days ago."""
+        return (self.today - ago * DAY).isoformat()
+
+
+def dashboard(
+    session: Session, vault: Vault, library: Library, period: Period, *, idle: dt.timedelta
+) -> tuple[Picture, ...]:
+    """Every picture of a period. `idle`: a draft nobody has written to for so long was left."""
+    sample = figures.arrivals(session, vault, period.whole, MOST)
+    flags = figures.flags_kept(session, period.whole, MOST_FLAGS)
+    drafts = figures.left(session, vault, period.whole, period.now - idle, MOST)
+    marks, counts = _bins(session, period)
+    before = figures.count(session, period.before, "submitted")
+    note = f"From the newest {MOST:,} of {sum(counts):,}." if sum(counts) > len(sample) else ""
+    labels = [period.day(ago) for ago in marks[:-1]]
+    ends = [period.midnight(ago) for ago in marks]
+    return (
+        pictures.arrivals(period.days, labels, counts, before),
+        pictures.looks(ends, labels, sample, note),
+        pictures.flags(flags, period.now),
+        pictures.languages(sample, note),
+        pictures.topics(sample, library, note),
+        pictures.left(drafts, library),
+    )
+
+
+def _bins(session: Session, period: Period) -> tuple[list[int], list[int]]:
+    """Marks and counts by day; by week where the days are many or most of them too few to show."""
+    by_day = period.marks(1)
+    if period.days <= 31:
+        counts = _counts(session, period, by_day)
+        came = [count for count in counts if count]
+        if sum(count < LEAST for count in came) * 2 <= len(came):
+            return by_day, counts
+    by_week = period.marks(7)
+    return by_week, _counts(session, period, by_week)
+
+
+def _counts(session: Session, period: Period, marks: Sequence[int]) -> list[int]:
+    return [figures.count(session, period.stretch(*pair), "submitted") for pair in pairwise(marks)]

