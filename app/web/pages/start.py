@@ -18,8 +18,9 @@ development = APIRouter(include_in_schema=False)
 @router.get("/")
 async def door(request: Request) -> Response:
     """To the form; in development to the start page."""
-    if rooms(request).settings.development:
-        return _page(request, "operator/start.html")
+    settings = rooms(request).settings
+    if settings.development:  # the set address: what a Host header says is never repeated here
+        return _page(request, "operator/start.html", own=str(settings.public_url).rstrip("/"))
     return RedirectResponse("/form", 307)
 
 
