@@ -113,8 +113,9 @@ class Respondent:
         self.saw()
 
     def go_on(self) -> None:
-        """The one button or link that leads on."""
-        self.page.locator("main button.continue, main a.continue").last.click()
+        """The one button or link that leads on; the next page is there when this returns."""
+        with self.page.expect_navigation():
+            self.page.locator("main button.continue, main a.continue").last.click()
 
     def answer(self, answers: Mapping[str, Any]) -> bool:
         """Give whatever of `answers` this page asks; was there anything?"""

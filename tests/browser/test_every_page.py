@@ -53,7 +53,6 @@ def test_a_visit_that_goes_wrong_wherever_it_can_meets_pages_that_help(devices: 
     somebody.fill_in(FULL, until="contact_permission")
     somebody.answer(FULL | {"contact_phone": "after six", "contact_email": "pat"})
     somebody.go_on()
-    somebody.saw()
     somebody.fill_in(FULL | {"contact_phone": "after six", "contact_email": "pat"}, until="contact_email")
     somebody.answer(FULL | {"contact_phone": "after six", "contact_email": "pat"})
     somebody.press("button.continue", "contact-wrong")
