@@ -6,12 +6,13 @@ Refuses: to come before any other route of the workbench (main.py includes it la
 from fastapi import APIRouter, Response
 
 from app.errors import NotFound
+from app.web.workbench.page import ELSEWHERE
 from app.web.workbench.route import NOWHERE, StaffRoute, signed_in
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 
 
-@router.get("/staff/{rest:path}")
+@router.get(ELSEWHERE)
 @signed_in
 async def nowhere(rest: str) -> Response:
     """There is nothing here."""

@@ -27,6 +27,7 @@ from app.web.pages.render import moment, render
 from app.web.workbench import cookies
 
 NO_STORE = {"cache-control": "no-store"}
+ELSEWHERE = "/staff/{rest:path}"  # matches whatever no page answers to
 NAV: tuple[tuple[str, str, Permission], ...] = (
     ("/staff", "Queue", "queue"),
     ("/staff/dashboard", "Dashboard", "dashboard"),
@@ -177,7 +178,8 @@ def page_of(request: Request) -> str:
 
 def _is_page(request: Request, path: str) -> bool:
     asked = dict(request.scope) | {"method": "GET", "path": path}
-    return any(route.matches(asked)[0] is Match.FULL for route in staff_routes(request.app))
+    pages = (route for route in staff_routes(request.app) if route.path != ELSEWHERE)
+    return any(page.matches(asked)[0] is Match.FULL for page in pages)
 
 
 def _here(request: Request, path: str) -> bool:
