@@ -121,11 +121,12 @@ def test_a_step_that_is_not_in_the_table_is_refused(team: Team, at: review.Revie
     assert team.drawn(case).record.review == at
 
 
-def test_a_case_with_a_clock_running_is_neither_closed_nor_merged(team: Team) -> None:
+def test_a_case_with_a_clock_running_is_neither_ready_closed_nor_merged(team: Team) -> None:
     case, other = team.submit(NOA), team.submit(NOA)
-    team.decide(case, "in_review", "ready")
-    with pytest.raises(NotThisStep, match="flags first"):
-        team.decide(case, "closed")
+    team.decide(case, "in_review", "needs_contact")
+    for step in ("ready", "closed"):
+        with pytest.raises(NotThisStep, match="flags first"):
+            team.decide(case, step)
     with pytest.raises(NotThisStep, match="flags first"):
         team.merge(case, other)
     assert team.drawn(case).record.attention == 1

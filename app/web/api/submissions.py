@@ -251,9 +251,12 @@ def answer(document: Any, *, headers: dict[str, str] | None = None) -> Response:
 
 
 async def read_one(request: Request, submission: str) -> tuple[Principal, Drawn]:
-    """Who asks, and the submission asked for."""
+    """Who asks, and the submission asked for; a program's look goes on record."""
     here = rooms(request)
     principal = await here.doorkeeper.admit(request)
+    if isinstance(principal, Program):
+        who = partial(here.desk.show, principal=principal, actor=_actor(request, principal))
+        return principal, await here.database.write(partial(who, submission=submission, now=now()))
     work = partial(here.desk.read, submission=submission, principal=principal, now=now())
     return principal, await here.database.read(work)
 
