@@ -36,3 +36,8 @@ SCOPE_REVIEW: frozenset[Permission] = REVIEWING
 def permitted(roles: Iterable[Role]) -> frozenset[Permission]:
     """What these roles permit together."""
     return frozenset().union(*(ROLES[role] for role in roles))
+
+
+def roles_with(permission: Permission) -> list[Role]:
+    """The roles that permit it."""
+    return [role for role, permits in ROLES.items() if permission in permits]

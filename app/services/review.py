@@ -51,7 +51,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All there is to show of a case. `seen`: what whoever asks saw of it before; `news`: of others since."""
+    """All there is to show of a case. `seen`: what whoever asks saw of it before; `news`: of others since;
+    `duplicates`: ids of the cases merged into it.
+    """
 
     drawn: Drawn
     notes: tuple[Note, ...]
@@ -60,6 +62,7 @@ class Case:
     names: Mapping[str, str]
     seen: Look | None
     news: tuple[Event, ...]
+    duplicates: tuple[str, ...] = ()
 
 
 # --- looking ---------------------------------------------------------------------------------------
@@ -119,7 +122,8 @@ def _told(session: Session, turn: Turn, drawn: Drawn, seen: Look | None) -> Case
     done: list[Note | FlagAction | Event] = [*notes, *actions, *events]
     names = cases.names(session, [record.assignee_id, *(each.actor_id for each in done)])
     news = _news(turn.actor, events) if seen else ()
-    return Case(drawn, tuple(notes), tuple(actions), tuple(events), names, seen, news)
+    twins = tuple(cases.merged_into(session, record.id))
+    return Case(drawn, tuple(notes), tuple(actions), tuple(events), names, seen, news, twins)
 
 
 def _news(me: Actor, events: Sequence[Event]) -> tuple[Event, ...]:

@@ -95,6 +95,8 @@ for _narrowed in ("attention", "assignee_id"):
     )  # fmt: skip
 Index("ix_submissions_queue_language", *_QUEUED, submissions.c.language, *_ORDER)
 _where = submissions.c.quarantine.is_not(None)
+_merged = submissions.c.merged_into.is_not(None)
+Index("ix_submissions_merged", submissions.c.merged_into, sqlite_where=_merged, postgresql_where=_merged)
 Index("ix_submissions_queue_quarantine", *_QUEUED, *_ORDER, sqlite_where=_where, postgresql_where=_where)
 
 flags = Table(

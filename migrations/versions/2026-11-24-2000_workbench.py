@@ -197,6 +197,9 @@ def upgrade() -> None:
         _queue_index(narrowed, [narrowed], sa.column(narrowed).is_not(None))
     _queue_index("language", ["language"])
     _queue_index("quarantine", [], sa.column("quarantine").is_not(None))
+    _small_index(
+        "ix_submissions_merged", "submissions", ["merged_into"], sa.column("merged_into").is_not(None)
+    )
 
 
 def _create_alerts() -> None:
@@ -242,6 +245,7 @@ def _queue_index(name: str, narrowed: list[str], where: sa.ColumnElement[bool] |
 
 
 def downgrade() -> None:
+    op.drop_index("ix_submissions_merged", table_name="submissions")
     for name in ("quarantine", "language", "assignee_id", "attention"):
         op.drop_index(f"ix_submissions_queue_{name}", table_name="submissions")
     op.drop_index("ix_submissions_test_review_due_at_id", table_name="submissions")
