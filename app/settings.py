@@ -221,8 +221,10 @@ class Settings(BaseSettings):
     @field_validator("clinic_time_zone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise ValueError("there is no such time zone; America/New_York is one")
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (ValueError, OSError):  # OSError: what names a folder
+            raise ValueError("there is no such time zone; America/New_York is one") from None
         return value
 
     @field_validator("clinic_color")

@@ -48,7 +48,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_database(postgres: pgtmp.Postgres) -> str:
-    """The same for PostgreSQL."""
+    """The same for PostgreSQL: one for the tests of this process, emptied after each."""
     postgres.create_database("migrated")
     _migrate(postgres.url("migrated"))
     return "migrated"
@@ -71,8 +71,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{path}"
         return
     server: pgtmp.Postgres = request.getfixturevalue("postgres")
+    if ready:
+        yield server.url(request.getfixturevalue("migrated_database"))
+        server.empty(request.getfixturevalue("migrated_database"))
+        return
     name = f"t{uuid.uuid4().hex}"
-    server.create_database(name, request.getfixturevalue("migrated_database") if ready else None)
+    server.create_database(name)
     yield server.url(name)
     server.drop_database(name)  # hundreds of them would take minutes to remove at the end
 
