@@ -18,7 +18,7 @@ SCOPES = {
     "submissions:write": "create submissions, change and submit drafts, delete",
     "submissions:read": "read submissions, their summaries and lists",
     "review": "what staff see and do: flags, undetermined rules, passages with their policy, "
-    "reviews, notes, histories",
+    "reviews, notes, contact details, corrections, histories",
 }
 
 
