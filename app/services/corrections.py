@@ -82,7 +82,7 @@ def _plain(answers: Json) -> Json:
 def corrections(session: Session, desk: Desk, turn: Turn) -> tuple[Drawn, list[Difference]]:
     """Every correction of a case, the newest first; the look goes on record. Raises Forbidden, NotFound."""
     drawn = opened(session, desk, turn, "case", lock=False)
-    audit.record(session, turn.actor, turn.now, Act("submission.viewed", "submission", turn.submission))
+    audit.record(session, turn.actor, turn.now, Act(audit.VIEWED, "submission", turn.submission))
     older = cases.versions_of(session, turn.submission, drawn.key)
     states = [(each.answers["answers"], each.trace) for each in older]
     states.append((drawn.record.answers["answers"], drawn.record.trace))

@@ -107,10 +107,10 @@ def cell(value: object) -> str:
     return f"'{text}" if text.lstrip(" \u00a0").startswith(FORMULA) else text
 
 
-def _rows(session: Session, wanted: Wanted, now: dt.datetime) -> tuple[list[Queued], Wanted | None]:
+def _rows(session: Session, wanted: Wanted, now: dt.datetime) -> tuple[Sequence[Queued], Wanted | None]:
     """Some of the list that staff see, and what the next ones are asked for with."""
-    rows = queue.list_cases(session, wanted.filters, ROWS, wanted.after, now=now)
-    return rows, replace(wanted, after=rows[-1].place) if len(rows) == ROWS else None
+    found = queue.list_cases(session, wanted.filters, ROWS, wanted.after, now=now)
+    return found.rows, replace(wanted, after=found.following) if found.following else None
 
 
 def _count(session: Session, wanted: Wanted, now: dt.datetime) -> int:

@@ -14,7 +14,7 @@ from app.rules.edition import Edition
 from app.rules.library import Library
 from app.sealing import DataKey
 from app.services import alerts
-from app.services.access import Principal, require_access
+from app.services.access import Principal, Program, require_access
 from app.services.drawn import Drawn, Given, Terms, judge, settled
 from app.storage import audit, idempotency, lookups, submissions
 from app.storage.audit import Act, Actor
@@ -97,6 +97,14 @@ class Desk:
         reading = ("submissions:read", "review")
         record, key = self.found(session, submission, principal, *reading, now=now, lock=False)
         return self.drawn(record, key)
+
+    def show(
+        self, session: Session, submission: str, principal: Program, *, now: dt.datetime, actor: Actor
+    ) -> Drawn:
+        """`read` for a program: that it looked goes on record. Raises NotFound or Forbidden."""
+        drawn = self.read(session, submission, principal, now=now)
+        audit.record(session, actor, now, Act(audit.VIEWED, "submission", submission))
+        return drawn
 
     def change(
         self,

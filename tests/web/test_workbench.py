@@ -1,6 +1,7 @@
 """The queue and the cases without scripts: whom they refuse, what stands on them, what an act leaves."""
 
 import datetime as dt
+import re
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from app.services.review import STEPS
 from app.storage import audit, views
+from app.storage import queue as rows
 from tests.cases import Team, somebody
 from tests.conftest import Service
 from tests.people import CARA, NOA, PAT, PAT_CONTACT
@@ -456,3 +458,20 @@ def test_erasing_asks_for_the_password_again(mia: Colleague, team: Team, passed:
         assert mia.location == f"/staff/confirm?next=%2Fstaff%2Fcases%2F{case}%2Ferase"
     else:
         assert answer.status_code == 200
+
+
+def test_a_page_on_which_nothing_was_found_yet_says_how_to_go_on(
+    ann: Colleague, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MOST_LOOKED", 8)
+    for _ in range(3):
+        team.submit(NOA)
+    rare = team.submit(NOA, language="es")
+    page = ann.get("/staff?attention=1&language=es")
+    assert "the next page looks further" in page.text
+    for _ in range(4):
+        if rare in page.text:
+            break
+        [following] = re.findall('rel="next" href="([^"]+)"', page.text)
+        page = ann.get(following.replace("&amp;", "&"))
+    assert rare in page.text
