@@ -68,6 +68,15 @@ class QuestionnaireEnableWhen(Element):
 class QuestionnaireAnswerOption(Element):
     extension: list[Extension] | None = None
     valueCoding: Coding
+    initialSelected: bool | None = None
+
+
+class QuestionnaireItemInitial(Element):
+    """Of `value[x]` exactly one is there."""
+
+    valueBoolean: bool | None = None
+    valueInteger: int | None = None
+    valueString: str | None = None
 
 
 class QuestionnaireItem(Element):
@@ -81,6 +90,7 @@ class QuestionnaireItem(Element):
     repeats: bool | None = None
     maxLength: int | None = None
     answerOption: list[QuestionnaireAnswerOption] | None = None
+    initial: list[QuestionnaireItemInitial] | None = None
     item: list["QuestionnaireItem"] | None = None
 
 

@@ -20,6 +20,7 @@ from app.fhir.models import (
     Questionnaire,
     QuestionnaireAnswerOption,
     QuestionnaireItem,
+    QuestionnaireItemInitial,
 )
 from app.rules import questionnaire as rules
 from app.rules.condition import NEVER, Condition
@@ -104,6 +105,7 @@ class _Writing:
             repeats=item.repeats or None,
             maxLength=item.max_length,
             answerOption=[self._option(item, option) for option in item.answer_option] or None,
+            initial=_initial(item),
             item=self._why(item),
             **when,
         )
@@ -147,7 +149,12 @@ class _Writing:
             display=self.words.items[item.link_id].options[option.code],
         )
         extension = [Extension(url=url, valueBoolean=True) for url, marked in marks if marked]
-        return QuestionnaireAnswerOption(valueCoding=coding, extension=extension or None)
+        selected = (
+            option.code in item.initial if isinstance(item.initial, tuple) else option.code == item.initial
+        )
+        return QuestionnaireAnswerOption(
+            valueCoding=coding, initialSelected=selected or None, extension=extension or None
+        )
 
     def _extensions(self, item: rules.Item) -> Iterator[Extension]:
         if item.type == "choice":
@@ -170,6 +177,18 @@ class _Writing:
                         Extension(url="text", valueString=label),
                     ],
                 )
+
+
+def _initial(item: rules.Item) -> list[QuestionnaireItemInitial] | None:
+    """R4 lets a choice say it at its options alone (invariant que-11)."""
+    match item.initial:
+        case bool(value):
+            return [QuestionnaireItemInitial(valueBoolean=value)]
+        case int(value):
+            return [QuestionnaireItemInitial(valueInteger=value)]
+        case str(value) if item.type == "string":
+            return [QuestionnaireItemInitial(valueString=value)]
+    return None
 
 
 def _control(code: str) -> Extension:

@@ -12,6 +12,7 @@ from app.rules.edition import Edition
 from tests.fhir import oracles
 from tests.fhir.conftest import EDITIONS, IDS, SHIPPED, TINY
 from tests.fhir.oracles import Json
+from tests.rules.variants import with_initial
 
 every_edition = pytest.mark.parametrize("edition", EDITIONS, ids=IDS)
 VALUE = {"answerCoding": "choice", "answerInteger": "integer", "answerBoolean": "boolean"}
@@ -71,7 +72,25 @@ def test_an_item_asks_what_ours_asks(edition: Edition) -> None:
         assert marks.get(names.MAX_VALUE) == item.max_value
         assert marks.get(names.MUST_BE_TRUE, False) is item.must_be_true
         assert (names.REQUIRED_WHEN in marks) is (item.required_when is not None)
-        assert "initial" not in theirs  # nothing is answered for a person
+        assert "initial" not in theirs  # no edition of ours answers for a person
+        assert not [option for option in theirs.get("answerOption", []) if "initialSelected" in option]
+
+
+def test_what_a_form_begins_with_stands_where_r4_lets_it_stand() -> None:
+    begun = with_initial(TINY, drinks=("black", "green"), feeling="well", cups=0, may_call=False)
+    document = said(begun)
+    assert oracles.complaints(document) == []
+    found = by_id(document)
+    chosen = {
+        name: [
+            each["valueCoding"]["code"] for each in found[name]["answerOption"] if each.get("initialSelected")
+        ]
+        for name in ("drinks", "feeling")
+    }
+    assert chosen == {"drinks": ["black", "green"], "feeling": ["well"]}
+    assert found["cups"]["initial"] == [{"valueInteger": 0}]
+    assert found["may_call"]["initial"] == [{"valueBoolean": False}]
+    assert not {"drinks", "feeling"} & {name for name, item in found.items() if "initial" in item}
 
 
 @every_edition
