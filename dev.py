@@ -98,6 +98,8 @@ def prepare(lock: str, held: int) -> None:
     found = STAMP.read_text() if STAMP.exists() and Path(PYTHON).exists() else ""
     if found in (stamp(lock), stamp("dev.lock")):  # dev.lock holds all of core.lock
         return
+    if VENV.is_symlink():
+        sys.exit(".venv leads elsewhere, and what is there would be cleared. Remove the link and call again.")
     STAMP.unlink(missing_ok=True)
     if found != stamp("core.lock"):
         make_venv(held)

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from prometheus_client import Counter as Metric
+
 from app.outbound import Post
 from app.rounds import Rounds
 from app.sealing import Keyring
@@ -29,6 +31,12 @@ STOP_SECONDS = 5  # what is under way when a process stops may come to its end
 IN_ALL, EACH = 32, 4  # at once
 EACH_FAILING = 1  # an endpoint that fails is tried, no more
 KEPT_FREE = 16  # places that endpoints which fail never take
+TRIES = Metric(
+    "preconsult_webhook_tries",
+    "Tries to deliver a webhook, by the class of the answer; none: there was no answer.",
+    ("answer",),
+    registry=None,
+)
 
 
 def reach_of(settings: Settings) -> Reach:
@@ -118,6 +126,7 @@ class Deliveries(Rounds):
     async def _deliver(self, message: Message) -> None:
         try:
             outcome = await self._sender.post(message.url, message.headers, message.body)
+            TRIES.labels(f"{outcome.status // 100}xx" if outcome.status else "none").inc()
             work = partial(
                 deliveries.settle,
                 delivery=message.delivery,

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
-from app.delivering import Deliveries, reach_of
+from app.delivering import TRIES, Deliveries, reach_of
 from app.errors import Problem, Refusal
 from app.outbound import Post
 from app.rounds import Alerts, Trail, index
@@ -60,7 +60,7 @@ from app.web.deps import Rooms, now
 from app.web.lane import Lane
 from app.web.limits import Limits
 from app.web.logs import log, where
-from app.web.pages import check, form, keeping, questions, start
+from app.web.pages import check, form, keeping, lost, questions, start
 from app.web.pages import handoffs as handed
 from app.web.pages.theme import Theme
 from app.web.principals import Doorkeeper
@@ -171,7 +171,7 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
     if undeclared(app):
         raise Refusal(f"Nobody has declared who may come to {', '.join(undeclared(app))}.")
     app.add_exception_handler(Problem, problems.on_problem)
-    app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(HTTPException, lost.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
     app.openapi = cache(partial(describe, app, library))  # type: ignore[method-assign] # when first asked for
     return app
@@ -252,6 +252,7 @@ def open_rooms(settings: Settings) -> Rooms:
         raise
     registry = CollectorRegistry()
     registry.register(BATCH)
+    registry.register(TRIES)
     waiting = Gauge("preconsult_writes_waiting", "Writes not begun yet.", registry=registry)
     waiting.set_function(lambda: database.waiting)
     counter = Counter(

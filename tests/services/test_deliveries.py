@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from starlette.testclient import TestClient
 from uuid_utils import uuid7
 
-from app.delivering import EACH, Deliveries
+from app.delivering import EACH, TRIES, Deliveries
 from app.errors import Conflict, NotFound
 from app.main import create_app
 from app.outbound import Post
@@ -474,6 +474,21 @@ def test_a_sender_that_breaks_leaves_the_delivery_to_its_lease(office: Office) -
     office.wait(LEASE.total_seconds())
     office.rounds()
     assert office.kept()[0].state == "delivered"
+
+
+def test_tries_are_counted_by_the_class_of_their_answer(office: Office) -> None:
+    names = ("2xx", "5xx", "none")
+    before = [TRIES.labels(name)._value.get() for name in names]
+    office.endpoint()
+    office.tell()
+    answers = iter([Outcome(503, 5), Outcome(None, 5, "ConnectError"), DONE])
+    office.sent.says = lambda *_: next(answers)
+    for _ in range(3):
+        office.rounds()
+        office.wait(3600)
+    counted = [TRIES.labels(name)._value.get() for name in names]
+    assert [after - earlier for after, earlier in zip(counted, before, strict=True)] == [1, 1, 1]
+    assert 'preconsult_webhook_tries_total{answer="2xx"}' in office.service.client.get("/metrics").text
 
 
 # --- by hand, and in the end -----------------------------------------------------------------------
