@@ -240,7 +240,7 @@ def test(args: list[str]) -> None:
         os.environ["REDIS_SERVER"] = redis()
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     failed = [] if args else lint_failures()
-    gate = ["-n", "3", "--cov=app.rules", "--cov-report=term-missing:skip-covered"]
+    gate = ["-n", "4", "--dist=worksteal", "--cov=app.rules", "--cov-report=term-missing:skip-covered"]
     status = step(PYTHON, "-m", "pytest", *(args or gate))
     if failed:
         print(f"lint failed: {', '.join(failed)} (see above)", file=sys.stderr)

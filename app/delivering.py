@@ -88,7 +88,18 @@ class Deliveries(Rounds):
         if not wanted:
             return
         work = partial(deliveries.claim, keyring=self._keyring, wanted=wanted, now=now())
-        for message in await self._database.write(work):
+        claiming = asyncio.ensure_future(self._database.write(work))
+        try:
+            claimed = await asyncio.shield(claiming)
+        except asyncio.CancelledError:  # what is claimed all the same is let go with the rest
+            await asyncio.wait([claiming])
+            with contextlib.suppress(Exception):
+                self._send(claiming.result())
+            raise
+        self._send(claimed)
+
+    def _send(self, claimed: Sequence[Message]) -> None:
+        for message in claimed:
             task = asyncio.create_task(self._deliver(message))
             self._under_way[task] = message
             task.add_done_callback(self._end)
@@ -108,10 +119,14 @@ class Deliveries(Rounds):
         await self._sender.close()
 
     def _wanted(self, due: Mapping[str, bool]) -> dict[str, int]:
-        """How many to claim for which endpoint; those that fail come last and leave room."""
+        """How many to claim for which endpoint; those that fail come last and leave room.
+
+        Of the others whoever has least under way is first, so that none waits for the rest for ever.
+        """
         busy = Counter(message.delivery.endpoint_id for message in self._under_way.values())
         free, wanted = IN_ALL - len(self._under_way), {}
-        for endpoint, fails in sorted(due.items(), key=lambda each: each[1]):
+        turns = sorted(due.items(), key=lambda each: (each[1], busy[each[0]], random.random()))  # noqa: S311
+        for endpoint, fails in turns:
             room = min(EACH_FAILING, free - KEPT_FREE) if fails else min(EACH, free)
             most = min(room, (EACH_FAILING if fails else EACH) - busy[endpoint])
             if most > 0:
@@ -131,6 +146,7 @@ class Deliveries(Rounds):
                 deliveries.settle,
                 delivery=message.delivery,
                 outcome=outcome,
+                called=message.url,
                 now=now(),
                 pauses=self._pauses,
                 jitter=random.uniform(0.8, 1.2),  # noqa: S311 - it hides nothing

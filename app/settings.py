@@ -6,6 +6,7 @@ start in production with a setting that is not safe there, in one clear line eac
 
 import datetime as dt
 import ipaddress
+import math
 import os
 import re
 import zoneinfo
@@ -223,8 +224,9 @@ class Settings(BaseSettings):
 
     @property
     def told_for(self) -> dt.timedelta:
-        """How long the feed of events goes back."""
-        return dt.timedelta(days=self.events_days)
+        """How long the feed of events goes back: never less than submissions are kept, or letters tried."""
+        tried = math.ceil(1.2 * sum(self.webhook_pauses) / 86400) + 1
+        return dt.timedelta(days=max(self.events_days, self.retention_days + 1, tried))
 
     @property
     def returns(self) -> tuple[str, ...]:

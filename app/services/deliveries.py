@@ -21,7 +21,7 @@ from uuid_utils import uuid7
 
 from app import signing
 from app.outbound import Letter
-from app.sealing import Keyring
+from app.sealing import Keyring, Unopenable
 from app.services import endpoints as acts
 from app.services import events
 from app.services.events import TEST
@@ -96,7 +96,7 @@ def claim(
         claimed = deliveries.claim(session, name, most, now=now, until=now + LEASE) if endpoint else []
         for delivery, event in _with_events(session, endpoint, claimed):
             if event is not None and endpoint is not None:
-                found.append(_message(endpoint, delivery, event, keyring, now))
+                found += _messages(session, endpoint, delivery, event, keyring, now)
             else:
                 _end(session, delivery, FAILED, now)
                 deliveries.tried(session, _attempt(delivery, Outcome(None, 0, "EventGone"), now))
@@ -108,7 +108,7 @@ def let_go(session: Session, claimed: Sequence[Delivery], *, now: dt.datetime) -
     for delivery in claimed:
         kept = deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
         if kept and kept.state == PENDING and kept.tries == delivery.tries:
-            deliveries.change(session, delivery.id, next_try_at=now)
+            deliveries.change(session, delivery.id, next_try_at=now, tries=kept.tries - 1)
 
 
 def settle(
@@ -116,14 +116,15 @@ def settle(
     delivery: Delivery,
     outcome: Outcome,
     *,
+    called: str,
     now: dt.datetime,
     pauses: Sequence[int],
     jitter: float,
 ) -> Endpoint | None:
     """What follows from an answer; the endpoint, when it is paused for it.
 
-    `pauses`: seconds after each failed try, the last of them followed by one more; `jitter`: what a pause is
-    multiplied by.
+    `called`: the address that answered. `pauses`: seconds after each failed try, the last of them followed
+    by one more; `jitter`: what a pause is multiplied by.
     """
     endpoint = endpoints.fetch(session, delivery.endpoint_id, lock=True)
     kept = deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
@@ -133,7 +134,7 @@ def settle(
     if outcome.status is not None and 200 <= outcome.status < 300:
         _arrived(session, endpoint, kept, now)
         return None
-    if outcome.status == 410:
+    if outcome.status == 410 and called == endpoint.url:  # not that of another place, changed meanwhile
         return _gone(session, endpoint, now)
     if kept.state == PENDING and kept.tries == delivery.tries:  # nobody else has begun another try
         pause = _pause(kept.tries, outcome, now, pauses, jitter)
@@ -170,6 +171,18 @@ def _with_events(
 def _test_event(endpoint: Endpoint, delivery: Delivery) -> Event:
     made = (0, delivery.event_id, TEST, delivery.created_at, endpoint.test, False)
     return Event(*made, submission_id=None, handoff_id=None, booking_reference=None, state=None)
+
+
+def _messages(
+    session: Session, endpoint: Endpoint, delivery: Delivery, event: Event, keyring: Keyring, now: dt.datetime
+) -> list[Message]:
+    """The message of a delivery; none while it can't be written here, and nobody else waits for it."""
+    try:
+        return [_message(endpoint, delivery, event, keyring, now)]
+    except (Unopenable, ValueError) as error:  # an older keyring than the one it is sealed under, say
+        deliveries.tried(session, _attempt(delivery, Outcome(None, 0, type(error).__name__), now))
+        deliveries.put_off(session, delivery, now + LEASE)
+        return []
 
 
 def _message(

@@ -90,7 +90,8 @@ def create(
 def change(session: Session, reach: Reach, turn: Turn, endpoint: str, given: Mapping[str, Any]) -> Endpoint:
     """Change url, types or description, or pause and resume; what is left out of `given` stays as it is.
 
-    Resumed, it is sent at once what waited for it. Raises NotFound, PreconditionFailed and Unprocessable.
+    Resumed, or at another url, it is sent at once what waited for it. Raises NotFound, PreconditionFailed
+    and Unprocessable.
     """
     found = opened(session, turn, endpoint, lock=True)
     values = {name: given[name] for name in ("url", "types", "description") if name in given}
@@ -98,6 +99,8 @@ def change(session: Session, reach: Reach, turn: Turn, endpoint: str, given: Map
     if values:
         _check(**merged, reach=reach, attention=found.restricted)
         endpoints.change(session, endpoint, **values | {"types": tuple(merged["types"])})
+        if merged["url"] != found.url:
+            _begin_anew(session, turn, endpoint)
         _on_record(session, turn, "endpoint.changed", endpoint)
     turned = "paused" in given and given["paused"] != (found.paused_at is not None)
     if turned:
@@ -201,9 +204,15 @@ def _turn_on_or_off(session: Session, turn: Turn, endpoint: str, *, paused: bool
     if paused:
         endpoints.change(session, endpoint, paused_at=turn.now, paused_because="by_hand")
     else:
-        endpoints.change(session, endpoint, paused_at=None, paused_because=None, failing_since=None)
-        deliveries.hasten(session, endpoint, now=turn.now, past=turn.now + dt.timedelta(minutes=1))
+        endpoints.change(session, endpoint, paused_at=None, paused_because=None)
+        _begin_anew(session, turn, endpoint)
     _on_record(session, turn, "endpoint.paused" if paused else "endpoint.resumed", endpoint)
+
+
+def _begin_anew(session: Session, turn: Turn, endpoint: str) -> None:
+    """How it failed before says nothing any more: what was put off is sent at once."""
+    endpoints.change(session, endpoint, failing_since=None)
+    deliveries.hasten(session, endpoint, now=turn.now, past=turn.now + dt.timedelta(minutes=1))
 
 
 def _moved_on(session: Session, turn: Turn, before: Endpoint) -> Endpoint:

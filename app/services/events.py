@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.services.drawn import stamp
-from app.storage.events import Event
+from app.storage.events import Event, Subject
 from app.storage.submissions import ID
 
 Json = dict[str, Any]
@@ -22,6 +22,7 @@ TYPES: Mapping[str, str] = {
     "submission.started": "A draft was begun.",
     "submission.submitted": "A questionnaire was sent.",
     "submission.corrected": "Staff corrected what was sent.",
+    "submission.merged": "Staff closed a submission into another one of the same person.",
     "submission.erased": "A submission was erased, with all that was kept of it.",
     "review.changed": "Staff took a step in their review; `state` says which.",
     "attention.needed": "A submission needs attention. Needs the scope `review`.",
@@ -36,6 +37,8 @@ ACTIONS: Mapping[str, tuple[str, str | None]] = {
     "submission.drafted": ("submission.started", "in_progress"),
     "submission.submitted": ("submission.submitted", "submitted"),
     "submission.corrected": ("submission.corrected", None),
+    "submission.merged": ("submission.merged", None),
+    "submission.merged_from": ("review.changed", None),
     "submission.erased": ("submission.erased", "not_started"),
     "review.new": ("review.changed", "submitted"),
     "review.in_review": ("review.changed", "in_review"),
@@ -45,10 +48,39 @@ ACTIONS: Mapping[str, tuple[str, str | None]] = {
     "flag.raised": ("attention.needed", None),
     "flag.escalated": ("attention.overdue", None),
 }
-
-
 STATES = frozenset(state for _, state in ACTIONS.values() if state)
+# where a submission that was sent stands for its booking, by its review
+REVIEWED: Mapping[str, str] = {
+    "new": "submitted", "in_review": "in_review", "ready": "ready", "closed": "ready",
+    "needs_contact": "needs_contact",
+}  # fmt: skip
 REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+
+def standing(status: str, review: str) -> str:
+    """The state of a booking by its submission: a person who has to be reached comes before all else."""
+    if review == "needs_contact":
+        return review
+    return "in_progress" if status == "draft" else REVIEWED[review]
+
+
+def state_of(action: str, subject: Subject) -> str | None:
+    """The state an act leaves the questionnaire in, in the words of readiness.
+
+    Where the act alone does not say, the submission does, as it stands when the act is told.
+    """
+    told = ACTIONS[action][1]
+    if subject.status is None or subject.review is None or action == "submission.merged":
+        return told
+    state = standing(subject.status, subject.review)
+    reviewed = action.startswith("review.") and told != "needs_contact"
+    if action in ("submission.corrected", "submission.merged_from"):
+        return state
+    if (action == "submission.submitted" and state == "needs_contact") or (
+        reviewed and state == "in_progress"
+    ):
+        return state
+    return told
 
 
 def document(event: Event) -> Json:

@@ -19,7 +19,7 @@ from uuid_utils import uuid7
 from app.errors import CursorGone
 from app.sealing import Keyring
 from app.services import chain, deliveries
-from app.services.events import ACTIONS, RESTRICTED
+from app.services.events import ACTIONS, RESTRICTED, state_of
 from app.storage import audit, events
 from app.storage import chain as trail
 from app.storage.database import Session
@@ -130,7 +130,7 @@ def _subjects(session: Session, acts: Sequence[audit.Event]) -> dict[str, Subjec
 
 
 def _event(act: audit.Event, subject: Subject) -> Event:
-    kind, state = ACTIONS[act.action]
+    kind = ACTIONS[act.action][0]
     return Event(
         position=act.position or 0,
         id=str(uuid7()),
@@ -141,5 +141,5 @@ def _event(act: audit.Event, subject: Subject) -> Event:
         submission_id=None if kind == "handoff.created" else subject.submission_id,
         handoff_id=subject.handoff_id,
         booking_reference=subject.booking_reference,
-        state=state,
+        state=state_of(act.action, subject),
     )

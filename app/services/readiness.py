@@ -7,18 +7,15 @@ answered, changes nothing here; a booking nobody has heard of is one whose perso
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
+from app.services import events
 from app.services.events import ACTIONS, RESTRICTED
 from app.storage import readiness
 from app.storage.database import Session
 from app.storage.readiness import Standing
 
 State = Literal["not_started", "in_progress", "submitted", "in_review", "ready", "needs_contact", "stale"]
-REVIEWED: dict[str, State] = {
-    "new": "submitted", "in_review": "in_review", "ready": "ready", "closed": "ready",
-    "needs_contact": "needs_contact",
-}  # fmt: skip
 # which acts change it; the other acts on a submission are not told, not even by a time
 CHANGING = [act for act, (kind, _) in ACTIONS.items() if kind not in RESTRICTED]
 
@@ -57,8 +54,7 @@ def of_bookings(
 
 def _state(standing: Standing, fresh_for: dt.timedelta, by: dt.datetime) -> State:
     """A person who has to be reached comes before the age of what they sent."""
-    if standing.review == "needs_contact":
-        return "needs_contact"
-    if standing.status == "draft" or standing.submitted_at is None:
-        return "in_progress"
-    return "stale" if standing.submitted_at < by - fresh_for else REVIEWED[standing.review]
+    state = cast("State", events.standing(standing.status, standing.review))
+    sent = standing.submitted_at
+    old = sent is not None and sent < by - fresh_for
+    return "stale" if old and state not in ("needs_contact", "in_progress") else state

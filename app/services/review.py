@@ -150,6 +150,7 @@ def decide(session: Session, desk: Desk, turn: Turn, review: Review) -> Drawn:
         return drawn
     _require_step(drawn, review)
     if review == "ready":
+        _require_sent(drawn)
         _require_off_the_clock(drawn)
     acts, changes = [Act(f"review.{review}", "submission", turn.submission)], dict[str, Any](review=review)
     if review == "closed":
@@ -191,6 +192,11 @@ def _require_step(drawn: Drawn, review: Review) -> None:
     if review not in STEPS[at]:
         ways = " or ".join(STEPS[at])
         raise NotThisStep(f"The review is {at}; from there it goes to {ways}.")
+
+
+def _require_sent(drawn: Drawn) -> None:
+    if drawn.record.status == "draft":
+        raise NotThisStep("This form has not been sent yet; nobody is ready by a form half filled in.")
 
 
 def close_with_case(session: Session, turn: Turn, drawn: Drawn) -> tuple[Drawn, list[Act]]:

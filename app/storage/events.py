@@ -39,12 +39,17 @@ class Event(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What an event is of: a submission, the one-time link it was begun by, or a link nobody has opened."""
+    """What an event is of: a submission, the one-time link it was begun by, or a link nobody has opened.
+
+    `status` and `review`: where the submission stands, while it is kept.
+    """
 
     submission_id: str | None
     handoff_id: str | None
     booking_reference: str | None
     test: bool
+    status: str | None = None
+    review: str | None = None
 
 
 class Wanted(NamedTuple):
@@ -74,13 +79,14 @@ def page(session: Session, wanted: Wanted, *, after: int, until: int, limit: int
 
 
 def lost(session: Session, after: int, actions: Collection[str]) -> bool:
-    """Was anything behind that position told once, and is not kept any more?"""
-    oldest = session.execute(sa.select(sa.func.min(_OF.position))).scalar_one()
-    if oldest is not None and after >= oldest - 1:
-        return False
+    """Was anything behind that position told once, and is not kept any more?
+
+    Asked in one statement: what is told in between two would look lost.
+    """
+    oldest = sa.select(sa.func.min(_OF.position)).scalar_subquery()
     place = audit_events.c.position
     asked = sa.select(place).where(place > after, audit_events.c.action.in_(list(actions)))
-    asked = asked if oldest is None else asked.where(place < oldest)
+    asked = asked.where(sa.or_(oldest.is_(None), place < oldest))
     return session.execute(asked.limit(1)).first() is not None
 
 
@@ -105,14 +111,16 @@ def of_submissions(session: Session, ids: Collection[str]) -> dict[str, Subject]
     """What is known of each submission; of one that is erased, what was told of it before."""
     listed = list(ids)
     found: dict[str, Subject] = {}
-    told = sa.select(*(_OF[name] for name in Subject._fields)).where(_OF.submission_id.in_(listed))
+    told = sa.select(_OF.submission_id, _OF.handoff_id, _OF.booking_reference, _OF.test)
+    told = told.where(_OF.submission_id.in_(listed))
     begun = sa.select(*_OF_HANDOFF).where(handoffs.c.submission_id.in_(listed))
     for asked in (told.order_by(_OF.position), begun):
         found |= {row.submission_id: Subject(*row) for row in session.execute(asked)}
-    kept = sa.select(submissions.c.id, submissions.c.booking_reference, submissions.c.test)
-    for name, reference, test in session.execute(kept.where(submissions.c.id.in_(listed))):
+    names = ("id", "booking_reference", "test", "status", "review")
+    kept = sa.select(*(submissions.c[name] for name in names)).where(submissions.c.id.in_(listed))
+    for name, *rest in session.execute(kept):
         handoff = found[name].handoff_id if name in found else None
-        found[name] = Subject(name, handoff, reference, test)
+        found[name] = Subject(name, handoff, *rest)
     return found
 
 

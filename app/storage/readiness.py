@@ -33,14 +33,16 @@ def standings(
 ) -> list[Standing]:
     """The submission that counts of each booking that has one: one that was sent before a draft, the newest.
 
-    What is merged into another, and what is due to be erased, does not count.
+    For one that was merged into another, the other counts. What is due to be erased does not.
     """
-    kept = sa.or_(_OF.retained_until > now, _OF.held.is_(True))
-    first = (_OF.status == "submitted").desc(), _OF.id.desc()
+    of = submissions.alias("counting")
+    counts = sa.and_(of.c.id == sa.func.coalesce(_OF.merged_into, _OF.id), of.c.merged_into.is_(None))
+    kept = sa.or_(of.c.retained_until > now, of.c.held.is_(True))
+    first = (of.c.status == "submitted").desc(), of.c.id.desc()
     order = sa.func.row_number().over(partition_by=_OF.booking_reference, order_by=first).label("place")
-    columns = _OF.id, _OF.booking_reference, _OF.status, _OF.review, _OF.edition, _OF.submitted_at
-    asked = sa.select(*columns, order).where(_OF.booking_reference.in_(list(references)))
-    found = asked.where(_OF.test == test, _OF.merged_into.is_(None), kept).subquery()
+    columns = of.c.id, _OF.booking_reference, of.c.status, of.c.review, of.c.edition, of.c.submitted_at
+    asked = sa.select(*columns, order).select_from(submissions.join(of, counts))
+    found = asked.where(_OF.booking_reference.in_(list(references)), _OF.test == test, kept).subquery()
     rows = session.execute(sa.select(found).where(found.c.place == 1))
     return [Standing(*row[:-1]) for row in rows]
 

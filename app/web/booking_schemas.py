@@ -22,6 +22,7 @@ Type = Literal[
     "submission.started",
     "submission.submitted",
     "submission.corrected",
+    "submission.merged",
     "submission.erased",
     "review.changed",
     "attention.needed",

@@ -102,7 +102,7 @@ class Shared:
             f"{self._kind}/{minute}/{name}", self._share, seconds=2 * self._seconds
         )
         found = Drawn(min(self._share, self.limit - taken + self._share), max(0, self.limit - taken))
-        if len(self._drawn) < MOST:
+        if len(self._drawn) < MOST and minute == self._minute:
             self._drawn[name] = found
         return found
 

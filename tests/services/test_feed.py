@@ -190,6 +190,29 @@ def test_every_act_of_a_booking_is_told_once_with_its_state_and_by_one_subject(c
     assert [each.position for each in found] == sorted({each.position for each in found})
 
 
+def test_the_state_of_an_event_is_what_readiness_says(clinic: Clinic) -> None:
+    reached, corrected, merged = (clinic.team.submit(CARA, complete=done) for done in (False, True, True))
+    clinic.team.decide(reached, "in_review", "needs_contact")
+    clinic.team.do(submitted, reached)
+    clinic.team.decide(corrected, "in_review", "ready")
+    clinic.team.correct(corrected, pain_duration="over_5_years")
+    clinic.team.merge(merged, corrected)
+    drafted = clinic.team.submit(CARA, complete=False)
+    clinic.team.decide(drafted, "in_review", "needs_contact", "closed")
+    clinic.follow()
+    found = clinic.read(restricted=False).events
+
+    def told(case: str) -> list[tuple[str, str | None]]:
+        return [(each.type, each.state) for each in found if each.submission_id == case]
+
+    assert told(reached)[-1] == ("submission.submitted", "needs_contact")
+    assert told(corrected)[-2:] == [("submission.corrected", "ready"), ("review.changed", "ready")]
+    assert told(merged)[-1] == ("submission.merged", None)
+    assert [state for kind, state in told(drafted) if kind == "review.changed"] == [
+        "in_progress", "needs_contact", "in_progress",
+    ]  # fmt: skip
+
+
 def submitted(session: Any, desk: Any, case: str) -> Any:
     return desk.submit(session, case, Holder(case), version=None, now=now(), actor=WHO)
 

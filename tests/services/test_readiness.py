@@ -87,6 +87,21 @@ def test_what_is_merged_into_another_does_not_count(desk: Desk) -> None:
     assert desk.state() == "in_review"
 
 
+def test_what_is_merged_away_leaves_its_booking_to_the_other(desk: Desk) -> None:
+    linked, plain = desk.submit(), desk.submit(booking_reference=None)
+    desk.team.decide(plain, "in_review")
+    desk.team.merge(linked, plain)
+    assert desk.state() == "in_review"
+    assert desk.team.drawn(plain).record.booking_reference == "B-1"
+
+
+def test_one_case_stands_for_both_bookings_that_were_merged(desk: Desk) -> None:
+    first, second = desk.submit(), desk.submit(booking_reference="B-2")
+    desk.team.decide(second, "in_review", "ready")
+    desk.team.merge(first, second)
+    assert [each.state for each in desk.ask("B-1", "B-2")] == ["ready", "ready"]
+
+
 def test_a_draft_does_not_count_beside_what_was_sent(desk: Desk) -> None:
     desk.submit()
     desk.submit(complete=False)

@@ -104,6 +104,17 @@ def test_another_scope_may_not_read(service: Service, create: Create, scope: str
     assert issues(answer)[0][:2] == ("forbidden", "forbidden")
 
 
+def test_a_look_of_a_program_goes_on_record_and_a_respondents_does_not(
+    service: Service, create: Create, partner: Headers
+) -> None:
+    made = create(CARA)
+    seen = partial(audit.count, action=audit.VIEWED)
+    assert service.client.get(f"{HERE}/{made['id']}", headers=bearer(made)).status_code == 200
+    assert service.read(seen) == 0
+    assert service.client.get(f"{HERE}/{made['id']}", headers=partner).status_code == 200
+    assert service.read(seen) == 1
+
+
 def test_what_is_not_there_was_erased_or_is_not_theirs_looks_the_same(
     service: Service, create: Create, partner: Headers
 ) -> None:

@@ -1,8 +1,10 @@
 """Where a one-time link leads: a look uses nothing up, the first page does, once; and the way back."""
 
+import datetime as dt
 import threading
 from functools import partial
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from app.web.pages import door
 from tests.conftest import Service
 from tests.people import CARA
 from tests.web.colleague import COMMAND
+from tests.web.conftest import opened
 from tests.web.visitor import Visitor
 
 SITE = "https://book.clinic.example"
@@ -97,6 +100,18 @@ def test_a_button_pressed_on_another_site_begins_nothing(service: Service, guest
     guest.post("/r", [("link", secret)], **{"sec-fetch-site": "cross-site"})
     assert guest.page.status_code == 403
     assert "handoff" not in str(guest.page.headers.get_list("set-cookie"))
+
+
+def test_a_made_up_cookie_is_no_way_around_the_limit_of_forms(tmp_path: Path) -> None:
+    with opened(tmp_path, form_starts_per_network=2) as service:
+        told = []
+        for _ in range(4):
+            stranger = Visitor(service)
+            stranger.get("/form")
+            stranger.browser.cookies.set("preconsult_handoff", "x" * 43)
+            stranger.send(CARA)
+            told.append(stranger.page.status_code)
+    assert told == [404, 404, 429, 429]
 
 
 def test_a_look_uses_nothing_up_and_is_kept_by_nobody(service: Service, guest: Visitor) -> None:
@@ -258,3 +273,14 @@ def test_without_a_way_back_none_is_offered(service: Service, guest: Visitor) ->
     guest.send()
     assert guest.path == "/form/summary"
     assert back(guest) == []
+
+
+def test_what_was_sent_long_before_the_visit_is_there_at_the_visit(service: Service, guest: Visitor) -> None:
+    visit = now() + dt.timedelta(days=50)
+    secret, _ = hand_off(service, appointment_at=visit)
+    press(guest, secret)
+    guest.go_through(CARA)
+    asked = sa.select(submissions.c.status, submissions.c.retained_until)
+    status, until = service.read(lambda session: session.execute(asked).one())
+    assert status == "submitted"
+    assert until == visit + service.rooms.desk.terms.submitted

@@ -170,6 +170,9 @@ def test_a_link_is_told_once_and_only_its_hash_is_kept(service: Service, booking
     assert service.read(partial(audit.count, action="handoff.created")) == 1
     again = service.client.get(f"/v1/handoffs/{made['id']}", headers=booking | {"if-none-match": '"1"'})
     assert again.status_code == 304
+    service.database.write_now(lambda session: session.execute(sa.update(handoffs).values(expires_at=now())))
+    over = service.client.get(f"/v1/handoffs/{made['id']}", headers=booking | {"if-none-match": '"1"'})
+    assert (over.status_code, over.json()["state"]) == (200, "expired"), "the clock changes no version"
 
 
 @pytest.mark.parametrize(

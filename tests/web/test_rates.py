@@ -275,6 +275,29 @@ def test_while_the_store_is_down_each_process_counts_for_itself(tmp_path: Path, 
         assert statuses(found, 5, path=QUESTIONNAIRES) == [200] * 4 + [429]
 
 
+@pytest.mark.usefixtures("clock")
+def test_a_draw_that_comes_back_in_the_next_minute_is_not_counted_there() -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.go = asyncio.Event()
+
+        async def add(self, name: str, number: int, *, seconds: int) -> int:
+            await self.go.wait()
+            return 10**6 if "/7/" in name else number
+
+    async def turn() -> int:
+        store = Slow()
+        count = rates.Shared("key", 100, store)  # type: ignore[arg-type]
+        first = asyncio.create_task(count.take("a", 7))
+        await asyncio.sleep(0)
+        count._minute, count._drawn = 8, {}  # somebody else came in the next minute
+        store.go.set()
+        assert await first < 0
+        return await count.take("a", 8)
+
+    assert asyncio.run(turn()) >= 0
+
+
 # --- the day a key was last used -------------------------------------------------------------------
 
 

@@ -56,7 +56,7 @@ def settle(service: Service, endpoint: Endpoint, outcome: Outcome, at: dt.dateti
     keyring, when = service.rooms.desk.vault.keyring, at or now()
     work = partial(deliveries.claim, keyring=keyring, wanted={endpoint.id: 9}, now=when)
     for each in service.database.write_now(work):
-        done = partial(deliveries.settle, delivery=each.delivery, outcome=outcome, now=when)
+        done = partial(deliveries.settle, delivery=each.delivery, outcome=outcome, called=each.url, now=when)
         service.database.write_now(partial(done, pauses=[60], jitter=1.0))
 
 

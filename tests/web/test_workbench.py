@@ -364,13 +364,51 @@ def test_a_correction_that_comes_too_late_is_not_lost(ann: Colleague, team: Team
     ann.act(f"/staff/cases/{case}/correct", version="1", asked=["ride_home", "visit_reason"], ride_home="no",
             visit_reason=["low_mood", "long_term_pain", "other"])  # fmt: skip
     assert ann.page.status_code == 412
-    pairs: dict[str, str | list[str]] = {}
-    for name, value in ann.form(f"/staff/cases/{case}/correct").pairs():
-        pairs[name] = [*pairs.get(name, []), value]
-    ann.post(f"/staff/cases/{case}/correct", pairs)
+    ann.post(f"/staff/cases/{case}/correct", grouped(ann.form(f"/staff/cases/{case}/correct").pairs()))
     answers = team.drawn(case).record.answers["answers"]
     assert answers["ride_home"] == "no"
     assert set(answers["visit_reason"]) == {"long_term_pain", "low_mood", "other"}
+
+
+def test_a_correction_that_comes_too_late_undoes_nothing_of_a_colleague_s(ann: Colleague, team: Team) -> None:
+    case = team.submit(CARA)
+    ann.get(f"/staff/cases/{case}/correct")
+    team.correct(case, ride_home="not_sure")
+    ann.act(f"/staff/cases/{case}/correct", version="1", asked=["ride_home", "visit_reason"],
+            visit_reason=["low_mood", "long_term_pain", "other"])  # fmt: skip
+    assert ann.page.status_code == 412
+    assert "Answers corrected" in ann.page.text
+    sent = ann.form(f"/staff/cases/{case}/correct").pairs()
+    assert [value for name, value in sent if name == "asked"] == ["visit_reason"]
+    ann.post(f"/staff/cases/{case}/correct", grouped(sent))
+    assert team.drawn(case).record.answers["answers"]["ride_home"] == "not_sure"
+
+
+def grouped(sent: list[tuple[str, str]]) -> dict[str, str | list[str]]:
+    pairs: dict[str, str | list[str]] = {}
+    for name, value in sent:
+        pairs[name] = [*pairs.get(name, []), value]
+    return pairs
+
+
+def test_after_a_correction_the_summary_is_not_said_to_be_what_the_person_saw(
+    ann: Colleague, team: Team
+) -> None:
+    case = team.submit(CARA)
+    assert "Summary as the person saw it" in ann.get(f"/staff/cases/{case}").text
+    team.correct(case, ride_home="no")
+    page = ann.get(f"/staff/cases/{case}").text
+    assert "Summary as the person saw it" not in page
+    assert "Summary after correction" in page
+
+
+def test_a_form_that_was_not_sent_is_not_offered_as_ready(ann: Colleague, team: Team) -> None:
+    draft, sent = team.submit(CARA, complete=False), team.submit(CARA)
+    pages = []
+    for case in (draft, sent):
+        team.decide(case, "in_review")
+        pages.append('value="ready"' in ann.get(f"/staff/cases/{case}").text)
+    assert pages == [False, True]
 
 
 def test_a_duplicate_is_merged_from_its_page(ann: Colleague, team: Team) -> None:

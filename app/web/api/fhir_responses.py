@@ -4,6 +4,7 @@ Office: from a QuestionnaireResponse to the same checks, unit of work and audit 
 back. Refuses: what /v1 refuses, contact details in what it shows, and keys that a browser may hold.
 """
 
+import datetime as dt
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,6 +22,8 @@ from app.fhir.response import AMISS, Handed, handed, items
 from app.rules.edition import Edition
 from app.services.access import Principal, Program, require_scope
 from app.services.drawn import Drawn, Given, draw_up, new_token, stamp
+from app.storage import audit
+from app.storage.audit import Act, Actor
 from app.storage.database import Session
 from app.web import outcomes as told
 from app.web.api.fhir import FORMAT, FhirResponse, acceptable
@@ -108,7 +111,11 @@ async def read(request: Request, submission: str) -> Response:
     """One submission as a QuestionnaireResponse, with its interruptions. Contact details are not in it."""
     here = rooms(request)
     principal, kind = await here.doorkeeper.admit(request), acceptable(request)
-    drawn = await here.database.read(partial(_read, here=here, submission=submission, principal=principal))
+    work = partial(_look, here=here, submission=submission, principal=principal, at=now())
+    if isinstance(principal, Program):  # a program's look goes on record
+        drawn = await here.database.write(partial(work, actor=principal.actor(request_id(request))))
+    else:
+        drawn = await here.database.read(work)
     headers = etag(drawn.record.version) | {"cache-control": "no-store"}
     return conditional(request, _packed(drawn), kind, headers)
 
@@ -121,8 +128,18 @@ async def _writer(request: Request) -> Program:
     return principal
 
 
-def _read(session: Session, *, here: Rooms, submission: str, principal: Principal) -> Drawn:
-    record, key = here.desk.found(session, submission, principal, *LOOKING, now=now(), lock=False)
+def _look(
+    session: Session,
+    *,
+    here: Rooms,
+    submission: str,
+    principal: Principal,
+    at: dt.datetime,
+    actor: Actor | None = None,
+) -> Drawn:
+    record, key = here.desk.found(session, submission, principal, *LOOKING, now=at, lock=False)
+    if actor is not None:
+        audit.record(session, actor, at, Act(audit.VIEWED, "submission", submission))
     return here.desk.drawn(record, key)
 
 

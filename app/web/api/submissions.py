@@ -71,6 +71,10 @@ async def create(request: Request) -> Response:
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:write")
     wanted, raw = await read_json(request, schemas.SubmissionIn)
     claim, token = claim_for(request, principal, raw, CREATE), new_token()
+    if principal.key.origins and wanted.booking_reference is not None:
+        raise errors.Forbidden(
+            "A key for browsers names no booking: anybody can copy it. Use a one-time link."
+        )
     try:
         given = given_by(wanted, test=principal.key.test)
         edition = edition_for(request, wanted)

@@ -33,13 +33,15 @@ class Typed:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def questions(flow: Flow, group: Item, language: str, typed: Typed | None = None) -> list[Json]:
+def questions(
+    flow: Flow, group: Item, language: str, typed: Typed | None = None, *, begun: bool = False
+) -> list[Json]:
     """The questions of one page; with `typed` as they were sent, else as they are saved.
 
-    Where nothing of the page is saved yet, what is asked begins with its `initial`.
+    Where nothing of the page is saved yet, what is asked begins with its `initial`, unless it is `begun`.
     """
     edition, drawn = flow.drawn.edition, flow.drawn
-    untouched = not any(item.link_id in flow.answers for item in group.item)
+    untouched = not begun and not any(item.link_id in flow.answers for item in group.item)
     made = []
     for item, when in flow.shown(group):
         begins = item.initial if untouched and item.link_id in drawn.enabled else None

@@ -110,7 +110,7 @@ async def begin(request: Request) -> Response:
         again = Typed(raw, errors)
         return await _start(request, language, again, status=422, instance=same, stale=age is None)
     link, handoff = await asked_by(request)
-    if link is None:  # whoever was asked does not wait behind others of their network
+    if handoff is None:  # whoever was asked does not wait behind others of their network
         await _let_in(request, here)
     odd = {"honeypot": bool(door.one(given, "website")), "too_fast": age < door.QUICKEST}
     quarantine = " ".join(name for name, found in odd.items() if found) or None
