@@ -163,7 +163,7 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
     models = (
         schemas.EvaluationIn, schemas.SubmissionIn, schemas.SubmissionPatch, schemas.ProblemOut,
         review_schemas.ReviewIn, review_schemas.NoteIn, review_schemas.FlagActionIn,
-        review_schemas.CorrectionIn, review_schemas.MergeIn,
+        review_schemas.CorrectionIn, review_schemas.MergeIn, review_schemas.SearchIn,
         booking_schemas.HandoffIn, webhook_schemas.EndpointIn, webhook_schemas.EndpointPatch,
         SentResponse,
     )  # fmt: skip

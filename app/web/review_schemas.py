@@ -50,6 +50,23 @@ class MergeIn(In):
     into: Annotated[str, Field(pattern=STAFF_ID)]
 
 
+class SearchIn(In):
+    """A whole phone number, e-mail address, booking reference or id, as somebody says it."""
+
+    text: Annotated[str, Field(min_length=1, max_length=254)]
+
+
+class ReviewerOut(Out):
+    id: str
+    name: str
+
+
+class Reviewers(Out):
+    """By name."""
+
+    items: list[ReviewerOut]
+
+
 class ReviewOut(Out):
     """Where the review of a submission stands. The steps are in the guide; what is no step is 409."""
 

@@ -66,6 +66,8 @@ V1: dict[tuple[str, str], set[str] | None] = {
     ("POST", "/v1/submissions/{submission}/merge"): {REVIEW},
     ("POST", "/v1/submissions/{submission}/flags/{flag}/actions"): {REVIEW},
     ("GET", "/v1/submissions/{submission}/history"): {REVIEW},
+    ("POST", "/v1/submissions/search"): {REVIEW},
+    ("GET", "/v1/reviewers"): {REVIEW},
     ("POST", "/v1/handoffs"): {"bookings"},
     ("GET", "/v1/handoffs"): {"bookings"},
     ("GET", "/v1/handoffs/{handoff}"): {"bookings"},
