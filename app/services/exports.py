@@ -58,8 +58,8 @@ class Piece:
     following: Wanted | None
 
 
-def begin(session: Session, principal: Principal, wanted: Wanted, *, now: dt.datetime, actor: Actor) -> int:
-    """Put an export on record, before anything of it is sent; how many cases it has.
+def count(session: Session, principal: Principal, wanted: Wanted, *, now: dt.datetime) -> int:
+    """How many cases an export will have; on a narrow filter a long walk, so it is a read of its own.
 
     Raises Forbidden, and Unprocessable when they are too many.
     """
@@ -69,9 +69,13 @@ def begin(session: Session, principal: Principal, wanted: Wanted, *, now: dt.dat
     number = _count(session, wanted, now)
     if number > MOST:
         raise Unprocessable(f"An export takes at most {MOST:,} cases; narrow the filter.")
+    return number
+
+
+def begin(session: Session, wanted: Wanted, number: int, *, now: dt.datetime, actor: Actor) -> None:
+    """Put an export of so many cases on record, before anything of it is sent."""
     action = "answers.exported" if wanted.answers else "list.exported"
     audit.record(session, actor, now, Act(action, "cases", str(number)))
-    return number
 
 
 def header(library: Library, wanted: Wanted) -> str:
