@@ -173,14 +173,14 @@ def _link(session: Session, staff_id: str, secret: str, now: dt.datetime) -> Non
 
 
 def _keep_an_administrator(session: Session, before: Person, after: Person) -> None:
-    """Refuse a change that leaves nobody who could add staff. Raises Conflict."""
+    """Refuse a change that leaves nobody who could add staff: an invited one can't yet. Raises Conflict."""
     others = (each for each in staff.every(session) if each.id != before.id)
     if _administers(before) and not any(_administers(each) for each in (*others, after)):
         raise Conflict(LAST)
 
 
 def _administers(person: Person) -> bool:
-    return person.active and "administrator" in person.roles
+    return person.active and person.password_hash is not None and "administrator" in person.roles
 
 
 def _amiss(email: str, name: str) -> list[Error]:
