@@ -28,10 +28,7 @@ class AnswerOption(Fhir):
 
 
 class Item(Fhir):
-    """A question, a group (one page) or a display text.
-
-    `initial`: what a form shows before anybody has answered; it is no answer until the person sends it.
-    """
+    """A question, a group (one page) or a display text."""
 
     link_id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     type: Literal["group", "display", "boolean", "choice", "integer", "string"]
@@ -45,7 +42,6 @@ class Item(Fhir):
     max_value: int | None = None
     max_length: int | None = None
     contact: ContactKind | None = None
-    initial: bool | int | str | tuple[str, ...] | None = None
     item: tuple["Item", ...] = ()
 
     @property

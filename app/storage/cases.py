@@ -157,11 +157,6 @@ def keep_version(session: Session, row_id: str, record: Record, at: dt.datetime,
     session.execute(sa.insert(versions), row | sealed)
 
 
-def forget_versions(session: Session, submission: str) -> None:
-    """Forget how a case was before."""
-    session.execute(sa.delete(versions).where(versions.c.submission_id == submission))
-
-
 def versions_of(session: Session, submission: str, key: DataKey) -> list[Version]:
     """How a case was before each correction, the oldest first."""
     asked = sa.select(versions).where(versions.c.submission_id == submission)
@@ -184,12 +179,6 @@ def _version(row: sa.RowMapping, key: DataKey) -> Version:
 
 
 # --- who and what happened -------------------------------------------------------------------------
-
-
-def merged_into(session: Session, submission: str) -> list[str]:
-    """The cases that were merged into this one."""
-    asked = sa.select(submissions.c.id).where(submissions.c.merged_into == submission)
-    return list(session.execute(asked.order_by(submissions.c.id)).scalars())
 
 
 def history(session: Session, ids: Collection[str], limit: int = MOST) -> list[Event]:

@@ -19,18 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 OPEN = re.compile(r"/v1/(?:questionnaires|submissions|evaluations)(?:/|\Z)")
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 SENT = ("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "accept-language")
-READ = (
-    "etag",
-    "location",
-    "idempotency-replayed",
-    "retry-after",
-    "x-request-id",
-    "link",
-    "ratelimit",
-    "ratelimit-policy",
-    "deprecation",
-    "sunset",
-)
+READ = ("etag", "location", "idempotency-replayed", "retry-after", "x-request-id", "link")
 
 
 class Cors:

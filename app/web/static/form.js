@@ -75,7 +75,7 @@ if (form) {
 const resume = document.querySelector("form.resume");
 if (resume) {
   const secret = location.hash.slice(1);
-  history.replaceState(null, "", resume.getAttribute("action"));
+  history.replaceState(null, "", "/form/resume");
   if (secret) {
     resume.elements.link.value = secret;
     resume.querySelector("[data-ready]").hidden = false;
