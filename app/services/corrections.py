@@ -60,10 +60,7 @@ def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, obje
     until = record.retained_until if complete else max(record.retained_until, drawn.record.retained_until)
     after = replace(drawn.record, version=record.version + 1, submitted_at=record.submitted_at)
     drawn = replace(drawn, record=replace(after, retained_until=until))
-    if evaluation.stopped:  # of somebody under 18 no health answers are kept, nor what was said before
-        cases.forget_versions(session, record.id)
-    else:
-        cases.keep_version(session, str(uuid7()), record, turn.now, before.key)
+    cases.keep_version(session, str(uuid7()), record, turn.now, before.key)
     submissions.replace(session, desk.vault, drawn.record, drawn.key)
     if drawn.record.contact != record.contact:
         lookups.replace(session, desk.vault.keyring, record.id, drawn.record.contact)

@@ -157,11 +157,6 @@ def keep_version(session: Session, row_id: str, record: Record, at: dt.datetime,
     session.execute(sa.insert(versions), row | sealed)
 
 
-def forget_versions(session: Session, submission: str) -> None:
-    """Forget how a case was before."""
-    session.execute(sa.delete(versions).where(versions.c.submission_id == submission))
-
-
 def versions_of(session: Session, submission: str, key: DataKey) -> list[Version]:
     """How a case was before each correction, the oldest first."""
     asked = sa.select(versions).where(versions.c.submission_id == submission)

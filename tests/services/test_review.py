@@ -361,15 +361,6 @@ def test_a_draft_that_a_correction_makes_urgent_is_kept_past_its_time_to_act_by(
     assert record.retained_until > max(each.due_at for each in record.flags if each.due_at) > before
 
 
-def test_of_a_child_nothing_that_was_said_before_is_kept(team: Team) -> None:
-    case = team.submit(NOA)
-    team.correct(case, ride_home="no")
-    team.correct(case, age_band="under_18")
-    drawn, found = team.do(corrections.corrections, team.turn(case))
-    assert found == []
-    assert "self_harm_thoughts" not in drawn.record.answers["answers"]
-
-
 def test_a_correction_of_a_draft_leaves_it_a_draft(team: Team) -> None:
     case = team.submit(NOA, complete=False)
     record = team.correct(case, ride_home="no").record

@@ -302,7 +302,7 @@ def test_what_was_sent_is_listed_and_sent_once_more(service: Service, booking: H
         partial(deliveries.claim, keyring=keyring, wanted={made: 1}, now=now())
     )
     for each, outcome in zip(claimed, (Outcome(204, 5),), strict=True):
-        settle = partial(deliveries.settle, delivery=each.delivery, outcome=outcome)
+        settle = partial(deliveries.settle, delivery=each.delivery, outcome=outcome, called=each.url)
         service.database.write_now(partial(settle, now=now(), pauses=[1], jitter=1.0))
     path = f"{ROOT}/{made}/deliveries"
     first = service.client.get(path, params={"limit": 2}, headers=booking).json()
