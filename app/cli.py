@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.commands import audit_group, opened, restore_database, writing
 from app.errors import Problem, Refusal
-from app.main import build, open_library, open_post, open_terms, serve_app
+from app.main import build, open_counts, open_library, open_post, open_terms, serve_app
 from app.rules.compare import edition_differences
 from app.rules.draft import Faulty
 from app.rules.library import CONTENT, check_lock, folders, load, load_library, write_lock
@@ -25,6 +25,7 @@ from app.rules.lint import check
 from app.rules.show import show
 from app.services import health, retention, seeding, seeding_staff
 from app.services import keys as api_keys
+from app.services.access import SCOPES
 from app.services.keys import Wanted
 from app.services.sealing_keys import open_vault, rotate
 from app.services.submissions import Desk
@@ -32,6 +33,7 @@ from app.settings import Settings, load_settings
 from app.staffing import staff_group
 from app.storage import keys, schema
 from app.storage.audit import Actor
+from app.working import work
 
 COMMAND = Actor("command")
 
@@ -100,6 +102,7 @@ def _prepare(settings: Settings) -> None:
     open_library(settings)
     open_terms(settings)
     open_post(settings)
+    open_counts(settings)
     with opened(settings) as database:
         open_vault(database, settings.keyring, settings.key_file, now=_now())
 
@@ -153,7 +156,9 @@ def keys_group() -> None:
 
 @keys_group.command("create")
 @click.option("--name", required=True, help="Who will use it.")
-@click.option("--scope", "scopes", multiple=True, required=True, help="Repeat for several.")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, help=f"One of {', '.join(SCOPES)}; repeat for several."
+)
 @click.option("--test", is_flag=True, help="It sees and makes only test submissions.")
 @click.option("--origin", "origins", multiple=True, help="For browsers: only from these origins.")
 @click.option("--cidr", "cidrs", multiple=True, help="Only from these networks.")
@@ -175,12 +180,13 @@ def create_key(
 
 @keys_group.command("list")
 def list_keys() -> None:
-    """Every API key: id, state, scopes, name. Never the secret."""
+    """Every API key: id, state, the day it was last used, scopes, name. Never the secret."""
     with opened(load_settings()) as database:
         for key in database.read_now(keys.every):
             state = "live" if key.is_live(_now()) else "revoked" if key.revoked_at else "expired"
             kind = "test" if key.test else "live"
-            click.echo(f"{key.id}  {kind:4}  {state:7}  {' '.join(sorted(key.scopes))}  {key.name}")
+            used = f"{key.last_used_at:%Y-%m-%d}" if key.last_used_at else "never used"
+            click.echo(f"{key.id}  {kind:4}  {state:7}  {used}  {' '.join(sorted(key.scopes))}  {key.name}")
 
 
 @keys_group.command("revoke")
@@ -268,10 +274,12 @@ def purge_due(at: dt.datetime | None) -> None:
     """Erase what is kept longer than promised; the service does so by itself every ten minutes."""
     moment = at.replace(tzinfo=dt.UTC) if at else _now()
     submissions = freed = failed = 0
-    with writing(load_settings()) as database:
+    settings = load_settings()
+    with writing(settings) as database:
         more = True
         while more:
-            purged = database.write_now(partial(retention.purge, now=moment, past=failed))
+            work = partial(retention.purge, now=moment, past=failed, told_for=settings.told_for)
+            purged = database.write_now(work)
             submissions += purged.submissions
             freed += purged.idempotency_keys
             failed += purged.failed
@@ -294,6 +302,7 @@ def backup_database(file: Path) -> None:
 main.add_command(audit_group)
 main.add_command(restore_database)
 main.add_command(staff_group)
+main.add_command(work)
 
 
 def _now() -> dt.datetime:

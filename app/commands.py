@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from app.errors import Refusal
 from app.main import open_database
 from app.sealing import Keyring
-from app.services import chain, erasures
+from app.services import chain, erasures, feed
 from app.services.chain import Broken
 from app.services.erasures import Ledger
 from app.services.sealing_keys import known_keyring
@@ -51,7 +51,7 @@ def writing(settings: Settings) -> Iterator[Database]:
         keyring = known_keyring(database, settings.keyring, settings.key_file)
         try:
             if keyring is not None:
-                database.write_now(partial(chain.link, keyring=keyring, now=now(), limit=LINKED))
+                database.write_now(partial(feed.follow, keyring=keyring, now=now(), limit=LINKED))
         except Broken as broken:
             click.echo(f"preconsult: The audit chain is broken ({broken}): preconsult audit verify", err=True)
 
@@ -141,7 +141,7 @@ def _completed(settings: Settings) -> str:
         told = _erased_again(database, settings)
         act = Act("database.restored", "database", None)
         database.write_now(lambda session: audit.record(session, Actor("command"), now(), act))
-        database.write_now(partial(chain.link, keyring=keyring, now=now(), limit=LINKED))
+        database.write_now(partial(feed.follow, keyring=keyring, now=now(), limit=LINKED))
         database.checkpoint()
     return told
 

@@ -9,7 +9,7 @@
     ├── NotAcceptable 406
     ├── TooSlow 408
     ├── Conflict 409 ............. not-a-draft, not-submitted, on-hold, in-flight, not-this-step
-    ├── Gone 410
+    ├── Gone 410 ................. cursor-gone
     ├── PreconditionFailed 412
     ├── TooLarge 413
     ├── UnsupportedMediaType 415
@@ -114,6 +114,10 @@ class InFlight(Conflict):
 
 class Gone(Problem):
     slug, title, status = "gone", "This was here and has been erased", 410
+
+
+class CursorGone(Gone):
+    slug, title = "cursor-gone", "What follows this cursor is not kept any more"
 
 
 class PreconditionFailed(Problem):

@@ -6,16 +6,20 @@ a database that could lose what it acknowledged, or with a missing or wrong key.
 
 import asyncio
 import contextlib
+import datetime as dt
 import gc
 from collections.abc import AsyncIterator
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
+from app.delivering import TRIES, Deliveries, reach_of
 from app.errors import Problem, Refusal
 from app.outbound import Post
 from app.rounds import Alerts, Trail, index
@@ -30,21 +34,41 @@ from app.services.sealing_keys import open_vault
 from app.services.submissions import Desk
 from app.settings import Settings, load_settings
 from app.storage import schema
+from app.storage.counts import Counts
 from app.storage.database import Database
 from app.storage.writer import BATCH
 from app.web import logs, problems
-from app.web.api import articles, docs, evaluations, health, questionnaires, review, submissions, summaries
+from app.web.announced import describe
+from app.web.api import (
+    articles,
+    docs,
+    evaluations,
+    events,
+    fhir,
+    fhir_responses,
+    handoffs,
+    health,
+    office,
+    questionnaires,
+    readiness,
+    review,
+    submissions,
+    summaries,
+    webhook_endpoints,
+)
 from app.web.cors import Cors
 from app.web.deps import Rooms, now
 from app.web.lane import Lane
 from app.web.limits import Limits
 from app.web.logs import log, where
-from app.web.openapi import describe
-from app.web.pages import check, form, keeping, questions, start
+from app.web.pages import check, form, keeping, lost, questions, start
+from app.web.pages import handoffs as handed
 from app.web.pages.theme import Theme
 from app.web.principals import Doorkeeper
+from app.web.rates import Rates
 from app.web.security import Shell
 from app.web.staticfiles import Static
+from app.web.toll import Toll
 from app.web.workbench import (
     account,
     article,
@@ -60,14 +84,31 @@ from app.web.workbench import (
     queue,
     sign_in,
     system,
+    webhooks,
     welcome,
 )
+from app.web.workbench import handoffs as links
 from app.web.workbench.route import undeclared
 
 STATIC = Path(__file__).parent / "web" / "static"
 PURGE_SECONDS = 600
-ROUTERS = (questionnaires, articles, evaluations, submissions, summaries, review, health)
-PAGES = (form, questions, check, keeping, start)
+ROUTERS = (
+    questionnaires,
+    articles,
+    evaluations,
+    submissions,
+    summaries,
+    review,
+    office,
+    handoffs,
+    readiness,
+    events,
+    webhook_endpoints,
+    fhir,
+    fhir_responses,
+    health,
+)
+PAGES = (form, handed, questions, check, keeping, start)
 WORKBENCH = (
     audit,
     sign_in,
@@ -83,6 +124,8 @@ WORKBENCH = (
     case_keeping,
     correction,
     article,
+    links,
+    webhooks,
     nowhere,
 )
 
@@ -94,6 +137,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     here = open_rooms(settings)
     app = build(here.library, development=settings.development, lifespan=partial(_lifespan, here))
     app.state.rooms = here
+    app.add_middleware(Toll, rates=here.rates, doorkeeper=here.doorkeeper)
     app.add_middleware(Lane, route=submissions.hot)
     app.add_middleware(
         Shell,
@@ -125,23 +169,30 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
         lifespan=lifespan,  # type: ignore[arg-type]
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    for module in (
-        *PAGES,
-        *ROUTERS,
-        *WORKBENCH,
-    ):  # asked in this order; the busiest route of the API has a lane of its own
-        app.include_router(module.router)
-    app.mount("/static", Static(STATIC), name="static")
-    if development:
-        app.include_router(docs.router)
-        app.include_router(start.development)
+    app.router.routes.extend(_routes((*PAGES, *ROUTERS, *WORKBENCH), development=development))
     if undeclared(app):
         raise Refusal(f"Nobody has declared who may come to {', '.join(undeclared(app))}.")
     app.add_exception_handler(Problem, problems.on_problem)
-    app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(HTTPException, lost.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
     app.openapi = cache(partial(describe, app, library))  # type: ignore[method-assign] # when first asked for
     return app
+
+
+@cache
+def _routes(modules: tuple[Any, ...], *, development: bool) -> list[BaseRoute]:
+    """Every route of these modules, in the order they are asked; the busiest has a lane of its own.
+
+    Made once: what FastAPI works out of an endpoint's signature is the same in every application.
+    """
+    router = APIRouter(redirect_slashes=False)
+    for module in modules:
+        router.include_router(module.router)
+    router.mount("/static", Static(STATIC), name="static")
+    if development:
+        router.include_router(docs.router)
+        router.include_router(start.development)
+    return list(router.routes)
 
 
 def open_library(settings: Settings) -> Library:
@@ -174,6 +225,11 @@ def open_post(settings: Settings) -> Post | None:
     return Post.of(settings.smtp_url, settings.alert_from, settings.alert_emails, settings.escalation_emails)
 
 
+def open_counts(settings: Settings) -> Counts | None:
+    """Where replicas count together; None when each counts for itself. Raises Refusal."""
+    return Counts(settings.redis_url) if settings.redis_url else None
+
+
 def open_database(settings: Settings) -> Database:
     """The database in force; the folder of an embedded one is made."""
     if settings.database.startswith("sqlite"):
@@ -184,6 +240,7 @@ def open_database(settings: Settings) -> Database:
 def open_rooms(settings: Settings) -> Rooms:
     """Every part of a running service, checked. Raises Refusal."""
     library, terms, post = open_library(settings), open_terms(settings), open_post(settings)
+    counts = open_counts(settings)
     database = open_database(settings)
     try:
         database.check_durable()
@@ -197,23 +254,34 @@ def open_rooms(settings: Settings) -> Rooms:
         raise
     registry = CollectorRegistry()
     registry.register(BATCH)
+    registry.register(TRIES)
     waiting = Gauge("preconsult_writes_waiting", "Writes not begun yet.", registry=registry)
     waiting.set_function(lambda: database.waiting)
     counter = Counter(
         "preconsult_submissions", "Submissions kept, by status.", ("status",), registry=registry
+    )
+    rates = Rates(
+        per_key=settings.requests_per_key,
+        per_network=settings.requests_per_network,
+        keyring=vault.keyring,
+        proxies=settings.proxies,
+        counts=counts,
+        starts=(settings.form_starts_per_network, settings.form_starts),
     )
     return Rooms(
         settings=settings,
         database=database,
         library=library,
         desk=Desk(library, vault, terms),
-        doorkeeper=Doorkeeper(database, settings.proxies),
+        doorkeeper=Doorkeeper(database, rates, settings.proxies),
+        rates=rates,
         registry=registry,
         kept=counter,
         theme=Theme.of(settings),
         ledger=ledger,
         limits=Limits(per_network=settings.form_starts_per_network, total=settings.form_starts),
         post=post,
+        reach=reach_of(settings),
         outlook=_watched(registry),
     )
 
@@ -230,30 +298,36 @@ def _watched(registry: CollectorRegistry) -> Outlook:
 
 @contextlib.asynccontextmanager
 async def _lifespan(here: Rooms, _app: FastAPI) -> AsyncIterator[None]:
-    purging = asyncio.create_task(_purge_for_ever(here.database))
+    purging = asyncio.create_task(_purge_for_ever(here.database, here.settings.told_for))
     trail = Trail(here.database, here.desk.vault.keyring, here.settings.audit_anchor, here.ledger)
     linking = asyncio.create_task(trail.keep())
     indexing = asyncio.create_task(index(here.database, here.desk.vault))
     alerts = Alerts(here.database, here.post, str(here.settings.public_url), here.outlook)
     alerting = asyncio.create_task(alerts.keep())
+    tasks = [purging, linking, indexing, alerting]
+    if here.settings.worker:
+        delivering = Deliveries.of(here.settings, here.database, here.desk.vault.keyring, here.post)
+        tasks += [asyncio.create_task(delivering.keep())]
     log.info("started")
     yield
-    for task in (purging, linking, indexing, alerting):
+    for task in tasks:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
     await trail.round(publish=True)
+    await here.rates.close()
     await asyncio.to_thread(here.database.close)
     log.info("stopped")
 
 
-async def _purge_for_ever(database: Database) -> None:
+async def _purge_for_ever(database: Database, told_for: dt.timedelta) -> None:
     """Erase what is due, now and every ten minutes; a run that fails is told and tried again."""
     while True:
         try:
             more, failed = True, 0
             while more:
-                purged = await database.write(partial(retention.purge, now=now(), past=failed))
+                work = partial(retention.purge, now=now(), past=failed, told_for=told_for)
+                purged = await database.write(work)
                 more, failed = purged.more, failed + purged.failed
                 if purged.submissions or purged.failed:
                     log.info("purged", count=purged.submissions, failed=purged.failed)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.outbound import Post
 from app.sealing import Keyring
-from app.services import alerts, chain, lookups
+from app.services import alerts, chain, feed, lookups
 from app.services.alerts import Outlook
 from app.services.chain import Broken
 from app.services.erasures import Ledger
@@ -92,10 +92,10 @@ class Trail(Rounds):
         await asyncio.to_thread(self._erasures.settle, self._database)
 
     async def link(self) -> None:
-        """Link all that waits; the first time the chain begins."""
+        """Link all that waits, and tell of it; the first time the chain begins."""
         more = await self._database.read(rows.to_do)
         while more:
-            work = partial(chain.link, keyring=self._keyring, now=now(), limit=AT_ONCE)
+            work = partial(feed.follow, keyring=self._keyring, now=now(), limit=AT_ONCE)
             more = await self._database.write(work) == AT_ONCE
 
     async def publish(self) -> None:

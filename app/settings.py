@@ -4,7 +4,9 @@ Office: `PRECONSULT_*` from the environment, a `.env` file, or `PRECONSULT_*_FIL
 start in production with a setting that is not safe there, in one clear line each.
 """
 
+import datetime as dt
 import ipaddress
+import math
 import os
 import re
 import zoneinfo
@@ -19,7 +21,7 @@ from app.errors import Refusal
 
 COLOR = r"^#[0-9a-fA-F]{6}$"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
-SECRETS = ("DATABASE_URL", "KEYRING", "SMTP_URL")
+SECRETS = ("DATABASE_URL", "KEYRING", "SMTP_URL", "REDIS_URL")
 FILES = (*SECRETS, "CLINIC_PRIVACY")
 LOGOS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".svg": "image/svg+xml"}
 STAFF_ROLES = ("reviewer", "manager", "administrator", "auditor")
@@ -140,6 +142,34 @@ class Settings(BaseSettings):
         max_length=5000,
         description="Who is told when nobody dealt with it in time; empty means the same people.",
     )
+    return_origins: str = Field(
+        "",
+        description="Sites a one-time link may lead back to when it is done, as `https://book.clinic.example`.",
+    )
+    stale_days: int = Field(
+        30, ge=1, description="Answers sent longer than this before the appointment are told as `stale`."
+    )
+    events_days: int = Field(90, ge=1, description="How long the feed of events goes back.")
+    worker: bool = Field(
+        default=True, description="Deliver webhooks from the server; off where `preconsult work` does it."
+    )
+    webhook_retry_seconds: str = Field(
+        "5,300,1800,7200,18000,36000,50400,72000,86400",
+        description="Pauses between tries of a webhook delivery, in seconds; after the last it is given up.",
+    )
+    webhook_networks: str = Field(
+        "",
+        description="Networks of your own that webhooks may go to, as `10.1.0.0/16`; others must be public.",
+    )
+    redis_url: str = Field(
+        "", description="A Redis or Valkey that replicas share their limits in, as `redis://host:6379/0`."
+    )
+    requests_per_key: int = Field(
+        6000, ge=1, description="Requests a minute with one API key before it is asked to wait."
+    )
+    requests_per_network: int = Field(
+        1200, ge=1, description="Requests a minute without a key from one network before it is asked to wait."
+    )
     leave_url: AnyHttpUrl | None = Field(
         None, description="Where `Leave this page` leads; empty means a blank page of this service."
     )
@@ -179,6 +209,30 @@ class Settings(BaseSettings):
         return tuple(ipaddress.ip_network(each) for each in _listed(self.trusted_proxies))
 
     @property
+    def may_reach(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """Networks that are not public and that webhooks may go to all the same."""
+        return tuple(ipaddress.ip_network(each) for each in _listed(self.webhook_networks))
+
+    @property
+    def webhook_pauses(self) -> tuple[int, ...]:
+        return tuple(int(each) for each in _listed(self.webhook_retry_seconds))
+
+    @property
+    def fresh_for(self) -> dt.timedelta:
+        """How long before the appointment answers may have been sent."""
+        return dt.timedelta(days=self.stale_days)
+
+    @property
+    def told_for(self) -> dt.timedelta:
+        """How long the feed of events goes back: never less than submissions are kept, or letters tried."""
+        tried = math.ceil(1.2 * sum(self.webhook_pauses) / 86400) + 1
+        return dt.timedelta(days=max(self.events_days, self.retention_days + 1, tried))
+
+    @property
+    def returns(self) -> tuple[str, ...]:
+        return _listed(self.return_origins)
+
+    @property
     def origins(self) -> tuple[str, ...]:
         return _listed(self.allowed_origins)
 
@@ -188,7 +242,7 @@ class Settings(BaseSettings):
         own = ("'self'",) if self.development else ()
         return (*own, *_listed(self.frame_ancestors))
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "webhook_networks")
     @classmethod
     def _networks(cls, value: str) -> str:
         try:
@@ -197,11 +251,18 @@ class Settings(BaseSettings):
             raise ValueError("each is a network as 10.0.0.0/8, without bits of a host") from None
         return value
 
-    @field_validator("allowed_origins", "frame_ancestors")
+    @field_validator("allowed_origins", "frame_ancestors", "return_origins")
     @classmethod
     def _origins(cls, value: str) -> str:
         if not all(ORIGIN.fullmatch(each) for each in _listed(value)):
             raise ValueError("each is an origin as https://www.clinic.example, without a path")
+        return value
+
+    @field_validator("webhook_retry_seconds")
+    @classmethod
+    def _pauses(cls, value: str) -> str:
+        if not _listed(value) or not all(each.isdigit() for each in _listed(value)):
+            raise ValueError("it is whole seconds, comma-separated, as 5,300,1800")
         return value
 
     @field_validator("second_factor_roles")
@@ -221,8 +282,10 @@ class Settings(BaseSettings):
     @field_validator("clinic_time_zone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise ValueError("there is no such time zone; America/New_York is one")
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (KeyError, ValueError, OSError):  # unknown, malformed, and what names a folder
+            raise ValueError("there is no such time zone; America/New_York is one") from None
         return value
 
     @field_validator("clinic_color")

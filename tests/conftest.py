@@ -48,7 +48,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_database(postgres: pgtmp.Postgres) -> str:
-    """The same for PostgreSQL."""
+    """The same for PostgreSQL: one for the tests of this process, emptied after each."""
     postgres.create_database("migrated")
     _migrate(postgres.url("migrated"))
     return "migrated"
@@ -71,8 +71,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{path}"
         return
     server: pgtmp.Postgres = request.getfixturevalue("postgres")
+    if ready:
+        yield server.url(request.getfixturevalue("migrated_database"))
+        server.empty(request.getfixturevalue("migrated_database"))
+        return
     name = f"t{uuid.uuid4().hex}"
-    server.create_database(name, request.getfixturevalue("migrated_database") if ready else None)
+    server.create_database(name)
     yield server.url(name)
     server.drop_database(name)  # hundreds of them would take minutes to remove at the end
 
@@ -80,7 +84,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """The settings of a development service on that database."""
-    return Settings(env="development", data_dir=tmp_path, database_url=database_url, log_level="error")
+    return Settings(
+        env="development",
+        data_dir=tmp_path,
+        database_url=database_url,
+        log_level="error",
+        requests_per_key=10**9,  # a test that asks for limits names them
+        requests_per_network=10**9,
+    )
 
 
 @dataclass(frozen=True)

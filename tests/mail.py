@@ -115,10 +115,11 @@ async def _stop(server: asyncio.Server) -> None:
 
 
 def certificate(folder: Path, name: str = "127.0.0.1") -> ssl.SSLContext:
-    """A server's certificate for this machine, and `ca.pem`, which vouches for it."""
+    """A server's certificate for this machine or a name, and `ca.pem`, which vouches for it."""
     key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink")])
-    address: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
+    number = name[0].isdigit()
+    address = x509.IPAddress(ipaddress.ip_address(name)) if number else x509.DNSName(name)
     made = (
         x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))

@@ -91,6 +91,23 @@ class Postgres:
         with self._connect() as connection:
             connection.execute(statement.format(*names))
 
+    def empty(self, database: str) -> None:
+        """Take every row out of a database, whoever is still connected; its schema stays.
+
+        Few rows are deleted in a tenth of the time that truncating each table takes.
+        """
+        tables = (
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        )
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        with self._connect() as connection:
+            connection.execute(others, [database])
+        with self._connect(database) as connection:
+            names = [sql.Identifier(name) for (name,) in connection.execute(tables)]
+            connection.execute("SET session_replication_role = replica")  # in any order
+            connection.execute(sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(name) for name in names))
+            connection.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
+
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is still connected to it."""
         with self._connect() as connection:
@@ -134,9 +151,9 @@ class Postgres:
             return False
         return True
 
-    def _connect(self) -> psycopg.Connection:
+    def _connect(self, database: str = "postgres") -> psycopg.Connection:
         return psycopg.connect(
-            host=str(self.home), port=5432, user="postgres", dbname="postgres", autocommit=True
+            host=str(self.home), port=5432, user="postgres", dbname=database, autocommit=True
         )
 
     def _halt(self, how: signal.Signals) -> None:

@@ -18,6 +18,9 @@ import httpx
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 30.0
+UNLIMITED = {  # a test that asks for limits names them
+    f"PRECONSULT_REQUESTS_PER_{each}": str(10**9) for each in ("KEY", "NETWORK")
+}
 
 
 def free_port() -> int:
@@ -49,7 +52,7 @@ class Server:
     @property
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PRECONSULT_")}
-        ours = {"PRECONSULT_ENV": "development", "PRECONSULT_DATA_DIR": str(self.data_dir)}
+        ours = {"PRECONSULT_ENV": "development", "PRECONSULT_DATA_DIR": str(self.data_dir)} | UNLIMITED
         if self.database_url:
             ours["PRECONSULT_DATABASE_URL"] = self.database_url
         return kept | ours | self.environment

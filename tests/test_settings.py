@@ -134,6 +134,15 @@ def test_what_is_not_set_is_safe() -> None:
     assert contrast(plain.clinic_color_dark, DARK_PAPER) >= 4.5
 
 
+@pytest.mark.parametrize(
+    ("given", "days"),
+    [({}, 90), ({"retention_days": 365}, 366), ({"retention_days": 1, "events_days": 1}, 5)],
+)
+def test_what_happened_is_told_of_as_long_as_anybody_needs_it(given: dict[str, int], days: int) -> None:
+    """An erasure is told with what was told of the submission before, and a letter is tried for days."""
+    assert Settings.model_validate(given).told_for.days == days
+
+
 def test_development_is_convenient_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRECONSULT_ENV", "development")
     assert load_settings().serves_unreviewed

@@ -114,7 +114,12 @@ def _answer_issues(questionnaire: Questionnaire, name: str, value: object) -> It
     elif item.contact:
         yield Issue(pointer, "contact_item", {"kind": item.contact})
     else:
-        yield from _CHECKS["repeats" if item.repeats else item.type](item, pointer, value)
+        yield from issues_of(item, pointer, value)
+
+
+def issues_of(item: Item, pointer: str, value: object) -> Iterator[Issue]:
+    """What is amiss with a value as the answer to a question."""
+    return _CHECKS["repeats" if item.repeats else item.type](item, pointer, value)
 
 
 def _boolean(item: Item, pointer: str, value: object) -> Iterator[Issue]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
+from app.rules.answers import issues_of
 from app.rules.condition import Comparison, Condition, rules_asked
 from app.rules.draft import Draft, Finding, Place
 from app.rules.questionnaire import Item
@@ -27,7 +28,7 @@ LISTS = {"in", "has_any"}
 
 def check_integrity(draft: Draft) -> list[Finding]:
     """Every finding that keeps `draft` from being served, in order of file and line."""
-    checks = (_ids, _names, _items, _enablement, _switches, _rules, _passages, _flags, _crisis)
+    checks = (_ids, _names, _items, _initial, _enablement, _switches, _rules, _passages, _flags, _crisis)
     words = (check_article, check_words)
     return sorted({finding for check in (*checks, *words) for finding in check(draft)})
 
@@ -73,6 +74,20 @@ def _items(draft: Draft) -> Iterator[Finding]:
             )
         if (item.type == "group") is not bool(item.item):
             yield say(f"{item.link_id}: a group holds items, and nothing else does.")
+
+
+def _initial(draft: Draft) -> Iterator[Finding]:
+    """What a form may show before anybody has answered: never a person's consent, details or danger."""
+    interrupting = [rule.when for rule in draft.book.rules if rule.interruption]
+    safety = {name for condition in interrupting for name in condition.questions()}
+    for place, item in places(draft):
+        if item.initial is None:
+            continue
+        say = draft.at("questionnaire", (*place, "initial"))
+        if not item.is_question or item.contact or item.must_be_true or item.link_id in safety:
+            yield say(f"Nobody answers {item.link_id} for a person; take initial out.")
+        elif next(issues_of(item, "", item.initial), None) or item.initial in ((), ""):
+            yield say(f"The initial of {item.link_id} is none of the answers it takes.")
 
 
 def places(draft: Draft) -> Iterator[tuple[Place, Item]]:

@@ -28,7 +28,10 @@ class AnswerOption(Fhir):
 
 
 class Item(Fhir):
-    """A question, a group (one page) or a display text."""
+    """A question, a group (one page) or a display text.
+
+    `initial`: what a form shows before anybody has answered; it is no answer until the person sends it.
+    """
 
     link_id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     type: Literal["group", "display", "boolean", "choice", "integer", "string"]
@@ -42,6 +45,7 @@ class Item(Fhir):
     max_value: int | None = None
     max_length: int | None = None
     contact: ContactKind | None = None
+    initial: bool | int | str | tuple[str, ...] | None = None
     item: tuple["Item", ...] = ()
 
     @property

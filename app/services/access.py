@@ -9,7 +9,7 @@ import hmac
 from dataclasses import dataclass
 
 from app.errors import Forbidden, NotFound
-from app.services.permissions import SCOPE_REVIEW, Permission
+from app.services.permissions import SCOPE_REVIEW, Permission, roles_with
 from app.storage.audit import Actor
 from app.storage.keys import ApiKey
 from app.storage.submissions import Record
@@ -18,7 +18,11 @@ SCOPES = {
     "submissions:write": "create submissions, change and submit drafts, delete",
     "submissions:read": "read submissions, their summaries and lists",
     "review": "what staff see and do: flags, undetermined rules, passages with their policy, "
-    "reviews, notes, histories",
+    "reviews, notes, contact details, corrections, histories",
+    "bookings": "make one-time links and ask whether a questionnaire is done; never answers",
+    "events": "read the feed of events; with `review` those of attention too",
+    "webhooks": "manage webhook endpoints and read what became of deliveries",
+    "fhir": "hand in and read QuestionnaireResponses",
 }
 
 
@@ -89,7 +93,9 @@ def require_permission(principal: Principal, permission: Permission) -> None:
         return
     if has_scope(principal, "review") and permission in SCOPE_REVIEW:
         return
-    raise Forbidden(f"This needs the permission {permission}.")
+    if isinstance(principal, Staff):
+        raise Forbidden(f"This is for the role {' or '.join(roles_with(permission))}.")
+    raise Forbidden("This needs an API key with the scope review.")
 
 
 def require_access(principal: Principal, record: Record | None, *scopes: str) -> Record:

@@ -68,20 +68,20 @@ class State:
     broken: str
 
 
-def link(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> int:
-    """Link the next events that wait; how many. Raises Broken."""
+def link(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> list[Event]:
+    """Link the next events that wait; these, at their places. Raises Broken."""
     chain.alone(session)
     begun, position, mac = _end(session, keyring)
-    links, sign = [], keyring.signer(EVENT)
+    linked, sign = [], keyring.signer(EVENT)
     for event in chain.waiting(session, limit):
         position += 1
         mac = sign(_event(event, position, mac)).encode()
-        links.append(Link(event.seq, position, mac))
-    chain.link(session, links)
-    if links or not begun:
+        linked.append(event._replace(position=position, mac=mac))
+    chain.link(session, [Link(each.seq, each.position or 0, each.mac or b"") for each in linked])
+    if linked or not begun:
         signed = keyring.sign(HEAD, _head(position, now, mac)).encode()
         chain.move_head(session, Head(position, signed, now))
-    return len(links)
+    return linked
 
 
 def verify(

@@ -57,8 +57,9 @@ def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, obje
     drawn = settled(drawn, checked, given, turn.now, desk.terms)
     if _same(drawn.record.answers["answers"], record.answers["answers"]):
         raise NotThisStep("These are the answers it has already; nothing was changed.")
+    until = record.retained_until if complete else max(record.retained_until, drawn.record.retained_until)
     after = replace(drawn.record, version=record.version + 1, submitted_at=record.submitted_at)
-    drawn = replace(drawn, record=replace(after, retained_until=record.retained_until))
+    drawn = replace(drawn, record=replace(after, retained_until=until))
     cases.keep_version(session, str(uuid7()), record, turn.now, before.key)
     submissions.replace(session, desk.vault, drawn.record, drawn.key)
     if drawn.record.contact != record.contact:
@@ -68,6 +69,19 @@ def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, obje
     alerts.keep(session, drawn.record)
     saw(session, turn, drawn.record.version)
     return drawn
+
+
+def as_it_was(session: Session, desk: Desk, turn: Turn) -> Drawn:
+    """The case with the answers of the turn's version: what a form made for it began with. Shown to nobody.
+
+    Raises Forbidden, NotFound.
+    """
+    drawn = opened(session, desk, turn, "correct", lock=False)
+    if turn.version is None or turn.version >= drawn.record.version:
+        return drawn
+    older = cases.versions_of(session, turn.submission, drawn.key)
+    then = next((each for each in older if each.version >= turn.version), None)
+    return replace(drawn, record=replace(drawn.record, answers=then.answers)) if then else drawn
 
 
 def _same(one: Json, other: Json) -> bool:
@@ -82,7 +96,7 @@ def _plain(answers: Json) -> Json:
 def corrections(session: Session, desk: Desk, turn: Turn) -> tuple[Drawn, list[Difference]]:
     """Every correction of a case, the newest first; the look goes on record. Raises Forbidden, NotFound."""
     drawn = opened(session, desk, turn, "case", lock=False)
-    audit.record(session, turn.actor, turn.now, Act("submission.viewed", "submission", turn.submission))
+    audit.record(session, turn.actor, turn.now, Act(audit.VIEWED, "submission", turn.submission))
     older = cases.versions_of(session, turn.submission, drawn.key)
     states = [(each.answers["answers"], each.trace) for each in older]
     states.append((drawn.record.answers["answers"], drawn.record.trace))
@@ -106,6 +120,8 @@ def _difference(drawn: Drawn, before: Version, after: tuple[Json, Json | None]) 
 def merge(session: Session, desk: Desk, turn: Turn, into: str) -> Drawn:
     """Close a duplicate into another case of the same person; both stay readable, both tell of it.
 
+    The other one counts for both their bookings.
+
     Raises Forbidden, NotFound, PreconditionFailed, NotThisStep, Unprocessable.
     """
     if into == turn.submission:
@@ -118,7 +134,9 @@ def merge(session: Session, desk: Desk, turn: Turn, into: str) -> Drawn:
         raise NotFound("There is no such submission, or it has been erased.")
     _require_apart(drawn, target)
     drawn, closed = close_with_case(session, turn, drawn)
-    kept(session, other, target, Act("submission.merged_from", "submission", into))
+    counts_for = target.record.booking_reference or drawn.record.booking_reference
+    merged_from = Act("submission.merged_from", "submission", into)
+    kept(session, other, target, merged_from, booking_reference=counts_for)
     act, flags = Act("submission.merged", "submission", turn.submission), pending(drawn.record.flags)
     return kept(session, turn, drawn, act, *closed, merged_into=into, review="closed", **flags)
 

@@ -146,7 +146,7 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, term
         review=_review(drawn.record, flags, complete=complete),
         updated_at=now,
         submitted_at=now if complete else None,
-        retained_until=terms.until(now, complete=complete),
+        retained_until=_kept_until(terms, flags, now, complete=complete),
         answers={"answers": dict(kept), "raised": list(evaluation.raised)}
         | ({"off": sorted(drawn.edition.off)} if drawn.edition.off else {}),
         contact=dict(checked.contact),
@@ -154,6 +154,14 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, term
         flags=flags,
     )
     return replace(drawn, record=record, made=made)
+
+
+def _kept_until(
+    terms: Terms, flags: Sequence[FlagRecord], now: dt.datetime, *, complete: bool
+) -> dt.datetime:
+    """A draft with a flag is kept long enough after its time to act by: over a long weekend, say."""
+    times = [flag.due_at + terms.draft for flag in flags if flag.due_at and not complete]
+    return max(terms.until(now, complete=complete), *times) if times else terms.until(now, complete=complete)
 
 
 def pending(flags: Sequence[FlagRecord]) -> dict[str, Any]:

@@ -58,8 +58,8 @@ class Piece:
     following: Wanted | None
 
 
-def begin(session: Session, principal: Principal, wanted: Wanted, *, now: dt.datetime, actor: Actor) -> int:
-    """Put an export on record, before anything of it is sent; how many cases it has.
+def count(session: Session, principal: Principal, wanted: Wanted, *, now: dt.datetime) -> int:
+    """How many cases an export will have; on a narrow filter a long walk, so it is a read of its own.
 
     Raises Forbidden, and Unprocessable when they are too many.
     """
@@ -69,9 +69,13 @@ def begin(session: Session, principal: Principal, wanted: Wanted, *, now: dt.dat
     number = _count(session, wanted, now)
     if number > MOST:
         raise Unprocessable(f"An export takes at most {MOST:,} cases; narrow the filter.")
+    return number
+
+
+def begin(session: Session, wanted: Wanted, number: int, *, now: dt.datetime, actor: Actor) -> None:
+    """Put an export of so many cases on record, before anything of it is sent."""
     action = "answers.exported" if wanted.answers else "list.exported"
     audit.record(session, actor, now, Act(action, "cases", str(number)))
-    return number
 
 
 def header(library: Library, wanted: Wanted) -> str:
@@ -107,10 +111,10 @@ def cell(value: object) -> str:
     return f"'{text}" if text.lstrip(" \u00a0").startswith(FORMULA) else text
 
 
-def _rows(session: Session, wanted: Wanted, now: dt.datetime) -> tuple[list[Queued], Wanted | None]:
+def _rows(session: Session, wanted: Wanted, now: dt.datetime) -> tuple[Sequence[Queued], Wanted | None]:
     """Some of the list that staff see, and what the next ones are asked for with."""
-    rows = queue.list_cases(session, wanted.filters, ROWS, wanted.after, now=now)
-    return rows, replace(wanted, after=rows[-1].place) if len(rows) == ROWS else None
+    found = queue.list_cases(session, wanted.filters, ROWS, wanted.after, now=now)
+    return found.rows, replace(wanted, after=found.following) if found.following else None
 
 
 def _count(session: Session, wanted: Wanted, now: dt.datetime) -> int:

@@ -1,10 +1,12 @@
 """The dashboard's figures of one period: what came, how soon somebody looked, where people stopped.
 
 Office: asks storage for one period of the clinic's calendar and has each picture made (pictures.py). Refuses:
-names, free text, and to open more rows than `MOST`: beyond that the newest speak for all, and it is said.
+names, free text, and to open more rows than `MOST`: beyond that some of each day speak for all, and it is
+said.
 """
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,12 +18,11 @@ from app.services.opening import Hours
 from app.services.pictures import Picture
 from app.storage import figures
 from app.storage.database import Session
-from app.storage.figures import Stretch
+from app.storage.figures import Arrival, Stretch
 from app.storage.submissions import Vault
 
 PERIODS = (7, 30, 90)  # days
-MOST = 2000  # rows opened for one dashboard; beyond that the newest speak for all
-MOST_FLAGS = 5000
+MOST = 500  # rows opened for one picture, and flags; beyond that some speak for all
 DAY = dt.timedelta(days=1)
 
 
@@ -68,22 +69,41 @@ def dashboard(
     session: Session, vault: Vault, library: Library, period: Period, *, idle: dt.timedelta
 ) -> tuple[Picture, ...]:
     """Every picture of a period. `idle`: a draft nobody has written to for so long was left."""
-    sample = figures.arrivals(session, vault, period.whole, MOST)
-    flags = figures.flags_kept(session, period.whole, MOST_FLAGS)
+    flags = figures.flags_kept(session, period.whole, MOST)
     drafts = figures.left(session, vault, period.whole, period.now - idle, MOST)
     marks, counts = _bins(session, period)
+    sample = _sample(session, vault, period, marks, counts)
     before = figures.count(session, period.before, "submitted")
-    note = f"From the newest {MOST:,} of {sum(counts):,}." if sum(counts) > len(sample) else ""
+    note = _note(len(sample), sum(counts))
+    newest = f"From the newest {MOST:,}." if len(flags) == MOST else ""
     labels = [period.day(ago) for ago in marks[:-1]]
     ends = [period.midnight(ago) for ago in marks]
     return (
         pictures.arrivals(period.days, labels, counts, before),
         pictures.looks(ends, labels, sample, note),
-        pictures.flags(flags, period.now),
+        pictures.flags(flags, period.now, newest),
         pictures.languages(sample, note),
         pictures.topics(sample, library, note),
         pictures.left(drafts, library),
     )
+
+
+def _sample(
+    session: Session, vault: Vault, period: Period, marks: Sequence[int], counts: Sequence[int]
+) -> list[Arrival]:
+    """All that arrived; where they are many, the newest of each bin, as many as are its share."""
+    if sum(counts) <= MOST:
+        return figures.arrivals(session, vault, period.whole, MOST)
+    stretches = (period.stretch(*pair) for pair in pairwise(marks))
+    shares = (math.ceil(count * MOST / sum(counts)) for count in counts)
+    pairs = zip(stretches, shares, strict=True)
+    return [each for pair in pairs if pair[1] for each in figures.arrivals(session, vault, *pair)]
+
+
+def _note(opened: int, arrived: int) -> str:
+    if opened >= arrived:
+        return ""
+    return f"From {opened:,} of {arrived:,}: of each day or week the newest."
 
 
 def _bins(session: Session, period: Period) -> tuple[list[int], list[int]]:

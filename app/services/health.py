@@ -10,10 +10,11 @@ from app.sealing import Keyring
 from app.services import chain, holding
 from app.services.chain import State
 from app.services.holding import Going
-from app.storage import alerts, audit, keys
+from app.storage import alerts, audit, endpoints, keys
 from app.storage.alerts import Alert, Waiting
 from app.storage.audit import Act, Actor, Filters
 from app.storage.database import Session
+from app.storage.endpoints import Endpoint
 
 BACKUP = Act("backup.made", "database", "backup")
 OLD = dt.timedelta(days=2)  # a backup older than that is told
@@ -31,6 +32,7 @@ class Health:
     refused: tuple[Alert, ...]
     sealing_keys: tuple[str, ...]
     backup_at: dt.datetime | None
+    webhooks: tuple[Endpoint, ...]  # those that stand still, though nobody has paused them
 
     def backup_is_old(self, now: dt.datetime) -> bool:
         """Never made, or a while ago."""
@@ -48,6 +50,7 @@ def look(session: Session, keyring: Keyring, zone: str, *, now: dt.datetime) -> 
         refused=tuple(alerts.refused(session, SHOWN)),
         sealing_keys=(newest, *sorted(proved.keys() - {newest})),
         backup_at=_backup_at(session),
+        webhooks=tuple(endpoints.trouble(session)),
     )
 
 

@@ -10,7 +10,7 @@ import hmac
 from dataclasses import dataclass
 
 from app.errors import Gone, IdempotencyKeyReused
-from app.sealing import DataKey, padded
+from app.sealing import DataKey, Keyring, Unopenable, padded
 from app.storage import idempotency, submissions
 from app.storage.database import Session
 from app.storage.submissions import Vault
@@ -56,3 +56,44 @@ def replay(session: Session, vault: Vault, claim: Claim, *, now: dt.datetime) ->
     if not hmac.compare_digest(plain[:FINGERPRINT], claim.fingerprint):
         raise IdempotencyKeyReused("This Idempotency-Key was used for another request; take a fresh one.")
     return remembered.submission_id, plain[FINGERPRINT:].rstrip(b" ")
+
+
+# --- what is made without a submission -------------------------------------------------------------
+
+
+def remember_made(
+    session: Session, keyring: Keyring, claim: Claim, made: str, answer: bytes, *, now: dt.datetime
+) -> bool:
+    """The same as `remember` for what has no data key; it is sealed under the keyring."""
+    plain = padded(claim.fingerprint + answer, 2048)
+    sealed = keyring.seal(plain, "idempotency_keys", "response", claim.key_hash.hex())
+    return idempotency.claim(session, claim.key_hash, made, sealed, now)
+
+
+def replay_made(session: Session, keyring: Keyring, claim: Claim) -> tuple[str, bytes] | None:
+    """(id, first answer) of what was made by this same request; None when the key is free.
+
+    Raises IdempotencyKeyReused for another request, Gone when the answer would not hold any more.
+    """
+    remembered = idempotency.fetch(session, claim.key_hash)
+    if remembered is None:
+        return None
+    plain = _opened(keyring, remembered.response or b"", claim)
+    if plain is None:
+        raise Gone("This request was carried out, and what it made has changed since; read what it is now.")
+    if not hmac.compare_digest(plain[:FINGERPRINT], claim.fingerprint):
+        raise IdempotencyKeyReused("This Idempotency-Key was used for another request; take a fresh one.")
+    return remembered.submission_id, plain[FINGERPRINT:].rstrip(b" ")
+
+
+def _opened(keyring: Keyring, sealed: bytes, claim: Claim) -> bytes | None:
+    """None when there is nothing to open, or its key is not in the keyring any more."""
+    try:
+        return keyring.open(sealed, "idempotency_keys", "response", claim.key_hash.hex())
+    except Unopenable:
+        return None
+
+
+def forget(session: Session, made: str) -> None:
+    """Drop the kept answer of what has changed since; the key stays used."""
+    idempotency.forget_response(session, made)

@@ -20,13 +20,14 @@ Permission = Literal[
     "audit",  # the audit trail, who saw whom
     "staff",  # add, change and disable staff
     "keys",  # API keys
+    "webhooks",  # where other programs are told of events
     "system",  # settings, editions, health
 ]
 REVIEWING: frozenset[Permission] = frozenset(["queue", "case", "review", "contact", "correct"])
 ROLES: dict[Role, frozenset[Permission]] = {
     "reviewer": REVIEWING | {"dashboard"},
     "manager": REVIEWING | {"dashboard", "export", "erase"},
-    "administrator": frozenset(["dashboard", "staff", "keys", "system"]),
+    "administrator": frozenset(["dashboard", "staff", "keys", "webhooks", "system"]),
     "auditor": frozenset(["dashboard", "audit", "system"]),
 }
 FRESH: frozenset[Permission] = frozenset(["export", "erase", "staff", "keys"])  # asks for the password again
@@ -36,3 +37,8 @@ SCOPE_REVIEW: frozenset[Permission] = REVIEWING
 def permitted(roles: Iterable[Role]) -> frozenset[Permission]:
     """What these roles permit together."""
     return frozenset().union(*(ROLES[role] for role in roles))
+
+
+def roles_with(permission: Permission) -> list[Role]:
+    """The roles that permit it."""
+    return [role for role, permits in ROLES.items() if permission in permits]

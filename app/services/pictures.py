@@ -6,10 +6,10 @@ staff did, not who somebody is: of a group that is shown, both are. Refuses: to 
 
 import datetime as dt
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from babel import Locale
 
@@ -60,10 +60,11 @@ def looks(
     ends: Sequence[dt.datetime], labels: Sequence[str], sample: Sequence[Arrival], note: str
 ) -> Picture:
     """How soon somebody looked: median and ninth decile, by the same bins as the arrivals."""
-    waits = [
-        [_wait(each) for each in sample if each.looked_at and begins <= each.submitted_at < until]
-        for begins, until in pairwise(ends)
-    ]
+    waits: list[list[float]] = [[] for _ in labels]
+    for each in sample:
+        place = bisect_right(ends, each.submitted_at) - 1
+        if each.looked_at and 0 <= place < len(waits):
+            waits[place].append(_wait(each))
     every = [_wait(each) for each in sample if each.looked_at]
     pairs = [_middle_and_most(each) for each in waits]
     overall = _middle_and_most(every)
@@ -84,7 +85,7 @@ def looks(
     )
 
 
-def flags(found: Sequence[FlagKept], now: dt.datetime) -> Picture:
+def flags(found: Sequence[FlagKept], now: dt.datetime, note: str = "") -> Picture:
     """Of the flags that fell due or were acted on: how many in time, where they are of enough people."""
     settled = [flag for flag in found if flag.acted_at or flag.due_at <= now]
     met = [flag for flag in settled if flag.acted_at and flag.acted_at <= flag.due_at]
@@ -97,7 +98,7 @@ def flags(found: Sequence[FlagKept], now: dt.datetime) -> Picture:
     return Picture(
         name="flags",
         title=title,
-        note="Acted on or closed before its target; a look alone is no act.",
+        note=" ".join(filter(None, ["Acted on or closed before its target; a look alone is no act.", note])),
         kind="shares",
         head=("Priority", "Fell due", "Met in time"),
         rows=tuple(
@@ -144,12 +145,12 @@ def left(drafts: Sequence[Left], library: Library) -> Picture:
     """The last page that holds an answer; drafts are deleted after a few days, so only those still kept."""
     stopped: Counter[str] = Counter()
     order: dict[str, int] = {}
-    for draft in drafts:
-        edition = library.find(*draft.edition)
-        if edition and draft.answered is not None:
-            pages = {name: place for place, name in enumerate(_pages(edition).values())}
-            order |= pages
-            stopped[_last_page(edition, draft.answered)] += 1
+    for found in {draft.edition for draft in drafts}:
+        edition = library.find(*found)
+        pages = _pages(edition) if edition else {}
+        order |= {name: place for place, name in enumerate(pages.values())}
+        answered = [draft.answered for draft in drafts if draft.edition == found and edition]
+        stopped.update(_last_page(pages, each) for each in answered if each is not None)
     names = sorted(stopped, key=lambda name: order.get(name, -1))
     cells = shown([stopped[name] for name in names])
     title = f"{_said(stopped.total(), 'form', 'forms')} begun and left"
@@ -186,9 +187,9 @@ def _pages(edition: Edition) -> dict[str, str]:
     return {item.link_id: titles.get(group, group) for item, group in edition.questionnaire.placed if group}
 
 
-def _last_page(edition: Edition, answered: Iterable[str]) -> str:
+def _last_page(pages: dict[str, str], answered: Iterable[str]) -> str:
     given = set(answered)
-    return next((page for name, page in reversed(_pages(edition).items()) if name in given), "no answer yet")
+    return next((page for name, page in reversed(pages.items()) if name in given), "no answer yet")
 
 
 def _apart(count: int, everybody: int) -> Shown:

@@ -51,14 +51,13 @@ def page(
 ) -> Page:
     """One page of the queue. Raises Forbidden."""
     require_permission(principal, "queue")
-    rows = queue.list_cases(session, filters, limit + 1, after, now=now)
-    shown = rows[:limit]
-    ids = [row.id for row in shown]
+    found = queue.list_cases(session, filters, limit, after, now=now)
+    ids = [row.id for row in found.rows]
     opened = queue.opened(session, desk.vault, ids)
     seen = cases.seen(session, principal.id, ids) if isinstance(principal, Staff) else {}
-    lines = (_line(desk, row, opened.get(row.id), seen.get(row.id)) for row in shown)
-    names = cases.names(session, (row.assignee_id for row in shown))
-    return Page(tuple(lines), shown[-1].place if len(rows) > limit else None, names)
+    lines = (_line(desk, row, opened.get(row.id), seen.get(row.id)) for row in found.rows)
+    names = cases.names(session, (row.assignee_id for row in found.rows))
+    return Page(tuple(lines), found.following, names)
 
 
 def found(

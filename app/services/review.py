@@ -35,7 +35,6 @@ STEPS: Mapping[Review, tuple[Review, ...]] = {
 }
 ACTIONS: tuple[Action, ...] = get_args(Action)
 LONGEST_NOTE = 2000
-VIEWED = "submission.viewed"
 REVIEW = "review"  # the scope of a key that does the same
 
 
@@ -52,7 +51,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All there is to show of a case. `seen`: what whoever asks saw of it before; `news`: of others since."""
+    """All there is to show of a case. `seen`: what whoever asks saw of it before; `news`: of others since;
+    `duplicates`: ids of the cases merged into it.
+    """
 
     drawn: Drawn
     notes: tuple[Note, ...]
@@ -61,6 +62,7 @@ class Case:
     names: Mapping[str, str]
     seen: Look | None
     news: tuple[Event, ...]
+    duplicates: tuple[str, ...] = ()
 
 
 # --- looking ---------------------------------------------------------------------------------------
@@ -71,7 +73,7 @@ def look(session: Session, desk: Desk, turn: Turn) -> Case:
     drawn = opened(session, desk, turn, "case", lock=False)
     before = _seen_before(session, turn)
     cases.first_look(session, turn.submission, turn.now)
-    audit.record(session, turn.actor, turn.now, Act(VIEWED, "submission", turn.submission))
+    audit.record(session, turn.actor, turn.now, Act(audit.VIEWED, "submission", turn.submission))
     saw(session, turn, drawn.record.version)
     record = replace(drawn.record, looked_at=drawn.record.looked_at or turn.now)
     return _told(session, turn, replace(drawn, record=record), before)
@@ -80,7 +82,7 @@ def look(session: Session, desk: Desk, turn: Turn) -> Case:
 def history(session: Session, desk: Desk, turn: Turn) -> list[Event]:
     """What happened to a case and its flags, reads among it; the newest first. Asking is a read too."""
     drawn = opened(session, desk, turn, "case", lock=False)
-    audit.record(session, turn.actor, turn.now, Act(VIEWED, "submission", turn.submission))
+    audit.record(session, turn.actor, turn.now, Act(audit.VIEWED, "submission", turn.submission))
     return cases.history(session, _ids(drawn))
 
 
@@ -120,13 +122,14 @@ def _told(session: Session, turn: Turn, drawn: Drawn, seen: Look | None) -> Case
     done: list[Note | FlagAction | Event] = [*notes, *actions, *events]
     names = cases.names(session, [record.assignee_id, *(each.actor_id for each in done)])
     news = _news(turn.actor, events) if seen else ()
-    return Case(drawn, tuple(notes), tuple(actions), tuple(events), names, seen, news)
+    twins = tuple(cases.merged_into(session, record.id))
+    return Case(drawn, tuple(notes), tuple(actions), tuple(events), names, seen, news, twins)
 
 
 def _news(me: Actor, events: Sequence[Event]) -> tuple[Event, ...]:
     """What others did since the event before this look that is one's own: by order, not by clocks."""
     others = takewhile(lambda each: (each.actor_kind, each.actor_id) != (me.kind, me.id), events[1:])
-    return tuple(each for each in others if each.action != VIEWED)
+    return tuple(each for each in others if each.action != audit.VIEWED)
 
 
 def _ids(drawn: Drawn) -> list[str]:
@@ -139,12 +142,16 @@ def _ids(drawn: Drawn) -> list[str]:
 def decide(session: Session, desk: Desk, turn: Turn, review: Review) -> Drawn:
     """Take the review a step on; the step it is at already is none. Raises NotThisStep.
 
-    What was merged is taken out of the other case again when it is reopened.
+    Nobody is ready for a visit, nor is a case closed, while a flag waits that has a time to act by. What was
+    merged is taken out of the other case again when it is reopened.
     """
     drawn = opened(session, desk, turn, "review")
     if review == drawn.record.review:
         return drawn
     _require_step(drawn, review)
+    if review == "ready":
+        _require_sent(drawn)
+        _require_off_the_clock(drawn)
     acts, changes = [Act(f"review.{review}", "submission", turn.submission)], dict[str, Any](review=review)
     if review == "closed":
         drawn, closed = close_with_case(session, turn, drawn)
@@ -187,18 +194,26 @@ def _require_step(drawn: Drawn, review: Review) -> None:
         raise NotThisStep(f"The review is {at}; from there it goes to {ways}.")
 
 
+def _require_sent(drawn: Drawn) -> None:
+    if drawn.record.status == "draft":
+        raise NotThisStep("This form has not been sent yet; nobody is ready by a form half filled in.")
+
+
 def close_with_case(session: Session, turn: Turn, drawn: Drawn) -> tuple[Drawn, list[Act]]:
     """Close the flags that wait for nothing but the consultation, together with their case.
 
     Raises NotThisStep while a flag is open that has a time to act by.
     """
-    waiting = [flag for flag in drawn.record.flags if flag.closed_at is None]
-    if any(flag.due_at for flag in waiting):
-        raise NotThisStep("A flag with a time to act by is open. Close its flags first.")
-    ids = [flag.id for flag in waiting]
+    _require_off_the_clock(drawn)
+    ids = [flag.id for flag in drawn.record.flags if flag.closed_at is None]
     for flag in ids:
         _act(session, turn, flag, "closed")
     return _closed(session, turn, drawn, ids), [Act("flag.closed", "flag", flag) for flag in ids]
+
+
+def _require_off_the_clock(drawn: Drawn) -> None:
+    if any(flag.due_at and flag.closed_at is None for flag in drawn.record.flags):
+        raise NotThisStep("A flag with a time to act by is open. Close its flags first.")
 
 
 def _reviewer(session: Session, assignee: str | None) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.errors import Refusal
 from app.sealing import Keyring, add_key, first_key, key_id, open_keyring
-from app.services import second_factor
+from app.services import endpoints, second_factor
 from app.storage import audit, keys, submissions
 from app.storage.audit import Act, Actor
 from app.storage.database import Database, Session
@@ -73,7 +73,8 @@ def rotate(database: Database, given: str, file: Path, *, now: dt.datetime, acto
     keyring, moved = vault.keyring, 0
     while more := _rewrap_all(database, keyring):  # what was under way may have come in under the older key
         moved += more
-    database.write_now(partial(second_factor.reseal, keyring=keyring))
+    for reseal in (second_factor.reseal, endpoints.reseal):
+        database.write_now(partial(reseal, keyring=keyring))
     rotated = Act("sealing_key.rotated", "sealing_key", keyring.newest)
     database.write_now(lambda session: audit.record(session, actor, now, rotated))
     return keyring.newest, moved

@@ -19,7 +19,8 @@ from app.storage import staff as people
 from app.storage import submissions
 from app.storage.audit import Actor
 from app.storage.database import Database, Session
-from app.storage.submissions import FlagRecord, Page, Record
+from app.storage.lists import Page, list_page
+from app.storage.submissions import FlagRecord, Record
 
 NAMES = ("Robin", "Sam", "Noor")
 NOTES = (
@@ -54,7 +55,7 @@ def work_on(
     """Work on the newest `count` made-up submissions nobody has looked at; on how many something was done."""
     chance = random.Random(number)  # noqa: S311 - not a secret, the same every time is the point
     team = database.write_now(partial(_team, now=now, actor=actor))
-    rows = database.read_now(partial(submissions.list_page, page=Page(limit=count, test=True)))
+    rows = database.read_now(partial(list_page, page=Page(limit=count, test=True))).rows
     fresh = [row.id for row in rows if row.looked_at is None and row.review == "new"]
     done = 0
     for place in range(0, len(fresh), BATCH):

@@ -21,6 +21,7 @@ from app.storage.throttles import Rate
 
 PER_ACCOUNT = Rate(5, dt.timedelta(seconds=30))
 PER_NETWORK = Rate(30, dt.timedelta(seconds=2))
+PER_CODES = Rate(30, dt.timedelta(minutes=1))  # by whoever has the password, wherever they are
 UNTIL = re.compile(r"[0-9]{1,12}")
 STEP_LIVES = dt.timedelta(minutes=5)  # between password and second factor
 
@@ -39,9 +40,17 @@ class Try:
         return (network, PER_NETWORK), (account, PER_ACCOUNT)
 
 
-def let_try(session: Session, keyring: Keyring, who: Try, *, now: dt.datetime) -> Person | None:
-    """Count a try before anything is hashed; gives who it would be. Raises TooMany."""
+def let_try(
+    session: Session, keyring: Keyring, who: Try, *, now: dt.datetime, code: bool = False
+) -> Person | None:
+    """Count a try before anything is hashed; gives who it would be. Raises TooMany.
+
+    A `code` has few digits: tries at it are counted for the account as well, from all networks together.
+    """
     buckets = who.buckets(keyring)
+    if code:
+        everywhere = keyring.digest("throttle codes", who.email.encode())
+        buckets = (*buckets, (everywhere, PER_CODES))
     pause = max(throttles.wait(session, bucket, rate, now) for bucket, rate in buckets)
     if pause:
         raise TooMany("There were many tries to sign in. Wait a little, then try again.", retry_after=pause)

@@ -173,9 +173,13 @@ def _link(session: Session, staff_id: str, secret: str, now: dt.datetime) -> Non
 
 
 def _keep_an_administrator(session: Session, before: Person, after: Person) -> None:
-    """Refuse a change that leaves nobody who could add staff. Raises Conflict."""
+    """Refuse a change that leaves nobody who could add staff. Raises Conflict.
+
+    Who was only invited can't yet, and stands in for nobody who can.
+    """
     others = (each for each in staff.every(session) if each.id != before.id)
-    if _administers(before) and not any(_administers(each) for each in (*others, after)):
+    able = (each for each in (*others, after) if each.password_hash or not before.password_hash)
+    if _administers(before) and not any(map(_administers, able)):
         raise Conflict(LAST)
 
 

@@ -9,14 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.errors import NotADraft, NotFound, OnHold, PreconditionFailed, Unavailable
+from uuid_utils import uuid7
+
+from app.errors import Forbidden, NotADraft, NotFound, OnHold, PreconditionFailed, Unavailable
 from app.rules.edition import Edition
 from app.rules.library import Library
 from app.sealing import DataKey
 from app.services import alerts
-from app.services.access import Principal, require_access
+from app.services.access import Principal, Program, require_access
 from app.services.drawn import Drawn, Given, Terms, judge, settled
-from app.storage import audit, idempotency, lookups, submissions
+from app.storage import audit, cases, idempotency, lookups, readiness, submissions
 from app.storage.audit import Act, Actor
 from app.storage.database import Session
 from app.storage.submissions import Listed, Record, Vault
@@ -98,6 +100,14 @@ class Desk:
         record, key = self.found(session, submission, principal, *reading, now=now, lock=False)
         return self.drawn(record, key)
 
+    def show(
+        self, session: Session, submission: str, principal: Program, *, now: dt.datetime, actor: Actor
+    ) -> Drawn:
+        """`read` for a program: that it looked goes on record. Raises NotFound or Forbidden."""
+        drawn = self.read(session, submission, principal, now=now)
+        audit.record(session, actor, now, Act(audit.VIEWED, "submission", submission))
+        return drawn
+
     def change(
         self,
         session: Session,
@@ -121,6 +131,8 @@ class Desk:
             complete=False,
         )
         reference = patch.get("booking_reference", record.booking_reference)
+        if reference != record.booking_reference and not isinstance(principal, Program):
+            raise Forbidden("Which booking this is for is said by the clinic.")
         record = replace(record, language=language, booking_reference=reference, version=record.version + 1)
         return self._kept(session, (record, edition, key), given, "submission.changed", now, actor)
 
@@ -178,7 +190,9 @@ class Desk:
         record, edition, key = before
         checked, evaluation = judge(edition, given, record.language, tuple(record.answers["raised"]))
         drawn = Drawn(record, edition, evaluation, checked.enabled, checked.missing, key)
-        drawn = settled(drawn, checked, given, now, self.terms)
+        drawn = self._kept_for_visit(session, settled(drawn, checked, given, now, self.terms))
+        if record.held:  # what is under a hold is kept as it was, too
+            cases.keep_version(session, str(uuid7()), replace(record, version=record.version - 1), now, key)
         submissions.replace(session, self.vault, drawn.record, drawn.key)
         if drawn.record.contact != record.contact:
             lookups.replace(session, self.vault.keyring, record.id, drawn.record.contact)
@@ -186,6 +200,16 @@ class Desk:
         audit.record(session, actor, now, *acts)
         alerts.keep(session, drawn.record)
         return drawn
+
+    def _kept_for_visit(self, session: Session, drawn: Drawn) -> Drawn:
+        """What was sent is kept as long after the visit, where its time is known, as after the sending."""
+        record = drawn.record
+        if record.status == "draft" or record.booking_reference is None:
+            return drawn
+        visits = readiness.appointments(session, [record.booking_reference], test=record.test)
+        visit = max((record.submitted_at or record.updated_at, *visits.values()))
+        until = max(record.retained_until, self.terms.until(visit, complete=True))
+        return replace(drawn, record=replace(record, retained_until=until))
 
 
 def forget(

@@ -107,8 +107,27 @@ def failed(session: Session, alert: str, next_try_at: dt.datetime, failed_with: 
 
 
 def drop(session: Session, flag_ids: Collection[str]) -> None:
-    """What was not told yet of these flags need not be told any more."""
-    session.execute(sa.delete(alerts).where(_row.flag_id.in_(list(flag_ids)), _UNSENT))
+    """What was not told yet of these flags need not be told any more.
+
+    One alert tells of all that came up together: while another flag of its case waits, it is that one's.
+    """
+    closed = sa.and_(_row.flag_id.in_(list(flag_ids)), _UNSENT)
+    waits = (
+        flags.c.submission_id == _row.submission_id,
+        flags.c.closed_at.is_(None),
+        flags.c.due_at.is_not(None),
+    )
+    for found in session.execute(sa.select(_row.id, _row.kind, _row.channel).where(closed)).all():
+        taken = sa.select(_told.c.flag_id).where(_told.c.kind == found.kind, _told.c.channel == found.channel)
+        open_ones = sa.select(flags.c.id).where(
+            *waits, _row.id == found.id, flags.c.id.not_in(list(flag_ids)), flags.c.id.not_in(taken)
+        )
+        if found.kind == "overdue":
+            open_ones = open_ones.where(flags.c.escalated_at.is_not(None))
+        other = session.execute(open_ones.order_by(flags.c.due_at).limit(1)).scalar_one_or_none()
+        if other is not None:
+            _change(session, found.id, flag_id=other)
+    session.execute(sa.delete(alerts).where(closed))
 
 
 def try_again(session: Session, now: dt.datetime) -> int:
@@ -154,6 +173,9 @@ def overdue(session: Session, *, now: dt.datetime, most: int) -> list[Overdue]:
 def escalated(session: Session, flag_ids: Collection[str], at: dt.datetime) -> None:
     """These flags were passed on."""
     session.execute(sa.update(flags).where(flags.c.id.in_(list(flag_ids))).values(escalated_at=at))
+
+
+_told = alerts.alias("told")
 
 
 def _change(session: Session, alert: str, **values: object) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from app.storage.database import Session
 from app.storage.prepared import Prepared
-from app.storage.tables import audit_events
+from app.storage.tables import audit_events, flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Seen:
 _INSERT = Prepared(lambda _dialect: sa.insert(audit_events), "seq", "position", "mac")
 _OF = audit_events.c
 EVENT = tuple(_OF[name] for name in Event._fields)
-ERASED = "submission.erased"
+ERASED, VIEWED = "submission.erased", "submission.viewed"
 KINDS = ("respondent", "api_key", "staff", "command", "service")
 SLACK = dt.timedelta(minutes=1)  # how much the order of writing may differ from the order of times
 
@@ -116,9 +116,10 @@ def page(session: Session, filters: Filters, before: int | None, limit: int) -> 
 
 
 def who_saw(session: Session, submission: str) -> list[Seen]:
-    """Everybody who had to do with a submission, whoever came first on top."""
+    """Who had to do with a submission or, while it is kept, with its flags; whoever came first on top."""
     who, when = (_OF.actor_kind, _OF.actor_id), (sa.func.min(_OF.at), sa.func.max(_OF.at), sa.func.count())
-    asked = sa.select(*who, _OF.action, *when).where(_OF.object_id == submission)
+    of_flags = session.execute(sa.select(flags.c.id).where(flags.c.submission_id == submission)).scalars()
+    asked = sa.select(*who, _OF.action, *when).where(_OF.object_id.in_([submission, *of_flags]))
     found: dict[tuple[str, str | None], Seen] = {}
     for kind, actor, action, first, last, number in session.execute(asked.group_by(*who, _OF.action)):
         seen = found.get((kind, actor), Seen(kind, actor, first, last, {}))

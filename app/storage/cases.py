@@ -181,6 +181,12 @@ def _version(row: sa.RowMapping, key: DataKey) -> Version:
 # --- who and what happened -------------------------------------------------------------------------
 
 
+def merged_into(session: Session, submission: str) -> list[str]:
+    """The cases that were merged into this one."""
+    asked = sa.select(submissions.c.id).where(submissions.c.merged_into == submission)
+    return list(session.execute(asked.order_by(submissions.c.id)).scalars())
+
+
 def history(session: Session, ids: Collection[str], limit: int = MOST) -> list[Event]:
     """What happened to these objects, reads among it; the newest first."""
     asked = sa.select(*(audit_events.c[name] for name in Event.__slots__))

@@ -14,7 +14,7 @@ from app.storage.tables import api_keys, sealing_keys
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key of a program. Empty `origins` or `cidrs` mean any."""
+    """A key of a program. Empty `origins` or `cidrs` mean any; `last_used_at` has the precision of a day."""
 
     id: str
     name: str
@@ -26,6 +26,7 @@ class ApiKey:
     created_at: dt.datetime
     expires_at: dt.datetime | None
     revoked_at: dt.datetime | None = None
+    last_used_at: dt.datetime | None = None
 
     def is_live(self, now: dt.datetime) -> bool:
         """Neither revoked nor expired."""
@@ -56,6 +57,13 @@ def revoke(session: Session, key_id: str, now: dt.datetime) -> bool:
     """End a key; False when there is no live one of that id."""
     asked = sa.update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
     return session.execute(asked.values(revoked_at=now)).rowcount == 1
+
+
+def used(session: Session, key_id: str, day: dt.date) -> None:
+    """Keep the day a key was last used; never an earlier one than is kept."""
+    at = dt.datetime.combine(day, dt.time(), dt.UTC)
+    earlier = sa.or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < at)
+    session.execute(sa.update(api_keys).where(api_keys.c.id == key_id, earlier).values(last_used_at=at))
 
 
 def proofs(session: Session) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """Submissions and their flags, sealed.
 
 Office: rows to records and back; every sealed field is bound to its table, column and row. Refuses: meaning
-(services and rules); lists by offset.
+(services and rules), and lists (lists.py).
 """
 
 import datetime as dt
@@ -94,21 +94,6 @@ class Listed:
     looked_at: dt.datetime | None
     held: bool
     merged_into: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which submissions a list asks for: exact filters, and the last row of the page before."""
-
-    limit: int
-    test: bool
-    status: str | None = None
-    attention: int | None = None
-    booking_reference: str | None = None
-    review: str | None = None
-    assignee_id: str | None = None
-    updated_after: dt.datetime | None = None
-    after: tuple[str, ...] | None = None
 
 
 FLAG_PLAIN = tuple(field.name for field in fields(FlagRecord) if field.name != "kind")
@@ -255,25 +240,6 @@ def hold(session: Session, submission: str, *, held: bool) -> bool:
     """Put a submission under a hold, or end it; False when that is how it was, or there is none."""
     asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.held.is_not(held))
     return session.execute(asked.values(held=held)).rowcount == 1
-
-
-def list_page(session: Session, page: Page) -> list[Listed]:
-    """One page: newest first, or oldest change first when `updated_after` is asked for."""
-    asked = sa.select(*(submissions.c[name] for name in PLAIN)).where(submissions.c.test == page.test)
-    for name in ("status", "attention", "booking_reference", "review", "assignee_id"):
-        if getattr(page, name) is not None:
-            asked = asked.where(submissions.c[name] == getattr(page, name))
-    if page.updated_after is None:
-        asked = asked.order_by(submissions.c.id.desc())
-        if page.after:
-            asked = asked.where(submissions.c.id < page.after[0])
-    else:
-        place = sa.tuple_(submissions.c.updated_at, submissions.c.id)
-        asked = asked.where(submissions.c.updated_at > page.updated_after)
-        asked = asked.order_by(submissions.c.updated_at, submissions.c.id)
-        if page.after:
-            asked = asked.where(place > (dt.datetime.fromisoformat(page.after[0]), page.after[1]))
-    return [Listed(**row) for row in session.execute(asked.limit(page.limit)).mappings()]
 
 
 def wrapped_keys(session: Session, after: str, limit: int) -> list[tuple[str, bytes]]:

@@ -78,15 +78,20 @@ submissions = Table(
 )
 Index(None, submissions.c.test, submissions.c.id)
 Index(None, submissions.c.test, submissions.c.status, submissions.c.id)
-Index(None, submissions.c.test, submissions.c.attention, submissions.c.id)
-Index(None, submissions.c.booking_reference, submissions.c.id)
 Index(None, submissions.c.test, submissions.c.updated_at, submissions.c.id)
 Index(None, submissions.c.held, submissions.c.retained_until)
-Index(None, submissions.c.test, submissions.c.review, submissions.c.due_at, submissions.c.id)
-Index(None, submissions.c.test, submissions.c.assignee_id, submissions.c.id)
+# what a new submission seldom has is not written to its index
+for _names in (("test", "attention"), ("booking_reference",), ("test", "assignee_id")):
+    _where = submissions.c[_names[-1]].is_not(None)
+    Index(
+        None, *(submissions.c[name] for name in _names), submissions.c.id,
+        sqlite_where=_where, postgresql_where=_where,
+    )  # fmt: skip
 # the queue: each state in the order of what is due first, whatever it is narrowed to; small where it can be
 _QUEUED = submissions.c.test, submissions.c.review
 _ORDER = submissions.c.due_at, submissions.c.id
+_ASKED = (submissions.c[name] for name in ("status", "attention", "retained_until", "held"))
+Index("ix_submissions_queue", *_QUEUED, *_ORDER, *_ASKED)  # all that counts ask for
 for _narrowed in ("attention", "assignee_id"):
     _where = submissions.c[_narrowed].is_not(None)
     Index(
@@ -95,7 +100,12 @@ for _narrowed in ("attention", "assignee_id"):
     )  # fmt: skip
 Index("ix_submissions_queue_language", *_QUEUED, submissions.c.language, *_ORDER)
 _where = submissions.c.quarantine.is_not(None)
-Index("ix_submissions_queue_quarantine", *_QUEUED, *_ORDER, sqlite_where=_where, postgresql_where=_where)
+Index(
+    "ix_submissions_queue_quarantine", submissions.c.review, *_ORDER,
+    sqlite_where=_where, postgresql_where=_where,
+)  # fmt: skip
+_merged = submissions.c.merged_into.is_not(None)
+Index("ix_submissions_merged", submissions.c.merged_into, sqlite_where=_merged, postgresql_where=_merged)
 
 flags = Table(
     "flags",
@@ -284,6 +294,7 @@ api_keys = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
 )
 
 sealing_keys = Table(

@@ -4,8 +4,11 @@ Office: both bounds; what follows the head is bounded in security.py. Refuses: h
 """
 
 import asyncio
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.web.waiting import STOPPING
 
 LARGEST_HEAD = 64 * 1024  # bytes, give or take what one read brings
 SLOWEST_HEAD = 10.0  # seconds
@@ -42,6 +45,12 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._unwatch()
         super().on_headers_complete()
+
+    def shutdown(self) -> None:
+        """Whoever waits for something to happen is answered now (web/waiting.py)."""
+        if self.cycle is not None:
+            cast("dict[str, Any]", self.cycle.scope)[STOPPING] = True
+        super().shutdown()
 
     def _unwatch(self) -> None:
         if self._watch is not None:

@@ -19,7 +19,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 OPEN = re.compile(r"/v1/(?:questionnaires|submissions|evaluations)(?:/|\Z)")
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 SENT = ("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "accept-language")
-READ = ("etag", "location", "idempotency-replayed", "retry-after", "x-request-id", "link")
+READ = (
+    "etag",
+    "location",
+    "idempotency-replayed",
+    "retry-after",
+    "x-request-id",
+    "link",
+    "ratelimit",
+    "ratelimit-policy",
+    "deprecation",
+    "sunset",
+)
 
 
 class Cors:

@@ -4,9 +4,9 @@ Office: a page of a list from a query, and the way on. Refuses: cursors it did n
 """
 
 import base64
-import binascii
 import datetime as dt
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -14,49 +14,86 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from app.errors import Error, Unprocessable
-from app.storage.submissions import ID, Listed, Page
+from app.services import feed
+from app.storage.lists import Page, Place
+from app.storage.submissions import ID
+
+POSITION, TAG = re.compile(r"[0-9]{1,18}"), re.compile(r"[0-9a-f]{0,8}")
 
 
 def page(limit: int, cursor: str | None, *, updated_after: str | None, **filters: Any) -> Page:
-    """The page a list asks for, one row longer to see whether there is more. Raises Unprocessable."""
-    since = None if updated_after is None else _time(updated_after)
+    """The page a list asks for. Raises Unprocessable."""
+    since = None if updated_after is None else moment("updated_after", updated_after)
     after = None if cursor is None else _decoded(cursor, 1 if since is None else 2)
-    return Page(limit=limit + 1, updated_after=since, after=after, **filters)
+    return Page(limit=limit, updated_after=since, after=after, **filters)
 
 
-def following(request: Request, asked: Page, rows: Sequence[Listed]) -> str | None:
-    """The address of the page after `rows`, or None when this is the last."""
-    if len(rows) < asked.limit:
-        return None
-    last = rows[asked.limit - 2]
-    place = [last.id] if asked.updated_after is None else [last.updated_at.isoformat(), last.id]
-    query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    packed = base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
-    return f"{request.url.path}?{urlencode([*query, ('cursor', packed)])}"
+def following(request: Request, place: Place | None) -> str | None:
+    """The address of the page after a place, or None without one."""
+    return None if place is None else _address(request, place)
 
 
-def _time(text: str) -> dt.datetime:
+def after_id(cursor: str | None) -> str | None:
+    """The last id of the page before, of a list in the order of ids. Raises Unprocessable."""
+    return None if cursor is None else _decoded(cursor, 1)[0]
+
+
+def following_id(request: Request, last: str) -> str:
+    """The address of the page after the one that ends with this id."""
+    return _address(request, [last])
+
+
+def to_place(place: feed.Place) -> str:
+    """A place in the feed, as it is told."""
+    return _packed([str(place.position), place.tag])
+
+
+def from_place(cursor: str) -> feed.Place:
+    """The place a cursor of the feed names. Raises Unprocessable."""
+    place = _loaded(cursor)
+    if len(place) == 2 and POSITION.fullmatch(place[0]) and TAG.fullmatch(place[1]):
+        return feed.Place(int(place[0]), place[1])
+    raise _refused("after", "Take the cursor from `next`.")
+
+
+def moment(name: str, text: str) -> dt.datetime:
+    """The time in UTC, to the millisecond, that the member `name` holds. Raises Unprocessable."""
     told = "Give an RFC 3339 time with its zone, as 2026-11-22T09:30:00Z."
     try:
         at = dt.datetime.fromisoformat(text)
         if at.tzinfo is None:
-            raise _refused("updated_after", told)
-        return at.astimezone(dt.UTC)
+            raise _refused(name, told)
+        return at.astimezone(dt.UTC).replace(microsecond=at.microsecond // 1000 * 1000)
     except (ValueError, OverflowError):
-        raise _refused("updated_after", told) from None
+        raise _refused(name, told) from None
 
 
 def _decoded(cursor: str, size: int) -> tuple[str, ...]:
+    told, place = "Take the cursor from `next`, with the same filters.", _loaded(cursor)
+    if len(place) != size or not ID.fullmatch(place[-1]):
+        raise _refused("cursor", told)
+    if size == 2:
+        moment("cursor", place[0])
+    return tuple(place)
+
+
+def _loaded(cursor: str) -> list[str]:
+    """The texts in a cursor; none when it is not one of ours."""
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if isinstance(place, list) and len(place) == size and all(isinstance(part, str) for part in place):
-            if size == 2:
-                _time(place[0])
-            if ID.fullmatch(place[-1]):
-                return tuple(place)
-    except (ValueError, binascii.Error, Unprocessable):
-        pass
-    raise _refused("cursor", "Take the cursor from `next`, with the same filters.")
+    except (ValueError, RecursionError):
+        return []
+    fine = isinstance(place, list) and all(isinstance(part, str) for part in place)
+    return place if fine else []
+
+
+def _packed(place: Sequence[str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def _address(request: Request, place: Sequence[str]) -> str:
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f"{request.url.path}?{urlencode([*query, ('cursor', _packed(place))])}"
 
 
 def _refused(name: str, told: str) -> Unprocessable:

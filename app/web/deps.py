@@ -23,6 +23,9 @@ from app.storage.database import Database, T, Work
 from app.web.limits import Limits
 from app.web.pages.theme import Theme
 from app.web.principals import Doorkeeper
+from app.web.rates import Rates
+from app.web.waiting import Waiting
+from app.webhook_sender import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Rooms:
     `first_pages`: the form's first page as somebody new sees it, by language.
     `figures`: the dashboard's pictures by (days, test) and when they were counted, by one at a time.
     `post`: sends letters, None when no mail server is set; `outlook`: what the last round saw of alerts.
+    `reach`: where webhooks may go; `waiting`: requests that wait for something to happen.
     `checked`: what a check of the content found today, asked by one at a time.
     """
 
@@ -40,6 +44,7 @@ class Rooms:
     library: Library
     desk: Desk
     doorkeeper: Doorkeeper
+    rates: Rates
     registry: CollectorRegistry
     kept: Counter
     theme: Theme
@@ -51,8 +56,10 @@ class Rooms:
     counting: asyncio.Lock = field(default_factory=asyncio.Lock)
     post: Post | None = None
     outlook: Outlook = field(default_factory=Outlook)
+    reach: Reach = field(default_factory=Reach)
     checked: dict[dt.date, tuple[dt.datetime, list[str]]] = field(default_factory=dict)
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: Waiting = field(default_factory=Waiting)
 
 
 def rooms(request: Request) -> Rooms:

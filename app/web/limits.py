@@ -1,8 +1,8 @@
 """How many forms may be begun in an hour, by one network and by everybody.
 
-Office: to count, and to say how long to wait. Per process: shared limits across replicas come with the issue
-"booking system". Refuses: to keep a network in clear: it is known by an HMAC under a random key of this
-process, which is thrown away after a day (and each network's count with it).
+Office: to count, and to say how long to wait. Per process: what replicas count together stands in rates.py.
+Refuses: to keep a network in clear: it is known by an HMAC under a random key of this process, which is
+thrown away after a day (and each network's count with it).
 
 Sliding window counter, of the strategies of `limits`, for three reasons: a network costs two counters
 whatever its limit, and they go when their time is over (the moving window of limits 5.8 keeps an empty list

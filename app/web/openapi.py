@@ -14,10 +14,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.errors import TYPE, Problem
+from app.fhir.handed import SentResponse
 from app.rules.answer_schema import answer_schema
 from app.rules.edition import Edition
 from app.rules.library import Library
-from app.web import review_schemas, schemas
+from app.web import booking_schemas, review_schemas, schemas, webhook_schemas
 
 REF = "#/components/schemas/"
 MERGE_PATCH = "application/merge-patch+json"
@@ -162,6 +163,9 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
     models = (
         schemas.EvaluationIn, schemas.SubmissionIn, schemas.SubmissionPatch, schemas.ProblemOut,
         review_schemas.ReviewIn, review_schemas.NoteIn, review_schemas.FlagActionIn,
+        review_schemas.CorrectionIn, review_schemas.MergeIn, review_schemas.SearchIn,
+        booking_schemas.HandoffIn, webhook_schemas.EndpointIn, webhook_schemas.EndpointPatch,
+        SentResponse,
     )  # fmt: skip
     _, inputs = models_json_schema([(model, "validation") for model in models], ref_template=REF + "{model}")
     known.update(inputs["$defs"])

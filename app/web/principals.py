@@ -1,9 +1,11 @@
 """Who is asking.
 
-Office: from the Authorization header (RFC 6750) to a principal. Refuses: credentials anywhere else, above all
-in a URL.
+Office: from the Authorization header (RFC 6750) to a principal, counted by key or by network; remembers the
+day a key was last used. Refuses: credentials anywhere else, above all in a URL.
 """
 
+import asyncio
+import contextlib
 import datetime as dt
 import time
 from collections import OrderedDict
@@ -11,7 +13,7 @@ from functools import partial
 
 from starlette.requests import Request
 
-from app.errors import Unauthenticated
+from app.errors import Forbidden, Unauthenticated
 from app.services.access import Principal, Program, Respondent, token_hash
 from app.services.drawn import TOKEN
 from app.services.keys import admit, parse
@@ -19,6 +21,7 @@ from app.storage import keys
 from app.storage.database import Database
 from app.storage.keys import ApiKey
 from app.web.network import Networks, client
+from app.web.rates import Rates
 
 FRESH_SECONDS = 1.0  # how long a key row is believed; a revoked key is refused everywhere after that
 MOST_REMEMBERED = 1000
@@ -27,36 +30,54 @@ MOST_REMEMBERED = 1000
 class Doorkeeper:
     """Recognises API keys; remembers each row for a second, so that a busy key costs no look-up."""
 
-    def __init__(self, database: Database, proxies: Networks = ()) -> None:
-        self._database, self._proxies = database, proxies
+    def __init__(self, database: Database, rates: Rates, proxies: Networks = ()) -> None:
+        self._database, self._rates, self._proxies = database, rates, proxies
         self._seen: OrderedDict[str, tuple[float, ApiKey | None]] = OrderedDict()
+        self._used: dict[str, dt.date] = {}
+        self._noting: set[asyncio.Task[None]] = set()
 
     async def admit(self, request: Request) -> Principal:
-        """The principal of a request. Raises Unauthenticated or Forbidden."""
+        """The principal of a request, counted once. Raises Unauthenticated, Forbidden or TooMany."""
+        scope = request.scope
+        if "principal" in scope:  # found at the toll
+            found: Principal = scope["principal"]
+            return found
+        try:
+            principal = await self._recognise(request)
+        except (Unauthenticated, Forbidden):
+            await self._rates.take_network(scope)
+            raise
+        if isinstance(principal, Program):
+            scope["actor"] = principal.key.id
+            await self._rates.take_key(scope, principal.key.id)
+        else:
+            scope["actor"] = "respondent"
+            await self._rates.take_network(scope)
+        scope["principal"] = principal
+        return principal
+
+    async def admit_any(self, request: Request) -> Principal | None:
+        """The principal, or None when no credentials were sent; wrong ones are refused all the same."""
+        return await self.admit(request) if "authorization" in request.headers else None
+
+    async def _recognise(self, request: Request) -> Respondent | Program:
         scheme, _, credential = request.headers.get("authorization", "").partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential:
             raise Unauthenticated("Send an API key or an access token as `Authorization: Bearer …`.")
         if credential.startswith(TOKEN):
-            request.scope["actor"] = "respondent"
             return Respondent(token_hash(credential))
         parsed = parse(credential)
         if parsed is None:
             raise Unauthenticated("This is neither an API key nor an access token.")
         key_id, secret = parsed
-        key = admit(
-            await self._row(key_id),
-            secret,
-            now=dt.datetime.now(dt.UTC),
-            network=client(request.scope, self._proxies),
-            origin=request.headers.get("origin"),
-        )
-        request.scope["actor"] = key.id
+        at = dt.datetime.now(dt.UTC)
+        network = client(request.scope, self._proxies)
+        origin = request.headers.get("origin")
+        key = admit(await self._row(key_id), secret, now=at, network=network, origin=origin)
+        if self._used.get(key.id) != at.date():
+            self._note(key, at)
         return Program(key)
-
-    async def admit_any(self, request: Request) -> Principal | None:
-        """The principal, or None when no credentials were sent; wrong ones are refused all the same."""
-        return await self.admit(request) if "authorization" in request.headers else None
 
     async def _row(self, key_id: str) -> ApiKey | None:
         now = time.monotonic()
@@ -68,3 +89,15 @@ class Doorkeeper:
         if len(self._seen) > MOST_REMEMBERED:
             self._seen.popitem(last=False)
         return row
+
+    def _note(self, key: ApiKey, at: dt.datetime) -> None:
+        """Keep the day a key was used, once a day and process, beside the request rather than in its way."""
+        self._used[key.id] = at.date()
+        if key.last_used_at is None or key.last_used_at.date() < at.date():
+            task = asyncio.create_task(self._keep_day(key.id, at.date()))
+            self._noting.add(task)
+            task.add_done_callback(self._noting.discard)
+
+    async def _keep_day(self, key_id: str, day: dt.date) -> None:
+        with contextlib.suppress(Exception):  # a day that was missed is noted tomorrow, or by another process
+            await self._database.write(partial(keys.used, key_id=key_id, day=day))

@@ -25,6 +25,7 @@ from app.errors import (
     Unprocessable,
 )
 from app.rules.answers import escape
+from app.web import outcomes
 from app.web.body import sentence
 from app.web.logs import code, log
 
@@ -54,8 +55,13 @@ def document(problem: Problem, instance: str) -> dict[str, Any]:
     return found
 
 
-def response(problem: Problem, instance: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer to a request that met `problem`; why a database could not take it is for the log alone."""
+def response(
+    problem: Problem, instance: str, headers: Mapping[str, str] | None = None, *, path: str
+) -> Response:
+    """The answer to a request for `path` that met `problem`; below /fhir it is an OperationOutcome.
+
+    Why a database could not take it is for the log alone.
+    """
     if problem.__cause__ is not None:
         log.error("unavailable", request_id=instance, error=code(problem.__cause__))
     extra = dict(headers or {})
@@ -63,14 +69,17 @@ def response(problem: Problem, instance: str, headers: Mapping[str, str] | None 
         extra["retry-after"] = str(problem.retry_after)
     if problem.status == 401:
         extra["www-authenticate"] = "Bearer"
-    body = to_json(document(problem, instance))
-    return Response(body, problem.status, extra | {"cache-control": "no-store"}, MEDIA_TYPE)
+    extra["cache-control"] = "no-store"
+    if outcomes.speaks_fhir(path):
+        said = outcomes.document(problem, instance, path)
+        return Response(to_json(said), problem.status, extra, outcomes.MEDIA_TYPE)
+    return Response(to_json(document(problem, instance)), problem.status, extra, MEDIA_TYPE)
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
     """Handler for our own problems."""
     assert isinstance(error, Problem)  # noqa: S101 - registered for Problem only
-    return response(error, request.scope["request_id"])
+    return _answer(error, request)
 
 
 async def on_invalid_request(request: Request, error: Exception) -> Response:
@@ -85,14 +94,18 @@ async def on_invalid_request(request: Request, error: Exception) -> Response:
         for each in error.errors()
     ]
     problem = Unprocessable("Look at each of the errors and send it again.", errors=amiss)
-    return response(problem, request.scope["request_id"])
+    return _answer(problem, request)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Handler for what the framework refuses: unknown path, method, malformed framing."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for HTTPException only
     kind, detail = BY_STATUS.get(error.status_code, (Internal, "The request could not be carried out."))
-    return response(kind(detail), request.scope["request_id"], _allow(request) or error.headers)
+    return _answer(kind(detail), request, _allow(request) or error.headers)
+
+
+def _answer(problem: Problem, request: Request, headers: Mapping[str, str] | None = None) -> Response:
+    return response(problem, request.scope["request_id"], headers, path=request.scope["path"])
 
 
 def _allow(request: Request) -> dict[str, str] | None:

@@ -4,7 +4,7 @@ Office: as schemas.py, for the scope `review`. Refuses: behaviour.
 """
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -38,6 +38,35 @@ class FlagActionIn(In):
     action: Action
 
 
+class CorrectionIn(In):
+    """Answers as they should be: linkId to value; null takes one out, what is not named stays."""
+
+    answers: Annotated[dict[str, Any], Field(min_length=1)]
+
+
+class MergeIn(In):
+    """The case of the same person that this one is a duplicate of."""
+
+    into: Annotated[str, Field(pattern=STAFF_ID)]
+
+
+class SearchIn(In):
+    """A whole phone number, e-mail address, booking reference or id, as somebody says it."""
+
+    text: Annotated[str, Field(min_length=1, max_length=254)]
+
+
+class ReviewerOut(Out):
+    id: str
+    name: str
+
+
+class Reviewers(Out):
+    """By name."""
+
+    items: list[ReviewerOut]
+
+
 class ReviewOut(Out):
     """Where the review of a submission stands. The steps are in the guide; what is no step is 409."""
 
@@ -62,6 +91,44 @@ class NoteOut(Out):
     at: dt.datetime
     by: ActorOut
     text: str
+
+
+class Notes(Out):
+    """In the order they were written."""
+
+    items: list[NoteOut]
+
+
+class ContactOut(Out):
+    """How to reach the person; null is what they did not give."""
+
+    name: str | None
+    phone: str | None
+    email: str | None
+
+
+class ChangeOut(Out):
+    """One answer before and after; null is no answer."""
+
+    link_id: str
+    before: Any
+    after: Any
+
+
+class CorrectionOut(Out):
+    """One correction: what was replaced when, and which rules fire since, or no longer."""
+
+    version: int
+    replaced_at: dt.datetime
+    changes: list[ChangeOut]
+    fired: list[str]
+    no_longer: list[str]
+
+
+class Corrections(Out):
+    """The newest first."""
+
+    items: list[CorrectionOut]
 
 
 class FlagActionOut(Out):

@@ -15,6 +15,7 @@ from uuid_utils import uuid7
 from app.errors import BadRequest, Internal, Problem, TooLarge, TooSlow
 from app.web import problems
 from app.web.logs import log, where
+from app.web.rates import FIELDS
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -140,6 +141,7 @@ class _Exchange:
             if b"content-security-policy" in given:
                 given.add(b"x-frame-options")  # a page that says itself who may frame it
             headers += [pair for pair in self.shell.headers if pair[0] not in given]
+            headers += self.scope.get(FIELDS, ())
             headers.append((b"x-request-id", self.request_id.encode()))
             if self.body_to_come and self.received >= 0:
                 headers.append((b"connection", b"close"))  # what is left of the body is nobody's
@@ -147,7 +149,7 @@ class _Exchange:
 
     async def _answer(self, problem: Problem) -> None:
         if self.status == 0:
-            reply = problems.response(problem, self.request_id)
+            reply = problems.response(problem, self.request_id, path=self.scope["path"])
             await reply(self.scope, self.receive, self._send)
 
     def _tell(self) -> None:

@@ -71,7 +71,8 @@ def ours(
 ) -> Iterator[Server]:
     """The product, migrated, with a key of its own. `program`: what is to serve; `more`: settings."""
     folder.mkdir()
-    settings = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "LOG_LEVEL": log_level, **more}
+    settings = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "LOG_LEVEL": log_level}
+    settings |= {"REQUESTS_PER_KEY": str(10**9), "REQUESTS_PER_NETWORK": str(10**9), **more}
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PRECONSULT_")}
     environment |= {f"PRECONSULT_{name}": value for name, value in settings.items() if value}
     cli = [sys.executable, "-m", "app.cli"]

@@ -7,6 +7,7 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.browser.colleague import Colleague
 from tests.browser.device import ARTEFACTS, PHONE, Device, Way
 from tests.browser.office import Office
 from tests.server import Server, serving
@@ -79,3 +80,37 @@ def devices(browser: Browser, server: Server) -> Iterator[Devices]:
 def office(server: Server) -> Office:
     """What the service keeps, as its operator and its staff see it."""
     return Office(server, server.key("review"))
+
+
+@pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A clinic with a full queue, whose staff need no second factor."""
+    settings = PLENTY | {"PRECONSULT_SECOND_FACTOR_ROLES": "", "PRECONSULT_CLINIC_NAME": "Seaside Clinic"}
+    with serving(tmp_path_factory.mktemp("clinic"), **settings) as running:
+        running.command("seed", "--count", "200", "--staff")
+        yield running
+
+
+class Staff(Protocol):
+    def __call__(self, *roles: str, scripts: bool = True, width: int = 1280) -> Colleague: ...
+
+
+@pytest.fixture
+def staff(browser: Browser, clinic: Server, request: pytest.FixtureRequest) -> Iterator[Staff]:
+    """People who come in, and fail the test when one has seen what no page may do."""
+    inside: list[Colleague] = []
+
+    def one(*roles: str, scripts: bool = True, width: int = 1280) -> Colleague:
+        email = f"p{abs(hash(request.node.name))}-{len(inside)}@clinic.example"
+        person = Colleague(browser, clinic, email, roles or ("reviewer",), scripts, width)
+        inside.append(person)
+        return person.come_in()
+
+    yield one
+    assert [told for person in inside for told in person.close()] == []
+
+
+def a_case(person: Colleague, number: int = 0) -> str:
+    """The address of a case in the queue of tests."""
+    person.go("/staff?test=1")
+    return str(person.page.locator("a.open").nth(number).get_attribute("href"))

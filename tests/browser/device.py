@@ -17,7 +17,7 @@ from tests.browser.respondent import Respondent
 ARTEFACTS = Path(__file__).parents[2] / "test-results"
 ADDRESS = re.compile(
     r"/(static/[a-z/.-]+\?v=[0-9a-f]{10}"
-    r"|form(/s/[0-9a-f]{12}|/[a-z-]+(\.txt|\.pdf|\.css)?)?"
+    r"|r|form(/s/[0-9a-f]{12}|/[a-z-]+(\.txt|\.pdf|\.css)?)?"
     r"(\?v=[0-9a-f]{10}|\?language=[a-zA-Z-]+|\?((check|new|changed)=1&?)+)?(#q\d+|#r\d+|#main|#link)?)"
 )
 LINK = re.compile(r"[#/][A-Za-z0-9_-]{43}$")
@@ -116,7 +116,8 @@ class Device:
         if request.method == "POST":
             self.posts.append(request.url.removeprefix(self.base))
         sent = request.url.partition("#")[0]
-        if not self._quiet(LINK.sub("", sent) if "/form/resume/" in sent else sent):
+        linked = "/form/resume/" in sent or sent.startswith(f"{self.base}/r/")
+        if not self._quiet(LINK.sub("", sent) if linked else sent):
             self.amiss.append(f"request {request.url}")
 
     def _said(self, said: ConsoleMessage) -> None:
@@ -129,6 +130,6 @@ class Device:
         if not url.startswith(f"{self.base}/"):
             return False
         path = url.removeprefix(self.base)
-        if not self.way.scripts and "/form/resume" in path:
+        if not self.way.scripts and path.startswith(("/form/resume", "/r/")):
             path = LINK.sub("", path)
         return ADDRESS.fullmatch(path) is not None

@@ -31,7 +31,7 @@ PATH_LINK = re.compile(r"/form/resume/[A-Za-z0-9_-]{43}$")  # the way back in fo
 HIDDEN = re.compile(r'name="(?:token|instance)" value="([^"]+)"')
 CLOSED = {"cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 COOKIE = re.compile(
-    r"preconsult_(form|language)=[A-Za-z0-9_-]*; Path=/; HttpOnly; SameSite=Lax(; Max-Age=0)?"
+    r"preconsult_(form|language|handoff)=[A-Za-z0-9_-]*; Path=/; HttpOnly; SameSite=Lax(; Max-Age=0)?"
 )
 
 

@@ -2,19 +2,16 @@
 with markup typed wherever text can be typed. Two hundred made-up cases stand in the queue.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
-
 import httpx
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import probes
 from tests.browser.colleague import Colleague
-from tests.browser.conftest import PLENTY
+from tests.browser.conftest import Staff, a_case
 from tests.browser.html import complaints
 from tests.people import PAT, body
-from tests.server import Server, serving
+from tests.server import Server
 
 ALL = ("reviewer", "manager", "administrator", "auditor")
 WIDTHS = (1280, 768, 360)
@@ -32,40 +29,6 @@ PAYLOADS = [
     "<style>@import '//evil.example/x.css'</style>",
     "<form action='//evil.example'><button autofocus>go</button></form>",
 ]
-
-
-@pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A clinic with a full queue, whose staff need no second factor."""
-    settings = PLENTY | {"PRECONSULT_SECOND_FACTOR_ROLES": "", "PRECONSULT_CLINIC_NAME": "Seaside Clinic"}
-    with serving(tmp_path_factory.mktemp("clinic"), **settings) as running:
-        running.command("seed", "--count", "200", "--staff")
-        yield running
-
-
-class Staff(Protocol):
-    def __call__(self, *roles: str, scripts: bool = True, width: int = 1280) -> Colleague: ...
-
-
-@pytest.fixture
-def staff(browser: Browser, clinic: Server, request: pytest.FixtureRequest) -> Iterator[Staff]:
-    """People who come in, and fail the test when one has seen what no page may do."""
-    inside: list[Colleague] = []
-
-    def one(*roles: str, scripts: bool = True, width: int = 1280) -> Colleague:
-        email = f"p{abs(hash(request.node.name))}-{len(inside)}@clinic.example"
-        person = Colleague(browser, clinic, email, roles or ("reviewer",), scripts, width)
-        inside.append(person)
-        return person.come_in()
-
-    yield one
-    assert [told for person in inside for told in person.close()] == []
-
-
-def a_case(person: Colleague, number: int = 0) -> str:
-    """The address of a case in the queue of tests."""
-    person.go("/staff?test=1")
-    return str(person.page.locator("a.open").nth(number).get_attribute("href"))
 
 
 # --- refused ---------------------------------------------------------------------------------------
@@ -164,8 +127,11 @@ def test_a_case_is_taken_looked_at_called_about_and_closed(staff: Staff, scripts
     person.page.fill("#text", "Called; will call again on Monday.")
     person.press("Keep the note")
     assert "Called; will call again on Monday." in person.words
-    while person.page.get_by_role("button", name="Close the flag").count():
-        person.press("Close the flag")
+    while person.page.locator(".flag:not(.closed)").count():
+        flag = person.page.locator(".flag:not(.closed)").first
+        if flag.locator("details.closing").count():
+            flag.locator("summary").click()
+        person.press("Close the flag", within=".flag:not(.closed) >> nth=0")
     person.press("Ready for the visit")
     assert "Review: Ready" in person.words
     person.page.locator("details summary", has_text="History").click()

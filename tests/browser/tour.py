@@ -41,6 +41,9 @@ STATES = {
         "session ended",
         "no cookies",
         "nothing here",
+        "one-time link",
+        "one-time link, pasted",
+        "one-time link, opens nothing",
         "that did not work",
     ),
     *(f"{question}, {state}" for question in QUESTIONS for state in ("empty", "filled in")),
@@ -86,6 +89,7 @@ UNSCRIPTED = """() => {
 FORGED = (
     """() => document.querySelectorAll("main [name=token]").forEach(token => { token.value = "forged" })"""
 )
+UNKNOWN_LINK = "x" * 43
 ASKS = """name => document.querySelector(`main [name="${name}"]`)?.checkVisibility() ?? false"""
 Look = Callable[["Tour", str], None]
 
@@ -187,6 +191,9 @@ class Tour:
         self.open("/form/check", "session ended")
         self.open("/form/go-on?new=1", "no cookies")
         self.open("/form/nowhere", "nothing here")
+        self.open(f"/r/{UNKNOWN_LINK}", "one-time link")
+        self.press("one-time link, opens nothing")
+        self.open("/r", "one-time link, pasted")
         self.open("/form/privacy", "privacy, no session")
         self.open("/form/resume", "resume")
         self.page.fill("[name=link]", "a scrap of a link")

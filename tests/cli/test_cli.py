@@ -77,7 +77,8 @@ def test_a_key_stands_alone_on_stdout_and_can_be_listed_and_revoked(run) -> None
     parsed = parse(made)
     assert parsed is not None
     listed = run("keys", "list").stdout
-    assert re.search(rf"^{parsed[0]}  test  live     submissions:write  Web site$", listed, re.MULTILINE)
+    line = rf"^{parsed[0]}  test  live     never used  submissions:write  Web site$"
+    assert re.search(line, listed, re.MULTILINE)
     assert parsed[1] not in listed
     assert run("keys", "revoke", parsed[0]).exit_code == 0
     assert "revoked" in run("keys", "list").stdout

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.rules.edition import Edition
-from app.rules.questionnaire import Questionnaire
+from app.rules.questionnaire import Item, Questionnaire
 from app.rules.rule import Flag, RuleBook
 from tests.rules.conditions import frozen
 
@@ -48,4 +48,15 @@ def with_items(edition: Edition, *items: dict[str, Any]) -> Edition:
     """`items`, as they stand in questionnaire.yaml, after all others and outside any group."""
     added = Questionnaire.model_validate({"item": frozen(list(items))})
     every = (*edition.questionnaire.item, *added.item)
+    return replace(edition, questionnaire=Questionnaire(item=every))
+
+
+def with_initial(edition: Edition, **initial: Any) -> Edition:
+    """What a form of it shows before anybody has answered, by linkId."""
+
+    def begun(item: Item) -> Item:
+        change = {"initial": initial[item.link_id]} if item.link_id in initial else {}
+        return item.model_copy(update={"item": tuple(begun(each) for each in item.item), **change})
+
+    every = tuple(begun(item) for item in edition.questionnaire.item)
     return replace(edition, questionnaire=Questionnaire(item=every))

@@ -128,6 +128,21 @@ def test_a_flag_that_was_closed_before_anybody_was_told_needs_no_alert(office: O
     assert (office.kept(), office.server.letters) == ([], [])
 
 
+@pytest.mark.parametrize("passed_on", [False, True])
+def test_an_alert_for_several_flags_stays_while_one_of_them_waits(office: Office, *, passed_on: bool) -> None:
+    case = office.submit(NOA | {"urgent_signs": ["chest_or_breathing"]})
+    if passed_on:
+        office.wait(dt.timedelta(days=9))
+        office.rounds(mail=False)
+    flags = [each.id for each in office.team.drawn(case).record.flags if each.due_at]
+    before = {each.id for each in office.kept()}
+    for flag in flags[:-1]:
+        office.team.act(case, flag, "closed")
+        assert {each.id for each in office.kept()} == before
+    office.team.act(case, flags[-1], "closed")
+    assert office.kept() == []
+
+
 def test_what_is_erased_takes_its_alerts_along(office: Office) -> None:
     case = office.submit(NOA)
     office.do(submissions.forget, submission=case, actor=STAFF)

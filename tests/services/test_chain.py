@@ -38,9 +38,8 @@ class Trail:
         self.database.write_now(lambda session: audit.record(session, WHO, self.at, *acts))
 
     def link(self, limit: int = 1000) -> int:
-        return self.database.write_now(
-            lambda session: chain.link(session, self.keyring, now=self.at, limit=limit)
-        )
+        work = partial(chain.link, keyring=self.keyring, now=self.at, limit=limit)
+        return len(self.database.write_now(work))
 
     def verify(self, *heads: str) -> Verified:
         anchors = parse_anchors(heads)

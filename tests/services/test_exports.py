@@ -35,8 +35,10 @@ def manager(*roles: Role) -> Staff:
 
 
 def begin(house: House, who: Any, wanted: Wanted = LIST) -> int:
-    work = partial(exports.begin, principal=who, wanted=wanted, now=house.now, actor=ME)
-    return house.service.database.write_now(work)
+    number = house.service.read(partial(exports.count, principal=who, wanted=wanted, now=house.now))
+    work = partial(exports.begin, wanted=wanted, number=number, now=house.now, actor=ME)
+    house.service.database.write_now(work)
+    return number
 
 
 def exported(house: House, wanted: Wanted = LIST) -> list[dict[str, str]]:

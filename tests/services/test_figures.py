@@ -236,7 +236,16 @@ def test_beyond_what_is_opened_the_newest_speak_for_all_and_it_is_said(
     shown = house.pictures()
     assert shown["arrivals"].title.startswith("15 questionnaires")
     assert shown["languages"].title == "Language most used: Spanish (6 of 6)"
-    assert shown["languages"].note == "From the newest 6 of 15."
+    assert shown["languages"].note == "From 6 of 15: of each day or week the newest."
+
+
+def test_beyond_that_each_day_speaks_in_its_share(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "MOST", 20)
+    house.came(10, 2 * HOUR, NOA, language="es")
+    house.came(30, 26 * HOUR)
+    shown = house.pictures()
+    assert cells(shown["languages"]) == {"English": 15, "Spanish": 5}
+    assert shown["flags"].note.endswith("From the newest 20.")
 
 
 def test_every_count_goes_by_an_index(house: House) -> None:

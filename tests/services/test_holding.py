@@ -14,7 +14,7 @@ from app.services.holding import Going
 from app.services.permissions import permitted
 from app.storage.audit import Actor, count
 from app.storage.keys import ApiKey
-from app.storage.tables import submissions
+from app.storage.tables import submissions, versions
 from app.web.deps import now
 from tests.conftest import Service
 from tests.people import CARA, body
@@ -182,3 +182,14 @@ def test_what_goes_when_is_counted_by_days_of_the_clinic(files: Files) -> None:
     assert files.going().overdue == 2
     files.purge()
     assert files.going().overdue == 0
+
+
+def test_a_draft_under_a_hold_is_kept_as_it_was_when_its_person_changes_it(files: Files) -> None:
+    made = files.make(status="draft")
+    files.do(holding.hold, made["id"])
+    headers = bearer(made) | {"if-match": "*"}
+    change = {"answers": {"ride_home": "no"}}
+    path = f"/v1/submissions/{made['id']}"
+    assert files.service.client.patch(path, json=change, headers=headers).status_code == 200
+    kept = files.service.read(lambda session: session.execute(sa.select(versions.c.version)).scalars().all())
+    assert len(kept) == 1

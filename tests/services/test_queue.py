@@ -149,6 +149,29 @@ def test_pages_follow_each_other_without_gap_or_repeat_while_cases_move(team: Te
     assert walked == whole
 
 
+def test_filters_with_little_in_common_are_looked_for_a_stretch_at_a_time(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MOST_LOOKED", 12)
+    made = [
+        team.submit(NOA if number % 4 else CARA, language="en" if number % 5 else "es")
+        for number in range(21)
+    ]
+    for case in made[::3]:
+        team.decide(case, "in_review")
+    spanish = Filters(language="es", nobody=True)
+    found, pages, after = [], 0, None
+    while pages == 0 or after:
+        part = page(team, spanish, limit=2, after=after)
+        found += [line.row.id for line in part.lines]
+        pages, after = pages + 1, part.following
+    assert sorted(found) == sorted(case for number, case in enumerate(made) if number % 5 == 0)
+    assert found == [case for case in ids(team) if case in found]
+    assert pages > 2
+    nothing = page(team, Filters(attention=1, language="ht"))
+    assert (nothing.lines, nothing.following is not None) == ((), True)
+
+
 def test_a_case_that_can_not_be_opened_hides_no_other(team: Team) -> None:
     poisoned, fine = team.submit(CARA), team.submit(CARA)
     spoil = sa.update(table).where(table.c.id == poisoned).values(answers=b"x" * 64)
@@ -201,6 +224,8 @@ PLANNED = [
     Filters(), Filters(("new",)), Filters(STATES), Filters(attention=1), Filters(assignee="x"),
     Filters(language="es"), Filters(booking_reference="x"), Filters(overdue=True), Filters(quarantine=True),
     Filters(("new",), attention=1, language="es"), Filters(test=True), Filters(ids=("x", "y")),
+    Filters(quarantine=True, test=True), Filters(nobody=True),
+    Filters(nobody=True, language="es"), Filters(assignee="x", quarantine=True),
 ]  # fmt: skip
 
 
@@ -216,9 +241,11 @@ def test_no_page_of_the_queue_is_found_by_walking_through_everything(
         said = []
         for state in filters.states:
             for part in rows._parts(filters, state, after, team.at):
-                text = part.limit(51).compile(session, compile_kwargs={"literal_binds": True})
-                how = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN "
-                said += [str(row) for row in session.exec_driver_sql(how + str(text))]
+                dated = "due_at IS NULL" not in str(part.end(9))
+                for asked in (part.rows(51), part.rows(51, (team.at if dated else None, "y")), part.end(9)):
+                    text = asked.compile(session, compile_kwargs={"literal_binds": True})
+                    how = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN "
+                    said += [str(row) for row in session.exec_driver_sql(how + str(text))]
         return said
 
     plan = "\n".join(team.service.read(explain))

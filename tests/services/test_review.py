@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from app.services import corrections, review
 from app.services.access import Principal, Respondent
 from app.services.permissions import ROLES, Permission
 from app.services.review import ACTIONS, LONGEST_NOTE, STEPS, note_of
+from app.storage import audit, told
 from app.storage.tables import audit_head, flag_actions, looks, metadata, notes, versions
 from tests.cases import Team, program, somebody
 from tests.conftest import Service
@@ -45,7 +47,7 @@ def everything(team: Team) -> list[Any]:
     """Every row of every table, but for what the service does by itself meanwhile."""
 
     def dump(session: Any) -> list[Any]:
-        tables = [table for table in metadata.sorted_tables if table is not audit_head]
+        tables = [table for table in metadata.sorted_tables if table not in (audit_head, told.events)]
         columns = [[each for each in table.c if each.name not in ("position", "mac")] for table in tables]
         found = [tuple(row) for each in columns for row in session.execute(sa.select(*each))]
         return [row for row in found if "service" not in row]
@@ -121,11 +123,12 @@ def test_a_step_that_is_not_in_the_table_is_refused(team: Team, at: review.Revie
     assert team.drawn(case).record.review == at
 
 
-def test_a_case_with_a_clock_running_is_neither_closed_nor_merged(team: Team) -> None:
+def test_a_case_with_a_clock_running_is_neither_ready_closed_nor_merged(team: Team) -> None:
     case, other = team.submit(NOA), team.submit(NOA)
-    team.decide(case, "in_review", "ready")
-    with pytest.raises(NotThisStep, match="flags first"):
-        team.decide(case, "closed")
+    team.decide(case, "in_review", "needs_contact")
+    for step in ("ready", "closed"):
+        with pytest.raises(NotThisStep, match="flags first"):
+            team.decide(case, step)
     with pytest.raises(NotThisStep, match="flags first"):
         team.merge(case, other)
     assert team.drawn(case).record.attention == 1
@@ -189,6 +192,13 @@ def test_a_correction_that_can_not_be_is_refused_and_one_that_changes_nothing_to
     assert (rows(team, versions), team.drawn(case).record.version) == (0, 1)
 
 
+def test_nobody_is_ready_by_a_form_that_was_not_sent(team: Team) -> None:
+    case = team.submit(CARA, complete=False)
+    team.decide(case, "in_review")
+    with pytest.raises(NotThisStep, match="not been sent"):
+        team.decide(case, "ready")
+
+
 def test_a_case_is_not_merged_into_itself_or_what_is_merged_or_a_test(team: Team) -> None:
     case, other, trial = team.submit(CALM), team.submit(CALM), team.submit(CALM, test=True)
     with pytest.raises(Unprocessable):
@@ -204,6 +214,15 @@ def test_a_case_is_not_merged_into_itself_or_what_is_merged_or_a_test(team: Team
 
 
 # --- works -----------------------------------------------------------------------------------------
+
+
+def test_who_saw_a_person_names_who_acted_on_a_flag(team: Team) -> None:
+    case = team.submit(NOA)
+    (flag, *_) = team.drawn(case).record.flags
+    team.act(case, flag.id, "reached")
+    seen = team.service.read(partial(audit.who_saw, submission=case))
+    acts = next(each.acts for each in seen if each.actor_kind == "staff")
+    assert acts["flag.reached"] == 1
 
 
 def test_a_look_is_on_record_and_changes_nothing_but_who_saw_what(team: Team) -> None:
@@ -332,6 +351,14 @@ def test_a_correction_is_a_new_version_beside_the_old_one(team: Team) -> None:
     assert difference.no_longer == ("G_WHAT",)
     assert difference.before.version == 1
     assert drawn.record.answers["answers"]["ride_home"] == "no"
+
+
+def test_a_draft_that_a_correction_makes_urgent_is_kept_past_its_time_to_act_by(team: Team) -> None:
+    case = team.submit(CALM, complete=False)
+    before = team.drawn(case).record.retained_until
+    team.at = before - dt.timedelta(minutes=30)
+    record = team.correct(case, self_harm_thoughts="now").record
+    assert record.retained_until > max(each.due_at for each in record.flags if each.due_at) > before
 
 
 def test_a_correction_of_a_draft_leaves_it_a_draft(team: Team) -> None:

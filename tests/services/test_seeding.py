@@ -20,7 +20,8 @@ from app.services.seeding import WEEK, Seeded, any_answer, arrivals, people, see
 from app.storage import submissions
 from app.storage.audit import Actor, count
 from app.storage.database import Session
-from app.storage.submissions import Page, Record
+from app.storage.lists import Page, list_page
+from app.storage.submissions import Record
 from app.storage.tables import audit_events
 from app.storage.tables import flags as flag_rows
 from app.web.deps import now
@@ -78,7 +79,7 @@ def records(service: Service) -> list[Record]:
     """All that is kept, the newest first as lists have it."""
 
     def opened(session: Session) -> list[Record]:
-        listed = submissions.list_page(session, Page(limit=200, test=True))
+        listed = list_page(session, Page(limit=200, test=True)).rows
         found = [submissions.fetch(session, service.rooms.desk.vault, each.id) for each in listed]
         return [each[0] for each in found if each]
 
@@ -205,7 +206,7 @@ def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service) -> 
     drafts = [each for each in kept if each.status == "draft"]
     assert done == Seeded(len(kept), len(drafts)) == Seeded(40, len(drafts))
     assert all(each.test for each in kept)
-    assert service.read(partial(submissions.list_page, page=Page(limit=1, test=False))) == []
+    assert service.read(partial(list_page, page=Page(limit=1, test=False))).rows == ()
     for action, wanted in {
         "submission.submitted": 40 - len(drafts),
         "submission.drafted": len(drafts),

@@ -25,7 +25,7 @@ from app.storage.staff import Person
 from app.web.deps import now
 from tests.conftest import Service
 
-AT = now()
+AT = now() + dt.timedelta(days=1)  # ahead of the clock: what a test lets pass is not over for the service
 ME = Actor("command")
 SECOND = dt.timedelta(seconds=1)
 
@@ -135,8 +135,19 @@ def test_a_link_used_by_two_at_once_sets_one_password(office: Office) -> None:
     assert told == [office.person(ann.id).password_hash]
 
 
+def test_an_administrator_who_was_only_invited_is_nobody_to_leave_it_to(office: Office) -> None:
+    one, link = office.add("one@clinic.example", "administrator")
+    office.do(staff.choose_password, link, "hash", actor=ME)
+    office.add("two@clinic.example", "administrator")
+    with pytest.raises(Conflict):
+        office.do(staff.disable, one.id, actor=ME)
+
+
 def test_two_administrators_do_not_disable_each_other_at_once(office: Office) -> None:
-    both = [office.add(f"{name}@clinic.example", "administrator")[0].id for name in ("one", "two")]
+    invited = [office.add(f"{name}@clinic.example", "administrator") for name in ("one", "two")]
+    for _, link in invited:
+        office.do(staff.choose_password, link, "hash", actor=ME)
+    both = [person.id for person, _ in invited]
     refused: list[str] = []
 
     def disable(whom: str) -> None:

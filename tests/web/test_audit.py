@@ -153,7 +153,7 @@ def test_a_chain_that_waits_or_is_broken_is_told_on_top(
     auditor: Colleague, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "chain ends at position" in auditor.get("/staff/audit").text
-    monkeypatch.setattr("app.rounds.chain.link", lambda *_, **__: 0)
+    monkeypatch.setattr("app.rounds.feed.follow", lambda *_, **__: 0)
     late = Act("case.read", "submission", "x"), now() - dt.timedelta(minutes=6)
     auditor.service.database.write_now(lambda session: audit.record(session, PURGE, late[1], late[0]))
     assert "wait to be linked" in auditor.get("/staff/audit").text

@@ -45,6 +45,8 @@ def test_a_key_for_browsers_creates_only_from_its_origin(service: Service) -> No
     assert post(service, body(CARA), browser | {"origin": "https://evil.example"}).status_code == 403
     made = post(service, body(CARA), browser | {"origin": "https://clinic.example"})
     assert made.status_code == 201
+    booked = body(CARA, booking_reference="B-1")
+    assert post(service, booked, browser | {"origin": "https://clinic.example"}).status_code == 403
     erase = {"if-match": "*", "origin": "https://clinic.example"}
     refused = service.client.delete(made.headers["location"], headers=browser | erase)
     assert refused.status_code == 403

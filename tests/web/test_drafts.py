@@ -177,10 +177,21 @@ def test_submitting_lets_go_of_answers_that_no_longer_count(service: Service, cr
     assert "pain_types" not in kept
 
 
-def test_a_draft_can_change_language_contact_and_reference(service: Service, create: Create) -> None:
+def test_whose_form_it_is_does_not_say_for_which_booking(service: Service, create: Create) -> None:
+    draft = create(PAT, status="draft", booking_reference="B-1")
+    for other in ("B-17", None):
+        answer = patch(service, draft, {"booking_reference": other})
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:preconsult:problem:forbidden")
+    assert patch(service, draft, {"booking_reference": "B-1"}).status_code == 200
+
+
+def test_a_draft_can_change_language_contact_and_reference(
+    service: Service, create: Create, website: Headers
+) -> None:
     draft = create(PAT, status="draft")
     change = {"contact": PAT_CONTACT, "language": "en-GB", "booking_reference": "B-17"}
-    document = patch(service, draft, change).json()
+    path = f"/v1/submissions/{draft['id']}"
+    document = service.client.patch(path, json=change, headers=website | {"if-match": '"1"'}).json()
     assert (document["language"], document["booking_reference"]) == ("en", "B-17")
     assert "Canary" not in str(document)
 

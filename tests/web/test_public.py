@@ -30,6 +30,26 @@ def test_what_is_not_there_is_404(service: Service, path: str) -> None:
     assert answer.json()["instance"].removeprefix("urn:uuid:") == answer.headers["x-request-id"]
 
 
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/questionnaires/unknown", "/v1/nowhere", "/fhir/nowhere", "/static/x.css"]
+)
+def test_below_the_api_it_is_a_problem_even_to_a_browser(service: Service, path: str) -> None:
+    answer = service.client.get(path, headers=BROWSER)
+    assert answer.status_code == 404
+    assert "json" in answer.headers["content-type"]
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/Form", "/form/s/a/b", "/%00"])
+def test_elsewhere_somebody_with_a_browser_is_told_by_a_page(service: Service, path: str) -> None:
+    answer = service.client.get(path, headers=BROWSER)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "There is nothing here" in answer.text
+
+
 @pytest.mark.parametrize("passage", ["P02", "P06", "P29", "P26"])
 def test_a_passage_that_may_not_be_cited_is_404_for_the_public(service: Service, passage: str) -> None:
     assert service.client.get(f"{PASSAGES}/{passage}").status_code == 404

@@ -14,11 +14,15 @@ from tests.people import CARA, NOA, PAT, PAT_CONTACT
 from tests.web.conftest import Create, Headers, bearer
 
 NO_CASE = "019298a2-0000-7000-8000-000000000000"
+LAST = "ffffffff-0000-7000-8000-000000000000"
 ACTS: dict[str, tuple[str, Any]] = {
     "review": ("PUT", {"review": "in_review"}), "notes": ("POST", {"text": "called"}),
     "flags/x/actions": ("POST", {"action": "seen"}), "history": ("GET", None),
+    "corrections": ("POST", {"answers": {"age_band": "45_64"}}), "merge": ("POST", {"into": LAST}),
+    "contact": ("GET", None),
 }  # fmt: skip
-CHANGES = {path: each for path, each in ACTS.items() if path != "history"}
+LOOKS = ("notes", "contact", "corrections", "history")
+CHANGES = {path: each for path, each in ACTS.items() if each[0] != "GET"}
 
 
 def send(service: Service, case: str, path: str, headers: Headers, body: Any = None, version: Any = 1) -> Any:
@@ -84,6 +88,9 @@ def test_a_change_names_the_version_it_is_meant_for(
         ("notes", {}), ("notes", {"text": ""}), ("notes", {"text": "x" * 4001}), ("notes", {"text": 1}),
         ("notes", {"text": "x" * 2001}), ("notes", {"text": "a\0b"}), ("notes", {"text": " "}),
         ("flags/x/actions", {}), ("flags/x/actions", {"action": "done"}),
+        ("corrections", {}), ("corrections", {"answers": {}}), ("corrections", {"answers": []}),
+        ("corrections", {"answers": {"nothing": "x"}}), ("corrections", {"answers": {"age_band": 7}}),
+        ("merge", {}), ("merge", {"into": "x"}), ("merge", {"into": None}),
     ],
 )  # fmt: skip
 def test_a_body_that_is_amiss_is_refused_without_an_echo(
@@ -115,11 +122,15 @@ def test_a_case_is_reviewed_by_a_program(service: Service, staff: Headers, team:
     assert answer.headers["etag"] == '"3"'
     kept = send(service, case, "review", staff, {"review": "needs_contact"}, version=3).json()
     assert (kept["review"], kept["assignee"]) == ("needs_contact", robin), "without assignee it stays"
+    early = send(service, case, "review", staff, {"review": "ready"}, version="*")
+    assert early.status_code == 409, "nobody is ready while a flag has a time to act by"
+    read = service.client.get(f"/v1/submissions/{case}", headers=staff).json()
+    assert (read["review"], bool(read["flags"][0]["due_at"])) == ("needs_contact", True)
+    team.close_flags(case)
     freed = send(service, case, "review", staff, {"review": "ready", "assignee": None}, version="*").json()
     assert (freed["review"], freed["assignee"]) == ("ready", None)
     read = service.client.get(f"/v1/submissions/{case}", headers=staff).json()
     assert (read["review"], read["assignee"]) == ("ready", None)
-    assert read["flags"][0]["due_at"]
     office = service.client.get(f"/v1/submissions/{case}", headers=service.key("submissions:read")).json()
     assert "review" not in office
 
@@ -136,6 +147,43 @@ def test_notes_and_acts_on_flags_are_kept(service: Service, staff: Headers, team
     found = team.look(case)
     assert [each.body for each in found.notes] == ["Called é"]
     assert [each.action for each in found.actions] == ["closed"]
+
+
+def test_every_look_of_a_program_goes_on_record(service: Service, staff: Headers, create: Create) -> None:
+    case = create(PAT, contact=PAT_CONTACT)["id"]
+    for path in LOOKS:
+        found = service.client.get(f"/v1/submissions/{case}/{path}", headers=staff)
+        assert (found.status_code, found.headers["cache-control"]) == (200, "no-store")
+        if path == "contact":
+            assert {name: each for name, each in found.json().items() if each} == PAT_CONTACT
+    for path in ("", "/summary", "/verification"):
+        assert service.client.get(f"/v1/submissions/{case}{path}", headers=staff).status_code == 200
+    assert service.read(partial(audit.count, action="submission.viewed")) == 6
+    assert service.read(partial(audit.count, action="contact.revealed")) == 1
+
+
+def test_a_program_corrects_answers_and_sees_what_was_there(
+    service: Service, staff: Headers, create: Create
+) -> None:
+    case = create(PAT)["id"]
+    kept = service.client.get(f"/v1/submissions/{case}", headers=staff).json()["answers"]
+    older = kept["age_band"]
+    newer = "45_64"
+    done = send(service, case, "corrections", staff, {"answers": {"age_band": newer}})
+    assert (done.status_code, done.headers["etag"]) == (200, '"2"'), done.text
+    again = send(service, case, "corrections", staff, {"answers": {"age_band": newer}}, version=2)
+    assert again.status_code == 409
+    found = service.client.get(f"/v1/submissions/{case}/corrections", headers=staff).json()["items"]
+    assert [each["changes"] for each in found] == [[{"link_id": "age_band", "before": older, "after": newer}]]
+    assert service.client.get(f"/v1/submissions/{case}", headers=staff).json()["answers"]["age_band"] == newer
+
+
+def test_a_program_merges_a_duplicate(service: Service, staff: Headers, create: Create) -> None:
+    one, other = create(PAT)["id"], create(PAT)["id"]
+    itself = send(service, one, "merge", staff, {"into": one})
+    assert itself.status_code == 422
+    done = send(service, one, "merge", staff, {"into": other}).json()
+    assert (done["review"], done["merged_into"]) == ("closed", other)
 
 
 def test_the_history_tells_of_reads_and_acts(service: Service, staff: Headers, team: Team, case: str) -> None:

@@ -75,6 +75,18 @@ def test_a_link_nobody_was_given_opens_nothing(service: Service, link: str) -> N
     assert stranger.cookie == ""
 
 
+def test_codes_are_not_guessed_from_many_networks(ann: Colleague) -> None:
+    ann.sign_in(ANN)
+    with_factor(ann)
+    told = []
+    for number in range(33):
+        thief = Colleague(ann.service, peer=f"198.51.{number}.7")
+        thief.sign_in(ANN)
+        thief.follow()
+        told.append(thief.send("/staff/second-factor", code="000000").status_code)
+    assert told == [422] * 30 + [429] * 3
+
+
 # --- once --------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from app.storage import audit, keys
 from app.storage.keys import ApiKey
 from tests.conftest import Service
 from tests.web.colleague import Colleague, told
+from tests.web.conftest import noted
 
 PLAIN: dict[str, str | list[str]] = {"name": "Website", "scope": ["submissions:write"]}
 
@@ -132,6 +133,27 @@ def test_a_key_without_an_end_and_one_for_browsers_are_made(service: Service, bo
     (key,) = every(service)
     assert (key.expires_at, key.test) == (None, False)
     assert key.origins == {"https://www.clinic.example", "https://clinic.example"}
+
+
+def test_the_day_a_key_was_last_used_is_shown(service: Service, boss: Colleague) -> None:
+    headers = service.key("review")
+    assert 'data-label="Last used">never<' in boss.get("/staff/keys").text
+    assert service.client.get("/v1/submissions", headers=headers).status_code == 200
+    noted(service)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    assert f'data-label="Last used">{today}<' in boss.get("/staff/keys").text
+
+
+def test_two_keys_of_one_program_are_live_at_once_so_that_it_can_change_over(
+    service: Service, boss: Colleague
+) -> None:
+    old, new = service.key("review"), service.key("review")
+    for headers in (old, new):
+        assert service.client.get("/v1/submissions", headers=headers).status_code == 200
+    boss.act(f"/staff/keys/{old['authorization'].split('_')[2]}/revoke")
+    service.rooms.doorkeeper._seen.clear()  # as after a second
+    statuses = [service.client.get("/v1/submissions", headers=each).status_code for each in (old, new)]
+    assert statuses == [401, 200]
 
 
 def test_a_key_is_revoked_after_a_question_and_once(service: Service, boss: Colleague) -> None:

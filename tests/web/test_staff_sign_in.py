@@ -140,9 +140,12 @@ def test_the_owner_gets_in_from_another_network_meanwhile(ann: Colleague) -> Non
 
 
 def test_one_network_may_not_try_many_accounts(ann: Colleague) -> None:
-    answers = [ann.sign_in(f"n{number}@clinic.example", "x").status_code for number in range(33)]
-    assert answers.count(429) >= 1
+    """A try comes free every two seconds, so a slow machine gets more of them before it is refused."""
+    answers: list[int] = []
+    while 429 not in answers and len(answers) < 300:
+        answers.append(ann.sign_in(f"n{len(answers)}@clinic.example", "x").status_code)
     assert answers[:29] == [422] * 29
+    assert answers[-1] == 429
 
 
 def test_waiting_helps(ann: Colleague) -> None:

@@ -1,6 +1,7 @@
 """The queue and the cases without scripts: whom they refuse, what stands on them, what an act leaves."""
 
 import datetime as dt
+import re
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from app.services.review import STEPS
 from app.storage import audit, views
+from app.storage import queue as rows
 from tests.cases import Team, somebody
 from tests.conftest import Service
 from tests.people import CARA, NOA, PAT, PAT_CONTACT
@@ -362,13 +364,51 @@ def test_a_correction_that_comes_too_late_is_not_lost(ann: Colleague, team: Team
     ann.act(f"/staff/cases/{case}/correct", version="1", asked=["ride_home", "visit_reason"], ride_home="no",
             visit_reason=["low_mood", "long_term_pain", "other"])  # fmt: skip
     assert ann.page.status_code == 412
-    pairs: dict[str, str | list[str]] = {}
-    for name, value in ann.form(f"/staff/cases/{case}/correct").pairs():
-        pairs[name] = [*pairs.get(name, []), value]
-    ann.post(f"/staff/cases/{case}/correct", pairs)
+    ann.post(f"/staff/cases/{case}/correct", grouped(ann.form(f"/staff/cases/{case}/correct").pairs()))
     answers = team.drawn(case).record.answers["answers"]
     assert answers["ride_home"] == "no"
     assert set(answers["visit_reason"]) == {"long_term_pain", "low_mood", "other"}
+
+
+def test_a_correction_that_comes_too_late_undoes_nothing_of_a_colleague_s(ann: Colleague, team: Team) -> None:
+    case = team.submit(CARA)
+    ann.get(f"/staff/cases/{case}/correct")
+    team.correct(case, ride_home="not_sure")
+    ann.act(f"/staff/cases/{case}/correct", version="1", asked=["ride_home", "visit_reason"],
+            visit_reason=["low_mood", "long_term_pain", "other"])  # fmt: skip
+    assert ann.page.status_code == 412
+    assert "Answers corrected" in ann.page.text
+    sent = ann.form(f"/staff/cases/{case}/correct").pairs()
+    assert [value for name, value in sent if name == "asked"] == ["visit_reason"]
+    ann.post(f"/staff/cases/{case}/correct", grouped(sent))
+    assert team.drawn(case).record.answers["answers"]["ride_home"] == "not_sure"
+
+
+def grouped(sent: list[tuple[str, str]]) -> dict[str, str | list[str]]:
+    pairs: dict[str, str | list[str]] = {}
+    for name, value in sent:
+        pairs[name] = [*pairs.get(name, []), value]
+    return pairs
+
+
+def test_after_a_correction_the_summary_is_not_said_to_be_what_the_person_saw(
+    ann: Colleague, team: Team
+) -> None:
+    case = team.submit(CARA)
+    assert "Summary as the person saw it" in ann.get(f"/staff/cases/{case}").text
+    team.correct(case, ride_home="no")
+    page = ann.get(f"/staff/cases/{case}").text
+    assert "Summary as the person saw it" not in page
+    assert "Summary after correction" in page
+
+
+def test_a_form_that_was_not_sent_is_not_offered_as_ready(ann: Colleague, team: Team) -> None:
+    draft, sent = team.submit(CARA, complete=False), team.submit(CARA)
+    pages = []
+    for case in (draft, sent):
+        team.decide(case, "in_review")
+        pages.append('value="ready"' in ann.get(f"/staff/cases/{case}").text)
+    assert pages == [False, True]
 
 
 def test_a_duplicate_is_merged_from_its_page(ann: Colleague, team: Team) -> None:
@@ -456,3 +496,20 @@ def test_erasing_asks_for_the_password_again(mia: Colleague, team: Team, passed:
         assert mia.location == f"/staff/confirm?next=%2Fstaff%2Fcases%2F{case}%2Ferase"
     else:
         assert answer.status_code == 200
+
+
+def test_a_page_on_which_nothing_was_found_yet_says_how_to_go_on(
+    ann: Colleague, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MOST_LOOKED", 8)
+    for _ in range(3):
+        team.submit(NOA)
+    rare = team.submit(NOA, language="es")
+    page = ann.get("/staff?attention=1&language=es")
+    assert "the next page looks further" in page.text
+    for _ in range(4):
+        if rare in page.text:
+            break
+        [following] = re.findall('rel="next" href="([^"]+)"', page.text)
+        page = ann.get(following.replace("&amp;", "&"))
+    assert rare in page.text

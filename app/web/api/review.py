@@ -1,9 +1,10 @@
 """/v1/submissions/{id}/review and what else staff do with a case, for their own programs.
 
-Office: the same acts as in the workbench, for keys with the scope review. Refuses: changes without If-Match,
-contact details.
+Office: the same acts as in the workbench, for keys with the scope review; every look goes on record.
+Refuses: changes without If-Match.
 """
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,8 +12,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.services import review
+from app.services import corrections, review
 from app.services.access import Principal, require_permission
+from app.services.corrections import Difference
 from app.services.drawn import Drawn, stamp
 from app.services.review import Turn
 from app.services.submissions import Desk
@@ -89,6 +91,77 @@ async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
 
 
 @router.get(
+    "/{submission}/notes",
+    response_model=schemas.Notes,
+    openapi_extra=KEY,
+    responses=answers(headers=ETAG) | problems(*READING),
+)
+async def read_notes(request: Request, submission: str) -> Response:
+    """What staff wrote about a case. Asking is a read, and goes on record."""
+    turn = await _looking(request, submission)
+    case = await rooms(request).database.write(partial(review.look, desk=rooms(request).desk, turn=turn))
+    headers = etag(case.drawn.record.version)
+    return answer({"items": [_note(each) for each in case.notes]}, headers=headers)
+
+
+@router.get(
+    "/{submission}/contact",
+    response_model=schemas.ContactOut,
+    openapi_extra=KEY,
+    responses=answers() | problems(*READING),
+)
+async def reveal_contact(request: Request, submission: str) -> Response:
+    """How to reach the person. Each time goes on record as `contact.revealed`."""
+    turn = await _looking(request, submission)
+    case = await rooms(request).database.write(partial(review.reveal, desk=rooms(request).desk, turn=turn))
+    return answer({name: case.drawn.record.contact.get(name) for name in ("name", "phone", "email")})
+
+
+@router.post(
+    "/{submission}/corrections",
+    response_model=schemas.ReviewOut,
+    openapi_extra=body(schemas.CorrectionIn, example={"answers": {"pain_duration": "1_to_5_years"}}) | ACTING,
+    responses=answers(headers=ETAG) | problems(*REFUSED, errors.InvalidAnswers),
+)
+async def correct(request: Request, submission: str) -> Response:
+    """Correct answers as a new version; the older one stays, and flags are only added."""
+    turn = await _turn(request, submission)
+    wanted, _ = await read_json(request, schemas.CorrectionIn)
+    work = partial(corrections.correct, desk=rooms(request).desk, turn=turn, answers=wanted.answers)
+    drawn = await rooms(request).database.write(work)
+    return answer(_review(drawn), headers=etag(drawn.record.version))
+
+
+@router.get(
+    "/{submission}/corrections",
+    response_model=schemas.Corrections,
+    openapi_extra=KEY,
+    responses=answers() | problems(*READING),
+)
+async def read_corrections(request: Request, submission: str) -> Response:
+    """Every correction, with what was there before. Asking is a read, and goes on record."""
+    turn = await _looking(request, submission)
+    work = partial(corrections.corrections, desk=rooms(request).desk, turn=turn)
+    _, found = await rooms(request).database.write(work)
+    return answer({"items": [_difference(each) for each in found]})
+
+
+@router.post(
+    "/{submission}/merge",
+    response_model=schemas.ReviewOut,
+    openapi_extra=body(schemas.MergeIn, example={"into": "019298a2-0000-7000-8000-000000000000"}) | ACTING,
+    responses=answers(headers=ETAG) | problems(*REFUSED),
+)
+async def merge(request: Request, submission: str) -> Response:
+    """Close a duplicate into another case of the same person; both stay readable, both tell of it."""
+    turn = await _turn(request, submission)
+    wanted, _ = await read_json(request, schemas.MergeIn)
+    work = partial(corrections.merge, desk=rooms(request).desk, turn=turn, into=wanted.into)
+    drawn = await rooms(request).database.write(work)
+    return answer(_review(drawn), headers=etag(drawn.record.version))
+
+
+@router.get(
     "/{submission}/history",
     response_model=schemas.History,
     openapi_extra=KEY,
@@ -96,10 +169,15 @@ async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
 )
 async def read_history(request: Request, submission: str) -> Response:
     """What happened to a submission and its flags, reads among it. Asking is a read, and goes on record."""
-    principal = await rooms(request).doorkeeper.admit(request)
-    turn = _as(request, principal, submission, None)
+    turn = await _looking(request, submission)
     events = await rooms(request).database.write(partial(review.history, desk=rooms(request).desk, turn=turn))
     return answer({"items": [_event(each) for each in events]})
+
+
+async def _looking(request: Request, submission: str) -> Turn:
+    """Who looks, at whichever version it is. Raises Unauthenticated."""
+    principal = await rooms(request).doorkeeper.admit(request)
+    return _as(request, principal, submission, None)
 
 
 async def _turn(request: Request, submission: str) -> Turn:
@@ -129,6 +207,12 @@ def _by(done: Note | FlagAction | Event) -> Json:
 
 def _note(note: Note) -> Json:
     return {"id": note.id, "at": stamp(note.at), "by": _by(note), "text": note.body}
+
+
+def _difference(found: Difference) -> Json:
+    changes = [asdict(each) for each in found.changes]
+    before = {"version": found.before.version, "replaced_at": stamp(found.before.replaced_at)}
+    return before | {"changes": changes, "fired": found.fired, "no_longer": found.no_longer}
 
 
 def _action(done: FlagAction) -> Json:

@@ -20,7 +20,8 @@ from app.services.drawn import Drawn, Given, draw_up, new_token
 from app.services.idempotency import Claim
 from app.storage.audit import Actor
 from app.storage.database import Session
-from app.storage.submissions import ID, list_page
+from app.storage.lists import list_page
+from app.storage.submissions import ID
 from app.web import cursors, deps, representation, schemas
 from app.web.body import read_json
 from app.web.deps import Rooms, now, request_id, rooms
@@ -42,6 +43,7 @@ from app.web.openapi import (
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
 EXAMPLE = {"questionnaire": "ketamine-preconsult", "answers": EXAMPLE_ANSWERS}
+CREATE = b"POST /v1/submissions"
 KEY = re.compile(r"[\x21-\x7e]{8,255}")
 READING = (errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Unavailable)
 BODIES = (errors.MalformedJson, errors.TooSlow, errors.TooLarge, errors.UnsupportedMediaType)
@@ -68,19 +70,23 @@ async def create(request: Request) -> Response:
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:write")
     wanted, raw = await read_json(request, schemas.SubmissionIn)
-    claim, token = _claim(request, principal, raw), new_token()
+    claim, token = claim_for(request, principal, raw, CREATE), new_token()
+    if principal.key.origins and wanted.booking_reference is not None:
+        raise errors.Forbidden(
+            "A key for browsers names no booking: anybody can copy it. Use a one-time link."
+        )
     try:
         given = given_by(wanted, test=principal.key.test)
         edition = edition_for(request, wanted)
         drawn = draw_up(edition, given, token, now=now(), terms=here.desk.terms)
     except errors.Unprocessable:  # it may have been fine when it was first sent, under an older edition
-        again = await here.database.read(partial(_replay, here=here, claim=claim)) if claim else None
+        again = await here.database.read(partial(kept_before, here=here, claim=claim)) if claim else None
         if again is None:
             raise
         return _created(*again, replayed=True)
     content = _packed(representation.created(drawn, token))
     actor = _actor(request, principal)
-    work = partial(_create, here=here, claim=claim, drawn=drawn, content=content, actor=actor)
+    work = partial(keep_once, here=here, claim=claim, drawn=drawn, content=content, actor=actor)
     kept, content, replayed = await here.database.write(work)
     if not replayed:
         here.kept.labels(drawn.record.status).inc()
@@ -93,11 +99,12 @@ def _created(kept: str, content: bytes, *, replayed: bool) -> Response:
     return Response(content, 201, headers, "application/json")
 
 
-def _replay(session: Session, *, here: Rooms, claim: Claim) -> tuple[str, bytes] | None:
+def kept_before(session: Session, *, here: Rooms, claim: Claim) -> tuple[str, bytes] | None:
+    """(id, first answer) of the same request, if it has come before."""
     return idempotency.replay(session, here.desk.vault, claim, now=now())
 
 
-def _create(
+def keep_once(
     session: Session, *, here: Rooms, claim: Claim | None, drawn: Drawn, content: bytes, actor: Actor
 ) -> tuple[str, bytes, bool]:
     """(id, answer, is it the first answer again), in one transaction."""
@@ -132,7 +139,10 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - a parameter for each of 
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """Submissions, the newest first; with `updated_after` those changed since, the oldest change first."""
+    """Submissions, the newest first; with `updated_after` those changed since, the oldest change first.
+
+    Where few are as asked, a page may hold fewer than `limit`, even none: `next` tells whether more come.
+    """
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:read", "review")
     page = cursors.page(
@@ -146,10 +156,10 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - a parameter for each of 
         booking_reference=booking_reference,
         updated_after=updated_after,
     )
-    rows = await here.database.read(partial(list_page, page=page))
-    following = cursors.following(request, page, rows)
+    found = await here.database.read(partial(list_page, page=page))
+    following = cursors.following(request, found.following)
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
-    return answer(representation.page(rows[:limit], following), headers=headers)
+    return answer(representation.page(found.rows, following), headers=headers)
 
 
 @router.get(
@@ -251,9 +261,12 @@ def answer(document: Any, *, headers: dict[str, str] | None = None) -> Response:
 
 
 async def read_one(request: Request, submission: str) -> tuple[Principal, Drawn]:
-    """Who asks, and the submission asked for."""
+    """Who asks, and the submission asked for; a program's look goes on record."""
     here = rooms(request)
     principal = await here.doorkeeper.admit(request)
+    if isinstance(principal, Program):
+        who = partial(here.desk.show, principal=principal, actor=_actor(request, principal))
+        return principal, await here.database.write(partial(who, submission=submission, now=now()))
     work = partial(here.desk.read, submission=submission, principal=principal, now=now())
     return principal, await here.database.read(work)
 
@@ -282,13 +295,14 @@ def given_by(wanted: schemas.EvaluationIn, *, test: bool = False) -> Given:
     )
 
 
-def _claim(request: Request, principal: Program, raw: bytes) -> Claim | None:
+def claim_for(request: Request, principal: Program, raw: bytes, act: bytes) -> Claim | None:
+    """What the Idempotency-Key of a request stands for. `act`: method and path. Raises Unprocessable."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not KEY.fullmatch(key):
         raise errors.Unprocessable("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
-    return Claim.of(principal.key.id, key, b"POST /v1/submissions\n" + raw)
+    return Claim.of(principal.key.id, key, act + b"\n" + raw)
 
 
 def _actor(request: Request, principal: Principal) -> Actor:

@@ -19,7 +19,8 @@ from app.services import forms
 from app.services.drawn import Drawn
 from app.web.deps import Rooms, now, rooms
 
-SESSION, LANGUAGE = "preconsult_form", "preconsult_language"
+SESSION, LANGUAGE, HANDOFF = "preconsult_form", "preconsult_language", "preconsult_handoff"
+LIVES = {HANDOFF: 3600}  # seconds; the others end with the browser
 MOST_FIELDS = 400
 QUICKEST, OLDEST = dt.timedelta(seconds=2), dt.timedelta(hours=24)
 PATH = re.compile(r"/form(/[a-z0-9][a-z0-9.-]*)*(\?[a-z]+=1(&[a-z]+=1)*)?")
@@ -39,6 +40,11 @@ def language(request: Request) -> str | None:
     return request.cookies.get(_name(rooms(request), LANGUAGE))
 
 
+def handoff(request: Request) -> str | None:
+    """The secret of the one-time link whose button was pressed on this device."""
+    return request.cookies.get(_name(rooms(request), HANDOFF))
+
+
 def remember(response: Response, here: Rooms, name: str, value: str) -> Response:
     """Set a cookie that scripts can't read and that ends with the browser; empty takes it away.
 
@@ -48,7 +54,8 @@ def remember(response: Response, here: Rooms, name: str, value: str) -> Response
     parts = [f"{_name(here, name)}={value}", "Path=/", "HttpOnly"]
     parts += ["SameSite=None", "Secure", "Partitioned"] if framed else ["SameSite=Lax"]
     parts += ["Secure"] if secure and not framed else []
-    parts += [] if value else ["Max-Age=0"]
+    if not value or name in LIVES:
+        parts.append(f"Max-Age={LIVES[name] if value else 0}")
     response.headers.append("set-cookie", "; ".join(parts))
     return response
 
@@ -109,6 +116,11 @@ async def fields(request: Request) -> Fields:
 def one(given: Fields, name: str) -> str:
     """The first value of a field, empty when there is none."""
     return given.get(name, [""])[0]
+
+
+def pasted(given: Fields) -> str:
+    """The secret in a link that was pasted whole, or alone."""
+    return re.split(r"[#/]", one(given, "link").strip())[-1]
 
 
 def guard_origin(request: Request) -> None:

@@ -33,12 +33,19 @@ class Typed:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def questions(flow: Flow, group: Item, language: str, typed: Typed | None = None) -> list[Json]:
-    """The questions of one page; with `typed` as they were sent, else as they are saved."""
+def questions(
+    flow: Flow, group: Item, language: str, typed: Typed | None = None, *, begun: bool = False
+) -> list[Json]:
+    """The questions of one page; with `typed` as they were sent, else as they are saved.
+
+    Where nothing of the page is saved yet, what is asked begins with its `initial`, unless it is `begun`.
+    """
     edition, drawn = flow.drawn.edition, flow.drawn
+    untouched = not begun and not any(item.link_id in flow.answers for item in group.item)
     made = []
     for item, when in flow.shown(group):
-        saved = _saved(flow.answers.get(item.link_id))
+        begins = item.initial if untouched and item.link_id in drawn.enabled else None
+        saved = _saved(flow.answers.get(item.link_id, begins))
         values = typed.values.get(item.link_id, []) if typed else saved
         shown = _field(group, item, edition, language, values, drawn.record.contact)
         shown["hidden"] = item.link_id not in drawn.enabled
@@ -54,7 +61,7 @@ def fresh(edition: Edition, group: Item, language: str, typed: Typed | None = No
     made = []
     for item in group.item:
         if item.link_id in enabled:
-            values = typed.values.get(item.link_id, []) if typed else []
+            values = typed.values.get(item.link_id, []) if typed else _saved(item.initial)
             shown = _field(group, item, edition, language, values, {})
             error = typed.errors.get(item.link_id, "") if typed else ""
             made.append(shown | {"hidden": False, "when": "", "error": error})

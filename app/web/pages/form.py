@@ -9,18 +9,20 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.errors import Gone, TooMany
+from app.errors import Gone, NotFound, TooMany
 from app.rules.edition import Edition
 from app.rules.questionnaire import Item
-from app.services import forms
+from app.services import forms, handoffs
 from app.services.drawn import Drawn, Given, draw_up, new_token
 from app.services.forms import Page
 from app.services.idempotency import Claim
+from app.storage.database import Session
 from app.web import network
 from app.web.deps import Rooms, now, rooms
 from app.web.pages import door, fields
 from app.web.pages.fields import Typed
 from app.web.pages.flow import where_left
+from app.web.pages.handoffs import asked_by, opens_nothing
 from app.web.pages.page import PageRoute, actor, edition_of, go, html, language_of, message, page, said
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -107,19 +109,30 @@ async def begin(request: Request) -> Response:
         same = instance if age is not None else ""  # its time goes on: nobody is too fast who mends a mistake
         again = Typed(raw, errors)
         return await _start(request, language, again, status=422, instance=same, stale=age is None)
-    _let_in(request, here)
+    link, handoff = await asked_by(request)
+    if handoff is None:  # whoever was asked does not wait behind others of their network
+        await _let_in(request, here)
     odd = {"honeypot": bool(door.one(given, "website")), "too_fast": age < door.QUICKEST}
     quarantine = " ".join(name for name, found in odd.items() if found) or None
-    fresh = Given(sent.answers, sent.contact, language, complete=False, quarantine=quarantine)
+    fresh = Given(
+        sent.answers,
+        sent.contact,
+        language,
+        booking_reference=handoff.booking_reference if handoff else None,
+        complete=False,
+        test=handoff is not None and handoff.test,
+        quarantine=quarantine,
+    )
     drawn = draw_up(edition, fresh, new_token(), now=at, terms=here.desk.terms)
     claim = Claim.of("form", instance, b"POST /form")
     secret = forms.new_secret()
     work = partial(
-        forms.begin,
+        _begin,
         desk=here.desk,
         drawn=drawn,
         claim=claim,
         secret=secret,
+        link=link,
         until=door.until(here, at),
         now=at,
         actor=actor(request),
@@ -128,9 +141,20 @@ async def begin(request: Request) -> Response:
         opened = await here.database.write(work)
     except Gone:
         return await _start(request, language, Typed(raw), status=422, stale=True)
+    except NotFound:  # somebody was quicker with the same link
+        return opens_nothing(request)
     if opened == drawn.record.id:
         here.kept.labels("draft").inc()
-    return door.remember(go("/form/go-on?new=1"), here, door.SESSION, secret)
+    response = door.remember(go("/form/go-on?new=1"), here, door.SESSION, secret)
+    return door.remember(response, here, door.HANDOFF, "") if link else response
+
+
+def _begin(session: Session, *, link: str | None, drawn: Drawn, **more: Any) -> str:
+    """As forms.begin; a one-time link is used up with it. Raises NotFound when it was before."""
+    opened = forms.begin(session, drawn=drawn, **more)
+    if link and opened == drawn.record.id:
+        handoffs.begin(session, link, opened, now=more["now"], actor=more["actor"])
+    return opened
 
 
 def _errors_of_first(edition: Edition, group: Item, sent: Page, language: str) -> dict[str, str]:
@@ -141,10 +165,10 @@ def _errors_of_first(edition: Edition, group: Item, sent: Page, language: str) -
     return fields.amiss(edition, group, checked.issues, missing, language)
 
 
-def _let_in(request: Request, here: Rooms) -> None:
-    """Count one form begun. Raises TooMany."""
-    address = network.client(request.scope, here.settings.proxies)
-    wait = here.limits.take(network.network(address))
+async def _let_in(request: Request, here: Rooms) -> None:
+    """Count one form begun, here and with the other replicas. Raises TooMany."""
+    found = network.network(network.client(request.scope, here.settings.proxies))
+    wait = here.limits.take(found) or await here.rates.take_start(found)
     if wait:
         raise TooMany("Too many forms are being begun.", retry_after=wait)
 

@@ -14,8 +14,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from app.errors import Forbidden, InFlight, NotFound, SessionEnded, Unavailable
-from app.services import forms
+from app.services import forms, handoffs
 from app.services.drawn import stamp
+from app.services.handoffs import Outcome
 from app.web import deps
 from app.web.deps import Rooms, now, rooms
 from app.web.pages import door, pdf
@@ -49,7 +50,7 @@ LINK = re.compile(r"[A-Za-z0-9_-]{43}")
 async def offer_link(request: Request) -> Response:
     """Until when it is saved, and the way to a link."""
     visit = await enter(request)
-    return _save_page(visit, visit.drawn.record.retained_until)
+    return await _save_page(visit, visit.drawn.record.retained_until)
 
 
 @router.post("/form/save")
@@ -63,13 +64,23 @@ async def make_link(request: Request) -> Response:
     )
     until = await here.database.write(work)
     base = f"{str(here.settings.public_url).rstrip('/')}/form/resume"
-    return _save_page(visit, until, link=f"{base}#{secret}", plain_link=f"{base}/{secret}")
+    return await _save_page(visit, until, link=f"{base}#{secret}", plain_link=f"{base}/{secret}")
 
 
-def _save_page(visit: Visit, until: dt.datetime, *, link: str = "", plain_link: str = "") -> Response:
+async def _save_page(visit: Visit, until: dt.datetime, *, link: str = "", plain_link: str = "") -> Response:
     told = moment(until, visit.language, visit.here.settings.clinic_time_zone)
     draft = visit.drawn.record.status == "draft"
-    return show(visit, "form/save.html", until=told, draft=draft, link=link, plain_link=plain_link)
+    back = await _way_back(visit)
+    return show(
+        visit, "form/save.html", until=told, draft=draft, link=link, plain_link=plain_link, booking=back
+    )
+
+
+async def _way_back(visit: Visit) -> str | None:
+    """Where the booking was made, for somebody who came by a one-time link from there."""
+    record = visit.drawn.record
+    outcome: Outcome = "submitted" if record.status == "submitted" else "in_progress"
+    return await visit.here.database.read(partial(handoffs.way_back, submission=record.id, outcome=outcome))
 
 
 @router.get("/form/resume")
@@ -86,7 +97,7 @@ async def resume(request: Request) -> Response:
     """Open a session by a link."""
     here, given, at = rooms(request), await door.fields(request), now()
     door.guard_origin(request)
-    held = re.split(r"[#/]", door.one(given, "link").strip())[-1]
+    held = door.pasted(given)
     secret = forms.new_secret()
     work = partial(
         forms.resume,
@@ -173,7 +184,7 @@ async def _closed(request: Request, response: Response) -> Response:
 
 def _forgotten(response: Response, here: Rooms) -> Response:
     """Take away what this device keeps of the form."""
-    for name in (door.SESSION, door.LANGUAGE):
+    for name in (door.SESSION, door.LANGUAGE, door.HANDOFF):
         door.remember(response, here, name, "")
     return response
 
@@ -188,7 +199,8 @@ async def summary(request: Request) -> Response:
     if visit.drawn.record.status == "draft":
         return go("/form/go-on")
     late = "changed" in request.query_params
-    return show(visit, "form/summary.html", pdf=pdf.installed(), late=late, **_spoken(visit))
+    back = await _way_back(visit)
+    return show(visit, "form/summary.html", pdf=pdf.installed(), late=late, booking=back, **_spoken(visit))
 
 
 @router.get("/form/summary.txt")

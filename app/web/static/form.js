@@ -75,7 +75,7 @@ if (form) {
 const resume = document.querySelector("form.resume");
 if (resume) {
   const secret = location.hash.slice(1);
-  history.replaceState(null, "", "/form/resume");
+  history.replaceState(null, "", resume.getAttribute("action"));
   if (secret) {
     resume.elements.link.value = secret;
     resume.querySelector("[data-ready]").hidden = false;

@@ -85,6 +85,7 @@ async def _shown(request: Request, found: Case, *, status: int = 200, **words: A
         people=people,
         actions=[(each, case_words.ACTIONS[each]) for each in ACTIONS],
         longest_note=LONGEST_NOTE,
+        duplicates=found.duplicates,
         **case_words.words(found, now()),
         **shown,
     )

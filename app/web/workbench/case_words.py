@@ -13,7 +13,7 @@ from app.rules.evaluation import FiredRule
 from app.services.drawn import Drawn
 from app.services.review import STEPS, Case, Review
 from app.storage.cases import Event
-from app.storage.submissions import FlagRecord
+from app.storage.submissions import FlagRecord, Record
 from app.web.pages.render import language_name
 from app.web.pages.summary import said
 from app.web.representation import reasons
@@ -79,11 +79,12 @@ def words(case: Case, now: dt.datetime) -> Json:
         "interruptions": _interruptions(drawn),
         "topics": _topics(drawn),
         "script": _script(drawn),
+        "corrected": any(each.action == "submission.corrected" for each in case.history),
         "missing": len(drawn.missing) if record.status == "draft" else 0,
         "answers": _answers(drawn),
         "unused": _unused(drawn),
         "flags": [_flag(flag, case, now) for flag in record.flags],
-        "steps": [(to, _step(record.review, to)) for to in _steps(record.review)],
+        "steps": [(to, _step(record.review, to)) for to in _steps(record)],
         "state": STATE_NAMES[record.review],
         "assignee": case.names.get(record.assignee_id or "", ""),
         "notes": [{"body": each.body, "at": each.at, "by": by(case, each)} for each in case.notes],
@@ -231,8 +232,10 @@ def _flag(flag: FlagRecord, case: Case, now: dt.datetime) -> Json:
     }
 
 
-def _steps(review: str) -> Sequence[Review]:
-    return next(steps for at, steps in STEPS.items() if at == review)
+def _steps(record: Record) -> Sequence[Review]:
+    """Where the review may go; nobody is ready by a form that was not sent."""
+    steps = next(steps for at, steps in STEPS.items() if at == record.review)
+    return [to for to in steps if to != "ready" or record.status != "draft"]
 
 
 def _step(at: str, to: Review) -> str:

@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The case as it is, and as it would be with what was typed."""
+    """The case as it was when its form was made, and as it would be with what was typed."""
 
     drawn: Drawn
     would_be: Drawn
@@ -41,7 +41,7 @@ class Form:
 
     @classmethod
     def of(cls, drawn: Drawn, given: Fields) -> "Form":
-        """What was typed, held against the answers there are."""
+        """What was typed, held against the answers there were: what a colleague did since is not undone."""
         changed: dict[str, object] = {}
         kept = drawn.record.answers["answers"]
         for group in _asked(drawn):
@@ -63,7 +63,8 @@ async def form(request: Request, case: str) -> Response:
 async def correct(request: Request, case: str) -> Response:
     """Keep what differs as a new version."""
     here, given = rooms(request), await door.fields(request)
-    typed = Form.of(await _opened(request, case), given)
+    before = partial(corrections.as_it_was, desk=here.desk, turn=turn(request, case, given))
+    typed = Form.of(_with(await here.database.read(before), {}), given)
     work = partial(
         corrections.correct, desk=here.desk, turn=turn(request, case, given), answers=typed.changed
     )
@@ -72,6 +73,7 @@ async def correct(request: Request, case: str) -> Response:
     except PreconditionFailed:
         return await conflict(request, case, _wish(typed))
     except InvalidAnswers as problem:
+        await _opened(request, case)  # its answers are shown again
         found = {error.pointer.split("/")[2]: error.detail for error in problem.errors}
         return _form(request, typed.drawn, typed.would_be, Typed(given, found))
     except Conflict as problem:
@@ -124,7 +126,7 @@ def _asked(drawn: Drawn) -> list[Item]:
 
 def _fields(flow: Flow, group: Item, number: int, language: str, typed: Typed | None) -> list[Json]:
     """The questions of one page, under ids of their own among those of all pages."""
-    made = fields.questions(flow, group, language, typed)
+    made = fields.questions(flow, group, language, typed, begun=True)
     return [each | {"id": f"p{number}{each['id']}"} for each in made]
 
 

@@ -50,9 +50,9 @@ async def take_list(request: Request) -> Response:
     here, at = rooms(request), now()
     filters = _asked(request).filters(signed(request).staff.id)
     wanted = Wanted(filters, answers=request.query_params.get("answers") == "1")
-    begin = partial(
-        exports.begin, principal=signed(request).staff, wanted=wanted, now=at, actor=actor(request)
-    )
+    staff = signed(request).staff
+    number = await here.database.read(partial(exports.count, principal=staff, wanted=wanted, now=at))
+    begin = partial(exports.begin, wanted=wanted, number=number, now=at, actor=actor(request))
     await here.database.write(begin)
     first = await _piece(request, wanted)
     text = exports.header(here.library, wanted) + first.text

@@ -30,10 +30,12 @@ NO_STORE = {"cache-control": "no-store"}
 ELSEWHERE = "/staff/{rest:path}"  # matches whatever no page answers to
 NAV: tuple[tuple[str, str, Permission], ...] = (
     ("/staff", "Queue", "queue"),
+    ("/staff/handoffs", "Links", "queue"),
     ("/staff/dashboard", "Dashboard", "dashboard"),
     ("/staff/audit", "Audit", "audit"),
     ("/staff/people", "Staff", "staff"),
     ("/staff/keys", "Keys", "keys"),
+    ("/staff/webhooks", "Webhooks", "webhooks"),
     ("/staff/system", "System", "system"),
 )
 HEADINGS = {

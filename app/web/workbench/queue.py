@@ -33,6 +33,9 @@ EMPTY = (
     "Nobody waits. A case appears here as soon as somebody sends the form, "
     "or leaves it after telling something urgent."
 )
+FURTHER = (
+    f"None of the first {rows.MOST_LOOKED:,} that were looked at is like that; the next page looks further."
+)
 
 
 @router.get("/staff")
@@ -51,7 +54,7 @@ async def _queue(request: Request, problem: Unprocessable | None = None, named: 
     words = _lines(here, page) | {
         "following": asked.path(after=page.following) if page.following else "",
         "again": asked.path(after=asked.after),
-        "empty": _empty(asked),
+        "empty": FURTHER if page.following else _empty(asked),
     }
     if part:
         return show(request, "staff/queue_lines.html", **words)

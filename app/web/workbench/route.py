@@ -42,6 +42,11 @@ def permission(name: Permission) -> Callable[[Endpoint], Endpoint]:
     return partial(_declare, needs=name, fresh=name in FRESH)
 
 
+def freshly_permitted(name: Permission) -> Callable[[Endpoint], Endpoint]:
+    """Whoever has this permission, soon after giving the password: for acts, where looking asks for less."""
+    return partial(_declare, needs=name, fresh=True)
+
+
 def signed_in(endpoint: Endpoint) -> Endpoint:
     """Everybody of the staff."""
     return _declare(endpoint, needs="signed_in", fresh=False)

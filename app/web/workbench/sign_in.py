@@ -132,7 +132,7 @@ async def enter_with_code(request: Request) -> Response:
     onward, keyring, person = safe(door.one(given, "next")), here.desk.vault.keyring, await _stepped(request)
     who, secret = trying(request, person.email), staff.new_secret()
     try:
-        await here.database.write(partial(sign_in.let_try, keyring=keyring, who=who, now=at))
+        await here.database.write(partial(sign_in.let_try, keyring=keyring, who=who, now=at, code=True))
     except TooMany as problem:
         return _too_many(_ask_for_code(request, onward, problem.detail, status=429), problem)
     work = partial(

@@ -1,0 +1,169 @@
+"""Webhooks on their way: what is due is claimed, sent and settled, again and again.
+
+Office: several at once, so many for each endpoint and for all; tells staff when an endpoint was paused.
+Refuses: to let one receiver that is slow or fails keep the others.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from prometheus_client import Counter as Metric
+
+from app.outbound import Post
+from app.rounds import Rounds
+from app.sealing import Keyring
+from app.services import deliveries
+from app.services.deliveries import Message
+from app.settings import Settings
+from app.storage import deliveries as rows
+from app.storage.database import Database
+from app.storage.endpoints import Endpoint
+from app.web.deps import now
+from app.web.logs import log, where
+from app.webhook_sender import Reach, Sender
+
+POLL_SECONDS = 1
+STOP_SECONDS = 5  # what is under way when a process stops may come to its end
+IN_ALL, EACH = 32, 4  # at once
+EACH_FAILING = 1  # an endpoint that fails is tried, no more
+KEPT_FREE = 16  # places that endpoints which fail never take
+TRIES = Metric(
+    "preconsult_webhook_tries",
+    "Tries to deliver a webhook, by the class of the answer; none: there was no answer.",
+    ("answer",),
+    registry=None,
+)
+
+
+def reach_of(settings: Settings) -> Reach:
+    """Where webhooks may go."""
+    return Reach.of(settings.may_reach, str(settings.public_url), development=settings.development)
+
+
+class Deliveries(Rounds):
+    """The deliveries of one process; others may do the same beside it."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        sender: Sender,
+        pauses: Sequence[int],
+        post: Post | None,
+        public_url: str,
+    ) -> None:
+        self._database, self._keyring, self._sender = database, keyring, sender
+        self._pauses, self._post, self._url = pauses, post, public_url
+        self._under_way: dict[asyncio.Task[None], Message] = {}
+        self._ended = asyncio.Event()
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database, keyring: Keyring, post: Post | None) -> "Deliveries":
+        """As the settings have it."""
+        sender, pauses = Sender(reach_of(settings)), settings.webhook_pauses
+        return cls(database, keyring, sender, pauses, post, str(settings.public_url))
+
+    async def keep(self) -> None:
+        """Deliver, until cancelled; what is under way then is ended or let go."""
+        try:
+            while True:
+                await self.round()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), POLL_SECONDS)
+                self._ended.clear()
+        finally:
+            await self.stop()
+
+    async def round(self) -> None:
+        """Begin what is due; a database that fails is told in the log and asked again."""
+        await self._all(self.begin)
+
+    async def begin(self) -> None:
+        """Claim what is due and there is room for, and begin to send it."""
+        wanted = self._wanted(await self._database.read(partial(rows.due, now=now())))
+        if not wanted:
+            return
+        work = partial(deliveries.claim, keyring=self._keyring, wanted=wanted, now=now())
+        claiming = asyncio.ensure_future(self._database.write(work))
+        try:
+            claimed = await asyncio.shield(claiming)
+        except asyncio.CancelledError:  # what is claimed all the same is let go with the rest
+            await asyncio.wait([claiming])
+            with contextlib.suppress(Exception):
+                self._send(claiming.result())
+            raise
+        self._send(claimed)
+
+    def _send(self, claimed: Sequence[Message]) -> None:
+        for message in claimed:
+            task = asyncio.create_task(self._deliver(message))
+            self._under_way[task] = message
+            task.add_done_callback(self._end)
+
+    async def stop(self) -> None:
+        """Let what is under way end, for a while; the rest is let go, for whoever comes next."""
+        if self._under_way:
+            await asyncio.wait(list(self._under_way), timeout=STOP_SECONDS)
+        broken_off = list(self._under_way.items())
+        for task, _ in broken_off:
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in broken_off), return_exceptions=True)
+        if broken_off:
+            left = [message.delivery for _, message in broken_off]
+            with contextlib.suppress(Exception):  # then the leases end by themselves
+                await self._database.write(partial(deliveries.let_go, claimed=left, now=now()))
+        await self._sender.close()
+
+    def _wanted(self, due: Mapping[str, bool]) -> dict[str, int]:
+        """How many to claim for which endpoint; those that fail come last and leave room.
+
+        Of the others whoever has least under way is first, so that none waits for the rest for ever.
+        """
+        busy = Counter(message.delivery.endpoint_id for message in self._under_way.values())
+        free, wanted = IN_ALL - len(self._under_way), {}
+        turns = sorted(due.items(), key=lambda each: (each[1], busy[each[0]], random.random()))  # noqa: S311
+        for endpoint, fails in turns:
+            room = min(EACH_FAILING, free - KEPT_FREE) if fails else min(EACH, free)
+            most = min(room, (EACH_FAILING if fails else EACH) - busy[endpoint])
+            if most > 0:
+                wanted[endpoint] = most
+                free -= most
+        return wanted
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._under_way.pop(task, None)
+        self._ended.set()
+
+    async def _deliver(self, message: Message) -> None:
+        try:
+            outcome = await self._sender.post(message.url, message.headers, message.body)
+            TRIES.labels(f"{outcome.status // 100}xx" if outcome.status else "none").inc()
+            work = partial(
+                deliveries.settle,
+                delivery=message.delivery,
+                outcome=outcome,
+                called=message.url,
+                now=now(),
+                pauses=self._pauses,
+                jitter=random.uniform(0.8, 1.2),  # noqa: S311 - it hides nothing
+            )
+            paused = await self._database.write(work)
+        except Exception as error:  # it is tried again when its lease ends
+            log.error("delivery_not_settled", error=type(error).__name__, at=where(error))
+            return
+        if paused is not None:
+            await self._tell(paused)
+
+    async def _tell(self, paused: Endpoint) -> None:
+        """It is on the page of the system; and by e-mail, where that is set up."""
+        log.warning("endpoint_paused")
+        if self._post is None:
+            return
+        try:
+            await asyncio.to_thread(self._post.send, deliveries.letter(paused, self._url))
+        except Exception as error:
+            log.warning("letter_not_sent", error=type(error).__name__)

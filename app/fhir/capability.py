@@ -1,0 +1,49 @@
+"""What this server can do in FHIR, as a CapabilityStatement (R4).
+
+Refuses: to promise more than the routes of web/api/fhir.py do.
+"""
+
+from app.fhir.models import (
+    CapabilityImplementation,
+    CapabilityNamed,
+    CapabilityResource,
+    CapabilityRest,
+    CapabilitySecurity,
+    CapabilitySoftware,
+    CapabilityStatement,
+)
+
+SINCE = "2026-11-25"  # when what it says was changed last
+FORMATS = ["application/fhir+json", "json"]
+VALIDATE = "http://hl7.org/fhir/OperationDefinition/Resource-validate"
+SEARCHED = {"_id": "token", "url": "uri", "version": "token", "status": "token"}
+KEYS = "An API key as `Authorization: Bearer`; its scope is fhir, or submissions:write and submissions:read."
+
+
+def statement(base: str) -> CapabilityStatement:
+    """What is offered under `base`, the address of the FHIR routes."""
+    questionnaires = CapabilityResource(
+        type="Questionnaire",
+        interaction=[CapabilityNamed(code="read"), CapabilityNamed(code="search-type")],
+        searchParam=[CapabilityNamed(name=name, type=kind) for name, kind in SEARCHED.items()],
+        documentation="Open to anybody; texts by Accept-Language. An id holds the version and never changes.",
+    )
+    responses = CapabilityResource(
+        type="QuestionnaireResponse",
+        interaction=[CapabilityNamed(code="create"), CapabilityNamed(code="read")],
+        operation=[CapabilityNamed(name="validate", definition=VALIDATE)],
+        documentation="Validated like any submission. completed is submitted, in-progress is a draft.",
+    )
+    return CapabilityStatement(
+        date=SINCE,
+        software=CapabilitySoftware(name="preconsult"),
+        implementation=CapabilityImplementation(
+            description="A clinic's pre-consultation questionnaires", url=base
+        ),
+        format=FORMATS,
+        rest=[
+            CapabilityRest(
+                security=CapabilitySecurity(description=KEYS), resource=[questionnaires, responses]
+            )
+        ],
+    )

@@ -1,0 +1,197 @@
+"""An edition as a FHIR R4 Questionnaire, in one language.
+
+Office: items, conditions, options and words, 1:1. Displays say what our pages say: the footer on top, why a
+question is asked, and each interruption right behind the question that raises it, where a program that knows
+only FHIR shows it at once. What R4 has no element for stands in extensions of our own (README, "FHIR"), and
+is held by the service all the same. Refuses: editions whose conditions FHIR can't say (Unsayable).
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal, cast
+
+from pydantic_core import to_json
+
+from app.fhir import names
+from app.fhir.enabling import Enabling, Unsayable
+from app.fhir.models import (
+    CodeableConcept,
+    Coding,
+    Extension,
+    Questionnaire,
+    QuestionnaireAnswerOption,
+    QuestionnaireItem,
+    QuestionnaireItemInitial,
+)
+from app.rules import questionnaire as rules
+from app.rules.condition import NEVER, Condition
+from app.rules.edition import Edition
+from app.rules.rule import Rule
+
+Given = dict[str, Any]
+
+
+def questionnaire(edition: Edition, language: str) -> Questionnaire:
+    """The Questionnaire resource of an edition in a served language. Raises Unsayable."""
+    writing = _Writing(edition, language)
+    reviewed = edition.meta.reviewed_by and edition.texts[language].reviewed_by
+    return Questionnaire(
+        id=names.resource_id(edition),
+        language=language,
+        url=names.url(edition.id),
+        version=edition.version,
+        name="".join(part.capitalize() for part in edition.id.split("-")),
+        title=edition.title(language),
+        experimental=not reviewed,
+        item=[writing.footer(), *writing.items(edition.asked.item)],
+    )
+
+
+def displays(edition: Edition) -> frozenset[str]:
+    """The linkIds that are only shown: displays of the edition, and those that stand in FHIR alone."""
+    items = edition.questionnaire.by_id.values()
+    own = {item.link_id for item in items if item.type == "display"}
+    whys = {names.why(item.link_id) for item in items if item.is_question}
+    return frozenset(own | whys | {rule.id for rule in _interruptions(edition)} | {names.FOOTER})
+
+
+def _interruptions(edition: Edition) -> Iterator[Rule]:
+    return (rule for rule in edition.book.rules if rule.interruption)
+
+
+class _Writing:
+    """One edition being written down in one language."""
+
+    def __init__(self, edition: Edition, language: str) -> None:
+        self.edition, self.words = edition, edition.phrasebooks[language]
+        self.enabling = Enabling(edition)
+        order = list(edition.asked.by_id)
+        self.raised: dict[str, list[Rule]] = {}  # by the last question that an interruption asks about
+        for rule in _interruptions(edition):
+            asked = rule.when.questions()
+            if not asked:
+                raise Unsayable("An interruption that asks about rules alone has no place in a form.")
+            self.raised.setdefault(max(asked, key=order.index), []).append(rule)
+
+    def footer(self) -> QuestionnaireItem:
+        return QuestionnaireItem(linkId=names.FOOTER, type="display", text=self.words.footer)
+
+    def items(self, items: tuple[rules.Item, ...]) -> list[QuestionnaireItem]:
+        """Items in their order, without those that are never enabled, and groups of nothing else."""
+        found = []
+        for item in items:
+            when = self._when(item.enable_when)
+            if when is None:
+                continue
+            made = self._item(item, when)
+            if made.type != "group" or made.item:
+                found += [made, *self._blocks(item)]
+        return found
+
+    def _item(self, item: rules.Item, when: Given) -> QuestionnaireItem:
+        if item.type == "group":
+            text = self.words.texts.pages[item.link_id]
+            return QuestionnaireItem(
+                linkId=item.link_id, type="group", text=text, item=self.items(item.item), **when
+            )
+        text = self.words.items[item.link_id].text
+        if item.type == "display":
+            return QuestionnaireItem(linkId=item.link_id, type="display", text=text, **when)
+        return QuestionnaireItem(
+            linkId=item.link_id,
+            type=item.type,
+            text=text,
+            extension=list(self._extensions(item)) or None,
+            required=item.required or None,
+            repeats=item.repeats or None,
+            maxLength=item.max_length,
+            answerOption=[self._option(item, option) for option in item.answer_option] or None,
+            initial=_initial(item),
+            item=self._why(item),
+            **when,
+        )
+
+    def _when(self, condition: Condition | None) -> Given | None:
+        """`enableWhen` and enableBehavior; None when it is never enabled."""
+        if condition is None:
+            return {}
+        if condition is NEVER:
+            return None
+        behaviour, rows = self.enabling.said(condition)
+        if not rows:
+            return None
+        several = cast("Literal['all', 'any']", behaviour) if len(rows) > 1 else None
+        return {"enableWhen": rows, "enableBehavior": several}
+
+    def _blocks(self, item: rules.Item) -> Iterator[QuestionnaireItem]:
+        """The interruptions that `item` raises."""
+        for rule in self.raised.get(item.link_id, ()):
+            when = self._when(rule.when)
+            if when is not None:
+                yield QuestionnaireItem(
+                    linkId=rule.id, type="display", text=self.words.rules[rule.id], **when
+                )
+
+    def _why(self, item: rules.Item) -> list[QuestionnaireItem] | None:
+        said = self.words.items[item.link_id].why
+        if not said:
+            return None
+        return [
+            QuestionnaireItem(
+                linkId=names.why(item.link_id), type="display", text=said, extension=[_control("help")]
+            )
+        ]
+
+    def _option(self, item: rules.Item, option: rules.AnswerOption) -> QuestionnaireAnswerOption:
+        marks = [(names.EXCLUSIVE, option.exclusive), (names.UNKNOWN, option.unknown)]
+        coding = Coding(
+            system=names.system(self.edition.id, item.link_id),
+            code=option.code,
+            display=self.words.items[item.link_id].options[option.code],
+        )
+        extension = [Extension(url=url, valueBoolean=True) for url, marked in marks if marked]
+        selected = (
+            option.code in item.initial if isinstance(item.initial, tuple) else option.code == item.initial
+        )
+        return QuestionnaireAnswerOption(
+            valueCoding=coding, initialSelected=selected or None, extension=extension or None
+        )
+
+    def _extensions(self, item: rules.Item) -> Iterator[Extension]:
+        if item.type == "choice":
+            yield _control("check-box" if item.repeats else "radio-button")
+        for url, bound in ((names.MIN_VALUE, item.min_value), (names.MAX_VALUE, item.max_value)):
+            if bound is not None:
+                yield Extension(url=url, valueInteger=bound)
+        if item.must_be_true:
+            yield Extension(url=names.MUST_BE_TRUE, valueBoolean=True)
+        if item.required_when:
+            condition = to_json(item.required_when.model_dump(by_alias=True, mode="json")).decode()
+            yield Extension(url=names.REQUIRED_WHEN, valueString=condition)
+        said = self.words.items[item.link_id]
+        for value, label in (("true", said.yes), ("false", said.no)):
+            if item.type == "boolean" and label:
+                yield Extension(
+                    url=names.LABEL,
+                    extension=[
+                        Extension(url="value", valueCode=value),
+                        Extension(url="text", valueString=label),
+                    ],
+                )
+
+
+def _initial(item: rules.Item) -> list[QuestionnaireItemInitial] | None:
+    """R4 lets a choice say it at its options alone (invariant que-11)."""
+    match item.initial:
+        case bool(value):
+            return [QuestionnaireItemInitial(valueBoolean=value)]
+        case int(value):
+            return [QuestionnaireItemInitial(valueInteger=value)]
+        case str(value) if item.type == "string":
+            return [QuestionnaireItemInitial(valueString=value)]
+    return None
+
+
+def _control(code: str) -> Extension:
+    """How an item is best shown: our pages show it so."""
+    coding = Coding(system=names.ITEM_CONTROLS, code=code)
+    return Extension(url=names.ITEM_CONTROL, valueCodeableConcept=CodeableConcept(coding=[coding]))

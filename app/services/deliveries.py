@@ -1,0 +1,258 @@
+"""Deliveries: each event on its way to each endpoint that is to be told of it.
+
+Office: who is told of what; claims for a while, what is sent, and what follows from an answer. Refuses: to
+open a connection, to change a body between two tries, and to let a later event overtake an earlier one of the
+same submission.
+
+- At least once: a delivery is claimed for a while, sent, and marked; who dies in between leaves it to the
+  next. Its id is the event's, at every try.
+- A delivery that is given up frees those that wait behind it. One that is sent again by hand stands in no
+  order: what came after it went out long ago.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+
+from pydantic_core import to_json
+from uuid_utils import uuid7
+
+from app import signing
+from app.outbound import Letter
+from app.sealing import Keyring, Unopenable
+from app.services import endpoints as acts
+from app.services import events
+from app.services.events import TEST
+from app.storage import audit, deliveries, endpoints
+from app.storage.audit import Act, Actor
+from app.storage.database import Session
+from app.storage.deliveries import DELIVERED, FAILED, PENDING, Attempt, Delivery
+from app.storage.endpoints import GONE, Endpoint
+from app.storage.events import Event
+from app.webhook_sender import Outcome
+
+SENDER = Actor("service", "webhooks")
+LEASE = dt.timedelta(seconds=30)  # longer than any try takes
+FAILING = dt.timedelta(hours=24)  # an endpoint that only failed for so long is paused
+LONGEST_WAIT = dt.timedelta(days=1)  # that a receiver may ask for
+KEPT = dt.timedelta(days=30)  # how long is known what became of a delivery
+PAUSED = "A webhook endpoint has been paused"
+SECONDS = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A delivery as it is sent. `body`: the same bytes at every try; `headers` are of this one."""
+
+    delivery: Delivery
+    url: str
+    body: bytes
+    headers: dict[str, str] = field(repr=False)
+
+
+def fan_out(session: Session, events: Sequence[Event], *, now: dt.datetime) -> int:
+    """One delivery for each endpoint that is to be told of an event; how many."""
+    listening = endpoints.listening(session) if events else []
+    new = [_new(to, event, now) for event in events for to in listening if _is_for(event, to)]
+    deliveries.insert(session, new)
+    return len(new)
+
+
+def _is_for(event: Event, to: Endpoint) -> bool:
+    wanted = not to.types or event.type in to.types
+    return wanted and event.test == to.test and (to.restricted or not event.restricted)
+
+
+def _new(to: Endpoint, event: Event, now: dt.datetime) -> Delivery:
+    return Delivery(
+        id=str(uuid7()),
+        endpoint_id=to.id,
+        event_id=event.id,
+        position=event.position,
+        subject=event.subject,
+        type=event.type,
+        state=deliveries.PENDING,
+        tries=0,
+        created_at=now,
+        next_try_at=now,
+    )
+
+
+# --- on their way ----------------------------------------------------------------------------------
+
+
+def claim(
+    session: Session, keyring: Keyring, wanted: Mapping[str, int], *, now: dt.datetime
+) -> list[Message]:
+    """What to send next, for this process alone for a while; `wanted`: how many to which endpoint at most.
+
+    An event that is no longer kept can't be told any more: its delivery is given up.
+    """
+    found: list[Message] = []
+    for name, most in wanted.items():
+        endpoint = endpoints.fetch(session, name)
+        claimed = deliveries.claim(session, name, most, now=now, until=now + LEASE) if endpoint else []
+        for delivery, event in _with_events(session, endpoint, claimed):
+            if event is not None and endpoint is not None:
+                found += _messages(session, endpoint, delivery, event, keyring, now)
+            else:
+                _end(session, delivery, FAILED, now)
+                deliveries.tried(session, _attempt(delivery, Outcome(None, 0, "EventGone"), now))
+    return found
+
+
+def let_go(session: Session, claimed: Sequence[Delivery], *, now: dt.datetime) -> None:
+    """These tries were broken off: whoever comes next may try at once."""
+    for delivery in claimed:
+        kept = deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
+        if kept and kept.state == PENDING and kept.tries == delivery.tries:
+            deliveries.change(session, delivery.id, next_try_at=now, tries=kept.tries - 1)
+
+
+def settle(
+    session: Session,
+    delivery: Delivery,
+    outcome: Outcome,
+    *,
+    called: str,
+    now: dt.datetime,
+    pauses: Sequence[int],
+    jitter: float,
+) -> Endpoint | None:
+    """What follows from an answer; the endpoint, when it is paused for it.
+
+    `called`: the address that answered. `pauses`: seconds after each failed try, the last of them followed
+    by one more; `jitter`: what a pause is multiplied by.
+    """
+    endpoint = endpoints.fetch(session, delivery.endpoint_id, lock=True)
+    kept = deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
+    if endpoint is None or kept is None:
+        return None  # removed meanwhile
+    deliveries.tried(session, _attempt(delivery, outcome, now))
+    if outcome.status is not None and 200 <= outcome.status < 300:
+        _arrived(session, endpoint, kept, now)
+        return None
+    if outcome.status == 410 and called == endpoint.url:  # not that of another place, changed meanwhile
+        return _gone(session, endpoint, now)
+    if kept.state == PENDING and kept.tries == delivery.tries:  # nobody else has begun another try
+        pause = _pause(kept.tries, outcome, now, pauses, jitter)
+        if pause is None:
+            _end(session, kept, FAILED, now)
+        else:
+            deliveries.put_off(session, kept, now + pause)
+    return _failed(session, endpoint, now)
+
+
+def letter(endpoint: Endpoint, public_url: str) -> Letter:
+    """What is told by e-mail of an endpoint that was paused: where to look, no more."""
+    link = f"{public_url.rstrip('/')}/staff/webhooks/{endpoint.id}"
+    return Letter(str(uuid7()), second=False, subject=PAUSED, text=f"{PAUSED}.\n\n{link}\n")
+
+
+def purge(session: Session, *, now: dt.datetime) -> int:
+    """Forget what became of deliveries long ago; how many."""
+    return deliveries.delete_older(session, now - KEPT)
+
+
+def _with_events(
+    session: Session, endpoint: Endpoint | None, claimed: Sequence[Delivery]
+) -> list[tuple[Delivery, Event | None]]:
+    if endpoint is None or not claimed:
+        return []
+    known = deliveries.told_of(session, [each.event_id for each in claimed])
+    return [
+        (each, _test_event(endpoint, each) if each.type == TEST else known.get(each.event_id))
+        for each in claimed
+    ]
+
+
+def _test_event(endpoint: Endpoint, delivery: Delivery) -> Event:
+    made = (0, delivery.event_id, TEST, delivery.created_at, endpoint.test, False)
+    return Event(*made, submission_id=None, handoff_id=None, booking_reference=None, state=None)
+
+
+def _messages(
+    session: Session, endpoint: Endpoint, delivery: Delivery, event: Event, keyring: Keyring, now: dt.datetime
+) -> list[Message]:
+    """The message of a delivery; none while it can't be written here, and nobody else waits for it."""
+    try:
+        return [_message(endpoint, delivery, event, keyring, now)]
+    except (Unopenable, ValueError) as error:  # an older keyring than the one it is sealed under, say
+        deliveries.tried(session, _attempt(delivery, Outcome(None, 0, type(error).__name__), now))
+        deliveries.put_off(session, delivery, now + LEASE)
+        return []
+
+
+def _message(
+    endpoint: Endpoint, delivery: Delivery, event: Event, keyring: Keyring, now: dt.datetime
+) -> Message:
+    body, at = to_json(events.document(event)), int(now.timestamp())
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "preconsult",
+        "webhook-id": event.id,
+        "webhook-timestamp": str(at),
+        "webhook-signature": signing.sign(event.id, at, body, *acts.secrets_of(endpoint, keyring, now)),
+    }
+    return Message(delivery, endpoint.url, body, headers)
+
+
+def _attempt(delivery: Delivery, outcome: Outcome, now: dt.datetime) -> Attempt:
+    error = outcome.error and outcome.error[:60]
+    return Attempt(str(uuid7()), delivery.id, now, outcome.status, outcome.latency_ms, error)
+
+
+def _arrived(session: Session, endpoint: Endpoint, kept: Delivery, now: dt.datetime) -> None:
+    if kept.state == PENDING:
+        _end(session, kept, DELIVERED, now)
+    if endpoint.failing_since is not None:
+        endpoints.change(session, endpoint.id, failing_since=None)
+
+
+def _gone(session: Session, endpoint: Endpoint, now: dt.datetime) -> Endpoint | None:
+    """It answered that it is there no more: nothing is sent to it until somebody resumes it."""
+    deliveries.give_up_all(session, endpoint.id, now)
+    return _paused(session, endpoint, GONE, now) if endpoint.paused_because != GONE else None
+
+
+def _failed(session: Session, endpoint: Endpoint, now: dt.datetime) -> Endpoint | None:
+    if endpoint.failing_since is None:
+        endpoints.change(session, endpoint.id, failing_since=now)
+    elif now - endpoint.failing_since >= FAILING and endpoint.paused_at is None:
+        return _paused(session, endpoint, "failing", now)
+    return None
+
+
+def _paused(session: Session, endpoint: Endpoint, because: str, now: dt.datetime) -> Endpoint:
+    values = {"paused_at": now, "paused_because": because, "updated_at": now}
+    endpoints.change(session, endpoint.id, **values, version=endpoint.version + 1)
+    audit.record(session, SENDER, now, Act("endpoint.paused", "endpoint", endpoint.id))
+    return endpoint
+
+
+def _end(session: Session, delivery: Delivery, state: str, now: dt.datetime) -> None:
+    deliveries.change(session, delivery.id, state=state, done_at=now)
+
+
+def _pause(
+    tries: int, outcome: Outcome, now: dt.datetime, pauses: Sequence[int], jitter: float
+) -> dt.timedelta | None:
+    """How long to wait for the next try; None when there is none. Never shorter than a receiver asked for."""
+    if tries > len(pauses):
+        return None
+    usual = dt.timedelta(seconds=pauses[tries - 1] * jitter)
+    asked = _asked(outcome.retry_after, now) if outcome.status in (429, 503) else dt.timedelta()
+    return max(usual, min(asked, LONGEST_WAIT))
+
+
+def _asked(retry_after: str, now: dt.datetime) -> dt.timedelta:
+    """What a Retry-After asks for: seconds, or a date (RFC 9110); nothing when it can't be read."""
+    if SECONDS.fullmatch(retry_after):
+        return dt.timedelta(seconds=int(retry_after))
+    try:
+        until = parsedate_to_datetime(retry_after)
+        return until - now
+    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
+        return dt.timedelta()

@@ -1,0 +1,262 @@
+"""Webhook endpoints: made, changed, tested, paused, removed; their secrets.
+
+Office: what an endpoint may be told of, which secrets sign, and each act on record. Refuses: URLs that
+webhooks do not go to, and attention for whoever may not see it: to them such an endpoint is not there.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from uuid_utils import uuid7
+
+from app import signing
+from app.errors import Conflict, Error, Forbidden, NotFound, PreconditionFailed, Unprocessable
+from app.sealing import Keyring
+from app.services import idempotency
+from app.services.events import RESTRICTED, TEST, TYPES
+from app.storage import audit, deliveries, endpoints
+from app.storage.audit import Act, Actor
+from app.storage.database import Session
+from app.storage.deliveries import PENDING, Delivery
+from app.storage.endpoints import Endpoint
+from app.storage.submissions import ID
+from app.webhook_sender import NotPermitted, Reach, Target
+
+MOST = 20  # of live ones, and of those for tests
+FORMER = dt.timedelta(hours=24)  # so long the secret before the newest signs too
+LONGEST_DESCRIPTION = 200
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a new endpoint is to be; empty `types` are all. `attention`: tell it of attention too."""
+
+    url: str
+    types: Sequence[str] = ()
+    description: str = ""
+    attention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose turn it is. `test`: which mode they see, None is both; `attention`: may they see that?
+
+    `version`: the one of the endpoint that they act on; None is any.
+    """
+
+    actor: Actor
+    now: dt.datetime
+    test: bool | None = None
+    attention: bool = False
+    version: int | None = None
+
+
+# --- acts ------------------------------------------------------------------------------------------
+
+
+def create(
+    session: Session, keyring: Keyring, reach: Reach, turn: Turn, wanted: Wanted, *, test: bool
+) -> tuple[Endpoint, str]:
+    """A new endpoint and its secret, to be shown once. Raises Unprocessable, Forbidden and Conflict."""
+    if wanted.attention and not turn.attention:
+        raise Forbidden("To be told of attention needs an API key with the scope review.")
+    _check(wanted.url, wanted.types, wanted.description, reach, attention=wanted.attention)
+    endpoints.alone(session)
+    if endpoints.count(session, test=test) >= MOST:
+        raise Conflict(f"There are {MOST} endpoints already; remove one first.")
+    made, secret = str(uuid7()), signing.new_secret()
+    new = Endpoint(
+        id=made,
+        url=wanted.url,
+        types=tuple(wanted.types),
+        description=wanted.description,
+        test=test,
+        restricted=wanted.attention,
+        secret=_sealed(keyring, made, secret),
+        former_secret=None,
+        former_until=None,
+        version=1,
+        created_at=turn.now,
+        updated_at=turn.now,
+    )
+    endpoints.insert(session, new)
+    _on_record(session, turn, "endpoint.created", made)
+    return new, secret
+
+
+def change(session: Session, reach: Reach, turn: Turn, endpoint: str, given: Mapping[str, Any]) -> Endpoint:
+    """Change url, types or description, or pause and resume; what is left out of `given` stays as it is.
+
+    Resumed, or at another url, it is sent at once what waited for it. Raises NotFound, PreconditionFailed
+    and Unprocessable.
+    """
+    found = opened(session, turn, endpoint, lock=True)
+    values = {name: given[name] for name in ("url", "types", "description") if name in given}
+    merged = {"url": found.url, "types": found.types, "description": found.description} | values
+    if values:
+        _check(**merged, reach=reach, attention=found.restricted)
+        endpoints.change(session, endpoint, **values | {"types": tuple(merged["types"])})
+        if merged["url"] != found.url:
+            _begin_anew(session, turn, endpoint)
+        _on_record(session, turn, "endpoint.changed", endpoint)
+    turned = "paused" in given and given["paused"] != (found.paused_at is not None)
+    if turned:
+        _turn_on_or_off(session, turn, endpoint, paused=given["paused"])
+    return _moved_on(session, turn, found) if values or turned else found
+
+
+def rotate(session: Session, keyring: Keyring, turn: Turn, endpoint: str) -> tuple[Endpoint, str]:
+    """A fresh secret, to be shown once; the one before signs too for a day. Raises as `change`."""
+    found = opened(session, turn, endpoint, lock=True)
+    secret = signing.new_secret()
+    endpoints.change(
+        session,
+        endpoint,
+        secret=_sealed(keyring, endpoint, secret),
+        former_secret=found.secret,
+        former_until=turn.now + FORMER,
+    )
+    idempotency.forget(session, endpoint)  # the answer that showed the secret before
+    _on_record(session, turn, "endpoint.secret_rotated", endpoint)
+    return _moved_on(session, turn, found), secret
+
+
+def remove(session: Session, turn: Turn, endpoint: str) -> None:
+    """Remove an endpoint with all that waits for it. Raises NotFound and PreconditionFailed."""
+    opened(session, turn, endpoint, lock=True)
+    endpoints.delete(session, endpoint)
+    idempotency.forget(session, endpoint)
+    _on_record(session, turn, "endpoint.removed", endpoint)
+
+
+def send_test(session: Session, turn: Turn, endpoint: str) -> Delivery:
+    """Send it an event that tells of nothing. Raises NotFound, and Conflict while it is paused."""
+    found = opened(session, turn, endpoint, lock=True)
+    if found.paused_at is not None:
+        raise Conflict("This endpoint is paused; resume it first.")
+    event = str(uuid7())
+    new = Delivery(str(uuid7()), found.id, event, 0, event, TEST, PENDING, 0, turn.now, turn.now)
+    deliveries.insert(session, [new])
+    _on_record(session, turn, "endpoint.tested", endpoint)
+    return new
+
+
+def redeliver(session: Session, turn: Turn, endpoint: str, delivery: str) -> Delivery:
+    """Send an event once more, at once and in no order. Raises NotFound, Conflict while it is on its way."""
+    opened(session, turn, endpoint, lock=True)
+    found = deliveries.fetch(session, endpoint, delivery, lock=True) if ID.fullmatch(delivery) else None
+    if found is None:
+        raise NotFound("There is no such delivery.")
+    if found.state == PENDING:
+        raise Conflict("This delivery is still on its way.")
+    if found.type != TEST and not deliveries.told_of(session, [found.event_id]):
+        raise Conflict("The event of this delivery is no longer kept.")
+    again = found._replace(state=PENDING, tries=0, subject=delivery, next_try_at=turn.now, done_at=None)
+    deliveries.change(session, delivery, **again._asdict())
+    audit.record(session, turn.actor, turn.now, Act("delivery.redelivered", "delivery", delivery))
+    return again
+
+
+# --- what there is ---------------------------------------------------------------------------------
+
+
+def listed(session: Session, turn: Turn) -> list[Endpoint]:
+    """Every endpoint that they may see."""
+    return [
+        each for each in endpoints.every(session, test=turn.test) if turn.attention or not each.restricted
+    ]
+
+
+def opened(session: Session, turn: Turn, endpoint: str, *, lock: bool = False) -> Endpoint:
+    """The endpoint, when they may see it. Raises NotFound, and PreconditionFailed when it has changed."""
+    found = endpoints.fetch(session, endpoint, lock=lock) if ID.fullmatch(endpoint) else None
+    foreign = found is not None and turn.test is not None and found.test != turn.test
+    if found is None or foreign or (found.restricted and not turn.attention):
+        raise NotFound("There is no such webhook endpoint.")
+    if turn.version is not None and turn.version != found.version:
+        raise PreconditionFailed("The endpoint has changed; fetch it again.")
+    return found
+
+
+def secrets_of(endpoint: Endpoint, keyring: Keyring, now: dt.datetime) -> list[str]:
+    """The secrets that sign now, the newest first."""
+    sealed = [endpoint.secret]
+    if endpoint.former_secret is not None and endpoint.former_until and now < endpoint.former_until:
+        sealed += [endpoint.former_secret]
+    return [keyring.open(each, *_place(endpoint.id)).decode() for each in sealed]
+
+
+def reseal(session: Session, keyring: Keyring) -> int:
+    """Seal every secret under the newest key of the keyring; how many endpoints' were not."""
+    moved = 0
+    for name, secret, former in endpoints.sealed_secrets(session):
+        newer = _newer(keyring, name, secret)
+        newer_former = former and _newer(keyring, name, former)
+        if (newer, newer_former) != (secret, former):
+            moved += endpoints.reseal(session, (name, secret, former), newer, newer_former)
+    return moved
+
+
+def _turn_on_or_off(session: Session, turn: Turn, endpoint: str, *, paused: bool) -> None:
+    if paused:
+        endpoints.change(session, endpoint, paused_at=turn.now, paused_because="by_hand")
+    else:
+        endpoints.change(session, endpoint, paused_at=None, paused_because=None)
+        _begin_anew(session, turn, endpoint)
+    _on_record(session, turn, "endpoint.paused" if paused else "endpoint.resumed", endpoint)
+
+
+def _begin_anew(session: Session, turn: Turn, endpoint: str) -> None:
+    """How it failed before says nothing any more: what was put off is sent at once."""
+    endpoints.change(session, endpoint, failing_since=None)
+    deliveries.hasten(session, endpoint, now=turn.now, past=turn.now + dt.timedelta(minutes=1))
+
+
+def _moved_on(session: Session, turn: Turn, before: Endpoint) -> Endpoint:
+    endpoints.change(session, before.id, version=before.version + 1, updated_at=turn.now)
+    after = endpoints.fetch(session, before.id)
+    assert after is not None  # noqa: S101 - this work holds it
+    return after
+
+
+def _check(url: str, types: Sequence[str], description: str, reach: Reach, *, attention: bool) -> None:
+    """Raises Unprocessable."""
+    try:
+        Target.of(url, reach)
+    except NotPermitted as told:
+        raise _amiss("/url", str(told)) from None
+    for place, name in enumerate(types):
+        if name not in TYPES or name in types[:place]:
+            raise _amiss(f"/types/{place}", f"This takes, each once, {', '.join(TYPES)}.")
+        if name in RESTRICTED and not attention:
+            raise _amiss(f"/types/{place}", "An endpoint is told of attention only when that is switched on.")
+    if len(description) > LONGEST_DESCRIPTION or not description.isprintable():
+        raise _amiss(
+            "/description", f"A description is one line of at most {LONGEST_DESCRIPTION} characters."
+        )
+
+
+def _amiss(pointer: str, told: str) -> Unprocessable:
+    return Unprocessable(told, errors=[Error(pointer, "invalid", told)])
+
+
+def _on_record(session: Session, turn: Turn, action: str, endpoint: str) -> None:
+    audit.record(session, turn.actor, turn.now, Act(action, "endpoint", endpoint))
+
+
+def _newer(keyring: Keyring, endpoint: str, sealed: bytes) -> bytes:
+    if sealed.startswith(keyring.newest.encode() + b"."):
+        return sealed
+    return keyring.seal(keyring.open(sealed, *_place(endpoint)), *_place(endpoint))
+
+
+def _sealed(keyring: Keyring, endpoint: str, secret: str) -> bytes:
+    return keyring.seal(secret.encode(), *_place(endpoint))
+
+
+def _place(endpoint: str) -> tuple[str, str, str]:
+    """Of both secrets of an endpoint: the newest becomes the former one as it is."""
+    return ("webhook_endpoints", "secret", endpoint)

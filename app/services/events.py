@@ -1,0 +1,109 @@
+"""What is told to other programs: the types of events, and what one says.
+
+Office: which audit events become events of the feed, and their document, the same in the feed and in a
+webhook. Refuses: answers, names, topics, flags' kinds: an event has ids, a state and times.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from app.services.drawn import stamp
+from app.storage.events import Event, Subject
+from app.storage.submissions import ID
+
+Json = dict[str, Any]
+TEST = "webhook.test"
+# type: what it tells of, as the API's description has it
+TYPES: Mapping[str, str] = {
+    "handoff.created": "A one-time link was made.",
+    "handoff.opened": "A person began the questionnaire by a one-time link.",
+    "handoff.revoked": "A one-time link was taken back; it opens nothing any more.",
+    "submission.started": "A draft was begun.",
+    "submission.submitted": "A questionnaire was sent.",
+    "submission.corrected": "Staff corrected what was sent.",
+    "submission.merged": "Staff closed a submission into another one of the same person.",
+    "submission.erased": "A submission was erased, with all that was kept of it.",
+    "review.changed": "Staff took a step in their review; `state` says which.",
+    "attention.needed": "A submission needs attention. Needs the scope `review`.",
+    "attention.overdue": "Nobody dealt with it in time. Needs the scope `review`.",
+}
+RESTRICTED = frozenset(["attention.needed", "attention.overdue"])
+# audit action: (type of event, state it leaves the questionnaire in)
+ACTIONS: Mapping[str, tuple[str, str | None]] = {
+    "handoff.created": ("handoff.created", "not_started"),
+    "handoff.opened": ("handoff.opened", "in_progress"),
+    "handoff.revoked": ("handoff.revoked", None),
+    "submission.drafted": ("submission.started", "in_progress"),
+    "submission.submitted": ("submission.submitted", "submitted"),
+    "submission.corrected": ("submission.corrected", None),
+    "submission.merged": ("submission.merged", None),
+    "submission.merged_from": ("review.changed", None),
+    "submission.erased": ("submission.erased", "not_started"),
+    "review.new": ("review.changed", "submitted"),
+    "review.in_review": ("review.changed", "in_review"),
+    "review.ready": ("review.changed", "ready"),
+    "review.needs_contact": ("review.changed", "needs_contact"),
+    "review.closed": ("review.changed", "ready"),
+    "flag.raised": ("attention.needed", None),
+    "flag.escalated": ("attention.overdue", None),
+}
+STATES = frozenset(state for _, state in ACTIONS.values() if state)
+# where a submission that was sent stands for its booking, by its review
+REVIEWED: Mapping[str, str] = {
+    "new": "submitted", "in_review": "in_review", "ready": "ready", "closed": "ready",
+    "needs_contact": "needs_contact",
+}  # fmt: skip
+REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+
+def standing(status: str, review: str) -> str:
+    """The state of a booking by its submission: a person who has to be reached comes before all else."""
+    if review == "needs_contact":
+        return review
+    return "in_progress" if status == "draft" else REVIEWED[review]
+
+
+def state_of(action: str, subject: Subject) -> str | None:
+    """The state an act leaves the questionnaire in, in the words of readiness.
+
+    Where the act alone does not say, the submission does, as it stands when the act is told.
+    """
+    told = ACTIONS[action][1]
+    if subject.status is None or subject.review is None or action == "submission.merged":
+        return told
+    state = standing(subject.status, subject.review)
+    reviewed = action.startswith("review.") and told != "needs_contact"
+    if action in ("submission.corrected", "submission.merged_from"):
+        return state
+    if (action == "submission.submitted" and state == "needs_contact") or (
+        reviewed and state == "in_progress"
+    ):
+        return state
+    return told
+
+
+def document(event: Event) -> Json:
+    """An event as it is told: `{id, type, timestamp, data: {…ids, state, test}}`.
+
+    Raises ValueError of a row that holds anything else: there is no place in an event for words.
+    """
+    _require_thin(event)
+    told = {
+        "submission_id": event.submission_id,
+        "handoff_id": event.handoff_id,
+        "booking_reference": event.booking_reference,
+        "state": event.state,
+    }
+    data = {name: value for name, value in told.items() if value is not None} | {"test": event.test}
+    return {"id": event.id, "type": event.type, "timestamp": stamp(event.at), "data": data}
+
+
+def _require_thin(event: Event) -> None:
+    names = (event.id, event.submission_id or event.id, event.handoff_id or event.id)
+    thin = all(ID.fullmatch(each) for each in names)
+    thin &= event.type == TEST or event.type in TYPES
+    thin &= event.state is None or event.state in STATES
+    thin &= event.booking_reference is None or bool(REFERENCE.fullmatch(event.booking_reference))
+    if not thin:
+        raise ValueError("an event holds ids, a type, a state and times, and nothing else")

@@ -1,0 +1,145 @@
+"""The feed: what happened, told to other programs in the order of the audit trail.
+
+Office: as the trail is linked, its acts become events in the same transaction, by one process at a time; and
+reading on from a place, which never skips. Refuses: to go on where the trail is broken, and words and
+answers: an event is made of ids, a type, a state and times.
+
+- Every act stands in the trail with its own transaction, so no event is lost, and none tells of what was not.
+- Positions are given one after the other, to what is committed: nothing comes in behind a reader.
+- A submission that was begun and erased before anybody was told of it is told as erased alone: whether it was
+  a test, and of which booking, nobody knows any more.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from uuid_utils import uuid7
+
+from app.errors import CursorGone
+from app.sealing import Keyring
+from app.services import chain, deliveries
+from app.services.events import ACTIONS, RESTRICTED, state_of
+from app.storage import audit, events
+from app.storage import chain as trail
+from app.storage.database import Session
+from app.storage.events import Event, Subject, Wanted
+
+TAG = 8  # characters of the MAC at a place: a place in another past than this one is none
+
+
+class Place(NamedTuple):
+    """A place in the feed. `tag` tells it from the same position after an older backup was put back."""
+
+    position: int
+    tag: str
+
+
+class Stretch(NamedTuple):
+    """Some events, where to read on, and whether there are more already."""
+
+    events: list[Event]
+    next: Place
+    more: bool
+
+
+def follow(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> int:
+    """Link the next events of the trail and tell of them; how many were linked. Raises Broken."""
+    linked = chain.link(session, keyring, now=now, limit=limit)
+    told = _told(session, [each for each in linked if each.action in ACTIONS])
+    if told:
+        events.insert(session, told)
+        deliveries.fan_out(session, told, now=now)
+    return len(linked)
+
+
+def read(session: Session, after: Place | None, wanted: Wanted, *, limit: int) -> Stretch:
+    """Events from behind a place on, or from the oldest that is kept. Raises CursorGone."""
+    head = trail.head(session)
+    end = head.position if head else 0  # whatever is linked while we read is for the next time
+    begin = after.position if after else 0
+    found = events.page(session, wanted, after=begin, until=end, limit=limit + 1)
+    if after is not None:  # asked after the page: what is purged in between is noticed
+        _require_kept(session, after, end)
+    more = len(found) > limit
+    reached = found[limit - 1].position if more else end
+    return Stretch(found[:limit], Place(reached, _tag(session, reached)), more)
+
+
+def end(session: Session) -> int:
+    """The position up to which everything is told."""
+    head = trail.head(session)
+    return head.position if head else 0
+
+
+def _require_kept(session: Session, after: Place, reached: int) -> None:
+    fits = after.position <= reached and after.tag == _tag(session, after.position)
+    if not fits or events.lost(session, after.position, ACTIONS):
+        raise CursorGone(
+            "Events behind this cursor are not kept any more. Read the state of what you follow "
+            "(/v1/readiness or /v1/submissions), then go on from `next` of a read without `after`."
+        )
+
+
+def _tag(session: Session, position: int) -> str:
+    return (trail.mac_at(session, position) or b"").decode("ascii", "replace")[-TAG:]
+
+
+# --- from acts to events ---------------------------------------------------------------------------
+
+
+def _told(session: Session, acts: Sequence[audit.Event]) -> list[Event]:
+    """The events of these acts, in their order; of several flags that one change raised, one."""
+    subjects = _subjects(session, acts)
+    urgent = {each.submission_id for act, each in _with(acts, subjects) if act.object_type == "flag"}
+    before = events.told_of(session, [each for each in urgent if each], RESTRICTED) if urgent else set()
+    found = []
+    for act, subject in _with(acts, subjects):
+        event = _event(act, subject)
+        change = (event.type, event.submission_id or "", event.at)
+        if event.restricted and change in before:
+            continue
+        before.add(change)
+        found.append(event)
+    return found
+
+
+def _with(
+    acts: Sequence[audit.Event], subjects: Mapping[str, Subject]
+) -> Iterator[tuple[audit.Event, Subject]]:
+    """Each act with what it was done to; one nothing is known of is told only as erased."""
+    for act in acts:
+        subject = subjects.get(act.object_id or "")
+        if subject is None and act.action == audit.ERASED:
+            subject = Subject(act.object_id, None, None, test=False)
+        if subject is not None:
+            yield act, subject
+
+
+def _subjects(session: Session, acts: Sequence[audit.Event]) -> dict[str, Subject]:
+    """What is known of each object of these acts: submissions, flags, one-time links."""
+    named: dict[str, set[str]] = {"submission": set(), "flag": set(), "handoff": set()}
+    for act in acts:
+        if act.object_id and act.object_type in named:
+            named[act.object_type].add(act.object_id)
+    of_flags = events.of_flags(session, named["flag"]) if named["flag"] else {}
+    cases: Collection[str] = named["submission"] | set(of_flags.values())
+    known = events.of_submissions(session, cases) if cases else {}
+    known |= {flag: known[case] for flag, case in of_flags.items() if case in known}
+    return known | (events.of_handoffs(session, named["handoff"]) if named["handoff"] else {})
+
+
+def _event(act: audit.Event, subject: Subject) -> Event:
+    kind = ACTIONS[act.action][0]
+    return Event(
+        position=act.position or 0,
+        id=str(uuid7()),
+        type=kind,
+        at=act.at,
+        test=subject.test,
+        restricted=kind in RESTRICTED,
+        submission_id=None if kind == "handoff.created" else subject.submission_id,
+        handoff_id=subject.handoff_id,
+        booking_reference=subject.booking_reference,
+        state=state_of(act.action, subject),
+    )

@@ -1,0 +1,142 @@
+"""Webhook endpoints: where other programs are told of events, their secrets sealed.
+
+Office: rows, and what became of each endpoint lately. Refuses: secrets in clear, and connections
+(webhook_sender.py).
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from app.storage.database import Session
+from app.storage.told import deliveries, webhook_endpoints
+
+GONE = "gone"  # why an endpoint is paused for good: it answered 410
+_row = webhook_endpoints.c
+Sealed = tuple[str, bytes, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Empty `types` mean all. `restricted`: may be told of attention. Secrets are sealed.
+
+    `former_secret` signs too, until `former_until`. `failing_since`: every try has failed since then.
+    """
+
+    id: str
+    url: str
+    types: tuple[str, ...]
+    description: str
+    test: bool
+    restricted: bool
+    secret: bytes
+    former_secret: bytes | None
+    former_until: dt.datetime | None
+    version: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    paused_at: dt.datetime | None = None
+    paused_because: str | None = None
+    failing_since: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """How an endpoint does: deliveries that wait for it, the last that arrived, the oldest that waits."""
+
+    waiting: int
+    delivered_at: dt.datetime | None
+    oldest: dt.datetime | None
+
+
+def insert(session: Session, new: Endpoint) -> None:
+    """Keep a new endpoint."""
+    row = {name: getattr(new, name) for name in Endpoint.__slots__}
+    session.execute(sa.insert(webhook_endpoints), row | {"types": " ".join(new.types)})
+
+
+def fetch(session: Session, endpoint: str, *, lock: bool = False) -> Endpoint | None:
+    """One endpoint, or None. `lock`: nobody else changes it until this work is done."""
+    asked = sa.select(webhook_endpoints).where(_row.id == endpoint)
+    if lock:
+        asked = asked.with_for_update(key_share=True)
+    row = session.execute(asked).mappings().first()
+    return None if row is None else _endpoint(row)
+
+
+def every(session: Session, *, test: bool | None = None) -> list[Endpoint]:
+    """All endpoints, or those of one mode, the oldest first."""
+    asked = sa.select(webhook_endpoints).order_by(_row.id)
+    if test is not None:
+        asked = asked.where(_row.test.is_(test))
+    return [_endpoint(row) for row in session.execute(asked).mappings()]
+
+
+def listening(session: Session) -> list[Endpoint]:
+    """All that are not gone; none of them is removed until this work is done."""
+    asked = sa.select(webhook_endpoints).where(_row.paused_because.is_distinct_from(GONE))
+    held = asked.order_by(_row.id).with_for_update(read=True, key_share=True)
+    return [_endpoint(row) for row in session.execute(held).mappings()]
+
+
+def count(session: Session, *, test: bool) -> int:
+    """How many endpoints of one mode there are."""
+    asked = sa.select(sa.func.count()).select_from(webhook_endpoints).where(_row.test.is_(test))
+    return int(session.execute(asked).scalar_one())
+
+
+def alone(session: Session) -> None:
+    """Until this work is done nobody else adds one (SQLite has one writer anyway)."""
+    if session.dialect.name != "sqlite":
+        session.exec_driver_sql("LOCK TABLE webhook_endpoints IN SHARE ROW EXCLUSIVE MODE")
+
+
+def change(session: Session, endpoint: str, **values: object) -> None:
+    """Set columns of one endpoint; types as they are given, parted by spaces when kept."""
+    if isinstance(types := values.get("types"), tuple):
+        values["types"] = " ".join(types)
+    session.execute(sa.update(webhook_endpoints).where(_row.id == endpoint).values(values))
+
+
+def delete(session: Session, endpoint: str) -> None:
+    """Remove an endpoint, with its deliveries and their attempts."""
+    session.execute(sa.delete(webhook_endpoints).where(_row.id == endpoint))
+
+
+def trouble(session: Session) -> list[Endpoint]:
+    """Those that nobody has paused and that stand still all the same, the oldest first."""
+    asked = sa.select(webhook_endpoints).where(_row.paused_because.in_(["failing", GONE]))
+    return [_endpoint(row) for row in session.execute(asked.order_by(_row.id)).mappings()]
+
+
+def doing(session: Session, endpoint: str) -> Doing:
+    """How one endpoint does."""
+    mine, state = deliveries.c.endpoint_id == endpoint, deliveries.c.state
+    pending = sa.select(sa.func.count(), sa.func.min(deliveries.c.created_at)).where(
+        mine, state == sa.literal_column("'pending'")
+    )
+    waiting, oldest = session.execute(pending).one()
+    arrived = sa.select(deliveries.c.done_at).where(mine, state == "delivered")
+    last = session.execute(arrived.order_by(deliveries.c.id.desc()).limit(1)).scalar_one_or_none()
+    return Doing(waiting, last, oldest)
+
+
+def sealed_secrets(session: Session) -> list[Sealed]:
+    """(id, secret, former secret) of every endpoint, sealed."""
+    asked = sa.select(_row.id, _row.secret, _row.former_secret)
+    return [(row.id, row.secret, row.former_secret) for row in session.execute(asked)]
+
+
+def reseal(session: Session, before: Sealed, secret: bytes, former: bytes | None) -> bool:
+    """Put the same secrets sealed anew; False when they have been changed meanwhile."""
+    endpoint, old, old_former = before
+    asked = sa.update(webhook_endpoints).where(
+        _row.id == endpoint, _row.secret == old, _row.former_secret.is_not_distinct_from(old_former)
+    )
+    return session.execute(asked.values(secret=secret, former_secret=former)).rowcount == 1
+
+
+def _endpoint(row: sa.RowMapping) -> Endpoint:
+    plain = {name: row[name] for name in Endpoint.__slots__ if name != "types"}
+    return Endpoint(**plain, types=tuple(row["types"].split()))

@@ -1,0 +1,66 @@
+"""Readiness: where the questionnaire of a booking stands.
+
+Office: for many bookings at once, the submission that counts, the appointment, and when its state last
+changed. Refuses: answers, contact, flags and attention: none is read.
+"""
+
+import datetime as dt
+from collections.abc import Collection
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from app.storage.database import Session
+from app.storage.tables import audit_events, submissions
+from app.storage.told import handoffs
+
+_OF = submissions.c
+
+
+class Standing(NamedTuple):
+    """What is kept of the submission that counts for a booking."""
+
+    submission_id: str
+    booking_reference: str
+    status: str
+    review: str
+    edition: str
+    submitted_at: dt.datetime | None
+
+
+def standings(
+    session: Session, references: Collection[str], *, test: bool, now: dt.datetime
+) -> list[Standing]:
+    """The submission that counts of each booking that has one: one that was sent before a draft, the newest.
+
+    For one that was merged into another, the other counts. What is due to be erased does not.
+    """
+    of = submissions.alias("counting")
+    counts = sa.and_(of.c.id == sa.func.coalesce(_OF.merged_into, _OF.id), of.c.merged_into.is_(None))
+    kept = sa.or_(of.c.retained_until > now, of.c.held.is_(True))
+    first = (of.c.status == "submitted").desc(), of.c.id.desc()
+    order = sa.func.row_number().over(partition_by=_OF.booking_reference, order_by=first).label("place")
+    columns = of.c.id, _OF.booking_reference, of.c.status, of.c.review, of.c.edition, of.c.submitted_at
+    asked = sa.select(*columns, order).select_from(submissions.join(of, counts))
+    found = asked.where(_OF.booking_reference.in_(list(references)), _OF.test == test, kept).subquery()
+    rows = session.execute(sa.select(found).where(found.c.place == 1))
+    return [Standing(*row[:-1]) for row in rows]
+
+
+def appointments(session: Session, references: Collection[str], *, test: bool) -> dict[str, dt.datetime]:
+    """The appointment of each booking, as the newest link that tells one has it."""
+    link = handoffs.c
+    asked = sa.select(link.booking_reference, link.appointment_at).order_by(link.id)
+    asked = asked.where(link.booking_reference.in_(list(references)), link.test == test)
+    rows = session.execute(asked.where(link.appointment_at.is_not(None)))
+    return {row.booking_reference: row.appointment_at for row in rows}
+
+
+def changed(
+    session: Session, submission_ids: Collection[str], actions: Collection[str]
+) -> dict[str, dt.datetime]:
+    """When the last of these acts was done to each submission."""
+    act = audit_events.c
+    asked = sa.select(act.object_id, sa.func.max(act.at)).group_by(act.object_id)
+    asked = asked.where(act.object_id.in_(list(submission_ids)), act.action.in_(list(actions)))
+    return {row[0]: row[1] for row in session.execute(asked)}

@@ -1,0 +1,182 @@
+"""/fhir: what this server can do in FHIR R4 (4.0.1), and its questionnaires. Public, with ETag.
+
+Refuses: editions that are not installed, or that FHIR can't say; other formats than JSON.
+"""
+
+import hashlib
+from functools import lru_cache
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic_core import to_json
+
+from app.errors import NotAcceptable, NotFound, Unprocessable
+from app.fhir import capability, models, names
+from app.fhir.enabling import Unsayable
+from app.fhir.questionnaire import questionnaire
+from app.rules.edition import Edition
+from app.web.deps import Rooms, rooms
+from app.web.negotiation import conditional, language, media_type
+from app.web.openapi import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers
+from app.web.outcomes import MEDIA_TYPE, outcomes
+
+OFFERED = (MEDIA_TYPE, "application/json")
+FORMATS = ("json", MEDIA_TYPE, "application/json", "text/json")
+CACHE = "public, max-age=300"
+TAGGED = answers(headers=ETAG) | UNCHANGED
+FORMAT = {
+    "name": "_format",
+    "in": "query",
+    "description": "In place of `Accept`.",
+    "schema": {"enum": list(FORMATS)},
+}
+Token = Annotated[str | None, Query(max_length=300)]
+
+
+class FhirResponse(JSONResponse):
+    """For the description: handlers make their answers themselves."""
+
+    media_type = MEDIA_TYPE
+
+
+router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirResponse)
+
+
+@router.get(
+    "/metadata",
+    response_model=models.CapabilityStatement,
+    openapi_extra={"parameters": [FORMAT, IF_NONE_MATCH]},
+    responses=TAGGED | outcomes(NotAcceptable),
+)
+async def read_metadata(request: Request) -> Response:
+    """What this server can do in FHIR (CapabilityStatement)."""
+    kind = acceptable(request)
+    return _ready(request, _packed(capability.statement(base(rooms(request)))), kind)
+
+
+@router.get(
+    "/Questionnaire",
+    response_model=models.Bundle,
+    openapi_extra={"parameters": [FORMAT, ACCEPT_LANGUAGE, IF_NONE_MATCH]},
+    responses=TAGGED | outcomes(NotAcceptable, Unprocessable),
+)
+async def search_questionnaires(
+    request: Request,
+    url: Token = None,
+    version: Token = None,
+    status: Token = None,
+    id_: Annotated[Token, Query(alias="_id", max_length=300)] = None,
+    count: Annotated[int, Query(alias="_count", ge=0, le=100)] = 20,
+    after: Annotated[Token, Query(alias="_after", max_length=300)] = None,
+) -> Response:
+    """Search by `url`, `version`, `status` and `_id`; of values with commas between, any fits."""
+    kind, here = acceptable(request), rooms(request)
+    asked = {"url": url, "version": version, "status": status, "_id": id_}
+    found = [edition for edition in _sayable(here) if _fits(edition, asked)]
+    places = [names.resource_id(edition) for edition in found]
+    first = places.index(after) + 1 if after in places else 0
+    page = found[first : first + count]
+    link = [models.BundleLink(relation="self", url=_search(here, asked, count, after))]
+    if page and first + count < len(found):
+        onward = _search(here, asked, count, names.resource_id(page[-1]))
+        link.append(models.BundleLink(relation="next", url=onward))
+    entry = [_entry(here, edition, language(request, edition)) for edition in page]
+    bundle = models.Bundle(total=len(found), link=link, entry=entry or None)
+    return _ready(request, _packed(bundle), kind, vary=True)
+
+
+@router.get(
+    "/Questionnaire/{resource}",
+    response_model=models.Questionnaire,
+    openapi_extra={"parameters": [FORMAT, ACCEPT_LANGUAGE, IF_NONE_MATCH]},
+    responses=TAGGED | outcomes(NotFound, NotAcceptable),
+)
+async def read_questionnaire(request: Request, resource: str) -> Response:
+    """One edition of a questionnaire, by its id (`ketamine-preconsult-1.0.0`), in the language asked for."""
+    kind = acceptable(request)
+    for edition in _sayable(rooms(request)):
+        if names.resource_id(edition) == resource:
+            said = _questionnaire(edition, language(request, edition))
+            return _ready(request, _packed(said), kind, vary=True)
+    raise NotFound("There is no such Questionnaire; search /fhir/Questionnaire.")
+
+
+def acceptable(request: Request) -> str:
+    """The media type to answer in, by `_format` or Accept. Raises NotAcceptable."""
+    asked = request.query_params.get("_format")
+    if asked is None:
+        return media_type(request, OFFERED)
+    if asked.replace(" ", "+").partition(";")[0] in FORMATS:  # a plus sign in a query reads as a space
+        return MEDIA_TYPE
+    raise NotAcceptable(f"This is offered as {MEDIA_TYPE}.")
+
+
+def base(here: Rooms) -> str:
+    """The address of the FHIR routes."""
+    return str(here.settings.public_url).rstrip("/") + "/fhir"
+
+
+def _fits(edition: Edition, asked: dict[str, str | None]) -> bool:
+    """Is it one of those asked for? Without a value, any is."""
+    url = names.url(edition.id)
+    told = {
+        "url": {url, names.canonical(edition.id, edition.version)},
+        "version": {edition.version},
+        "status": {"active"},
+        "_id": {names.resource_id(edition)},
+    }
+    return all(
+        wanted is None or any(_value(name, each) in told[name] for each in wanted.split(","))
+        for name, wanted in asked.items()
+    )
+
+
+def _value(name: str, wanted: str) -> str:
+    """A token without its system (`system|code`); a canonical keeps its version."""
+    return wanted if name == "url" else wanted.rpartition("|")[2]
+
+
+def _search(here: Rooms, asked: dict[str, str | None], count: int, after: str | None) -> str:
+    told = asked | {"_count": str(count), "_after": after}
+    query = urlencode({name: value for name, value in told.items() if value is not None})
+    return f"{base(here)}/Questionnaire?{query}"
+
+
+def _entry(here: Rooms, edition: Edition, language: str) -> models.BundleEntry:
+    resource = _questionnaire(edition, language)
+    return models.BundleEntry(fullUrl=f"{base(here)}/Questionnaire/{resource.id}", resource=resource)
+
+
+def _sayable(here: Rooms) -> list[Edition]:
+    """The editions that FHIR can say, the newest of each questionnaire first."""
+    every = (edition for editions in here.library.editions.values() for edition in editions)
+    return [edition for edition in every if _said(edition, edition.languages[0])]
+
+
+def _questionnaire(edition: Edition, language: str) -> models.Questionnaire:
+    found = _said(edition, language)
+    if found is None:
+        raise NotFound("FHIR can't say this edition.")
+    return found
+
+
+@lru_cache(maxsize=64)
+def _said(edition: Edition, language: str) -> models.Questionnaire | None:
+    """An edition in FHIR, made once; None when its conditions can't be said."""
+    try:
+        return questionnaire(edition, language)
+    except Unsayable:
+        return None
+
+
+def _packed(document: models.Element) -> bytes:
+    return to_json(document.document())
+
+
+def _ready(request: Request, content: bytes, kind: str, *, vary: bool = False) -> Response:
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers: dict[str, Any] = {"etag": tag, "cache-control": CACHE}
+    headers["vary"] = "Accept, Accept-Language" if vary else "Accept"
+    return conditional(request, content, kind, headers)

@@ -1,0 +1,242 @@
+"""/v1/handoffs: one-time links for people who are to fill in the questionnaire before a visit.
+
+Office: made, looked up, taken back, made anew, for a booking system. Refuses: to show a link twice (but as
+the first answer to the same Idempotency-Key, while nothing has changed), changes without If-Match.
+"""
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic_core import to_json
+
+from app import errors
+from app.sealing import Keyring
+from app.services import forms, handoffs, idempotency
+from app.services.access import Program, require_scope
+from app.services.drawn import stamp
+from app.services.handoffs import Wanted
+from app.services.idempotency import Claim
+from app.storage import handoffs as rows
+from app.storage.audit import Actor
+from app.storage.database import Session
+from app.storage.handoffs import Handoff
+from app.web import booking_schemas as schemas
+from app.web import cursors
+from app.web.api.submissions import BODIES, KEY, LINK, REPLAYED, answer
+from app.web.body import read_json
+from app.web.deps import Rooms, now, request_id, rooms
+from app.web.negotiation import conditional, etag, if_match
+from app.web.openapi import (
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    UNCHANGED,
+    answers,
+    body,
+    header,
+    problems,
+)
+from app.web.schemas import BookingReference
+
+router = APIRouter(prefix="/v1/handoffs", tags=["bookings"])
+EXAMPLE = {"booking_reference": "A-1042", "appointment_at": "2027-01-15T14:30:00Z", "language": "es"}
+ASKING: dict[str, Any] = {"security": [{"api_key": []}]}
+READING = (errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Unavailable)
+CHANGING = (
+    *READING, errors.PreconditionFailed, errors.PreconditionRequired, errors.Conflict, errors.InFlight,
+)  # fmt: skip
+LOCATION = header("Location", "Where the handoff is.")
+TIMES = ("appointment_at", "created_at", "updated_at", "expires_at", "revoked_at", "opened_at")
+PLAIN = ("id", "booking_reference", "language", "return_url", "test", "submission_id")
+Json = dict[str, Any]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=schemas.HandoffMade,
+    openapi_extra=body(schemas.HandoffIn, example=EXAMPLE) | ASKING | {"parameters": [IDEMPOTENCY_KEY]},
+    responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
+    | problems(
+        *BODIES, errors.Unauthenticated, errors.Forbidden, errors.InFlight, errors.Gone,
+        errors.Unprocessable, errors.IdempotencyKeyReused, errors.Unavailable,
+    ),
+)  # fmt: skip
+async def create(request: Request) -> Response:
+    """Make a one-time link for a person; `link` is told this once. 201 only after the commit is durable.
+
+    Whoever opens it first begins the questionnaire, which is tied to the booking; it opens nothing after.
+    """
+    here = rooms(request)
+    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    given, raw = await read_json(request, schemas.HandoffIn)
+    claim, secret, at = _claim(request, principal, raw), forms.new_secret(), now()
+    try:
+        made = handoffs.draw_up(_wanted(here, given, principal), secret, key_id=principal.key.id, now=at)
+    except errors.Unprocessable:  # its time may have come since it was first sent
+        if claim is None:
+            raise
+        again = await here.database.read(
+            partial(idempotency.replay_made, keyring=here.desk.vault.keyring, claim=claim)
+        )
+        if again is None:
+            raise
+        return _created(*again, replayed=True)
+    content = to_json(document(made, at) | links(here, secret))
+    actor, keyring = principal.actor(request_id(request)), here.desk.vault.keyring
+    keeping = partial(_create, keyring=keyring, claim=claim, made=made, content=content, actor=actor)
+    kept, content, replayed = await here.database.write(keeping)
+    return _created(kept, content, replayed=replayed)
+
+
+def _create(
+    session: Session, *, keyring: Keyring, claim: Claim | None, made: Handoff, content: bytes, actor: Actor
+) -> tuple[str, bytes, bool]:
+    """(id, answer, is it the first answer again), in one transaction."""
+    at = made.created_at
+    if claim and not idempotency.remember_made(session, keyring, claim, made.id, content, now=at):
+        again = idempotency.replay_made(session, keyring, claim)
+        if again is None:
+            raise errors.InFlight("Another request with this key was just undone; try again.", retry_after=1)
+        return (*again, True)
+    handoffs.keep(session, made, actor=actor)
+    return made.id, content, False
+
+
+def _created(kept: str, content: bytes, *, replayed: bool) -> Response:
+    headers = etag(1) | {"location": f"/v1/handoffs/{kept}", "cache-control": "no-store"}
+    headers |= {"idempotency-replayed": "true"} if replayed else {}
+    return Response(content, 201, headers, "application/json")
+
+
+@router.get(
+    "",
+    response_model=schemas.HandoffPage,
+    openapi_extra=ASKING,
+    responses=answers(headers=LINK)
+    | problems(errors.Unauthenticated, errors.Forbidden, errors.Unprocessable, errors.Unavailable),
+)
+async def listed(
+    request: Request,
+    booking_reference: Annotated[BookingReference | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Links, the newest first; the secrets are not among what is told."""
+    here = rooms(request)
+    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    work = partial(
+        rows.page,
+        test=principal.key.test,
+        booking_reference=booking_reference,
+        after=cursors.after_id(cursor),
+        limit=limit + 1,
+    )
+    found, at = await here.database.read(work), now()
+    following = cursors.following_id(request, found[limit - 1].id) if len(found) > limit else None
+    headers = {"link": f'<{following}>; rel="next"'} if following else {}
+    items = [document(each, at) for each in found[:limit]]
+    return answer({"items": items, "next": following}, headers=headers)
+
+
+@router.get(
+    "/{handoff}",
+    response_model=schemas.HandoffOut,
+    openapi_extra=ASKING | {"parameters": [IF_NONE_MATCH]},
+    responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
+)
+async def read(request: Request, handoff: str) -> Response:
+    """One link: whether it waits, was opened or revoked, or has expired."""
+    here = rooms(request)
+    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    found = await here.database.read(partial(handoffs.find, handoff=handoff, test=principal.key.test))
+    headers, told = etag(found.version) | {"cache-control": "no-store"}, to_json(document(found, now()))
+    if handoffs.state(found, now()) == "expired":  # by the clock, which the version does not tell
+        return Response(told, headers=headers, media_type="application/json")
+    return conditional(request, told, "application/json", headers)
+
+
+@router.post(
+    "/{handoff}/revoke",
+    response_model=schemas.HandoffOut,
+    openapi_extra=ASKING | {"parameters": [IF_MATCH]},
+    responses=answers(headers=ETAG) | problems(*CHANGING),
+)
+async def revoke(request: Request, handoff: str) -> Response:
+    """Take a link back: it opens nothing any more. Once somebody has begun by it: 409."""
+    here = rooms(request)
+    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    work = partial(
+        handoffs.revoke,
+        handoff=handoff,
+        test=principal.key.test,
+        version=if_match(request),
+        now=now(),
+        actor=principal.actor(request_id(request)),
+    )
+    found = await here.database.write(work)
+    return answer(document(found, now()), headers=etag(found.version))
+
+
+@router.post(
+    "/{handoff}/reissue",
+    response_model=schemas.HandoffMade,
+    openapi_extra=ASKING | {"parameters": [IF_MATCH]},
+    responses=answers(headers=ETAG) | problems(*CHANGING),
+)
+async def reissue(request: Request, handoff: str) -> Response:
+    """Make a fresh link in the place of one that is lost; the one before opens nothing.
+
+    Once somebody has begun, or it was taken back: 409. Then make a new handoff; it never opens answers that
+    somebody gave before.
+    """
+    here, secret = rooms(request), forms.new_secret()
+    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    work = partial(
+        handoffs.reissue,
+        handoff=handoff,
+        secret=secret,
+        test=principal.key.test,
+        version=if_match(request),
+        now=now(),
+        actor=principal.actor(request_id(request)),
+    )
+    found = await here.database.write(work)
+    return answer(document(found, now()) | links(here, secret), headers=etag(found.version))
+
+
+def links(here: Rooms, secret: str) -> dict[str, str]:
+    """The address a person is given, with its secret behind the #; and one for browsers without scripts."""
+    base = f"{str(here.settings.public_url).rstrip('/')}/r"
+    return {"link": f"{base}#{secret}", "plain_link": f"{base}/{secret}"}
+
+
+def document(handoff: Handoff, at: Any) -> Json:
+    """A link as it is told."""
+    times = {name: stamp(given) if (given := getattr(handoff, name)) else None for name in TIMES}
+    plain = {name: getattr(handoff, name) for name in PLAIN}
+    return plain | {"state": handoffs.state(handoff, at)} | times
+
+
+def _wanted(here: Rooms, given: schemas.HandoffIn, principal: Program) -> Wanted:
+    """The body as services take it. Raises Unprocessable."""
+    times = {name: getattr(given, name) for name in ("appointment_at", "expires_at")}
+    return Wanted(
+        given.booking_reference,
+        language=given.language,
+        return_url=given.return_url,
+        test=principal.key.test,
+        returns=here.settings.returns,
+        **{name: cursors.moment(name, text) for name, text in times.items() if text is not None},
+    )
+
+
+def _claim(request: Request, principal: Program, raw: bytes) -> Claim | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not KEY.fullmatch(key):
+        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
+    return Claim.of(f"{principal.key.id} handoffs", key, b"POST /v1/handoffs\n" + raw)

@@ -1,0 +1,69 @@
+"""What a program of the staff looks up: whose case it is, and to whom a case can be given.
+
+Office: exact search by what people say on the phone, and the reviewers, for the scope review. Refuses: what
+is searched for in an address, where logs would keep it.
+"""
+
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from app import errors
+from app.services import queue, review
+from app.services.access import Program, require_permission
+from app.storage.database import Session
+from app.storage.queue import MOST_FOUND, Filters, Queued, list_cases
+from app.storage.submissions import PLAIN, Listed
+from app.web import representation, review_schemas, schemas
+from app.web.api.review import KEY
+from app.web.api.submissions import BODIES, answer
+from app.web.body import read_json
+from app.web.deps import now, request_id, rooms
+from app.web.openapi import answers, body, problems
+
+router = APIRouter(prefix="/v1", tags=["review"])
+REFUSED = (errors.Unauthenticated, errors.Forbidden, errors.Unavailable)
+
+
+@router.post(
+    "/submissions/search",
+    response_model=schemas.SubmissionPage,
+    openapi_extra=body(review_schemas.SearchIn, example={"text": "+1 561 555 0142"}) | KEY,
+    responses=answers() | problems(*REFUSED, *BODIES, errors.Unprocessable),
+)
+async def search(request: Request) -> Response:
+    """The submissions of exactly this phone number, e-mail address, booking reference or id; at most 100.
+
+    Drafts, tests and what is closed are among them. That somebody searched goes on record; what for does not.
+    """
+    here, principal = rooms(request), await rooms(request).doorkeeper.admit(request)
+    require_permission(principal, "queue")
+    wanted, _ = await read_json(request, review_schemas.SearchIn)
+    actor = principal.actor(request_id(request))
+    find = partial(queue.found, desk=here.desk, principal=principal, text=wanted.text, now=now(), actor=actor)
+    work = partial(_rows, find=find, trial=isinstance(principal, Program) and principal.key.test)
+    return answer(representation.page(await here.database.write(work), None))
+
+
+def _rows(session: Session, *, find: partial[Filters], trial: bool) -> list[Listed]:
+    """The lines; a key for tests finds tests alone."""
+    found = list_cases(session, find(session), MOST_FOUND, now=now())
+    return [_plain(row) for row in found.rows if row.test or not trial]
+
+
+def _plain(row: Queued) -> Listed:
+    return Listed(**{name: getattr(row, name) for name in PLAIN})
+
+
+@router.get(
+    "/reviewers",
+    response_model=review_schemas.Reviewers,
+    openapi_extra=KEY,
+    responses=answers() | problems(*REFUSED),
+)
+async def reviewers(request: Request) -> Response:
+    """Everybody a case can be given to, by name: what `assignee` of a review takes."""
+    principal = await rooms(request).doorkeeper.admit(request)
+    require_permission(principal, "review")
+    found = await rooms(request).database.read(review.reviewers)
+    return answer({"items": [{"id": name, "name": called} for name, called in found]})

@@ -1,0 +1,90 @@
+"""/v1/readiness: whether the questionnaire of a booking is done.
+
+Office: one booking or a day's list, cheap to ask again (ETag) and to wait for. Refuses: everything but a
+state and a few times; that there is no such booking is not told either.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic_core import to_json
+
+from app import errors
+from app.services import readiness
+from app.services.access import require_scope
+from app.services.drawn import stamp
+from app.services.readiness import Readiness
+from app.web import booking_schemas as schemas
+from app.web.api.events import Wait
+from app.web.deps import now, rooms
+from app.web.negotiation import conditional, unchanged
+from app.web.openapi import ETAG, IF_NONE_MATCH, UNCHANGED, answers, problems
+from app.web.schemas import BookingReference
+
+router = APIRouter(prefix="/v1/readiness", tags=["bookings"])
+MOST = 200
+READING = (errors.Unauthenticated, errors.Forbidden, errors.Unprocessable, errors.Unavailable)
+ASKING: dict[str, Any] = {"security": [{"api_key": []}], "parameters": [IF_NONE_MATCH]}
+TIMES = ("updated_at", "submitted_at", "appointment_at")
+Told = Callable[[list[Readiness]], Any]
+
+
+@router.get(
+    "",
+    response_model=schemas.ReadinessList,
+    openapi_extra=ASKING,
+    responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
+)
+async def of_many(
+    request: Request,
+    booking_reference: Annotated[list[BookingReference], Query(min_length=1, max_length=MOST)],
+    wait: Wait = 0,
+) -> Response:
+    """Whether the questionnaires of a day's bookings are done, in the order asked; at most 200 at once."""
+    return await _answer(request, booking_reference, wait, lambda told: {"readiness": [*map(_one, told)]})
+
+
+@router.get(
+    "/{booking_reference}",
+    response_model=schemas.ReadinessOut,
+    openapi_extra=ASKING,
+    responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
+)
+async def of_one(
+    request: Request, booking_reference: Annotated[BookingReference, Path()], wait: Wait = 0
+) -> Response:
+    """Whether the questionnaire of a booking is done. One nobody has begun, or heard of, is `not_started`.
+
+    With If-None-Match and `wait` the answer comes once it has changed, or 304 when the time is over. The
+    submission that counts is the newest that was sent, else the newest draft; none that is merged.
+    """
+    return await _answer(request, [booking_reference], wait, lambda told: _one(told[0]))
+
+
+async def _answer(request: Request, references: Sequence[str], wait: int, told: Told) -> Response:
+    """The document, waited for while the client has it already."""
+    here = rooms(request)
+    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    fresh_for, test = here.settings.fresh_for, principal.key.test
+
+    async def look() -> tuple[bytes, dict[str, str]]:
+        work = partial(
+            readiness.of_bookings, references=references, test=test, fresh_for=fresh_for, now=now()
+        )
+        content = to_json(told(await here.database.read(work)))
+        tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        return content, {"etag": tag, "cache-control": "no-store"}
+
+    content, headers = await here.waiting.until(
+        request, look, fits=lambda found: not unchanged(request, found[1]["etag"]), seconds=wait
+    )
+    return conditional(request, content, "application/json", headers)
+
+
+def _one(found: Readiness) -> dict[str, Any]:
+    times = {name: stamp(at) if (at := getattr(found, name)) else None for name in TIMES}
+    return asdict(found) | times

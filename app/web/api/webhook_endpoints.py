@@ -1,0 +1,289 @@
+"""/v1/webhook-endpoints: where a program wants to be told of events, and what became of deliveries.
+
+Office: endpoints made, changed, tested, paused, removed; their secrets rotated; deliveries listed and sent
+once more. Refuses: to show a secret twice (but as the first answer to the same Idempotency-Key, until it is
+changed), changes without If-Match, and what a receiver said.
+"""
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic_core import to_json
+
+from app import errors
+from app.services import endpoints, idempotency
+from app.services.access import Program, has_scope, require_scope
+from app.services.drawn import stamp
+from app.services.endpoints import Turn, Wanted
+from app.services.idempotency import Claim
+from app.storage import deliveries as rows
+from app.storage import endpoints as places
+from app.storage.database import Session
+from app.storage.deliveries import PENDING, Attempt, Delivery
+from app.storage.endpoints import Endpoint
+from app.web import cursors
+from app.web import webhook_schemas as schemas
+from app.web.api.submissions import BODIES, CHANGING, KEY, LINK, READING, REPLAYED, answer
+from app.web.body import read_json
+from app.web.deps import Rooms, now, request_id, rooms
+from app.web.negotiation import etag, if_match
+from app.web.openapi import (
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    MERGE_PATCH,
+    answers,
+    body,
+    header,
+    problems,
+)
+
+router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks"])
+EXAMPLE = {"url": "https://book.clinic.example/hooks/preconsult", "types": ["submission.submitted"]}
+ASKING: dict[str, Any] = {"security": [{"api_key": []}]}
+CREATE = b"POST /v1/webhook-endpoints\n"
+LOCATION = header("Location", "Where the endpoint is.")
+Json = dict[str, Any]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=schemas.EndpointMade,
+    openapi_extra=body(schemas.EndpointIn, example=EXAMPLE) | ASKING | {"parameters": [IDEMPOTENCY_KEY]},
+    responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
+    | problems(
+        *BODIES, errors.Unauthenticated, errors.Forbidden, errors.Conflict, errors.InFlight, errors.Gone,
+        errors.Unprocessable, errors.IdempotencyKeyReused, errors.Unavailable,
+    ),
+)  # fmt: skip
+async def create(request: Request) -> Response:
+    """Make an endpoint. `secret` is shown this once: whoever receives checks each signature with it.
+
+    Names are resolved when something is sent; what leads to an address that is not public is not sent.
+    """
+    here, principal, turn = await _turn(request)
+    given, raw = await read_json(request, schemas.EndpointIn)
+    wanted = Wanted(given.url, given.types, given.description, given.attention)
+    claim = _claim(request, principal, raw)
+    work = partial(_create, here=here, claim=claim, turn=turn, wanted=wanted, test=principal.key.test)
+    made, content, replayed = await here.database.write(work)
+    headers = etag(1) | {"location": f"/v1/webhook-endpoints/{made}", "cache-control": "no-store"}
+    headers |= {"idempotency-replayed": "true"} if replayed else {}
+    return Response(content, 201, headers, "application/json")
+
+
+def _create(
+    session: Session, *, here: Rooms, claim: Claim | None, turn: Turn, wanted: Wanted, test: bool
+) -> tuple[str, bytes, bool]:
+    """(id, answer, is it the first answer again), in one transaction."""
+    keyring = here.desk.vault.keyring
+    if claim:
+        places.alone(session)  # of two that come at once the second gets the answer of the first
+    again = idempotency.replay_made(session, keyring, claim) if claim else None
+    if again is not None:
+        return (*again, True)
+    made, secret = endpoints.create(session, keyring, here.reach, turn, wanted, test=test)
+    content = to_json(document(made) | {"secret": secret})
+    if claim and not idempotency.remember_made(session, keyring, claim, made.id, content, now=turn.now):
+        raise errors.InFlight("Another request with this key was just carried out; try again.", retry_after=1)
+    return made.id, content, False
+
+
+@router.get(
+    "",
+    response_model=schemas.EndpointList,
+    openapi_extra=ASKING,
+    responses=answers() | problems(errors.Unauthenticated, errors.Forbidden, errors.Unavailable),
+)
+async def listed(request: Request) -> Response:
+    """Every endpoint; secrets are not among what is told."""
+    here, _, turn = await _turn(request)
+    found = await here.database.read(partial(endpoints.listed, turn=turn))
+    return answer({"items": [document(each) for each in found]})
+
+
+@router.get(
+    "/{endpoint}",
+    response_model=schemas.EndpointOut,
+    openapi_extra=ASKING,
+    responses=answers(headers=ETAG) | problems(*READING),
+)
+async def read(request: Request, endpoint: str) -> Response:
+    """One endpoint: what it is told of, and whether it is paused or fails."""
+    here, _, turn = await _turn(request)
+    return _told(await here.database.read(partial(endpoints.opened, turn=turn, endpoint=endpoint)))
+
+
+@router.patch(
+    "/{endpoint}",
+    response_model=schemas.EndpointOut,
+    openapi_extra=body(
+        schemas.EndpointPatch, example={"paused": False}, media_types=("application/json", MERGE_PATCH)
+    )
+    | ASKING
+    | {"parameters": [IF_MATCH]},
+    responses=answers(headers=ETAG) | problems(*CHANGING, *BODIES, errors.Unprocessable),
+)
+async def change(request: Request, endpoint: str) -> Response:
+    """Change where and of what it is told, or pause it; resumed, it is sent at once what waited for it."""
+    here, _, turn = await _turn(request, changing=True)
+    patch, _ = await read_json(request, schemas.EndpointPatch, also=(MERGE_PATCH,))
+    given = patch.model_dump(exclude_unset=True)
+    for name, empty in (("types", []), ("description", "")):
+        if name in given and given[name] is None:
+            given[name] = empty
+    work = partial(endpoints.change, reach=here.reach, turn=turn, endpoint=endpoint, given=given)
+    return _told(await here.database.write(work))
+
+
+@router.delete(
+    "/{endpoint}",
+    status_code=204,
+    openapi_extra=ASKING | {"parameters": [IF_MATCH]},
+    responses=problems(*CHANGING),
+)
+async def remove(request: Request, endpoint: str) -> Response:
+    """Remove an endpoint, with all that waits for it and what became of what was sent."""
+    here, _, turn = await _turn(request, changing=True)
+    await here.database.write(partial(endpoints.remove, turn=turn, endpoint=endpoint))
+    return Response(status_code=204, headers={"cache-control": "no-store"})
+
+
+@router.post(
+    "/{endpoint}/rotate-secret",
+    response_model=schemas.EndpointMade,
+    openapi_extra=ASKING | {"parameters": [IF_MATCH]},
+    responses=answers(headers=ETAG) | problems(*CHANGING),
+)
+async def rotate(request: Request, endpoint: str) -> Response:
+    """A fresh secret, shown this once. The one before signs too for 24 hours, so that nothing is missed."""
+    here, _, turn = await _turn(request, changing=True)
+    work = partial(endpoints.rotate, keyring=here.desk.vault.keyring, turn=turn, endpoint=endpoint)
+    found, secret = await here.database.write(work)
+    return answer(document(found) | {"secret": secret}, headers=etag(found.version))
+
+
+@router.post(
+    "/{endpoint}/test",
+    status_code=202,
+    response_model=schemas.DeliveryOut,
+    openapi_extra=ASKING,
+    responses=answers(202) | problems(*READING, errors.Conflict),
+)
+async def send_test(request: Request, endpoint: str) -> Response:
+    """Send it an event of the type `webhook.test`, which tells of nothing and stands in no feed."""
+    here, _, turn = await _turn(request)
+    made = await here.database.write(partial(endpoints.send_test, turn=turn, endpoint=endpoint))
+    return _accepted(made, [])
+
+
+@router.get(
+    "/{endpoint}/deliveries",
+    response_model=schemas.DeliveryPage,
+    openapi_extra=ASKING,
+    responses=answers(headers=LINK) | problems(*READING, errors.Unprocessable),
+)
+async def deliveries(
+    request: Request,
+    endpoint: str,
+    state: schemas.Delivered | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """What was sent, and what came of each try; known for 30 days. The newest first."""
+    here, _, turn = await _turn(request)
+    after = cursors.after_id(cursor)
+    work = partial(_deliveries, turn=turn, endpoint=endpoint, state=state, after=after, limit=limit + 1)
+    found = await here.database.read(work)
+    following = cursors.following_id(request, found[limit - 1][0].id) if len(found) > limit else None
+    headers = {"link": f'<{following}>; rel="next"'} if following else {}
+    return answer({"items": [delivered(*each) for each in found[:limit]], "next": following}, headers=headers)
+
+
+@router.post(
+    "/{endpoint}/deliveries/{delivery}/redeliver",
+    status_code=202,
+    response_model=schemas.DeliveryOut,
+    openapi_extra=ASKING,
+    responses=answers(202) | problems(*READING, errors.Conflict),
+)
+async def redeliver(request: Request, endpoint: str, delivery: str) -> Response:
+    """Send it once more, at once, with the same event id and body. While it is on its way: 409."""
+    here, _, turn = await _turn(request)
+    again = partial(endpoints.redeliver, turn=turn, endpoint=endpoint, delivery=delivery)
+    found = await here.database.write(again)
+    tried = await here.database.read(partial(rows.attempts, delivery_ids=[found.id]))
+    return _accepted(found, tried[found.id])
+
+
+def document(endpoint: Endpoint) -> Json:
+    """An endpoint as it is told."""
+    plain = {name: getattr(endpoint, name) for name in ("id", "url", "types", "description", "test")}
+    times = ("paused_at", "failing_since", "created_at", "updated_at")
+    return plain | {
+        "attention": endpoint.restricted,
+        "paused": endpoint.paused_at is not None,
+        "paused_because": endpoint.paused_because,
+        "former_secret_until": _stamp(endpoint.former_until),
+        **{name: _stamp(getattr(endpoint, name)) for name in times},
+    }
+
+
+def delivered(delivery: Delivery, tried: list[Attempt]) -> Json:
+    """A delivery as it is told."""
+    plain = {name: getattr(delivery, name) for name in ("id", "event_id", "type", "state", "tries")}
+    following = delivery.next_try_at if delivery.state == PENDING else None
+    times = {"created_at": delivery.created_at, "next_try_at": following, "done_at": delivery.done_at}
+    return (
+        plain
+        | {name: _stamp(at) for name, at in times.items()}
+        | {"attempts": [_try(each) for each in tried]}
+    )
+
+
+async def _turn(request: Request, *, changing: bool = False) -> tuple[Rooms, Program, Turn]:
+    """Whose turn it is. Raises Unauthenticated, Forbidden, and what `if_match` does when they change."""
+    here = rooms(request)
+    principal = require_scope(await here.doorkeeper.admit(request), "webhooks")
+    version = if_match(request) if changing else None
+    seeing = has_scope(principal, "review")
+    actor = principal.actor(request_id(request))
+    return here, principal, Turn(actor, now(), principal.key.test, attention=seeing, version=version)
+
+
+def _claim(request: Request, principal: Program, raw: bytes) -> Claim | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not KEY.fullmatch(key):
+        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
+    return Claim.of(f"{principal.key.id} webhook-endpoints", key, CREATE + raw)
+
+
+def _deliveries(
+    session: Session, *, turn: Turn, endpoint: str, state: str | None, after: str | None, limit: int
+) -> list[tuple[Delivery, list[Attempt]]]:
+    endpoints.opened(session, turn, endpoint)
+    found = rows.page(session, endpoint, state=state, after=after, limit=limit)
+    tried = rows.attempts(session, [each.id for each in found])
+    return [(each, tried[each.id]) for each in found]
+
+
+def _told(endpoint: Endpoint) -> Response:
+    return answer(document(endpoint), headers=etag(endpoint.version))
+
+
+def _accepted(delivery: Delivery, tried: list[Attempt]) -> Response:
+    content = to_json(delivered(delivery, tried))
+    return Response(content, 202, {"cache-control": "no-store"}, "application/json")
+
+
+def _try(attempt: Attempt) -> Json:
+    plain = {name: getattr(attempt, name) for name in ("status", "latency_ms", "error")}
+    return {"at": _stamp(attempt.at)} | plain
+
+
+def _stamp(at: Any) -> str | None:
+    return None if at is None else stamp(at)

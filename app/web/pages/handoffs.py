@@ -1,0 +1,80 @@
+"""Where a one-time link leads: a page with one button, then the first page of the form.
+
+Office: from the secret of a link to a short-lived cookie that the first page uses up. Refuses: to use a link
+up by a look at it (mail programs look at links), and to tell one that opens nothing from another.
+"""
+
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import NotFound
+from app.services import handoffs
+from app.storage.handoffs import Handoff
+from app.web.deps import now, rooms
+from app.web.pages import door
+from app.web.pages.page import PageRoute, edition_of, go, language_of, message, page, said
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@router.get("/r")
+@router.get("/r/{secret}")
+async def ask(request: Request, secret: str = "") -> Response:
+    """A button; nothing is looked up and nothing is used."""
+    return _ask(request, secret if handoffs.SECRET.fullmatch(secret) else "")
+
+
+@router.post("/r")
+async def begin(request: Request) -> Response:
+    """To the first page of the form, in the language of the link."""
+    here, given = rooms(request), await door.fields(request)
+    door.guard_origin(request)
+    edition, secret = edition_of(here), door.pasted(given)
+    chosen = door.one(given, "language")
+    if chosen:
+        language = edition.language(chosen)
+        return door.remember(_ask(request, secret, language), here, door.LANGUAGE, language)
+    try:
+        found = await here.database.read(partial(handoffs.look, secret=secret, now=now()))
+    except NotFound:
+        return opens_nothing(request)
+    response = door.remember(go("/form"), here, door.HANDOFF, secret)
+    if found.language:
+        door.remember(response, here, door.LANGUAGE, edition.language(found.language))
+    return response
+
+
+async def asked_by(request: Request) -> tuple[str | None, Handoff | None]:
+    """The secret of the link whose button was pressed on this device, and the link while it opens something.
+
+    The other of two clicks finds it used up; whether that was by itself, its form's instance tells.
+    """
+    here, secret = rooms(request), door.handoff(request)
+    if not secret:
+        return None, None
+    try:
+        return secret, await here.database.read(partial(handoffs.look, secret=secret, now=now()))
+    except NotFound:
+        return secret, None
+
+
+def opens_nothing(request: Request) -> Response:
+    """The same page for a link that was used, taken back, is over, or never was."""
+    language = language_of(request, edition_of(rooms(request)), None)
+    _ = said(language)
+    lines = [
+        _("A link like this works once, and not for ever. Its time may be over, or it was used."),
+        _("Please ask whoever sent it for a new one."),
+        _("If you began on this device, you can go on. If you kept a link to come back, use that."),
+    ]
+    ways = [("/form/go-on", _("Go on")), ("/form/resume", _("I have a link to come back"))]
+    response = message(
+        request, _("This link does not open a form"), *lines, ways=ways, language=language, status=404
+    )
+    return door.remember(response, rooms(request), door.HANDOFF, "")
+
+
+def _ask(request: Request, secret: str, language: str | None = None) -> Response:
+    link = secret if handoffs.SECRET.fullmatch(secret) else ""
+    return page(request, "form/handoff.html", language=language, link=link, errors=[])

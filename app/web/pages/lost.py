@@ -1,0 +1,27 @@
+"""An address that is none: a page for somebody who came with a browser, a problem for a program.
+
+Office: what the framework refuses outside the API, as whoever asked can read it. Refuses: pages to programs,
+and below the API to anybody.
+"""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.errors import NotFound
+from app.web import problems
+from app.web.pages.page import trouble
+from app.web.toll import API
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Handler for unknown paths and methods; see `problems.on_http_error`."""
+    nowhere = isinstance(error, HTTPException) and error.status_code == 404
+    if nowhere and request.method == "GET" and _browses(request):
+        return await trouble(request, NotFound("There is nothing at this address."))
+    return await problems.on_http_error(request, error)
+
+
+def _browses(request: Request) -> bool:
+    api = request.scope["path"].startswith((*API, "/static/"))
+    return not api and "text/html" in request.headers.get("accept", "")

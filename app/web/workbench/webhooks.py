@@ -1,0 +1,219 @@
+"""Webhook endpoints, for whoever administers them: how each does, making, testing, pausing, removing.
+
+Office: the list with a form for a new one, and a page for each with what became of deliveries. Refuses: to
+show a secret twice, and what a receiver said.
+"""
+
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import Conflict, NotFound, Problem, Unprocessable
+from app.services import endpoints
+from app.services.endpoints import Turn, Wanted
+from app.services.events import TYPES
+from app.storage import deliveries
+from app.storage import endpoints as rows
+from app.storage.database import Session
+from app.storage.endpoints import Endpoint
+from app.storage.submissions import ID
+from app.web.deps import now, rooms
+from app.web.pages import door
+from app.web.workbench.page import actor, go, show
+from app.web.workbench.route import StaffRoute, freshly_permitted, permission
+from app.webhook_sender import LONGEST_URL
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+LIST = "/staff/webhooks"
+SHOWN = 50
+STATES = ("pending", "delivered", "failed")
+PLACES = {"/url": "url", "/description": "description"}
+
+
+@router.get("/staff/webhooks")
+@permission("webhooks")
+async def listed(request: Request) -> Response:
+    """Every endpoint and how it does, and a form for a new one."""
+    return await _listed(request)
+
+
+@router.post("/staff/webhooks")
+@freshly_permitted("webhooks")
+async def make(request: Request) -> Response:
+    """Make an endpoint; its secret is shown this once."""
+    here, given = rooms(request), await door.fields(request)
+    work = partial(
+        endpoints.create,
+        keyring=here.desk.vault.keyring,
+        reach=here.reach,
+        turn=_turn(request),
+        wanted=_wanted(given),
+        test=door.one(given, "test") == "1",
+    )
+    try:
+        made, secret = await here.database.write(work)
+    except (Unprocessable, Conflict) as refused:
+        return await _listed(request, refused, given)
+    return show(request, "staff/webhook_secret.html", endpoint=made, secret=secret, fresh=True)
+
+
+@router.get("/staff/webhooks/{endpoint}")
+@permission("webhooks")
+async def one(request: Request, endpoint: str) -> Response:
+    """How one endpoint does, what can be done with it, and what became of deliveries."""
+    asked = request.query_params.get("state", "")
+    state = asked if asked in STATES else ""
+    before = request.query_params.get("before", "")
+    work = partial(
+        _one,
+        turn=_turn(request),
+        endpoint=endpoint,
+        state=state or None,
+        after=before if ID.fullmatch(before) else None,
+    )
+    words = await rooms(request).database.read(work)
+    return show(request, "staff/webhook.html", **words, state=state, states=list(STATES))
+
+
+@router.post("/staff/webhooks/{endpoint}/test")
+@permission("webhooks")
+async def test(request: Request, endpoint: str) -> Response:
+    """Send it an event that tells of nothing."""
+    await rooms(request).database.write(partial(endpoints.send_test, turn=_turn(request), endpoint=endpoint))
+    return go(f"{LIST}/{endpoint}#deliveries")
+
+
+@router.post("/staff/webhooks/{endpoint}/pause")
+@permission("webhooks")
+async def pause(request: Request, endpoint: str) -> Response:
+    """Send it nothing for now; what happens meanwhile waits for it."""
+    return await _change(request, endpoint, paused=True)
+
+
+@router.post("/staff/webhooks/{endpoint}/resume")
+@permission("webhooks")
+async def resume(request: Request, endpoint: str) -> Response:
+    """Go on, with what waited for it first."""
+    return await _change(request, endpoint, paused=False)
+
+
+@router.post("/staff/webhooks/{endpoint}/rotate")
+@freshly_permitted("webhooks")
+async def rotate(request: Request, endpoint: str) -> Response:
+    """A fresh secret, shown this once; the one before signs too for a day."""
+    here = rooms(request)
+    work = partial(endpoints.rotate, keyring=here.desk.vault.keyring, turn=_turn(request), endpoint=endpoint)
+    found, secret = await here.database.write(work)
+    return show(request, "staff/webhook_secret.html", endpoint=found, secret=secret, fresh=False)
+
+
+@router.get("/staff/webhooks/{endpoint}/remove")
+@permission("webhooks")
+async def ask(request: Request, endpoint: str) -> Response:
+    """The question whether to remove an endpoint."""
+    words = await rooms(request).database.read(partial(_doing, turn=_turn(request), endpoint=endpoint))
+    return show(request, "staff/webhook_remove.html", **words)
+
+
+@router.post("/staff/webhooks/{endpoint}/remove")
+@freshly_permitted("webhooks")
+async def remove(request: Request, endpoint: str) -> Response:
+    """Remove an endpoint; the same button pressed twice removes it once."""
+    work = partial(endpoints.remove, turn=_turn(request), endpoint=endpoint)
+    try:
+        await rooms(request).database.write(work)
+    except NotFound:
+        return go(LIST)
+    return go(LIST)
+
+
+@router.post("/staff/webhooks/{endpoint}/deliveries/{delivery}/redeliver")
+@permission("webhooks")
+async def redeliver(request: Request, endpoint: str, delivery: str) -> Response:
+    """Send it once more, at once."""
+    work = partial(endpoints.redeliver, turn=_turn(request), endpoint=endpoint, delivery=delivery)
+    await rooms(request).database.write(work)
+    return go(f"{LIST}/{endpoint}#deliveries")
+
+
+async def _change(request: Request, endpoint: str, *, paused: bool) -> Response:
+    here = rooms(request)
+    given = {"paused": paused}
+    work = partial(endpoints.change, reach=here.reach, turn=_turn(request), endpoint=endpoint, given=given)
+    await here.database.write(work)
+    return go(f"{LIST}/{endpoint}")
+
+
+async def _listed(
+    request: Request, refused: Problem | None = None, given: door.Fields | None = None
+) -> Response:
+    lines = await rooms(request).database.read(partial(_lines, turn=_turn(request)))
+    typed = given or {}
+    return show(
+        request,
+        "staff/webhooks.html",
+        status=422 if refused else 200,
+        lines=lines,
+        types={name: _plainly(words) for name, words in TYPES.items()},
+        given={name: door.one(typed, name)[:LONGEST_URL] for name in ("url", "description")},
+        chosen=typed.get("type", []),
+        attention=door.one(typed, "attention") == "1",
+        test=door.one(typed, "test") == "1",
+        errors=_errors(refused) if refused else [],
+    )
+
+
+def _errors(refused: Problem) -> list[dict[str, str]]:
+    """Each at its field; what is of no field at the form."""
+    listed = refused.errors or ()
+    found = [{"target": PLACES.get(each.pointer, "new"), "words": each.detail} for each in listed]
+    return found or [{"target": "new", "words": refused.detail}]
+
+
+def _plainly(words: str) -> str:
+    """What a type tells of, without what is for those who write programs."""
+    return words.partition(" Needs the scope")[0].replace("`", "")
+
+
+def _wanted(given: door.Fields) -> Wanted:
+    """What a new endpoint is to be."""
+    url, description = (door.one(given, name).strip() for name in ("url", "description"))
+    attention = door.one(given, "attention") == "1"
+    chosen = list(dict.fromkeys(given.get("type", [])))
+    return Wanted(url, chosen, description, attention)
+
+
+def _turn(request: Request) -> Turn:
+    return Turn(actor(request), now(), attention=True)
+
+
+def _lines(session: Session, *, turn: Turn) -> list[dict[str, Any]]:
+    return [_line(session, each) for each in endpoints.listed(session, turn)]
+
+
+def _line(session: Session, endpoint: Endpoint) -> dict[str, Any]:
+    return {"endpoint": endpoint, "doing": rows.doing(session, endpoint.id), "chip": _chip(endpoint)}
+
+
+def _chip(endpoint: Endpoint) -> tuple[str, str]:
+    """How it is, and the colour of that."""
+    if endpoint.paused_because == rows.GONE:
+        return "gone", "bad"
+    if endpoint.paused_at is not None:
+        return ("paused", "warn") if endpoint.paused_because == "by_hand" else ("paused: it failed", "bad")
+    return ("failing", "bad") if endpoint.failing_since else ("live", "good")
+
+
+def _doing(session: Session, *, turn: Turn, endpoint: str) -> dict[str, Any]:
+    return _line(session, endpoints.opened(session, turn, endpoint))
+
+
+def _one(
+    session: Session, *, turn: Turn, endpoint: str, state: str | None, after: str | None
+) -> dict[str, Any]:
+    words = _doing(session, turn=turn, endpoint=endpoint)
+    found = deliveries.page(session, endpoint, state=state, after=after, limit=SHOWN + 1)
+    tried = deliveries.attempts(session, [each.id for each in found])
+    older = found[SHOWN - 1].id if len(found) > SHOWN else ""
+    return words | {"deliveries": [(each, tried[each.id]) for each in found[:SHOWN]], "older": older}

@@ -1,0 +1,50 @@
+"""`preconsult work`: links the audit trail and delivers webhooks, beside servers that leave it to this.
+
+Office: the rounds of a process that serves nobody, until it is told to stop. Refuses: to leave a delivery
+claimed that it did not make.
+"""
+
+import asyncio
+import contextlib
+import signal
+
+import click
+
+from app.commands import now, opened
+from app.delivering import Deliveries
+from app.main import open_post
+from app.rounds import Trail
+from app.sealing import Keyring
+from app.services.erasures import Ledger
+from app.services.sealing_keys import open_vault
+from app.settings import Settings, load_settings
+from app.storage.database import Database
+from app.web import logs
+from app.web.logs import log
+
+
+@click.command("work")
+def work() -> None:
+    """Deliver webhooks, for servers with PRECONSULT_WORKER=false or beside others; stop with Ctrl-C."""
+    settings = load_settings()
+    logs.configure(settings.log_level)
+    with opened(settings) as database:
+        keyring = open_vault(database, settings.keyring, settings.key_file, now=now()).keyring
+        click.echo("preconsult delivers webhooks (stop with Ctrl-C)", err=True)
+        asyncio.run(_until_told(settings, database, keyring))
+
+
+async def _until_told(settings: Settings, database: Database, keyring: Keyring) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    trail = Trail(database, keyring, settings.audit_anchor, Ledger(settings.ledger))
+    delivering = Deliveries.of(settings, database, keyring, open_post(settings))
+    tasks = [asyncio.create_task(each.keep()) for each in (trail, delivering)]
+    log.info("started")
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    log.info("stopped")

@@ -1,0 +1,142 @@
+"""A booking system that is the README's and nothing else, from the one-time link to `ready`.
+
+The booking system is a process of its own; a person answers and staff act in real Chromium; each byte between
+us and the booking system goes by a wire that is listened to. Refuses: to look into any of the three.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.colleague import Colleague
+from tests.browser.conftest import PLENTY
+from tests.browser.device import DESK, PLAIN_PHONE, Device, Way
+from tests.outside.canaries import sightings
+from tests.outside.test_examples import Booking
+from tests.people import FULL, PAT_CONTACT
+from tests.server import PATIENCE, Server, free_port, serving
+
+SECRET = [  # link ids, codes, topics, rules, flags and passages: whatever says something of the person
+    *FULL, "crps", "low_mood", "past", "prescribed_medicine", "bp_heart", "1_to_5_years", "Things to discuss",
+    "P_CRPS", "M_TRD", "S_PAST", "K_BP_HEART", "G_ALWAYS", "self_harm",
+    "interruption", "summary",
+    *PAT_CONTACT.values(),
+]  # fmt: skip
+
+
+class Wire(ThreadingTCPServer):
+    """A port that leads on to another, and keeps every byte that goes by, either way."""
+
+    def __init__(self, port: int) -> None:
+        self.bytes, self.target = bytearray(), port
+        super().__init__(("127.0.0.1", 0), Carrier)
+        self.port: int = self.server_address[1]
+        self._serving = threading.Thread(target=self.serve_forever, args=(0.05,))
+        self._serving.start()
+
+    def end(self) -> None:
+        """Once both ends have hung up."""
+        self.shutdown()
+        self._serving.join()
+        self.server_close()
+
+
+class Carrier(BaseRequestHandler):
+    """One line: what comes from either end goes to the other."""
+
+    def handle(self) -> None:
+        wire = self.server
+        assert isinstance(wire, Wire)
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", wire.target)) as far:
+            back = threading.Thread(target=carry, args=(far, self.request, wire.bytes))
+            back.start()
+            carry(self.request, far, wire.bytes)
+            back.join()
+
+
+def carry(one: socket.socket, other: socket.socket, kept: bytearray) -> None:
+    with contextlib.suppress(OSError):
+        while piece := one.recv(65536):
+            kept += piece
+            other.sendall(piece)
+    with contextlib.suppress(OSError):
+        other.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = PLENTY | {"PRECONSULT_SECOND_FACTOR_ROLES": ""}
+    with serving(tmp_path_factory.mktemp("booked"), **settings) as running:
+        yield running
+
+
+@pytest.mark.parametrize("way", [DESK, PLAIN_PHONE], ids=str)
+def test_a_booking_system_made_from_the_readme_learns_when_it_is_done_and_nothing_else(
+    browser: Browser, clinic: Server, tmp_path: Path, way: Way
+) -> None:
+    reference, port = f"B-{way}", free_port()
+    to_us, to_them = Wire(clinic.port), Wire(port)
+    key = clinic.key("bookings", "webhooks")
+    booking = Booking(
+        tmp_path, clinic, key, reference, port=port,
+        PRECONSULT=f"http://127.0.0.1:{to_us.port}", BOOKING=f"http://127.0.0.1:{to_them.port}",
+    )  # fmt: skip
+    try:
+        link = booking.lines.get(timeout=PATIENCE).split()[1]
+        booking.waits_for(f"{reference} not_started")
+        answered(browser, clinic, link, way)
+        booking.waits_for(f"{reference} submitted")
+        reviewed(browser, clinic, reference, scripts=way.scripts)
+        booking.waits_for(f"{reference} in_review")
+        booking.waits_for(f"{reference} ready")
+    finally:
+        booking.end()
+        to_us.end()
+        to_them.end()
+    assert reference.encode() in to_us.bytes
+    assert b"webhook-signature" in to_them.bytes
+    assert sightings(bytes(to_us.bytes + to_them.bytes), SECRET) == []
+    log = (tmp_path / "booking.log").read_bytes()
+    assert sightings(log, SECRET) == []
+
+
+def answered(browser: Browser, clinic: Server, link: str, way: Way) -> None:
+    """The person opens the link, presses its button, answers and sends."""
+    device = Device(browser, clinic.url, way)
+    person = device.respondent()
+    path = link[link.index("/r#") :]
+    person.page.goto(clinic.url + (path if way.scripts else path.replace("#", "/")))
+    person.saw("handoff")
+    person.go_on()
+    person.saw("start")
+    person.fill_in(FULL)
+    person.send()
+    assert person.heading == "Things to discuss with a clinician"
+    assert device.close() == []
+
+
+def reviewed(browser: Browser, clinic: Server, reference: str, *, scripts: bool) -> None:
+    """Somebody of the staff finds the case by its booking, closes what is open, and says it is ready."""
+    email = f"intake-{'scripts' if scripts else 'plain'}@clinic.example"
+    staff = Colleague(browser, clinic, email, scripts=scripts).come_in()
+    staff.go("/staff")
+    staff.page.fill("form.search [name=text]", reference)
+    staff.press("Find")
+    if staff.page.locator("a.open").count():
+        with staff.page.expect_navigation():
+            staff.page.locator("a.open").first.click()
+    staff.press("Start the review")
+    while staff.page.locator(".flag:not(.closed)").count():
+        flag = staff.page.locator(".flag:not(.closed)").first
+        if flag.locator("details.closing").count():
+            flag.locator("summary").click()
+        staff.press("Close the flag", within=".flag:not(.closed) >> nth=0")
+    staff.press("Ready for the visit")
+    assert "Review: Ready" in staff.words
+    assert staff.close() == []

@@ -1,0 +1,148 @@
+"""Limits across replicas: two servers, one store, one limit; and what happens while the store is down.
+
+Refuses: to assert how fast anything is. Where a minute ends in between, it is tried again with a fresh key.
+"""
+
+import asyncio
+import re
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.sealing import Keyring
+from app.storage.counts import Counts
+from app.web.rates import Rates
+from tests import redis
+from tests.redis import Redis
+from tests.server import Server, serving
+
+LIMIT, REPLICAS, TRIES = 300, 2, 450
+PATH = "/v1/submissions"
+KEYRING = f"k1:{'A' * 43}="
+SPOOFED = (
+    "x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip", "x-client-ip",
+)  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Redis]:
+    with redis.running(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def replicas(store: Redis, postgres_url: str, tmp_path: Path) -> Iterator[list[Server]]:
+    """Two servers on one PostgreSQL, one keyring and one store."""
+    settings = {"KEYRING": KEYRING, "REDIS_URL": store.url, "LOG_LEVEL": "warning"}
+    settings |= {"REQUESTS_PER_KEY": str(LIMIT), "REQUESTS_PER_NETWORK": str(LIMIT)}
+    more = {f"PRECONSULT_{name}": value for name, value in settings.items()}
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(serving(tmp_path / f"replica{number}", postgres_url, **more))
+            for number in range(REPLICAS)
+        ]
+
+
+def accepted(replicas: list[Server], headers: list[dict[str, str]]) -> int:
+    """How many of `TRIES` requests at each replica, from all at once, were let through."""
+
+    def ask(server: Server) -> list[int]:
+        with httpx.Client(base_url=server.url) as client:
+            return [
+                client.get(PATH, headers=headers[number % len(headers)]).status_code
+                for number in range(TRIES // 2)
+            ]
+
+    with ThreadPoolExecutor(2 * len(replicas)) as pool:
+        found = [status for each in pool.map(ask, [*replicas, *replicas]) for status in each]
+    assert set(found) <= {200, 401, 429}
+    return len(found) - found.count(429)
+
+
+def within_a_minute(asked: object) -> int:
+    """What `asked` counts, done within one minute of the clock."""
+    assert callable(asked)
+    for _ in range(5):
+        minute = time.time() // 60
+        found: int = asked()
+        if time.time() // 60 == minute:
+            return found
+    raise AssertionError("every try met the end of a minute")
+
+
+def test_two_replicas_hold_one_limit_of_a_key_in_total(replicas: list[Server]) -> None:
+    keys = iter([replicas[0].key("submissions:read") for _ in range(5)])
+    total = within_a_minute(lambda: accepted(replicas, [{"authorization": f"Bearer {next(keys)}"}]))
+    assert LIMIT * 0.9 <= total <= LIMIT
+
+
+def test_two_replicas_hold_one_limit_of_a_network_whatever_its_headers_say(replicas: list[Server]) -> None:
+    spoofed = [{name: f"192.0.2.{number}"} for number, name in enumerate(SPOOFED)]
+    wrong = [{"authorization": f"Bearer pcr_{'a' * 43}"}, {"authorization": "Bearer guess"}]
+    total = within_a_minute(lambda: accepted(replicas, [{}, *spoofed, *wrong[1:]]))
+    assert total <= LIMIT
+
+
+def test_what_is_left_counts_for_both(replicas: list[Server]) -> None:
+    keys = iter([replicas[0].key("submissions:read") for _ in range(5)])
+
+    def told() -> int:
+        headers = {"authorization": f"Bearer {next(keys)}"}
+        answers = [httpx.get(f"{each.url}{PATH}", headers=headers) for each in replicas for _ in range(30)]
+        assert answers[-1].headers["ratelimit-policy"] == f'"key";q={LIMIT};w=60'
+        left = re.match(r'"key";r=(\d+);t=\d+$', answers[-1].headers["ratelimit"])
+        assert left
+        return int(left[1])
+
+    assert within_a_minute(told) == LIMIT - 30 * REPLICAS
+
+
+def test_while_the_store_is_down_requests_are_answered_and_the_log_says_so_once(
+    replicas: list[Server], store: Redis
+) -> None:
+    headers = {"authorization": f"Bearer {replicas[0].key('submissions:read')}"}
+    store.stop()
+    answers = [httpx.get(f"{each.url}{PATH}", headers=headers) for each in replicas for _ in range(5)]
+    assert {answer.status_code for answer in answers} == {200}
+    for each in replicas:
+        assert each.log.read_text().count("limits_not_shared") == 1
+        assert store.url not in each.log.read_text()
+
+
+def test_forms_begun_are_counted_by_all_replicas_together(
+    store: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.rates.time", type("time", (), {"time": lambda: 1_800_000_100.0}))
+    keyring = Keyring([("k1", bytes(32))])
+
+    async def begin() -> list[int]:
+        stores = [Counts(store.url) for _ in range(REPLICAS)]
+        found = [
+            Rates(per_key=1, per_network=1, keyring=keyring, counts=each, starts=(3, 5)) for each in stores
+        ]
+        waits = [await each.take_start(here) for here in ("a", "b", "c") for _ in range(3) for each in found]
+        for each in found:
+            await each.close()
+        return waits
+
+    waits = asyncio.run(begin())
+    assert [wait == 0 for wait in waits[:6]] == [True] * 3 + [False] * 3, "three from one network"
+    assert waits.count(0) == 5
+    assert all(0 < wait <= 3600 for wait in waits if wait)
+
+
+def test_a_store_that_never_answers_keeps_nobody_waiting_for_long(postgres_url: str, tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with serving(tmp_path, postgres_url, PRECONSULT_REDIS_URL=url) as server:
+            headers = {"authorization": f"Bearer {server.key('submissions:read')}"}
+            found = [httpx.get(f"{server.url}{PATH}", headers=headers, timeout=10) for _ in range(3)]
+    assert [answer.status_code for answer in found] == [200] * 3
