@@ -12,7 +12,7 @@ from uuid_utils import uuid7
 
 from app.errors import NotFound, NotThisStep, Unprocessable
 from app.services import alerts
-from app.services.drawn import Drawn, Given, judge, pending, settled
+from app.services.drawn import Drawn, Given, judge, pending, settled, stamp
 from app.services.review import Turn, close_with_case, kept, opened, saw
 from app.services.submissions import Desk, flag_acts, merged
 from app.storage import audit, cases, lookups, submissions
@@ -21,6 +21,7 @@ from app.storage.cases import Version
 from app.storage.database import Session
 
 Json = dict[str, Any]
+NO_OTHER = "There is no case with that id to merge into; the other case's address ends with its id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one correction changed: answers in the order they are asked, and the rules that came and went."""
+    """What one correction changed: answers in the order they are asked, and the rules that came and went.
+
+    `shown`: the case with the summary that stood until then; None when it was not sent yet.
+    """
 
     drawn: Drawn
     before: Version
+    shown: Drawn | None
     changes: tuple[Change, ...]
     fired: tuple[str, ...]
     no_longer: tuple[str, ...]
@@ -59,6 +64,7 @@ def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, obje
         raise NotThisStep("These are the answers it has already; nothing was changed.")
     until = record.retained_until if complete else max(record.retained_until, drawn.record.retained_until)
     after = replace(drawn.record, version=record.version + 1, submitted_at=record.submitted_at)
+    after = replace(after, trace=after.trace and after.trace | {"made_at": stamp(turn.now)})
     drawn = replace(drawn, record=replace(after, retained_until=until))
     cases.keep_version(session, str(uuid7()), record, turn.now, before.key)
     submissions.replace(session, desk.vault, drawn.record, drawn.key)
@@ -100,17 +106,20 @@ def corrections(session: Session, desk: Desk, turn: Turn) -> tuple[Drawn, list[D
     older = cases.versions_of(session, turn.submission, drawn.key)
     states = [(each.answers["answers"], each.trace) for each in older]
     states.append((drawn.record.answers["answers"], drawn.record.trace))
-    found = [_difference(drawn, older[place], states[place + 1]) for place in range(len(older))]
+    found = [_difference(desk, drawn, older[place], states[place + 1]) for place in range(len(older))]
     return drawn, found[::-1]
 
 
-def _difference(drawn: Drawn, before: Version, after: tuple[Json, Json | None]) -> Difference:
+def _difference(desk: Desk, drawn: Drawn, before: Version, after: tuple[Json, Json | None]) -> Difference:
     was, now = _plain(before.answers["answers"]), _plain(after[0])
     order = [name for name in drawn.edition.questionnaire.by_id if name in was or name in now]
     then, fires = (before.trace or {}).get("rules", ()), (after[1] or {}).get("rules", ())
     return Difference(
         drawn,
         before,
+        desk.drawn(replace(drawn.record, answers=before.answers, trace=before.trace), drawn.key)
+        if before.trace
+        else None,
         tuple(Change(n, was.get(n), now.get(n)) for n in order if was.get(n) != now.get(n)),
         fired=tuple(rule for rule in fires if rule not in then),
         no_longer=tuple(rule for rule in then if rule not in fires),
@@ -128,10 +137,10 @@ def merge(session: Session, desk: Desk, turn: Turn, into: str) -> Drawn:
         raise Unprocessable("A case can't be merged into itself; give the id of the other one.")
     other = replace(turn, submission=into, version=None)
     pair = {each.submission: each for each in (turn, other)}
-    found = {name: opened(session, desk, pair[name], "correct") for name in sorted(pair)}
+    found = {name: _one_of_two(session, desk, turn, pair[name]) for name in sorted(pair)}
     drawn, target = found[turn.submission], found[into]
     if drawn.record.test != target.record.test:
-        raise NotFound("There is no such submission, or it has been erased.")
+        raise Unprocessable(NO_OTHER)
     _require_apart(drawn, target)
     drawn, closed = close_with_case(session, turn, drawn)
     counts_for = target.record.booking_reference or drawn.record.booking_reference
@@ -139,6 +148,14 @@ def merge(session: Session, desk: Desk, turn: Turn, into: str) -> Drawn:
     kept(session, other, target, merged_from, booking_reference=counts_for)
     act, flags = Act("submission.merged", "submission", turn.submission), pending(drawn.record.flags)
     return kept(session, turn, drawn, act, *closed, merged_into=into, review="closed", **flags)
+
+
+def _one_of_two(session: Session, desk: Desk, turn: Turn, either: Turn) -> Drawn:
+    try:
+        return opened(session, desk, either, "correct")
+    except NotFound:
+        opened(session, desk, turn, "correct", lock=False)  # its own case comes first
+        raise Unprocessable(NO_OTHER) from None
 
 
 def _require_apart(drawn: Drawn, target: Drawn) -> None:

@@ -78,9 +78,15 @@ class Drawn:
         """The summary as the rules give it."""
         return self.made or self.edition.summarise(self.evaluation, self.record.language)
 
+    @property
+    def made_at(self) -> str:
+        """When the summary was made: when it was sent, or corrected last."""
+        sent = stamp(self.record.submitted_at or self.record.updated_at)
+        return str((self.record.trace or {}).get("made_at", sent))
+
     def summary(self) -> Json:
-        """The summary, with the time it was made last."""
-        return self.said | {"made_at": stamp(self.record.submitted_at or self.record.updated_at)}
+        """The summary, with the time it was made."""
+        return self.said | {"made_at": self.made_at}
 
 
 def stamp(at: dt.datetime) -> str:

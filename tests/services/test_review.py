@@ -203,8 +203,11 @@ def test_a_case_is_not_merged_into_itself_or_what_is_merged_or_a_test(team: Team
     case, other, trial = team.submit(CALM), team.submit(CALM), team.submit(CALM, test=True)
     with pytest.raises(Unprocessable):
         team.merge(case, case)
+    for no_other in (trial, "x"):
+        with pytest.raises(Unprocessable, match="no case with that id"):
+            team.merge(case, no_other)
     with pytest.raises(NotFound):
-        team.merge(case, trial)
+        team.merge("x", case)
     third = team.submit(CALM)
     team.merge(case, other)
     with pytest.raises(NotThisStep):

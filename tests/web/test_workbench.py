@@ -2,7 +2,9 @@
 
 import datetime as dt
 import re
+from dataclasses import replace
 from functools import partial
+from html import escape
 from typing import Any
 
 import pytest
@@ -41,7 +43,32 @@ def act(ann: Colleague, team: Team, case: str, path: str, **data: Any) -> Any:
     return ann.act(f"/staff/cases/{case}/{path}", **({"version": version} | data))
 
 
+OUR_PAGE = {"sec-fetch-site": "same-origin"}  # as a browser says it
+
+
 # --- refused ---------------------------------------------------------------------------------------
+
+
+def test_words_from_another_session_are_not_taken_up_unless_our_own_page_sent_them(
+    ann: Colleague, team: Team
+) -> None:
+    case = team.submit(CARA)
+    sent: dict[str, str | list[str]] = {"token": "old", "version": "1", "text": "Call the ward"}
+    assert ann.post(f"/staff/cases/{case}/notes", sent).status_code == 403
+    assert "Call the ward" not in ann.page.text
+    assert ann.post(f"/staff/cases/{case}/review", sent, **OUR_PAGE).status_code == 403
+    assert "Call the ward" not in ann.page.text
+    assert team.drawn(case).record.version == 1
+
+
+def test_an_id_that_no_case_has_is_told_beside_the_case_it_was_typed_on(ann: Colleague, team: Team) -> None:
+    case = team.submit(CARA)
+    for wrong in (NO_CASE, "x", "", "0" * 3000):
+        assert act(ann, team, case, "merge", into=wrong).status_code == 422, wrong
+        assert "There is no case with that id to merge into" in ann.page.text
+    test = team.submit(CARA, test=True)
+    assert act(ann, team, case, "merge", into=test).status_code == 422
+    assert team.drawn(case).record.merged_into is None
 
 
 ACTS = {
@@ -402,6 +429,31 @@ def test_after_a_correction_the_summary_is_not_said_to_be_what_the_person_saw(
     assert "Summary after correction" in page
 
 
+def test_the_summary_that_the_person_saw_first_can_still_be_seen(ann: Colleague, team: Team) -> None:
+    case = team.submit(CARA)
+    seen = team.drawn(case).summary()
+    team.correct(case, visit_reason=["other"], ride_home="no")
+    now_said = team.drawn(case).summary()
+    lost = next(each for each in seen["topics"] if each not in now_said["topics"])
+    assert lost["text"] not in ann.get(f"/staff/cases/{case}").text
+    page = ann.get(f"/staff/cases/{case}/corrections").text
+    assert "The summary as the person saw it first" in page
+    assert escape(lost["text"]) in page
+    assert page.count("The summary until then") == 0
+    team.correct(case, ride_home="yes")
+    assert ann.get(f"/staff/cases/{case}/corrections").text.count("The summary until then") == 1
+
+
+def test_a_corrected_summary_is_dated_when_it_was_corrected(team: Team) -> None:
+    case = team.submit(CARA, at=team.at - dt.timedelta(days=2))
+    sent = team.drawn(case).summary()["made_at"]
+    replace(team, at=team.at - dt.timedelta(days=1)).correct(case, ride_home="no")
+    corrected = team.drawn(case).summary()["made_at"]
+    assert dt.datetime.fromisoformat(corrected) - dt.datetime.fromisoformat(sent) == dt.timedelta(days=1)
+    team.note(case, "a note makes no other summary")
+    assert team.drawn(case).summary()["made_at"] == corrected
+
+
 def test_a_form_that_was_not_sent_is_not_offered_as_ready(ann: Colleague, team: Team) -> None:
     draft, sent = team.submit(CARA, complete=False), team.submit(CARA)
     pages = []
@@ -513,3 +565,35 @@ def test_a_page_on_which_nothing_was_found_yet_says_how_to_go_on(
         [following] = re.findall('rel="next" href="([^"]+)"', page.text)
         page = ann.get(following.replace("&amp;", "&"))
     assert rare in page.text
+
+
+def test_a_note_typed_until_the_session_had_ended_is_given_back_and_kept(ann: Colleague, team: Team) -> None:
+    case = team.submit(CARA)
+    ann.get(f"/staff/cases/{case}")
+    notes = f"/staff/cases/{case}/notes"
+    typed = ann.form(notes).filled({"text": ['Asked for a call <after> six & "late"']})
+    ann.browser.cookies.clear()
+    ann.post(notes, grouped(typed), **OUR_PAGE)
+    assert (ann.page.status_code, ann.heading) == (401, "You are signed out")
+    assert 'target="_blank"' in ann.page.text
+    ann.inside("reviewer", email="again@clinic.example")
+    ann.post(notes, grouped(ann.form(notes).pairs()), **OUR_PAGE)
+    assert (ann.page.status_code, ann.heading) == (403, "Send it now?")
+    ann.post(notes, grouped(ann.form(notes).pairs()), **OUR_PAGE)
+    assert ann.location == f"/staff/cases/{case}"
+    assert [note.body for note in team.look(case).notes] == ['Asked for a call <after> six & "late"']
+
+
+def test_a_correction_filled_in_until_the_session_had_ended_is_not_lost(ann: Colleague, team: Team) -> None:
+    case = team.submit(CARA)
+    path = f"/staff/cases/{case}/correct"
+    typed: dict[str, str | list[str]] = {"version": "1", "asked": ["ride_home", "visit_reason"],
+        "visit_reason": ["low_mood", "long_term_pain"], "ride_home": "not_sure"}  # fmt: skip
+    ann.browser.cookies.clear()
+    ann.post(path, typed, **OUR_PAGE)
+    assert ann.page.status_code == 401
+    ann.inside("reviewer", email="again@clinic.example")
+    ann.post(path, grouped(ann.form(path).pairs()), **OUR_PAGE)
+    ann.post(path, grouped(ann.form(path).pairs()), **OUR_PAGE)
+    assert ann.location == f"{path}ions"
+    assert team.drawn(case).record.answers["answers"]["ride_home"] == "not_sure"

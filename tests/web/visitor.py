@@ -75,6 +75,7 @@ class Read(HTMLParser):
         self.lang = ""
         self._within: list[bool] = []  # is each fieldset around us disabled?
         self._heading = False
+        self._written: Attributes | None = None  # the textarea around us
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -90,6 +91,9 @@ class Read(HTMLParser):
         elif tag == "h1":
             self._heading = True
             self.headings.append("")
+        elif tag == "textarea" and self.forms:
+            self._written = found | {"value": ""}
+            self.forms[-1].inputs.append(self._written)
         elif tag in ("input", "button") and self.forms:
             if any(self._within):
                 found["disabled"] = ""
@@ -100,10 +104,14 @@ class Read(HTMLParser):
             self._within.pop()
         elif tag == "h1":
             self._heading = False
+        elif tag == "textarea":
+            self._written = None
 
     def handle_data(self, data: str) -> None:
         if self._heading:
             self.headings[-1] += data
+        if self._written is not None:
+            self._written["value"] = (self._written["value"] or "") + data
 
 
 @dataclass

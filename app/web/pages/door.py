@@ -136,6 +136,11 @@ def guard_origin(request: Request) -> None:
         raise Forbidden("This form was sent from another website.")
 
 
+def from_our_page(request: Request) -> bool:
+    """Does the browser itself say that a page of ours has sent this?"""
+    return request.headers.get("sec-fetch-site") == "same-origin"
+
+
 def guard(request: Request, given: Fields, held: str) -> None:
     """Refuse a form that is not one of ours, made for this session. Raises Forbidden."""
     guard_origin(request)

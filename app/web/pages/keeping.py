@@ -15,7 +15,6 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from app.errors import Forbidden, InFlight, NotFound, SessionEnded, Unavailable
 from app.services import forms, handoffs
-from app.services.drawn import stamp
 from app.services.handoffs import Outcome
 from app.web import deps
 from app.web.deps import Rooms, now, rooms
@@ -231,7 +230,7 @@ def _spoken(visit: Visit) -> dict[str, Any]:
     """The summary in the language being read; the one that was kept is in the language it was made in."""
     drawn = visit.drawn
     made = drawn.edition.summarise(drawn.evaluation, visit.language)
-    made |= {"made_at": stamp(drawn.record.submitted_at or drawn.record.updated_at)}
+    made |= {"made_at": drawn.made_at}
     zone = visit.here.settings.clinic_time_zone
     return summaries.spoken(drawn.edition, made, kept_until=drawn.record.retained_until, zone=zone)
 

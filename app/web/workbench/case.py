@@ -23,7 +23,7 @@ from app.web.pages.door import Fields
 from app.web.workbench import case_words
 from app.web.workbench.filters import STATE_NAMES
 from app.web.workbench.page import actor, go, show, signed
-from app.web.workbench.route import StaffRoute, permission, safe
+from app.web.workbench.route import StaffRoute, keeps_words, permission, safe
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 Json = dict[str, Any]
@@ -156,6 +156,7 @@ def _assign(session: Session, turn: Turn, desk: Any, to: str | None) -> Drawn:
 
 
 @router.post("/staff/cases/{case}/notes")
+@keeps_words
 @permission("review")
 async def note(request: Request, case: str) -> Response:
     """Write something down."""

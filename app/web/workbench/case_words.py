@@ -77,7 +77,7 @@ def words(case: Case, now: dt.datetime) -> Json:
     return {
         "case": record,
         "interruptions": _interruptions(drawn),
-        "topics": _topics(drawn),
+        "topics": topics(drawn),
         "script": _script(drawn),
         "corrected": any(each.action == "submission.corrected" for each in case.history),
         "missing": len(drawn.missing) if record.status == "draft" else 0,
@@ -121,7 +121,7 @@ def _raised(drawn: Drawn, rule: str) -> dt.datetime | None:
     return min(times, default=drawn.record.submitted_at)
 
 
-def _topics(drawn: Drawn) -> list[Json]:
+def topics(drawn: Drawn) -> list[Json]:
     """Each topic as the person read it, its rule, the answers that raised it, the passages under it."""
     edition, own = drawn.edition, drawn.edition.languages[0]
     said_once = drawn.said["topics"]

@@ -24,8 +24,9 @@ from app.web.pages.fields import Typed
 from app.web.pages.flow import Flow
 from app.web.pages.summary import said
 from app.web.workbench.case import Wish, case_page, conflict, turn
+from app.web.workbench.case_words import topics
 from app.web.workbench.page import go, show
-from app.web.workbench.route import StaffRoute, permission
+from app.web.workbench.route import StaffRoute, keeps_words, permission
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 Json = dict[str, Any]
@@ -59,6 +60,7 @@ async def form(request: Request, case: str) -> Response:
 
 
 @router.post("/staff/cases/{case}/correct")
+@keeps_words
 @permission("correct")
 async def correct(request: Request, case: str) -> Response:
     """Keep what differs as a new version."""
@@ -182,6 +184,8 @@ async def differences(request: Request, case: str) -> Response:
         case=drawn.record,
         now=now(),
         corrections=[_difference(each) for each in found],
+        foreign=drawn.record.language != drawn.edition.languages[0],
+        article=drawn.edition.article.article,
     )
 
 
@@ -191,6 +195,7 @@ def _difference(found: Difference) -> Json:
     def words(name: str, answer: object) -> str:
         return "" if answer is None else said(edition, own, link_id=name, answer=answer)
 
+    shown = found.shown
     return {
         "at": found.before.replaced_at,
         "version": found.before.version,
@@ -202,6 +207,7 @@ def _difference(found: Difference) -> Json:
             }
             for each in found.changes
         ],
+        "shown": shown and {"interruptions": shown.interruptions(), "topics": topics(shown)},
         "fired": found.fired,
         "no_longer": found.no_longer,
     }

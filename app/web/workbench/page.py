@@ -22,7 +22,7 @@ from app.services.permissions import Permission
 from app.services.staff_sessions import Held
 from app.storage.audit import Actor
 from app.web.deps import now, request_id, rooms
-from app.web.pages import pdf
+from app.web.pages import door, pdf
 from app.web.pages.render import moment, render
 from app.web.workbench import cookies
 
@@ -148,6 +148,20 @@ def trouble(request: Request, problem: Problem) -> Response:
     if problem.retry_after is not None:
         response.headers["retry-after"] = str(problem.retry_after)
     return response
+
+
+async def unsent(request: Request, problem: Problem) -> Response:
+    """What was typed in a session that is no more, given back to be sent in the next. It is kept nowhere."""
+    given = await door.fields(request)
+    hidden = [(name, each) for name, values in given.items() for each in values]
+    return show(
+        request,
+        "staff/unsent.html",
+        status=problem.status,
+        action=request.url.path,
+        text=door.one(given, "text") if "text" in given else None,
+        fields=[(name, each) for name, each in hidden if name not in ("token", "text")],
+    )
 
 
 def staff_routes(app: FastAPI) -> Iterator[Any]:

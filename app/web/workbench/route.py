@@ -26,7 +26,19 @@ from app.web.deps import now, request_id, rooms
 from app.web.logs import log, where
 from app.web.pages import door
 from app.web.workbench import cookies
-from app.web.workbench.page import Signed, actor, acts, go, home, page_of, show, signed, staff_routes, trouble
+from app.web.workbench.page import (
+    Signed,
+    actor,
+    acts,
+    go,
+    home,
+    page_of,
+    show,
+    signed,
+    staff_routes,
+    trouble,
+    unsent,
+)
 
 __all__ = ["actor", "anybody", "go", "permission", "show", "signed", "signed_in"]  # what endpoints need
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -65,6 +77,12 @@ def anybody(endpoint: Endpoint) -> Endpoint:
 def before_second_factor(endpoint: Endpoint) -> Endpoint:
     """Open to somebody as well whose role needs a second factor that is not set up yet."""
     endpoint.__dict__["unfinished"] = True
+    return endpoint
+
+
+def keeps_words(endpoint: Endpoint) -> Endpoint:
+    """Words take a while to type: what comes after the session has ended is given back, to be sent again."""
+    endpoint.__dict__["keeps"] = True
     return endpoint
 
 
@@ -126,11 +144,14 @@ async def _admit(request: Request, declared: dict[str, Any]) -> Response | None:
         door.guard_origin(request)
     if declared["needs"] == "anybody":
         return None
-    if held is None:
-        return _to_sign_in(request)
     if acts(request):
-        await _guard(request)
-    return _pass(request, declared, held)
+        try:
+            await _guard(request, held)
+        except (SessionEnded, Forbidden) as problem:
+            if "keeps" not in declared or not (held is None or door.from_our_page(request)):
+                raise
+            return await unsent(request, problem)
+    return _pass(request, declared, held) if held else _to_sign_in(request)
 
 
 def _pass(request: Request, declared: dict[str, Any], held: Held) -> Response | None:
@@ -157,16 +178,16 @@ async def _held(request: Request) -> Held | None:
     return held
 
 
-async def _guard(request: Request) -> None:
-    """Refuse a form that was not made for this session. Raises Forbidden."""
+async def _guard(request: Request, held: Held | None) -> None:
+    """Refuse a form that was not made for this session. Raises SessionEnded and Forbidden."""
+    if held is None:
+        raise SessionEnded("You are signed out. Nothing was changed; sign in and do it again.")
     token, secret = door.one(await door.fields(request), "token"), cookies.read(request, cookies.SESSION)
     if not rooms(request).desk.vault.keyring.signed("staff token", secret.encode(), token):
         raise Forbidden("This page belongs to another session. Open it again; nothing was changed.")
 
 
 def _to_sign_in(request: Request) -> Response:
-    if acts(request):
-        raise SessionEnded("You are signed out. Nothing was changed; sign in and do it again.")
     query = f"?{request.url.query}" if request.url.query else ""
     return go(towards("/staff/sign-in", safe(request.url.path + query)))
 
