@@ -109,7 +109,11 @@ def _answer(problem: Problem, request: Request, headers: Mapping[str, str] | Non
 
 
 def _allow(request: Request) -> dict[str, str] | None:
-    """Every method of the address (RFC 9110); the framework tells those of the first route it meets."""
-    methods = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""), {})
-    offered = sorted(name.upper() for name in methods)
+    """Every method of the address (RFC 9110); the framework tells those of the first route it meets.
+
+    An address that is a route's own, word for word, is that one's, and no id of another.
+    """
+    paths = request.app.openapi()["paths"]
+    template = getattr(request.scope.get("route"), "path", "")
+    offered = sorted(name.upper() for name in paths.get(request.scope["path"]) or paths.get(template, {}))
     return None if not offered or request.method in offered else {"allow": ", ".join(offered)}

@@ -7,7 +7,8 @@ us and the booking system goes by a wire that is listened to. Refuses: to look i
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 
@@ -92,8 +93,8 @@ def test_a_booking_system_made_from_the_readme_learns_when_it_is_done_and_nothin
         booking.waits_for(f"{reference} not_started")
         answered(browser, clinic, link, way)
         booking.waits_for(f"{reference} submitted")
-        reviewed(browser, clinic, reference, scripts=way.scripts)
-        booking.waits_for(f"{reference} in_review")
+        begun = partial(booking.waits_for, f"{reference} in_review")
+        reviewed(browser, clinic, reference, begun, scripts=way.scripts)
         booking.waits_for(f"{reference} ready")
     finally:
         booking.end()
@@ -121,8 +122,13 @@ def answered(browser: Browser, clinic: Server, link: str, way: Way) -> None:
     assert device.close() == []
 
 
-def reviewed(browser: Browser, clinic: Server, reference: str, *, scripts: bool) -> None:
-    """Somebody of the staff finds the case by its booking, closes what is open, and says it is ready."""
+def reviewed(
+    browser: Browser, clinic: Server, reference: str, begun: Callable[[], object], *, scripts: bool
+) -> None:
+    """Somebody of the staff finds the case by its booking, closes what is open, and says it is ready.
+
+    `begun` waits until it is known elsewhere that the review has begun.
+    """
     email = f"intake-{'scripts' if scripts else 'plain'}@clinic.example"
     staff = Colleague(browser, clinic, email, scripts=scripts).come_in()
     staff.go("/staff")
@@ -132,6 +138,7 @@ def reviewed(browser: Browser, clinic: Server, reference: str, *, scripts: bool)
         with staff.page.expect_navigation():
             staff.page.locator("a.open").first.click()
     staff.press("Start the review")
+    begun()
     while staff.page.locator(".flag:not(.closed)").count():
         flag = staff.page.locator(".flag:not(.closed)").first
         if flag.locator("details.closing").count():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.rules import library
 from app.rules.draft import Faulty, fingerprint
 from app.rules.edition import Edition
 from app.rules.library import (
@@ -18,6 +19,7 @@ from app.rules.library import (
     read_lock,
     write_lock,
 )
+from app.rules.source import publish
 
 
 @pytest.fixture
@@ -143,6 +145,16 @@ def test_a_lock_pins_what_is_new_and_leaves_what_is_pinned(content: Path) -> Non
         f"tiny/{version}": fingerprint(content / "tiny" / version) for version in ("1.0.0", "1.10.0", "1.9.0")
     }
     assert check_lock(content) == []
+
+
+def test_locking_our_own_content_writes_beside_it_what_was_parsed(
+    content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = content.parent / "parsed.json"
+    monkeypatch.setattr(library, "CONTENT", content)
+    monkeypatch.setattr(library, "PARSED", parsed)
+    assert write_lock(content) == []
+    assert parsed.read_text(encoding="utf-8") == publish(content.rglob("*.yaml"))
 
 
 def test_a_lock_is_not_written_over_a_change(content: Path) -> None:

@@ -32,6 +32,13 @@ def test_the_tiny_edition_is_without_fault(tiny_folder: Path) -> None:
     assert check(tiny_folder, today=TODAY) == []
 
 
+def test_a_form_that_begins_with_an_answer_it_takes_is_without_fault(tiny_folder: Path) -> None:
+    path = tiny_folder / "questionnaire.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("minValue: 0", "minValue: 0\n        initial: 2"), encoding="utf-8")
+    assert check(tiny_folder, today=TODAY) == []
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.mistake)
 def test_a_mistake_is_told_with_file_line_and_words(mistake: Mistake, tiny_folder: Path) -> None:
     mistake.make(tiny_folder)

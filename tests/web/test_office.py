@@ -49,6 +49,16 @@ def test_a_search_stands_in_no_address(service: Service, staff: Headers) -> None
     assert service.client.get(SEARCH, params={"text": "x"}, headers=staff).status_code == 404
 
 
+def test_its_address_offers_what_it_takes_and_not_what_a_submission_would(
+    service: Service, staff: Headers
+) -> None:
+    for method in ("OPTIONS", "PUT"):
+        answer = service.client.request(method, SEARCH, headers=staff)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    other = service.client.put("/v1/submissions/x", headers=staff)
+    assert other.headers["allow"] == "DELETE, GET, PATCH"
+
+
 # --- works -----------------------------------------------------------------------------------------
 
 
