@@ -21,7 +21,7 @@ from app.storage.cases import Version
 from app.storage.database import Session
 
 Json = dict[str, Any]
-NO_OTHER = "There is no case with that id to merge into; the other case's address ends with its id."
+NO_OTHER = "There is no case with that number. Copy the number (its id) from the page of the other case."
 
 
 @dataclass(frozen=True, slots=True)

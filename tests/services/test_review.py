@@ -204,7 +204,7 @@ def test_a_case_is_not_merged_into_itself_or_what_is_merged_or_a_test(team: Team
     with pytest.raises(Unprocessable):
         team.merge(case, case)
     for no_other in (trial, "x"):
-        with pytest.raises(Unprocessable, match="no case with that id"):
+        with pytest.raises(Unprocessable, match="no case with that number"):
             team.merge(case, no_other)
     with pytest.raises(NotFound):
         team.merge("x", case)

@@ -65,7 +65,7 @@ def test_an_id_that_no_case_has_is_told_beside_the_case_it_was_typed_on(ann: Col
     case = team.submit(CARA)
     for wrong in (NO_CASE, "x", "", "0" * 3000):
         assert act(ann, team, case, "merge", into=wrong).status_code == 422, wrong
-        assert "There is no case with that id to merge into" in ann.page.text
+        assert "There is no case with that number" in ann.page.text
     test = team.submit(CARA, test=True)
     assert act(ann, team, case, "merge", into=test).status_code == 422
     assert team.drawn(case).record.merged_into is None
