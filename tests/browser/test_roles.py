@@ -42,6 +42,8 @@ def test_a_reviewer_corrects_an_answer_and_merges_a_duplicate(staff: Staff, scri
     choice.first.check()
     person.press("Keep")
     assert "before" in person.words.lower(), name
+    person.page.locator("details summary", has_text="as the person saw it first").click()
+    assert person.page.locator("details[open] .topic").first.is_visible()
     person.picture(f"corrections-{'scripts' if scripts else 'plain'}")
     person.go(case)
     while person.page.locator(".flag:not(.closed) details.closing").count():

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import probes
-from tests.browser.colleague import Colleague
+from tests.browser.colleague import PASSWORD, Colleague
 from tests.browser.conftest import Staff, a_case
 from tests.browser.html import complaints
 from tests.people import PAT, body
@@ -150,6 +150,37 @@ def test_two_at_once_are_told_and_nobodys_words_are_lost(staff: Staff, scripts: 
     other.press("Keep the note")
     assert "Spoke with the mother." in other.words or "changed" in other.words.lower()
     assert "A line of my own." in other.words or other.page.locator("textarea").input_value()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+def test_a_note_typed_until_the_session_had_ended_is_sent_after_signing_in(
+    staff: Staff, scripts: bool
+) -> None:
+    person = staff("reviewer", scripts=scripts)
+    address = a_case(person, 21)
+    person.go(address)
+    person.page.fill("#text", "Asked twice for a call after six.")
+    person.context.clear_cookies()
+    person.press("Keep the note")
+    assert person.heading == "You are signed out"
+    person.picture(f"unsent-{'scripts' if scripts else 'plain'}")
+    told = probes.violations(person.page) if scripts else []
+    with person.page.expect_popup() as opened:
+        person.page.get_by_role("link", name="in a new tab").click()
+    door = opened.value
+    for name, typed in (("email", person.email), ("password", PASSWORD)):
+        door.fill(f"[name={name}]", typed)
+    with door.expect_navigation():
+        door.locator("main button").first.click()
+    assert "/sign-in" not in door.url
+    person.press("Send it again")
+    assert person.heading == "Send it now?"
+    person.picture(f"unsent-signed-in-{'scripts' if scripts else 'plain'}")
+    told += probes.violations(person.page) if scripts else []
+    person.press("Send it now")
+    assert person.page.url.endswith(address)
+    assert "Asked twice for a call after six." in person.words
+    assert told == []
 
 
 def test_the_queue_is_worked_by_keys(staff: Staff) -> None:
