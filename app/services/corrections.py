@@ -17,10 +17,11 @@ from app.services.review import Turn, close_with_case, kept, opened, saw
 from app.services.submissions import Desk, flag_acts, merged
 from app.storage import audit, cases, lookups, submissions
 from app.storage.audit import Act
-from app.storage.cases import Version
+from app.storage.cases import Event, Version
 from app.storage.database import Session
 
 Json = dict[str, Any]
+CORRECTED = "submission.corrected"
 NO_OTHER = "There is no case with that number. Copy the number (its id) from the page of the other case."
 
 
@@ -37,7 +38,8 @@ class Change:
 class Difference:
     """What one correction changed: answers in the order they are asked, and the rules that came and went.
 
-    `shown`: the case with the summary that stood until then; None when it was not sent yet.
+    `shown`: the case with the summary that stood until then; None when it was not sent yet. `by`: who did it,
+    as it is on record.
     """
 
     drawn: Drawn
@@ -46,6 +48,7 @@ class Difference:
     changes: tuple[Change, ...]
     fired: tuple[str, ...]
     no_longer: tuple[str, ...]
+    by: Event | None
 
 
 def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, object]) -> Drawn:
@@ -70,7 +73,7 @@ def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, obje
     submissions.replace(session, desk.vault, drawn.record, drawn.key)
     if drawn.record.contact != record.contact:
         lookups.replace(session, desk.vault.keyring, record.id, drawn.record.contact)
-    act = Act("submission.corrected", "submission", record.id)
+    act = Act(CORRECTED, "submission", record.id)
     audit.record(session, turn.actor, turn.now, act, *flag_acts(drawn.record))
     alerts.keep(session, drawn.record)
     saw(session, turn, drawn.record.version)
@@ -99,18 +102,30 @@ def _plain(answers: Json) -> Json:
     return {name: list(each) if isinstance(each, tuple) else each for name, each in answers.items()}
 
 
-def corrections(session: Session, desk: Desk, turn: Turn) -> tuple[Drawn, list[Difference]]:
-    """Every correction of a case, the newest first; the look goes on record. Raises Forbidden, NotFound."""
+def corrections(
+    session: Session, desk: Desk, turn: Turn
+) -> tuple[Drawn, list[Difference], Mapping[str, str]]:
+    """Every correction of a case, the newest first, with the names of who did them; the look goes on record.
+
+    Raises Forbidden, NotFound.
+    """
     drawn = opened(session, desk, turn, "case", lock=False)
     audit.record(session, turn.actor, turn.now, Act(audit.VIEWED, "submission", turn.submission))
     older = cases.versions_of(session, turn.submission, drawn.key)
     states = [(each.answers["answers"], each.trace) for each in older]
     states.append((drawn.record.answers["answers"], drawn.record.trace))
-    found = [_difference(desk, drawn, older[place], states[place + 1]) for place in range(len(older))]
-    return drawn, found[::-1]
+    done = [each for each in cases.history(session, [turn.submission]) if each.action == CORRECTED]
+    by = {each.at: each for each in done}
+    found = [
+        _difference(desk, drawn, each, states[place], by.get(each.replaced_at))
+        for place, each in enumerate(older, 1)
+    ]
+    return drawn, found[::-1], cases.names(session, [each.actor_id for each in done])
 
 
-def _difference(desk: Desk, drawn: Drawn, before: Version, after: tuple[Json, Json | None]) -> Difference:
+def _difference(
+    desk: Desk, drawn: Drawn, before: Version, after: tuple[Json, Json | None], by: Event | None
+) -> Difference:
     was, now = _plain(before.answers["answers"]), _plain(after[0])
     order = [name for name in drawn.edition.questionnaire.by_id if name in was or name in now]
     then, fires = (before.trace or {}).get("rules", ()), (after[1] or {}).get("rules", ())
@@ -123,6 +138,7 @@ def _difference(desk: Desk, drawn: Drawn, before: Version, after: tuple[Json, Js
         tuple(Change(n, was.get(n), now.get(n)) for n in order if was.get(n) != now.get(n)),
         fired=tuple(rule for rule in fires if rule not in then),
         no_longer=tuple(rule for rule in then if rule not in fires),
+        by=by,
     )
 
 

@@ -67,7 +67,7 @@ class Seen:
 _INSERT = Prepared(lambda _dialect: sa.insert(audit_events), "seq", "position", "mac")
 _OF = audit_events.c
 EVENT = tuple(_OF[name] for name in Event._fields)
-ERASED, VIEWED = "submission.erased", "submission.viewed"
+ERASED, VIEWED, REFUSED = "submission.erased", "submission.viewed", "access.refused"
 KINDS = ("respondent", "api_key", "staff", "command", "service")
 SLACK = dt.timedelta(minutes=1)  # how much the order of writing may differ from the order of times
 

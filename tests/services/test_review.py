@@ -346,7 +346,7 @@ def test_a_correction_is_a_new_version_beside_the_old_one(team: Team) -> None:
     assert {flag.id for flag in before.flags} <= {flag.id for flag in after.flags}, "flags are only added"
     assert team.told("submission.corrected") == 1
     assert team.told("flag.raised") >= 2
-    drawn, [difference] = team.do(corrections.corrections, team.turn(case))
+    drawn, [difference], names = team.do(corrections.corrections, team.turn(case))
     assert [(each.link_id, each.before, each.after) for each in difference.changes] == [
         ("self_harm_thoughts", None, "now"), ("ride_home", None, "no"),
     ]  # fmt: skip
@@ -354,6 +354,7 @@ def test_a_correction_is_a_new_version_beside_the_old_one(team: Team) -> None:
     assert difference.no_longer == ("G_WHAT",)
     assert difference.before.version == 1
     assert drawn.record.answers["answers"]["ride_home"] == "no"
+    assert names[difference.by.actor_id] == "Robin Reviewer"
 
 
 def test_a_draft_that_a_correction_makes_urgent_is_kept_past_its_time_to_act_by(team: Team) -> None:

@@ -61,6 +61,25 @@ def test_words_from_another_session_are_not_taken_up_unless_our_own_page_sent_th
     assert team.drawn(case).record.version == 1
 
 
+def test_what_somebody_of_the_staff_is_refused_goes_on_record_without_a_word_of_theirs(
+    ann: Colleague, team: Team
+) -> None:
+    case = team.submit(CARA)
+    for path in (f"/staff/cases/{case}/erase", "/staff/cases/Canary-Word/erase", "/staff/keys"):
+        assert ann.get(path).status_code == 403
+    ann.post(f"/staff/cases/{case}/take", {"token": "forged"})
+    found = team.service.read(
+        partial(audit.page, filters=audit.Filters(action=audit.REFUSED), before=None, limit=9)
+    )
+    assert {each.actor_id for each in found} == {ann.id}
+    assert [(each.object_type, each.object_id) for each in reversed(found)] == [
+        ("submission", case), ("page", None), ("page", None), ("submission", case),
+    ]  # fmt: skip
+    assert audit.REFUSED in Colleague(team.service).inside("auditor").get("/staff/audit").text
+    assert "Access refused" in ann.get(f"/staff/cases/{case}").text
+    assert not team.beside(somebody(team.service, "reviewer")).look(case).news
+
+
 def test_an_id_that_no_case_has_is_told_beside_the_case_it_was_typed_on(ann: Colleague, team: Team) -> None:
     case = team.submit(CARA)
     for wrong in (NO_CASE, "x", "", "0" * 3000):

@@ -142,7 +142,7 @@ async def read_corrections(request: Request, submission: str) -> Response:
     """Every correction, with what was there before. Asking is a read, and goes on record."""
     turn = await _looking(request, submission)
     work = partial(corrections.corrections, desk=rooms(request).desk, turn=turn)
-    _, found = await rooms(request).database.write(work)
+    _, found, _ = await rooms(request).database.write(work)
     return answer({"items": [_difference(each) for each in found]})
 
 

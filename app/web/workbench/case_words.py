@@ -47,6 +47,7 @@ EVENTS = {
     "submission.changed": "Answers saved",
     "submission.submitted": "Form sent",
     "submission.viewed": "Looked at",
+    "access.refused": "Access refused",
     "submission.corrected": "Answers corrected",
     "submission.merged": "Merged into another case",
     "submission.merged_from": "Another case merged into this one",
@@ -87,7 +88,7 @@ def words(case: Case, now: dt.datetime) -> Json:
         "steps": [(to, _step(record.review, to)) for to in _steps(record)],
         "state": STATE_NAMES[record.review],
         "assignee": case.names.get(record.assignee_id or "", ""),
-        "notes": [{"body": each.body, "at": each.at, "by": by(case, each)} for each in case.notes],
+        "notes": [{"body": each.body, "at": each.at, "by": by(case.names, each)} for each in case.notes],
         "history": [event(each, case) for each in case.history],
         "spoken": language_name(record.language),
         "foreign": record.language != own,
@@ -228,7 +229,7 @@ def _flag(flag: FlagRecord, case: Case, now: dt.datetime) -> Json:
         "due_at": flag.due_at,
         "left": left(flag.due_at, now) if flag.due_at and not flag.closed_at else "",
         "overdue": bool(flag.due_at and not flag.closed_at and flag.due_at <= now),
-        "acts": [{"words": ACTIONS[each.action], "at": each.at, "by": by(case, each)} for each in acts],
+        "acts": [{"words": ACTIONS[each.action], "at": each.at, "by": by(case.names, each)} for each in acts],
     }
 
 
@@ -248,7 +249,7 @@ def event(done: Event, case: Case) -> Json:
     kinds = {flag.id: flag.kind for flag in case.drawn.record.flags}
     flags = edition.texts[edition.languages[0]].flags
     about = flags.get(kinds.get(done.object_id, ""), "")
-    return {"words": _event(done.action), "about": about, "at": done.at, "by": by(case, done)}
+    return {"words": _event(done.action), "about": about, "at": done.at, "by": by(case.names, done)}
 
 
 def _event(action: str) -> str:
@@ -262,10 +263,10 @@ def _event(action: str) -> str:
     return action.replace(".", " ").replace("_", " ")
 
 
-def by(case: Case, done: Any) -> str:
+def by(names: Mapping[str, str], done: Any) -> str:
     """Who did it, by name."""
     if done.actor_kind == "staff":
-        return str(case.names.get(done.actor_id or "", "somebody who has left"))
+        return names.get(done.actor_id or "", "somebody who has left")
     if done.actor_kind == "api_key":
         return f"API key {done.actor_id}"
     return ACTORS.get(done.actor_kind, str(done.actor_kind))

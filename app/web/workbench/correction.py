@@ -24,7 +24,7 @@ from app.web.pages.fields import Typed
 from app.web.pages.flow import Flow
 from app.web.pages.summary import said
 from app.web.workbench.case import Wish, case_page, conflict, turn
-from app.web.workbench.case_words import topics
+from app.web.workbench.case_words import by, topics
 from app.web.workbench.page import go, show
 from app.web.workbench.route import StaffRoute, keeps_words, permission
 
@@ -177,19 +177,19 @@ async def differences(request: Request, case: str) -> Response:
     """Every correction, the newest first, side by side with what was there before."""
     here = rooms(request)
     work = partial(corrections.corrections, desk=here.desk, turn=turn(request, case))
-    drawn, found = await here.database.write(work)
+    drawn, found, names = await here.database.write(work)
     return show(
         request,
         "staff/case_corrections.html",
         case=drawn.record,
         now=now(),
-        corrections=[_difference(each) for each in found],
+        corrections=[_difference(each, names) for each in found],
         foreign=drawn.record.language != drawn.edition.languages[0],
         article=drawn.edition.article.article,
     )
 
 
-def _difference(found: Difference) -> Json:
+def _difference(found: Difference, names: Mapping[str, str]) -> Json:
     edition, own = found.drawn.edition, found.drawn.edition.languages[0]
 
     def words(name: str, answer: object) -> str:
@@ -198,6 +198,7 @@ def _difference(found: Difference) -> Json:
     shown = found.shown
     return {
         "at": found.before.replaced_at,
+        "by": by(names, found.by) if found.by else "",
         "version": found.before.version,
         "changes": [
             {

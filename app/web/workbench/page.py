@@ -152,7 +152,10 @@ def trouble(request: Request, problem: Problem) -> Response:
 
 async def unsent(request: Request, problem: Problem) -> Response:
     """What was typed in a session that is no more, given back to be sent in the next. It is kept nowhere."""
-    given = await door.fields(request)
+    try:
+        given = await door.fields(request)
+    except Problem:  # it was no form of ours
+        return trouble(request, problem)
     hidden = [(name, each) for name, values in given.items() for each in values]
     return show(
         request,

@@ -22,6 +22,10 @@ from app.services import staff_sessions
 from app.services.access import require_permission
 from app.services.permissions import FRESH, Permission
 from app.services.staff_sessions import Held
+from app.storage import audit
+from app.storage.audit import Act, Actor
+from app.storage.database import Session
+from app.storage.submissions import ID
 from app.web.deps import now, request_id, rooms
 from app.web.logs import log, where
 from app.web.pages import door
@@ -106,6 +110,8 @@ class StaffRoute(APIRoute):
             try:
                 kept_out = await _admit(request, declared)
                 return kept_out or await inner(request)
+            except Forbidden as problem:
+                return trouble(request, await _on_record(request, problem))
             except Problem as problem:
                 return trouble(request, problem)
             except (RequestValidationError, HTTPException):  # a path or method that nothing is at
@@ -185,6 +191,24 @@ async def _guard(request: Request, held: Held | None) -> None:
     token, secret = door.one(await door.fields(request), "token"), cookies.read(request, cookies.SESSION)
     if not rooms(request).desk.vault.keyring.signed("staff token", secret.encode(), token):
         raise Forbidden("This page belongs to another session. Open it again; nothing was changed.")
+
+
+async def _on_record(request: Request, problem: Forbidden) -> Problem:
+    """A refusal of somebody who is signed in, once it is on record; what keeps it from there otherwise."""
+    if "signed" not in request.scope:
+        return problem
+    case = str(request.path_params.get("case", ""))
+    known = (case, "submission") if ID.fullmatch(case) else (None, "page")  # nobody's words get on record
+    act = Act(audit.REFUSED, known[1], known[0])
+    try:
+        await rooms(request).database.write(partial(_record, actor=actor(request), act=act))
+    except Problem as trouble:
+        return trouble
+    return problem
+
+
+def _record(session: Session, actor: Actor, act: Act) -> None:
+    audit.record(session, actor, now(), act)
 
 
 def _to_sign_in(request: Request) -> Response:
