@@ -215,10 +215,13 @@ def key_command(name: str) -> list[str]:
 
 
 def welcome(url: str, key: str | None) -> None:
-    another = f"cd {shlex.quote(str(ROOT))} && PRECONSULT_ENV=development .venv/bin/python -m app.cli "
-    another += shlex.join(key_command("another"))
+    here = f"cd {shlex.quote(str(ROOT))} && PRECONSULT_ENV=development"
+    another = f"{here} .venv/bin/python -m app.cli {shlex.join(key_command('another'))}"
+    first = f"{here} PRECONSULT_PUBLIC_URL={url} .venv/bin/python -m app.cli staff add you@clinic.example"
+    first += " --role administrator --role manager --role auditor"
     print(f"Start page {url}/\nThe form   {url}/form\nAPI docs   {url}/docs\nStop       Ctrl-C\n")
     print(f"Another key:\n  KEY=$({another})\n")
+    print(f"A way into the workbench, {url}/staff:\n  {first}\n")
     print(
         f"Try it in a second terminal{'' if key else ', with that other key in KEY'}:\n"
         f'  curl -sS {url}/v1/submissions -H "Authorization: Bearer {key or "$KEY"}" '

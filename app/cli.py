@@ -1,6 +1,6 @@
 """`preconsult`: the command line. Exit status 0, 1 (one clear line on stderr) or 2 (usage).
 
-Office: serve, migrate, seed, keys, content, openapi, purge, backup. Refuses: to print a secret anywhere but
+Office: serve, migrate, seed, keys, content, openapi, backup. Refuses: to print a secret anywhere but
 on stdout, alone, once.
 """
 
@@ -15,7 +15,7 @@ import click
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.commands import audit_group, opened, restore_database, writing
+from app.commands import audit_group, opened, purge_due, restore_database, writing
 from app.errors import Problem, Refusal
 from app.main import build, open_counts, open_library, open_post, open_terms, serve_app
 from app.rules.compare import edition_differences
@@ -23,7 +23,7 @@ from app.rules.draft import Faulty
 from app.rules.library import CONTENT, check_lock, folders, load, load_library, write_lock
 from app.rules.lint import check
 from app.rules.show import show
-from app.services import health, retention, seeding, seeding_staff
+from app.services import health, seeding, seeding_staff
 from app.services import keys as api_keys
 from app.services.access import SCOPES
 from app.services.keys import Wanted
@@ -266,29 +266,6 @@ def print_openapi() -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=1))
 
 
-@main.command("purge")
-@click.option(
-    "--now", "at", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]), help="As if it were then."
-)
-def purge_due(at: dt.datetime | None) -> None:
-    """Erase what is kept longer than promised; the service does so by itself every ten minutes."""
-    moment = at.replace(tzinfo=dt.UTC) if at else _now()
-    submissions = freed = failed = 0
-    settings = load_settings()
-    with writing(settings) as database:
-        more = True
-        while more:
-            work = partial(retention.purge, now=moment, past=failed, told_for=settings.told_for)
-            purged = database.write_now(work)
-            submissions += purged.submissions
-            freed += purged.idempotency_keys
-            failed += purged.failed
-            more = purged.more
-    if failed:
-        click.echo(f"preconsult: {failed} could not be erased; the next run tries again.", err=True)
-    click.echo(f"{submissions} submissions erased, {freed} idempotency keys freed.")
-
-
 @main.command("backup")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup_database(file: Path) -> None:
@@ -301,6 +278,7 @@ def backup_database(file: Path) -> None:
 
 main.add_command(audit_group)
 main.add_command(restore_database)
+main.add_command(purge_due)
 main.add_command(staff_group)
 main.add_command(work)
 

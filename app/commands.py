@@ -1,6 +1,7 @@
 """What commands share: the settings' database, opened and checked; and the commands on records.
 
-Office: `preconsult audit verify|head`, `preconsult restore`. Refuses: to print anything of an event.
+Office: `preconsult audit verify|head`, `preconsult purge`, `preconsult restore`. Refuses: to print anything
+of an event.
 """
 
 import datetime as dt
@@ -15,15 +16,19 @@ from sqlalchemy.engine import make_url
 from app.errors import Refusal
 from app.main import open_database
 from app.sealing import Keyring
-from app.services import chain, erasures, feed
+from app.services import chain, erasures, feed, retention
 from app.services.chain import Broken
 from app.services.erasures import Ledger
 from app.services.sealing_keys import known_keyring
 from app.settings import Settings, load_settings
-from app.storage import audit, ledger, restore, schema
+from app.storage import audit, expiry, ledger, restore, schema, staff_sessions
 from app.storage.audit import Act, Actor
 from app.storage.database import Database
 
+BACK = (
+    "API keys and members of staff are as they were at the backup: end again what was ended since "
+    "(preconsult keys list, preconsult staff list)."
+)
 LINKED = 10_000  # a command links at most that many events; the rest is for the service
 
 
@@ -98,6 +103,37 @@ def print_head() -> None:
             raise Refusal(f"The audit chain is broken: {broken}.") from None
 
 
+@click.command("purge")
+@click.option(
+    "--now",
+    "at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]),
+    help="Erase, for good, what will be due then, too.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell how many submissions that is.")
+def purge_due(at: dt.datetime | None, *, dry_run: bool) -> None:
+    """Erase what is kept longer than promised; the service does so by itself every ten minutes."""
+    moment = at.replace(tzinfo=dt.UTC) if at else now()
+    submissions = freed = failed = 0
+    settings = load_settings()
+    with writing(settings) as database:
+        if dry_run:
+            due = database.read_now(partial(expiry.overdue, now=moment))
+            click.echo(f"{due} submissions would be erased; nothing was.")
+            return
+        more = True
+        while more:
+            work = partial(retention.purge, now=moment, past=failed, told_for=settings.told_for)
+            purged = database.write_now(work)
+            submissions += purged.submissions
+            freed += purged.idempotency_keys
+            failed += purged.failed
+            more = purged.more
+    if failed:
+        click.echo(f"preconsult: {failed} could not be erased; the next run tries again.", err=True)
+    click.echo(f"{submissions} submissions erased, {freed} idempotency keys freed.")
+
+
 @click.command("restore")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--ledger-only", is_flag=True, help="After pg_restore: erase again what the ledger names.")
@@ -110,6 +146,7 @@ def restore_database(file: Path | None, *, ledger_only: bool) -> None:
     if file is None:
         with opened(settings) as database:
             click.echo(_erased_again(database, settings))
+        click.echo(BACK)
     else:
         _put_back(file, settings)
     if unlisted:
@@ -126,6 +163,7 @@ def _put_back(file: Path, settings: Settings) -> None:
         told = _completed(settings.model_copy(update={"database_url": f"sqlite:///{copy.absolute()}"}))
         older = restore.exchange(copy, where)
     click.echo(f"Restored from {file}. {told}")
+    click.echo(f"Sessions of staff are over. {BACK}")
     if older:
         click.echo(f"What was there is kept as {older}; delete it when you need it no more.")
 
@@ -142,6 +180,7 @@ def _completed(settings: Settings) -> str:
         act = Act("database.restored", "database", None)
         database.write_now(lambda session: audit.record(session, Actor("command"), now(), act))
         database.write_now(partial(feed.follow, keyring=keyring, now=now(), limit=LINKED))
+        database.write_now(staff_sessions.end_every)
         database.checkpoint()
     return told
 

@@ -1,5 +1,6 @@
 """The README says what the code does, and what is vendored or locked is what it claims to be."""
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -18,7 +19,9 @@ from app.errors import every_problem
 from app.rules.condition import Condition
 from app.rules.library import load_library
 from app.services.access import SCOPES
+from app.services.events import TYPES, document
 from app.settings import FILES, Settings
+from app.storage.events import Event
 from app.web.logs import FIELDS
 from app.web.security import METHODS
 from tests.conftest import Service
@@ -59,6 +62,21 @@ def blocks(language: str) -> list[str]:
 
 
 # --- tables ----------------------------------------------------------------------------------------
+
+
+def test_every_type_of_event_is_told() -> None:
+    assert table("| event | tells |") == [[f"`{name}`", told] for name, told in TYPES.items()]
+
+
+def test_the_event_that_is_shown_is_one() -> None:
+    (shown,) = (json.loads(each) for each in blocks("json") if '"timestamp"' in each)
+    data = shown["data"]
+    when = dt.datetime.fromisoformat(shown["timestamp"])
+    told = Event(
+        1, shown["id"], shown["type"], when, data["test"], restricted=False, handoff_id=None,
+        submission_id=data["submission_id"], booking_reference=data["booking_reference"], state=data["state"],
+    )  # fmt: skip
+    assert document(told) == shown
 
 
 def test_every_setting_is_told_with_its_default_and_meaning() -> None:
@@ -175,7 +193,7 @@ def test_the_curl_gets_the_answer_that_is_shown(service: Service) -> None:
     answer = service.client.post("/v1/submissions", json=body(), headers=key)
     assert answer.status_code == 201
     assert next(iter(answer.json())) == "interruptions"
-    (block,) = blocks("json")
+    (block,) = (each for each in blocks("json") if '"summary"' in each)
     agrees(json.loads(block), answer.json(), "")
 
 

@@ -87,7 +87,9 @@ def admit(
     if not hmac.compare_digest(token_hash(secret), expected) or key is None or not key.is_live(now):
         raise Unauthenticated("This API key is not known, or no longer live.")
     if key.origins and origin not in key.origins:
-        raise Forbidden("This API key is bound to other origins.")
+        raise Forbidden(
+            "This API key is bound to other origins. It is for pages of theirs; a backend needs its own key."
+        )
     if key.cidrs and not _inside(network, key.cidrs):
         raise Forbidden("This API key is bound to other networks.")
     return key

@@ -78,6 +78,11 @@ def end_all(session: Session, staff_id: str, *, but: str = "") -> int:
     return session.execute(sa.delete(staff_sessions).where(others)).rowcount
 
 
+def end_every(session: Session) -> None:
+    """End the sessions of everybody."""
+    session.execute(sa.delete(staff_sessions))
+
+
 def delete_over(session: Session, *, seen_before: dt.datetime, now: dt.datetime) -> int:
     """Forget sessions that are over by time or were last seen before then; how many."""
     over = sa.or_(staff_sessions.c.expires_at <= now, staff_sessions.c.seen_at < seen_before)

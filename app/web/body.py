@@ -6,7 +6,7 @@ lone surrogates, bytes that aren't UTF-8 (RFC 8259, RFC 7493), and to echo what 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -22,11 +22,19 @@ BRACKETS = re.compile(rb"[\[\]{}]")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 Model = TypeVar("Model", bound=BaseModel)
 
-SENTENCES = {
+SENTENCES = {  # with the limits pydantic tells beside them
     "missing": "Add this member.",
     "extra_forbidden": "This member is not known here; take it out.",
-    "string_pattern_mismatch": "This is not written as documented.",
-    "string_too_long": "This is too long.",
+    "string_pattern_mismatch": "This has to be written like the pattern {pattern}",
+    "string_too_long": "This is too long; it may have {max_length} characters.",
+    "string_too_short": "This is too short: {min_length} or more characters are needed.",
+    "too_long": "These are too many; there may be {max_length}.",
+    "too_short": "These are too few; there have to be {min_length} or more.",
+    "less_than_equal": "This may be {le} at most.",
+    "greater_than_equal": "This has to be {ge} or more.",
+    "int_parsing": "This takes a whole number.",
+    "int_type": "This takes a whole number.",
+    "bool_parsing": "This takes true or false.",
     "string_type": "This takes a string.",
     "bool_type": "This takes true or false.",
     "dict_type": "This takes an object.",
@@ -53,6 +61,8 @@ async def read_json(request: Request, model: type[Model], *, also: Sequence[str]
 
 def parse(body: bytes) -> Any:
     """The JSON value of `body`. Raises MalformedJson."""
+    if not body:
+        raise MalformedJson("There is no body; send JSON.")
     if _depth(body) > DEEPEST:
         raise MalformedJson(f"The JSON is nested more than {DEEPEST} deep.")
     try:
@@ -74,23 +84,16 @@ def parse(body: bytes) -> Any:
 def errors(error: ValidationError, *, root: str = "") -> list[Error]:
     """Pydantic's errors without a trace of the input."""
     return [
-        Error(
-            root + "".join(f"/{escape(str(part))}" for part in each["loc"]),
-            each["type"],
-            _expected(each["msg"]) if each["type"] == "literal_error" else sentence(each["type"]),
-        )
-        for each in error.errors(include_input=False, include_url=False, include_context=False)
+        Error(root + "".join(f"/{escape(str(part))}" for part in each["loc"]), each["type"], sentence(each))
+        for each in error.errors(include_input=False, include_url=False)
     ]
 
 
-def _expected(told: str) -> str:
-    """The values that pydantic says it takes; they are ours, not what was sent."""
-    return f"This takes {told.removeprefix('Input should be ')}."
-
-
-def sentence(code: str) -> str:
-    """What to do about one of pydantic's error types."""
-    return SENTENCES.get(code, "This is not as documented.")
+def sentence(error: Mapping[str, Any]) -> str:
+    """What to do about one of pydantic's errors. Its limits and values are ours, not what was sent."""
+    if error["type"] == "literal_error":
+        return f"This takes {error['msg'].removeprefix('Input should be ')}."
+    return SENTENCES.get(error["type"], "This is not as documented.").format_map(error.get("ctx", {}))
 
 
 class _Odd(ValueError):

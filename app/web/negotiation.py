@@ -65,7 +65,9 @@ def if_match(request: Request) -> int | None:
         return None
     found = VERSION.fullmatch(header.strip())
     if found is None or header.strip().startswith("W/"):
-        raise PreconditionFailed("If-Match holds no ETag of this resource; fetch it again.")
+        raise PreconditionFailed(
+            "If-Match holds no ETag of this resource. Send it as it came, with its quotes, or fetch it again."
+        )
     return int(found[1])
 
 

@@ -89,7 +89,7 @@ async def on_invalid_request(request: Request, error: Exception) -> Response:
         Error(
             "/" + "/".join(escape(str(part)) for part in each["loc"][1:]),
             each["type"],
-            sentence(each["type"]),
+            sentence(each),
         )
         for each in error.errors()
     ]

@@ -97,6 +97,8 @@ def test_seed_says_how_many_and_where_to_look(run) -> None:  # type: ignore[no-u
         told,
     )
     assert run("seed", "--count", "12", "--seed", "3").stdout == told
+    rehearsed = "24 submissions would be erased; nothing was.\n"
+    assert [run("purge", "--now", "2099-01-01", "--dry-run").stdout for _ in range(2)] == [rehearsed] * 2
     assert run("purge", "--now", "2099-01-01").stdout.startswith("24 submissions erased")
 
 

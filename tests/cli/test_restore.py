@@ -24,6 +24,7 @@ from app.web.deps import now
 from tests.cli.test_records import Shell
 from tests.conftest import LIBRARY, Service
 from tests.people import CARA, body
+from tests.web.colleague import Colleague
 from tests.web.conftest import bearer
 
 Document = dict[str, Any]
@@ -192,6 +193,20 @@ def test_what_was_erased_since_the_backup_stays_erased(backed_up: tuple[Clinic, 
     assert set(clinic.noted()) == {each["id"] for each in made[:2]}
     with clinic.served() as service:
         assert service.read(partial(count, action="database.restored")) == 1
+
+
+def test_after_a_restore_nobody_is_signed_in_and_what_came_back_is_said(clinic: Clinic) -> None:
+    with clinic.served() as service:
+        colleague = Colleague(service).inside("reviewer")
+        assert colleague.get("/staff/account").status_code == 200
+    clinic.run("backup", str(clinic.backup))
+    told = clinic.run("restore", str(clinic.backup))
+    assert "end again what was ended since" in told.stdout
+    assert "end again what was ended since" in clinic.run("restore", "--ledger-only").stdout
+    with clinic.served() as service:
+        again = Colleague(service)
+        again.browser.cookies.update(colleague.browser.cookies)
+        assert again.get("/staff/account").status_code == 303
 
 
 def test_a_backup_put_back_by_hand_is_made_good_at_the_start(

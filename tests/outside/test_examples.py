@@ -188,6 +188,30 @@ def test_a_booking_system_asks_is_told_and_asks_how_far_it_is(server: Server, bo
         booking.waits_for(f"B-7 {state}")
 
 
+def test_started_again_it_makes_no_second_endpoint_and_still_knows_our_signature(
+    server: Server, tmp_path: Path
+) -> None:
+    key = server.key("bookings", "webhooks")
+    headers = {"authorization": f"Bearer {key}"}
+    before = len(httpx.get(f"{server.url}/v1/webhook-endpoints", headers=headers).json()["items"])
+    port = free_port()
+    for _ in range(2):
+        booking = Booking(tmp_path, server, key, "B-9", port=port)
+        try:
+            links = booking.lines.get(timeout=PATIENCE)
+        finally:
+            booking.end()
+    assert links.startswith("B-9 ")
+    assert len(httpx.get(f"{server.url}/v1/webhook-endpoints", headers=headers).json()["items"]) == before + 1
+
+
+def test_what_it_does_wrong_is_told_in_our_words(server: Server, tmp_path: Path) -> None:
+    booking = Booking(tmp_path, server, server.key("submissions:write"), "B-10")
+    assert booking.process.wait(PATIENCE) == 1
+    booking.end()
+    assert "urn:preconsult:problem:forbidden" in (tmp_path / "booking.log").read_text(encoding="utf-8")
+
+
 def test_it_refuses_what_nobody_signed(booking: Booking) -> None:
     booking.lines.get(timeout=PATIENCE)
     forged = {"id": "x", "type": "submission.submitted", "data": {"booking_reference": "B-7"}}

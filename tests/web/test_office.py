@@ -45,6 +45,28 @@ def test_what_is_nothing_to_search_for_is_refused(service: Service, staff: Heade
     assert searched(service) == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("limit=1000", "This may be 200 at most."),
+        ("limit=0", "This has to be 1 or more."),
+        ("limit=x", "This takes a whole number."),
+        ("attention=9", "This may be 4 at most."),
+        ("status=done", "This takes 'draft' or 'submitted'."),
+        ("booking_reference=Pat%20Smith", "This has to be written like the pattern ^[A-Za-z0-9._:-]+$"),
+        ("booking_reference=", "This is too short: 1 or more characters are needed."),
+        (f"cursor={'x' * 201}", "This is too long; it may have 200 characters."),
+    ],
+)
+def test_what_is_amiss_in_an_address_is_told_with_what_it_takes(
+    service: Service, staff: Headers, query: str, told: str
+) -> None:
+    answer = service.client.get(f"/v1/submissions?{query}", headers=staff)
+    assert answer.status_code == 422
+    assert [each["detail"] for each in answer.json()["errors"]] == [told]
+    assert "Smith" not in answer.text
+
+
 def test_a_search_stands_in_no_address(service: Service, staff: Headers) -> None:
     assert service.client.get(SEARCH, params={"text": "x"}, headers=staff).status_code == 404
 
