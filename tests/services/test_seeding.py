@@ -207,13 +207,15 @@ def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service) -> 
     assert done == Seeded(len(kept), len(drafts)) == Seeded(40, len(drafts))
     assert all(each.test for each in kept)
     assert service.read(partial(list_page, page=Page(limit=1, test=False))).rows == ()
-    for action, wanted in {
+    acts = {
         "submission.submitted": 40 - len(drafts),
         "submission.drafted": len(drafts),
         "flag.raised": sum(len(each.flags) for each in kept),
-    }.items():
+    }
+    for action, wanted in acts.items():
         assert service.read(partial(count, action=action)) == wanted > 0
-    by = sa.select(audit_events.c.actor_kind).where(audit_events.c.object_type.in_(["submission", "flag"]))
+    # what is overdue from the start may have been passed on by the service meanwhile
+    by = sa.select(audit_events.c.actor_kind).where(audit_events.c.action.in_(acts))
     assert service.read(lambda session: {*session.execute(by).scalars()}) == {"command"}
     sealed = service.read(lambda session: [*session.execute(sa.select(flag_rows.c.kind)).scalars()])
     assert not any(flag.id.encode() in bytes(each) for flag in edition().meta.flags for each in sealed)
