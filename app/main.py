@@ -331,7 +331,7 @@ async def _purge_for_ever(database: Database, told_for: dt.timedelta) -> None:
                 more, failed = purged.more, failed + purged.failed
                 if purged.submissions or purged.failed:
                     log.info("purged", count=purged.submissions, failed=purged.failed)
-            await asyncio.to_thread(database.checkpoint)
+            await database.on_thread(database.checkpoint)
         except Exception as error:
             log.error("purge_failed", error=type(error).__name__, at=where(error))
         await asyncio.sleep(PURGE_SECONDS)

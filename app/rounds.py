@@ -89,7 +89,7 @@ class Trail(Rounds):
 
     async def settle(self) -> None:
         """Write in the ledger what was erased."""
-        await asyncio.to_thread(self._erasures.settle, self._database)
+        await self._database.on_thread(partial(self._erasures.settle, self._database))
 
     async def link(self) -> None:
         """Link all that waits, and tell of it; the first time the chain begins."""

@@ -54,11 +54,11 @@ class Database:
         """
         if self.writer:
             return await self.writer.submit(work)
-        return await self._on_thread(lambda: self._transact(work))
+        return await self.on_thread(lambda: self._transact(work))
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on committed state; nothing it does is kept."""
-        return await self._on_thread(lambda: self.read_now(work))
+        return await self.on_thread(lambda: self.read_now(work))
 
     def write_now(self, work: Work[T]) -> T:
         """`write` for a caller without an event loop (commands)."""
@@ -74,7 +74,8 @@ class Database:
                 self._pause_or_raise(error, pause)
         raise AssertionError  # pragma: no cover - the last pause raises
 
-    async def _on_thread(self, call: Callable[[], T]) -> T:
+    async def on_thread(self, call: Callable[[], T]) -> T:
+        """Run `call`, which uses this database, on one of its threads: `close` waits for those alone."""
         if self._waiting >= self._queue_limit:
             raise Unavailable("Too many requests are waiting; try again shortly.", retry_after=1)
         self._waiting += 1

@@ -51,7 +51,7 @@ def exchange(copy: Path, database: Path) -> Path | None:
 @contextlib.contextmanager
 def _alone(database: Path) -> Iterator[None]:
     """Nobody else has it open, and all of it is in its one file."""
-    with contextlib.closing(sqlite3.connect(database, timeout=1, isolation_level=None)) as session:
+    with contextlib.closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as session:
         try:
             for statement in ("locking_mode=EXCLUSIVE", "wal_checkpoint(TRUNCATE)", "journal_mode=DELETE"):
                 session.execute(f"PRAGMA {statement}").fetchall()

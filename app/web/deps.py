@@ -6,6 +6,7 @@ Office: one frozen set of rooms, made in main.py. Refuses: transactions (handler
 import asyncio
 import datetime as dt
 from dataclasses import dataclass, field
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
@@ -72,7 +73,7 @@ async def erase(here: Rooms, work: Work[T]) -> T:
     """`write` for a work that erases: it resolves once the erasure stands in the ledger too."""
     done = await here.database.write(work)
     try:
-        await asyncio.to_thread(here.ledger.settle, here.database)
+        await here.database.on_thread(partial(here.ledger.settle, here.database))
     except OSError:
         told = "It is erased; that no backup brings it back is not noted yet. Try again shortly."
         raise Unavailable(told, retry_after=2) from None

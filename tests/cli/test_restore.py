@@ -1,7 +1,6 @@
 """Back up, erase, restore, start: what was erased stays erased; what is no whole backup is refused."""
 
 import contextlib
-import gc
 import os
 import re
 import shutil
@@ -53,7 +52,6 @@ class Clinic:
         app = create_app(self.settings)
         with TestClient(app, raise_server_exceptions=False) as client:
             yield Service(client, app.state.rooms)
-        gc.collect()  # a process that ends leaves no connection open; this one goes on
 
     def keep(self, number: int) -> list[Document]:
         with self.served() as service:

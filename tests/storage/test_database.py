@@ -1,8 +1,10 @@
 """The unit of work: durable before it answers, one failure fails one caller, bounded queues."""
 
 import asyncio
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -147,6 +149,29 @@ def test_closing_finishes_what_is_queued_and_takes_no_more(tmp_path: Path) -> No
     assert asyncio.run(run()) == list(range(50))
     with sqlite3.connect(tmp_path / "a.db") as copy:
         assert copy.execute("SELECT count(*) FROM works").fetchone() == (50,)
+
+
+def test_closing_waits_for_what_was_begun_and_given_up_and_leaves_nothing_open(tmp_path: Path) -> None:
+    file = tmp_path / "closing.db"
+    database, begun, read = Database(f"sqlite:///{file}"), threading.Event(), []
+
+    def slow() -> None:
+        begun.set()
+        time.sleep(0.1)
+        read.append(database.read_now(lambda session: session.execute(sa.text("SELECT 1")).scalar_one()))
+        database.checkpoint()
+
+    async def given_up() -> None:
+        task = asyncio.create_task(database.on_thread(slow))
+        await asyncio.to_thread(begun.wait, 5)
+        task.cancel()
+        await asyncio.to_thread(database.close)
+
+    asyncio.run(given_up())
+    assert read == [1]
+    assert [
+        each for each in list(Path("/proc/self/fd").iterdir()) if str(file) in os.path.realpath(each)
+    ] == []
 
 
 def test_a_lost_connection_is_made_again(database: Database) -> None:
