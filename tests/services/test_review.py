@@ -358,9 +358,10 @@ def test_a_correction_is_a_new_version_beside_the_old_one(team: Team) -> None:
 
 
 def test_a_draft_that_a_correction_makes_urgent_is_kept_past_its_time_to_act_by(team: Team) -> None:
-    case = team.submit(CALM, complete=False)
+    noon = team.at.replace(hour=12) + dt.timedelta(days=7 - team.at.weekday())
+    case = team.submit(CALM, complete=False, at=noon)  # a Monday: open then, and when the draft would go
     before = team.drawn(case).record.retained_until
-    team.at = before - dt.timedelta(minutes=30)
+    team.at = before - dt.timedelta(minutes=10)
     record = team.correct(case, self_harm_thoughts="now").record
     assert record.retained_until > max(each.due_at for each in record.flags if each.due_at) > before
 
