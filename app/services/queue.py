@@ -5,6 +5,7 @@ one case that can't be opened hide the others, and contact details.
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.errors import Unavailable, Unprocessable
@@ -17,6 +18,7 @@ from app.storage.database import Session
 from app.storage.queue import Filters, Opened, Place, Queued
 
 LONGEST_SEARCH = 254
+RELIST = dt.timedelta(days=1)  # a queue on a screen all day is one look at each case in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,20 @@ def page(
     lines = (_line(desk, row, opened.get(row.id), seen.get(row.id)) for row in found.rows)
     names = cases.names(session, (row.assignee_id for row in found.rows))
     return Page(tuple(lines), found.following, names)
+
+
+def unrecorded(session: Session, page: Page, *, now: dt.datetime, actor: Actor) -> list[str]:
+    """Whose cases this page would show to somebody who was shown none of them within a day."""
+    ids = [line.row.id for line in page.lines]
+    known = audit.listed(session, actor, ids, since=now - RELIST)
+    return [each for each in ids if each not in known]
+
+
+def record_listed(session: Session, ids: Iterable[str], *, now: dt.datetime, actor: Actor) -> None:
+    """Put on record whose cases are shown in a list, before they are."""
+    acts = [Act(audit.LISTED, "submission", each) for each in ids]
+    if acts:
+        audit.record(session, actor, now, *acts)
 
 
 def found(

@@ -128,7 +128,8 @@ def _told(session: Session, turn: Turn, drawn: Drawn, seen: Look | None) -> Case
 
 def _news(me: Actor, events: Sequence[Event]) -> tuple[Event, ...]:
     """What others did since the event before this look that is one's own: by order, not by clocks."""
-    others = takewhile(lambda each: (each.actor_kind, each.actor_id) != (me.kind, me.id), events[1:])
+    told = (each for each in events[1:] if each.action != audit.LISTED)  # a line in the queue tells no news
+    others = takewhile(lambda each: (each.actor_kind, each.actor_id) != (me.kind, me.id), told)
     return tuple(each for each in others if each.action not in (audit.VIEWED, audit.REFUSED))
 
 

@@ -5,6 +5,7 @@ object, an actor or a day, a page at a time. Refuses: changes and deletions.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,7 +68,8 @@ class Seen:
 _INSERT = Prepared(lambda _dialect: sa.insert(audit_events), "seq", "position", "mac")
 _OF = audit_events.c
 EVENT = tuple(_OF[name] for name in Event._fields)
-ERASED, VIEWED, REFUSED = "submission.erased", "submission.viewed", "access.refused"
+ERASED, VIEWED, LISTED = "submission.erased", "submission.viewed", "submission.listed"
+REFUSED = "access.refused"
 KINDS = ("respondent", "api_key", "staff", "command", "service")
 SLACK = dt.timedelta(minutes=1)  # how much the order of writing may differ from the order of times
 
@@ -155,6 +157,13 @@ def erasures(session: Session, past: int) -> list[tuple[str, dt.datetime]]:
 def erased(session: Session, ids: list[str]) -> set[str]:
     """Which of these are on record as erased."""
     asked = sa.select(_OF.object_id).where(_OF.object_id.in_(ids), _OF.action == ERASED)
+    return set(session.execute(asked).scalars())
+
+
+def listed(session: Session, actor: Actor, ids: Sequence[str], since: dt.datetime) -> set[str]:
+    """Which of these are on record as shown to somebody in a list since then."""
+    mine = (_OF.actor_id == actor.id, _OF.action == LISTED, _OF.at >= since)
+    asked = sa.select(_OF.object_id).where(_OF.object_id.in_(ids), *mine)
     return set(session.execute(asked).scalars())
 
 

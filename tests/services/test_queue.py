@@ -11,8 +11,10 @@ from app.errors import Forbidden, Unprocessable
 from app.services import queue
 from app.services.access import Principal, Respondent
 from app.services.queue import Page
+from app.services.submissions import Desk
 from app.storage import audit
 from app.storage import queue as rows
+from app.storage.database import Session
 from app.storage.queue import STATES, Filters
 from app.storage.tables import submissions as table
 from tests.cases import Team, program, somebody
@@ -39,6 +41,10 @@ def page(team: Team, filters: Filters | None = None, limit: int = LIMIT, after: 
 
 def ids(team: Team, filters: Filters | None = None) -> list[str]:
     return [line.row.id for line in page(team, filters).lines]
+
+
+def _shown(session: Session, _desk: Desk, ids: list[str], **who: Any) -> None:
+    queue.record_listed(session, ids, **who)
 
 
 def search(team: Team, text: str) -> list[str]:
@@ -193,6 +199,28 @@ def test_counts_leave_out_tests_and_stop_at_a_limit(team: Team, monkeypatch: pyt
     assert team.service.read(partial(rows.overdue, now=team.at)) == 1
     monkeypatch.setattr(rows, "MOST_COUNTED", 1)
     assert team.service.read(partial(rows.counts, now=team.at))["new"] == 2
+
+
+def test_what_was_shown_a_day_ago_is_shown_anew(team: Team) -> None:
+    mine = team.who.actor("test")
+    made = [team.submit(NOA), team.submit(CARA)]
+    ask = partial(queue.unrecorded, page=page(team), actor=mine)
+    assert sorted(team.service.read(partial(ask, now=team.at))) == sorted(made)
+    team.do(_shown, made[:1], now=team.at, actor=mine)
+    assert team.service.read(partial(ask, now=team.at + 23 * HOUR)) == made[1:]
+    assert sorted(team.service.read(partial(ask, now=team.at + 25 * HOUR))) == sorted(made)
+    other = somebody(team.service, "manager").actor("test")
+    assert len(team.service.read(partial(ask, now=team.at, actor=other))) == 2
+
+
+def test_a_line_in_the_queue_takes_no_news_away(team: Team) -> None:
+    case = team.submit(NOA)
+    team.look(case)
+    team.beside(somebody(team.service, "manager")).note(case, "called")
+    team.do(_shown, [case], now=team.at, actor=team.who.actor("test"))
+    assert [each.action for each in team.look(case).news] == ["note.added"]
+    team.do(_shown, [case], now=team.at, actor=somebody(team.service, "manager").actor("test"))
+    assert not team.look(case).news
 
 
 def test_a_search_finds_exactly_and_is_on_record_without_what_for(team: Team) -> None:

@@ -96,6 +96,8 @@ def test_exactly_what_somebody_says_finds_their_cases(
     assert ids(ask(service, staff, "B-7")) == ids(ask(service, staff, mine["id"])) == {mine["id"]}
     assert ids(ask(service, staff, phone[:-1])) == ids(ask(service, staff, "nobody@example.org")) == set()
     assert searched(service) == 7
+    shown = service.read(partial(audit.events_of, object_id=draft["id"]))
+    assert [each.action for each in shown].count(audit.LISTED) == 3
 
 
 def test_a_line_is_the_one_of_a_list_and_holds_nothing_that_was_searched_for(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.errors import Unavailable
 from app.services.review import STEPS
 from app.storage import audit, views
 from app.storage import queue as rows
@@ -261,6 +262,39 @@ def test_the_lines_come_alone_for_a_page_that_refreshes_itself(ann: Colleague, t
     page = ann.get("/staff?part=1", **{"x-refresh": "1"}).text
     assert case in page
     assert "<html" not in page
+
+
+def test_who_was_shown_whose_case_in_a_list_is_on_record_once_a_day(ann: Colleague, team: Team) -> None:
+    cases = [team.submit(NOA)]
+    for path in ("/staff", "/staff?part=1", "/staff?attention=1", "/staff"):
+        ann.get(path)
+    assert told(team.service, audit.LISTED) == 1
+    cases.append(team.submit(CARA))
+    ann.get("/staff?part=1", **{"x-refresh": "1"})
+    assert told(team.service, audit.LISTED) == 2
+    assert "Shown in a list" in ann.get(f"/staff/cases/{cases[1]}").text
+    other = Colleague(team.service).inside("manager")
+    other.act("/staff/found", text=cases[1])
+    other.act("/staff/found", text="nobody@clinic.example")
+    seen = team.service.read(partial(audit.who_saw, submission=cases[1]))
+    assert [each.acts[audit.LISTED] for each in seen if each.actor_id in (ann.id, other.id)] == [1, 1]
+
+
+def test_a_case_whose_showing_can_not_go_on_record_is_not_shown(
+    ann: Colleague, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = team.submit(NOA)
+    ann.get("/staff")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise Unavailable("The disk is full.")
+
+    monkeypatch.setattr("app.services.queue.record_listed", full)
+    assert known in ann.get("/staff").text, "that is on record already"
+    new = team.submit(CARA)
+    for path in ("/staff", "/staff?part=1"):
+        assert (ann.get(path).status_code, new in ann.page.text) == (503, False), path
+    assert (ann.act("/staff/found", text=new).status_code, new in ann.page.text) == (503, False)
 
 
 def test_a_case_is_taken_from_its_line(ann: Colleague, team: Team) -> None:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from app import errors
 from app.services import queue, review
 from app.services.access import Program, require_permission
+from app.storage.audit import Actor
 from app.storage.database import Session
 from app.storage.queue import MOST_FOUND, Filters, Queued, list_cases
 from app.storage.submissions import PLAIN, Listed
@@ -34,21 +35,24 @@ REFUSED = (errors.Unauthenticated, errors.Forbidden, errors.Unavailable)
 async def search(request: Request) -> Response:
     """The submissions of exactly this phone number, e-mail address, booking reference or id; at most 100.
 
-    Drafts, tests and what is closed are among them. That somebody searched goes on record; what for does not.
+    They include drafts, tests and what is closed. The search and what it found go on record, not what for.
     """
     here, principal = rooms(request), await rooms(request).doorkeeper.admit(request)
     require_permission(principal, "queue")
     wanted, _ = await read_json(request, review_schemas.SearchIn)
     actor = principal.actor(request_id(request))
     find = partial(queue.found, desk=here.desk, principal=principal, text=wanted.text, now=now(), actor=actor)
-    work = partial(_rows, find=find, trial=isinstance(principal, Program) and principal.key.test)
+    work = partial(_rows, find=find, actor=actor, trial=isinstance(principal, Program) and principal.key.test)
     return answer(representation.page(await here.database.write(work), None))
 
 
-def _rows(session: Session, *, find: partial[Filters], trial: bool) -> list[Listed]:
+def _rows(session: Session, *, find: partial[Filters], actor: Actor, trial: bool) -> list[Listed]:
     """The lines; a key for tests finds tests alone."""
-    found = list_cases(session, find(session), MOST_FOUND, now=now())
-    return [_plain(row) for row in found.rows if row.test or not trial]
+    at = now()
+    found = list_cases(session, find(session), MOST_FOUND, now=at)
+    rows = [_plain(row) for row in found.rows if row.test or not trial]
+    queue.record_listed(session, (row.id for row in rows), now=at, actor=actor)
+    return rows
 
 
 def _plain(row: Queued) -> Listed:

@@ -47,6 +47,7 @@ EVENTS = {
     "submission.changed": "Answers saved",
     "submission.submitted": "Form sent",
     "submission.viewed": "Looked at",
+    "submission.listed": "Shown in a list",
     "access.refused": "Access refused",
     "submission.corrected": "Answers corrected",
     "submission.merged": "Merged into another case",

@@ -1,7 +1,7 @@
 """The queue: what waits, what is due first on top, and the search for one person's cases.
 
 Office: filters from the address, lines in words, a part of the page that refreshes itself. Refuses: what was
-searched for in any address, and health data in one.
+searched for in any address, health data in one, and to show a case before it is on record who saw it.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from app.services import queue, views
 from app.services.queue import Line, Page
 from app.storage import queue as rows
 from app.storage import views as kept
+from app.storage.audit import Actor
 from app.storage.database import Session
 from app.storage.queue import Filters
 from app.web.deps import Rooms, now, rooms
@@ -134,7 +135,16 @@ async def _page(request: Request, filters: Filters, asked: Asked | None = None) 
         after=asked.after if asked else None,
         now=now(),
     )
-    return await rooms(request).database.read(work)
+    database, who = rooms(request).database, actor(request)
+    page, unrecorded = await database.read(partial(_looked, look=work, who=who))
+    if unrecorded:
+        await database.write(partial(queue.record_listed, ids=unrecorded, now=now(), actor=who))
+    return page
+
+
+def _looked(session: Session, *, look: partial[Page], who: Actor) -> tuple[Page, list[str]]:
+    page = look(session)
+    return page, queue.unrecorded(session, page, now=now(), actor=who)
 
 
 def _around(session: Session, me: str) -> tuple[dict[str, int], int, Sequence[kept.View]]:
