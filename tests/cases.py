@@ -75,12 +75,14 @@ class Team:
     def turn(self, case: str) -> Turn:
         return Turn(case, self.who, self.who.actor("test"), self.at, self.version)
 
-    def submit(self, answers: Answers, *, contact: bool = False, at: Any = None, **more: Any) -> str:
-        """The id of a case that came in."""
+    def submit(
+        self, answers: Answers, *, contact: bool | dict[str, str] = False, at: Any = None, **more: Any
+    ) -> str:
+        """The id of a case that came in; `contact`: the given details, or all of Pat's."""
         desk = self.service.rooms.desk
         edition = desk.library.current("ketamine-preconsult")
         assert edition
-        given = Given(answers, PAT_CONTACT if contact else {}, **more)
+        given = Given(answers, PAT_CONTACT if contact is True else contact or {}, **more)
         drawn = draw_up(edition, given, new_token(), now=at or self.at, terms=desk.terms)
         work = partial(submissions.keep, vault=desk.vault, drawn=drawn, actor=RESPONDENT)
         self.service.database.write_now(work)

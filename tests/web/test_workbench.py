@@ -364,6 +364,18 @@ def test_contact_details_stand_only_on_the_answer_to_being_asked_for_them(ann: C
     assert PAT_CONTACT["phone"] not in ann.get(f"/staff/cases/{case}").text
 
 
+@pytest.mark.parametrize("kinds", [(), ("name",), ("phone",), ("email",), ("name", "email")], ids=str)
+def test_of_contact_details_those_are_shown_that_were_given(
+    ann: Colleague, team: Team, kinds: tuple[str, ...]
+) -> None:
+    case = team.submit(PAT, contact={kind: PAT_CONTACT[kind] for kind in kinds})
+    ann.get(f"/staff/cases/{case}")
+    answer = ann.send(f"/staff/cases/{case}/contact")
+    assert answer.status_code == 200
+    assert [kind for kind in PAT_CONTACT if PAT_CONTACT[kind] in answer.text] == list(kinds)
+    assert ("No contact details were given" in answer.text) == (not kinds)
+
+
 def test_a_case_is_worked_through_from_its_page(ann: Colleague, team: Team) -> None:
     case = team.submit(NOA)
     path = f"/staff/cases/{case}"
