@@ -14,11 +14,10 @@ import click
 from sqlalchemy.engine import make_url
 
 from app.errors import Refusal
-from app.main import open_database
+from app.main import open_database, open_ledger
 from app.sealing import Keyring
-from app.services import chain, erasures, feed, retention
+from app.services import chain, feed, retention
 from app.services.chain import Broken
-from app.services.erasures import Ledger
 from app.services.sealing_keys import known_keyring
 from app.settings import Settings, load_settings
 from app.storage import audit, expiry, ledger, restore, schema, staff_sessions
@@ -26,8 +25,8 @@ from app.storage.audit import Act, Actor
 from app.storage.database import Database
 
 BACK = (
-    "API keys and members of staff are as they were at the backup: end again what was ended since "
-    "(preconsult keys list, preconsult staff list)."
+    "Otherwise API keys and members of staff are as they were at the backup: look at roles, passwords and "
+    "whom it lacks (preconsult keys list, preconsult staff list)."
 )
 LINKED = 10_000  # a command links at most that many events; the rest is for the service
 
@@ -52,7 +51,7 @@ def writing(settings: Settings) -> Iterator[Database]:
     """
     with opened(settings) as database:
         yield database
-        Ledger(settings.ledger).settle(database)
+        open_ledger(settings).settle(database)
         keyring = known_keyring(database, settings.keyring, settings.key_file)
         try:
             if keyring is not None:
@@ -136,9 +135,9 @@ def purge_due(at: dt.datetime | None, *, dry_run: bool) -> None:
 
 @click.command("restore")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--ledger-only", is_flag=True, help="After pg_restore: erase again what the ledger names.")
+@click.option("--ledger-only", is_flag=True, help="After pg_restore: end again what the ledger names.")
 def restore_database(file: Path | None, *, ledger_only: bool) -> None:
-    """Put the embedded database back to a backup, FILE; what was erased since then stays erased."""
+    """Put the embedded database back to a backup, FILE; what was erased or ended since then stays so."""
     if ledger_only == (file is not None):
         raise click.UsageError("Name a backup, or say --ledger-only.")
     settings = load_settings()
@@ -150,7 +149,7 @@ def restore_database(file: Path | None, *, ledger_only: bool) -> None:
     else:
         _put_back(file, settings)
     if unlisted:
-        told = f"there was no erasure ledger {settings.ledger}: what was erased since the backup may be back"
+        told = f"there was no erasure ledger {settings.ledger}: what was ended since the backup may be back"
         click.echo(f"preconsult: {told}.", err=True)
 
 
@@ -169,7 +168,7 @@ def _put_back(file: Path, settings: Settings) -> None:
 
 
 def _completed(settings: Settings) -> str:
-    """Bring a copy of a backup up to date, check it, and erase what has been erased since."""
+    """Bring a copy of a backup up to date, check it, and end what has been ended since."""
     with opened(settings) as database:
         keyring = _keyring(database, settings)
         found = database.read_now(partial(chain.verify, keyring=keyring, now=now()))
@@ -186,7 +185,11 @@ def _completed(settings: Settings) -> str:
 
 
 def _erased_again(database: Database, settings: Settings) -> str:
-    return f"{erasures.replay(database, settings.ledger, now=now())} submissions of the ledger erased again."
+    again = open_ledger(settings).replay(database, now=now())
+    return (
+        f"{again.erased} submissions of the ledger erased again. "
+        f"API keys revoked again: {again.revoked}; members of staff disabled again: {again.disabled}."
+    )
 
 
 def _keyring(database: Database, settings: Settings) -> Keyring:

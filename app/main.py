@@ -25,7 +25,7 @@ from app.outbound import Post
 from app.rounds import Alerts, Trail, index
 from app.rules.draft import Faulty
 from app.rules.library import CONTENT, Library, Unswitchable, load_library
-from app.services import erasures, retention
+from app.services import retention
 from app.services.alerts import Outlook
 from app.services.drawn import Terms
 from app.services.erasures import Ledger
@@ -237,6 +237,13 @@ def open_database(settings: Settings) -> Database:
     return Database(settings.database, pool=settings.database_pool, queue_limit=settings.queue_limit)
 
 
+def open_ledger(settings: Settings) -> Ledger:
+    """The erasure ledger in force; the data folder is made for one that is nowhere else."""
+    if settings.erasure_ledger is None:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Ledger(settings.ledger)
+
+
 def open_rooms(settings: Settings) -> Rooms:
     """Every part of a running service, checked. Raises Refusal."""
     library, terms, post = open_library(settings), open_terms(settings), open_post(settings)
@@ -246,9 +253,8 @@ def open_rooms(settings: Settings) -> Rooms:
         database.check_durable()
         schema.migrate(database)
         vault = open_vault(database, settings.keyring, settings.key_file, now=now())
-        ledger = Ledger(settings.ledger)
-        erasures.replay(database, ledger.file, now=now())
-        ledger.settle(database)
+        ledger = open_ledger(settings)
+        ledger.replay(database, now=now())
     except BaseException:
         database.close()
         raise

@@ -88,7 +88,7 @@ class Trail(Rounds):
         await self._all(*acts)
 
     async def settle(self) -> None:
-        """Write in the ledger what was erased."""
+        """Write in the ledger what was erased, revoked or disabled."""
         await self._database.on_thread(partial(self._erasures.settle, self._database))
 
     async def link(self) -> None:

@@ -65,7 +65,8 @@ class Settings(BaseSettings):
     )
     erasure_ledger: Path | None = Field(
         None,
-        description="What was erased, lest a backup bring it back; empty: `erasures.log` in the data folder.",
+        description="What was erased or revoked, lest a backup bring it back; "
+        "empty: `erasures.log` in the data folder.",
     )
     queue_limit: int = Field(1000, ge=1, description="Writes waiting beyond this get 503 with Retry-After.")
     database_pool: int = Field(8, ge=1, le=64, description="Connections and threads per process.")

@@ -12,10 +12,9 @@ import click
 
 from app.commands import now, opened
 from app.delivering import Deliveries
-from app.main import open_post
+from app.main import open_ledger, open_post
 from app.rounds import Trail
 from app.sealing import Keyring
-from app.services.erasures import Ledger
 from app.services.sealing_keys import open_vault
 from app.settings import Settings, load_settings
 from app.storage.database import Database
@@ -38,7 +37,7 @@ async def _until_told(settings: Settings, database: Database, keyring: Keyring) 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    trail = Trail(database, keyring, settings.audit_anchor, Ledger(settings.ledger))
+    trail = Trail(database, keyring, settings.audit_anchor, open_ledger(settings))
     delivering = Deliveries.of(settings, database, keyring, open_post(settings))
     tasks = [asyncio.create_task(each.keep()) for each in (trail, delivering)]
     log.info("started")

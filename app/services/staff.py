@@ -90,11 +90,16 @@ def disable(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) 
     person = find(session, staff_id)
     disabled = replace(person, disabled_at=now)
     _keep_an_administrator(session, person, disabled)
+    shut_out(session, staff_id, now=now, actor=actor)
+    return disabled
+
+
+def shut_out(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> None:
+    """Disable somebody, also the last administrator; `disable` is for people."""
     staff.change(session, staff_id, disabled_at=now)
     staff.drop_links(session, staff_id)
     staff_sessions.end_all(session, staff_id)
     audit.record(session, actor, now, Act("staff.disabled", "staff", staff_id))
-    return disabled
 
 
 def enable(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> Person:

@@ -148,10 +148,10 @@ def newest(session: Session) -> int:
     return int(session.execute(sa.select(sa.func.max(_OF.seq))).scalar_one() or 0)
 
 
-def erasures(session: Session, past: int) -> list[tuple[str, dt.datetime]]:
-    """What was erased and when, past that event, in the order it was written."""
-    asked = sa.select(_OF.object_id, _OF.at).where(_OF.seq > past, _OF.action == ERASED).order_by(_OF.seq)
-    return [(row.object_id, row.at) for row in session.execute(asked)]
+def done(session: Session, actions: Sequence[str], past: int) -> list[tuple[str, str, dt.datetime]]:
+    """(action, object, time) of such acts past that event, in the order they were written."""
+    asked = sa.select(_OF.action, _OF.object_id, _OF.at).where(_OF.seq > past, _OF.action.in_(actions))
+    return [tuple(row) for row in session.execute(asked.order_by(_OF.seq))]
 
 
 def erased(session: Session, ids: list[str]) -> set[str]:
