@@ -144,7 +144,7 @@ def restore_database(file: Path | None, *, ledger_only: bool) -> None:
     unlisted = not settings.ledger.exists()
     if file is None:
         with opened(settings) as database:
-            click.echo(_erased_again(database, settings))
+            click.echo(_ended_again(database, settings))
         click.echo(BACK)
     else:
         _put_back(file, settings)
@@ -175,7 +175,7 @@ def _completed(settings: Settings) -> str:
         begun = found.linked > 0  # a backup by a release before there was a chain has none
         if begun and found.fault and found.fault.kind != "waiting":
             raise Refusal(f"The backup's audit chain is broken at position {found.fault.position}.")
-        told = _erased_again(database, settings)
+        told = _ended_again(database, settings)
         act = Act("database.restored", "database", None)
         database.write_now(lambda session: audit.record(session, Actor("command"), now(), act))
         database.write_now(partial(feed.follow, keyring=keyring, now=now(), limit=LINKED))
@@ -184,7 +184,7 @@ def _completed(settings: Settings) -> str:
     return told
 
 
-def _erased_again(database: Database, settings: Settings) -> str:
+def _ended_again(database: Database, settings: Settings) -> str:
     again = open_ledger(settings).replay(database, now=now())
     return (
         f"{again.erased} submissions of the ledger erased again. "

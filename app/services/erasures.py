@@ -113,7 +113,7 @@ def _done(session: Session, *, past: int) -> list[Entry]:
 def _missed(session: Session, *, known: list[Entry]) -> list[Entry]:
     """What a ledger may lack at a start: all without one, else all since shortly before its last line."""
     past = audit.place(session, known[-1].at - OVERLAP) - 1 if known else 0
-    return [*_ended(session), *_done(session, past=past)]
+    return [*_done(session, past=past), *_ended(session)]
 
 
 def _ended(session: Session) -> list[Entry]:
@@ -124,8 +124,11 @@ def _ended(session: Session) -> list[Entry]:
 
 
 def _last_words(every: Iterable[Entry]) -> list[Entry]:
-    """What the ledger says last of each key and each person that it says is ended."""
-    last = {each.id: each for each in sorted(every, key=lambda each: each.at) if each.action != audit.ERASED}
+    """What the ledger says last of each key and each person that it says is ended.
+
+    By the order of lines, since a clock may be set back; one that came twice counts where it came first.
+    """
+    last = {each.id: each for each in dict.fromkeys(every) if each.action != audit.ERASED}
     return [each for each in last.values() if each.action != ENABLED]
 
 

@@ -235,11 +235,11 @@ class Office:
         ).stdout.strip()
         return made.split("_")[2]
 
-    def enable(self, name: str) -> None:
+    def enable(self, name: str, at: dt.datetime | None = None) -> None:
         with self.clinic.served() as service:
             known = service.read(partial(people.by_email, email=f"{name}@clinic.example"))
             assert known
-            enabling = partial(staff.enable, staff_id=known.id, now=now(), actor=COMMAND)
+            enabling = partial(staff.enable, staff_id=known.id, now=at or now(), actor=COMMAND)
             service.database.write_now(enabling)
 
     def standing(self) -> tuple[list[bool], list[bool]]:
@@ -287,6 +287,19 @@ def test_an_act_that_a_crash_kept_out_of_the_ledger_counts_at_the_start(clinic: 
     file.write_text("".join(f"{line}\n" for line in kept))
     assert office.standing()[1] == [True, True]
     assert ledger.lines(file) == [*kept, last]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_what_was_said_last_counts_though_the_clock_was_set_back_or_a_line_came_twice(
+    clinic: Clinic, twice: bool
+) -> None:
+    office, file = Office(clinic), clinic.data_dir / "erasures.log"
+    clinic.run("staff", "disable", "ann@clinic.example")
+    office.enable("ann", now() - dt.timedelta(hours=2))
+    disabled, enabled = ledger.lines(file)
+    assert (disabled.split()[0], enabled.split()[0]) == ("staff.disabled", "staff.enabled")
+    ledger.append(file, *([disabled] if twice else []))
+    assert office.standing()[1] == [True, True]
 
 
 def test_what_an_earlier_release_left_out_of_the_ledger_is_written_at_the_first_start(clinic: Clinic) -> None:
