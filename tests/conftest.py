@@ -24,6 +24,8 @@ from app.storage.database import Database, T, Work
 from app.web.deps import Rooms, now
 from tests import pgtmp
 
+pytest_plugins = ("tests.seconds", "tests.levels", "tests.measures")
+
 for name in [name for name in os.environ if name.startswith("PRECONSULT_") and "TEST" not in name]:
     del os.environ[name]  # what the developer has set is not what is tested
 
@@ -60,7 +62,7 @@ def _migrate(url: str) -> None:
     database.close()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture  # levels.py chooses the databases
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of each kind: empty, or at head where a whole service stands on it."""
     ready = "service" in request.fixturenames

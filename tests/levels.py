@@ -1,0 +1,72 @@
+"""Which tests a run takes and on which databases. `tests/README.md` gives the rule in prose.
+
+`pytest`              the full suite: everything but what is marked `thorough`
+`pytest --thorough`   everything, at full strength, and every database test on both databases
+`pytest --quick`      SQLite only, without what is marked `thorough` or known to take long
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import seconds
+
+TESTS = Path(__file__).resolve().parent
+BOTH = ["sqlite", "postgres"]
+# What these folders say of a database they say through services, whose own tests run on both.
+ONE_DATABASE = {"web", "cli"}
+MARKS = (
+    "thorough: repeats at full strength what another test shows; only with --thorough",
+    "both_databases: can differ by database though its folder runs on one",
+)
+LONG = 4.0  # seconds: too long for --quick
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("preconsult")
+    group.addoption("--thorough", action="store_true", help="everything, at full strength")
+    group.addoption("--quick", action="store_true", help="on SQLite, without the long tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
+    if config.getoption("--thorough") and config.getoption("--quick"):
+        raise pytest.UsageError("--thorough and --quick exclude each other")
+
+
+def databases(config: pytest.Config, path: Path, *, both: bool) -> list[str]:
+    """The databases a test in this file runs on."""
+    if config.getoption("--quick"):
+        return BOTH[:1]
+    one = TESTS in path.parents and path.relative_to(TESTS).parts[0] in ONE_DATABASE
+    return BOTH if config.getoption("--thorough") or both or not one else BOTH[:1]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marked = metafunc.definition.iter_markers("parametrize")
+    if "database_url" in metafunc.fixturenames and not any("database_url" in m.args[0] for m in marked):
+        both = metafunc.definition.get_closest_marker("both_databases") is not None
+        chosen = databases(metafunc.config, metafunc.definition.path, both=both)
+        metafunc.parametrize("database_url", chosen, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--thorough"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    if config.getoption("--quick"):
+        recorded = seconds.recorded()
+        left_out += [item for item in items if recorded.get(item.nodeid, 0.0) > LONG]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether to repeat at full strength."""
+    return bool(pytestconfig.getoption("--thorough"))
