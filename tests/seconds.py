@@ -42,7 +42,7 @@ class LongestFirst(OrderedDict[str, dict[str, bool]]):
         return longest, self.pop(longest)
 
 
-class Scheduling(LoadScopeScheduling):  # type: ignore[misc] - xdist ships no types
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
     """xdist's scheduling by scope, where the scope is `unit` and the longest start first."""
 
     def __init__(self, config: pytest.Config, log: Any = None) -> None:
