@@ -20,11 +20,14 @@ WORKDIR /srv/preconsult
 COPY LICENSE NOTICE ./
 COPY migrations ./migrations
 COPY app ./app
-RUN python -m compileall -q app && chmod -R a+rX /srv/preconsult
+RUN python -m compileall -q app && chmod -R a+rX /srv/preconsult \
+ && printf '%s\n' '#!/venv/bin/python' 'import sys' 'sys.path[0] = "/srv/preconsult"' \
+        'from app.cli import main' 'main(prog_name="preconsult")' > /venv/bin/preconsult \
+ && chmod 755 /venv/bin/preconsult
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "from urllib import request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:8000/livez', timeout=4)"]
-ENTRYPOINT ["python", "-m", "app.cli"]
+ENTRYPOINT ["preconsult"]
 CMD ["serve", "--host", "0.0.0.0"]

