@@ -15,13 +15,13 @@ from tests import seconds
 
 TESTS = Path(__file__).resolve().parent
 BOTH = ["sqlite", "postgres"]
+LEVELS = ("full", "thorough", "quick")
 # What these folders say of a database they say through services, whose own tests run on both.
 ONE_DATABASE = {"web", "cli"}
 MARKS = (
     "thorough: repeats at full strength what another test shows; only with --thorough",
     "both_databases: can differ by database though its folder runs on one",
 )
-LONG = 4.0  # seconds: too long for --quick
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,36 +37,42 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--thorough and --quick exclude each other")
 
 
-def databases(config: pytest.Config, path: Path, *, both: bool) -> list[str]:
-    """The databases a test in this file runs on."""
-    if config.getoption("--quick"):
-        return BOTH[:1]
+def level(config: pytest.Config) -> str:
+    """The level of this run."""
+    return next((name for name in LEVELS[1:] if config.getoption(f"--{name}")), LEVELS[0])
+
+
+def databases(level: str, path: Path, *, both: bool) -> list[str]:
+    """The databases that a test in this file runs on; `both`: it is marked so."""
     one = TESTS in path.parents and path.relative_to(TESTS).parts[0] in ONE_DATABASE
-    return BOTH if config.getoption("--thorough") or both or not one else BOTH[:1]
+    if level == "quick" or (level == "full" and one and not both):
+        return BOTH[:1]
+    return BOTH
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marked = metafunc.definition.iter_markers("parametrize")
     if "database_url" in metafunc.fixturenames and not any("database_url" in m.args[0] for m in marked):
         both = metafunc.definition.get_closest_marker("both_databases") is not None
-        chosen = databases(metafunc.config, metafunc.definition.path, both=both)
+        chosen = databases(level(metafunc.config), metafunc.definition.path, both=both)
         metafunc.parametrize("database_url", chosen, indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--thorough"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("thorough")]
-    if config.getoption("--quick"):
-        recorded = seconds.recorded()
-        left_out += [item for item in items if recorded.get(item.nodeid, 0.0) > LONG]
+    chosen = level(config)
+    recorded = seconds.recorded()
+    left_out = {
+        item
+        for item in items
+        if (chosen != "thorough" and item.get_closest_marker("thorough"))
+        or (chosen == "quick" and recorded.get(item.nodeid, 0.0) > seconds.LONG)
+    }
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        gone = set(left_out)
-        items[:] = [item for item in items if item not in gone]
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")
 def thorough(pytestconfig: pytest.Config) -> bool:
     """Whether to repeat at full strength."""
-    return bool(pytestconfig.getoption("--thorough"))
+    return level(pytestconfig) == "thorough"

@@ -145,6 +145,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     spent: dict[str, float] = collections.defaultdict(float)
     for each in reports:
         spent[file_of(each.nodeid)] += each.duration
+    if seed := getattr(terminalreporter.config.option, "randomly_seed", None):
+        terminalreporter.write_line(f"Order of the tests: seed {seed} (the same again: --order {seed})")
     if len(spent) < SLOWEST:
         return
     terminalreporter.section("slowest files")
