@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import dev
-from tests import levels
 
 ROOT = Path(__file__).parents[1]
 
@@ -129,17 +128,3 @@ def test_preconsult_can_be_called_from_any_folder(tmp_path: Path) -> None:
         [bin_ / "preconsult", "keys", "a b"], cwd=tmp_path, check=True, capture_output=True, text=True
     )
     assert done.stdout == "preconsult ['keys', 'a b']\n"
-
-
-def test_quick_takes_only_sqlite_and_thorough_takes_both() -> None:
-    chosen = {
-        (folder, level): levels.databases(level, levels.TESTS / folder / "test_it.py", both=False)
-        for folder in ("web", "cli", "services", "outside")
-        for level in levels.LEVELS
-    }
-    one, both = ["sqlite"], ["sqlite", "postgres"]
-    assert chosen == {
-        (folder, level): one if level == "quick" or (level == "full" and folder in ("web", "cli")) else both
-        for folder, level in chosen
-    }
-    assert levels.databases("full", levels.TESTS / "web" / "test_it.py", both=True) == both
