@@ -8,17 +8,14 @@ from functools import partial
 
 import click
 
-from app.commands import now, opened, writing
+from app.cli.context import COMMAND, now, opened, writing
 from app.services import second_factor, staff
 from app.services.permissions import ROLES
 from app.services.staff import Wanted
 from app.settings import Settings, load_settings
 from app.storage import staff as people
-from app.storage.audit import Actor
 from app.storage.database import Session
 from app.storage.staff import Person
-
-COMMAND = Actor("command")
 
 
 @click.group("staff")

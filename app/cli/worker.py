@@ -10,9 +10,9 @@ import signal
 
 import click
 
-from app.commands import now, opened
+from app.cli.context import now, opened
+from app.container import open_ledger, open_post
 from app.delivering import Deliveries
-from app.main import open_ledger, open_post
 from app.rounds import Trail
 from app.sealing import Keyring
 from app.services.sealing_keys import open_vault

@@ -1,0 +1,55 @@
+"""`preconsult audit`: the chain of audit events.
+
+Responsible for: verify, head. Never: prints anything of an event.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from app.cli.context import keyring_at_hand, now, opened
+from app.errors import Refusal
+from app.services import chain
+from app.services.chain import Broken
+from app.settings import load_settings
+from app.storage import ledger
+
+
+@click.group("audit")
+def audit_group() -> None:
+    """The audit trail: verify its chain, publish its head."""
+
+
+@audit_group.command("verify")
+@click.option(
+    "--anchor",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of published heads: only that tells a roll-back to an older copy.",
+)
+def verify_chain(anchor: Path | None) -> None:
+    """Walk the whole chain; status 1 when an event was changed, moved, taken out or put in."""
+    settings = load_settings()
+    anchors = chain.parse_anchors(ledger.lines(anchor)) if anchor else None
+    with opened(settings) as database:
+        keyring = keyring_at_hand(database, settings)
+        found = database.read_now(partial(chain.verify, keyring=keyring, now=now(), anchors=anchors))
+    since = f" (the oldest since {found.oldest:%Y-%m-%d %H:%M:%SZ})" if found.oldest else ""
+    click.echo(f"{found.linked} events are linked, {found.waiting} wait to be{since}.")
+    if found.fault:
+        raise Refusal(f"The audit chain is broken at position {found.fault.position}: {found.fault.told}.")
+    told = f"{len(anchors)} published heads fit" if anchors else "without published heads nobody can tell"
+    click.echo(f"The chain is whole; that it is no older copy: {told}.")
+
+
+@audit_group.command("head")
+def print_head() -> None:
+    """The end of the chain as one JSON line, for an anchor file somewhere else."""
+    settings = load_settings()
+    with opened(settings) as database:
+        try:
+            click.echo(
+                database.read_now(partial(chain.published, keyring=keyring_at_hand(database, settings)))
+            )
+        except Broken as broken:
+            raise Refusal(f"The audit chain is broken: {broken}.") from None

@@ -1,0 +1,73 @@
+"""`preconsult content`: editions, for who writes and publishes them.
+
+Responsible for: check, show, diff, lock. Never: changes an edition.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from app.cli.context import now
+from app.container import open_library
+from app.errors import Refusal
+from app.rules.library import CONTENT, check_lock, folders, load, load_library, write_lock
+from app.settings import load_settings
+
+
+@click.group("content")
+def content_group() -> None:
+    """Editions: check, show, diff, lock."""
+
+
+@content_group.command("check")
+@click.argument("path", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+def check_content(path: Path | None) -> None:
+    """Every mistake in the editions below PATH: file, line and what to do."""
+    from app.rules.lint import check  # noqa: PLC0415 - only this command lints
+
+    content = path or load_settings().content_dir or CONTENT
+    single = (content / "edition.yaml").exists()
+    checked = [content] if single else list(folders(content))
+    found = [] if single else check_lock(content)
+    for folder in checked:
+        found += check(folder, today=now().date())
+    for finding in found:
+        click.echo(str(finding))
+    click.echo(f"{len(checked)} editions checked, {len(found)} findings.", err=True)
+    if found or not checked:
+        sys.exit(1)
+
+
+@content_group.command("show")
+@click.argument("questionnaire")
+@click.argument("version", required=False)
+@click.option("--language", help="One that the edition serves.")
+def show_content(questionnaire: str, version: str | None, language: str | None) -> None:
+    """An edition as a reader sees it."""
+    from app.rules.show import show  # noqa: PLC0415 - only this command shows
+
+    edition = open_library(load_settings()).find(questionnaire, version)
+    if edition is None:
+        raise Refusal("There is no such edition.")
+    click.echo("\n".join(show(edition, edition.language(language))))
+
+
+@content_group.command("diff")
+@click.argument("old", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("new", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def diff_content(old: Path, new: Path) -> None:
+    """What changed in meaning between two edition folders."""
+    from app.rules.compare import edition_differences  # noqa: PLC0415 - only this command compares
+
+    for line in edition_differences(load(old), load(new)):
+        click.echo(line)
+
+
+@content_group.command("lock")
+def lock_content() -> None:
+    """Publish: pin the bytes of every edition that is not pinned yet."""
+    content = load_settings().content_dir or CONTENT
+    for name in write_lock(content):
+        click.echo(f"{name} is published; from now on its files stay as they are.")
+    load_library(content)

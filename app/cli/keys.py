@@ -1,0 +1,74 @@
+"""`preconsult keys`: API keys, and the sealing key.
+
+Responsible for: create, list, revoke, rotate. Never: prints a secret anywhere but on stdout, alone, once.
+"""
+
+from functools import partial
+
+import click
+
+from app.cli.context import COMMAND, now, opened, writing
+from app.services import keys as api_keys
+from app.services.access import SCOPES
+from app.services.keys import Wanted
+from app.services.sealing_keys import rotate
+from app.settings import load_settings
+from app.storage import keys
+
+
+@click.group("keys")
+def keys_group() -> None:
+    """API keys (create, list, revoke) and the sealing key (rotate)."""
+
+
+@keys_group.command("create")
+@click.option("--name", required=True, help="Who will use it.")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, help=f"One of {', '.join(SCOPES)}; repeat for several."
+)
+@click.option("--test", is_flag=True, help="It sees and makes only test submissions.")
+@click.option("--origin", "origins", multiple=True, help="For browsers: only from these origins.")
+@click.option("--cidr", "cidrs", multiple=True, help="Only from these networks.")
+@click.option("--expires", "days", type=click.IntRange(1, 3650), help="Days it lives.")
+def create_key(
+    name: str,
+    scopes: tuple[str, ...],
+    origins: tuple[str, ...],
+    cidrs: tuple[str, ...],
+    days: int | None,
+    *,
+    test: bool,
+) -> None:
+    """Make an API key; it stands alone on stdout and is never shown again."""
+    wanted = Wanted(name, scopes, test=test, origins=origins, cidrs=cidrs, days=days)
+    with writing(load_settings()) as database:
+        click.echo(database.write_now(partial(api_keys.create, wanted=wanted, now=now(), actor=COMMAND)))
+
+
+@keys_group.command("list")
+def list_keys() -> None:
+    """Every API key: id, state, the day it was last used, scopes, name. Never the secret."""
+    with opened(load_settings()) as database:
+        for key in database.read_now(keys.every):
+            state = "live" if key.is_live(now()) else "revoked" if key.revoked_at else "expired"
+            kind = "test" if key.test else "live"
+            used = f"{key.last_used_at:%Y-%m-%d}" if key.last_used_at else "never used"
+            click.echo(f"{key.id}  {kind:4}  {state:7}  {used}  {' '.join(sorted(key.scopes))}  {key.name}")
+
+
+@keys_group.command("revoke")
+@click.argument("key_id")
+def revoke_key(key_id: str) -> None:
+    """End an API key by its id; every replica refuses it within a second."""
+    with writing(load_settings()) as database:
+        database.write_now(partial(api_keys.revoke, key_id=key_id, now=now(), actor=COMMAND))
+    click.echo(f"{key_id} is revoked.")
+
+
+@keys_group.command("rotate")
+def rotate_keys() -> None:
+    """Make a fresh sealing key (in the key file) and wrap every data key under it; the service goes on."""
+    settings = load_settings()
+    with writing(settings) as database:
+        name, moved = rotate(database, settings.keyring, settings.key_file, now=now(), actor=COMMAND)
+    click.echo(f"{moved} data keys are wrapped under {name}.")

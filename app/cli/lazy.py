@@ -1,0 +1,75 @@
+"""A group of commands that are imported when they are asked for (Click, "Lazily Loading Subcommands").
+
+Responsible for: names and help of commands without their modules; one line and exit status 1 for what is
+refused. Never: imports a library to list the commands.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from app.errors import Problem, Refusal
+
+Table = Mapping[str, tuple[str, str]]
+
+
+class Commands(Mapping[str, click.Command]):
+    """The commands of a table, each imported by the first look-up of its name."""
+
+    def __init__(self, package: str, table: Table) -> None:
+        self._package, self._table = package, table
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, _, attribute = self._table[name][0].partition(":")
+        command: click.Command = getattr(import_module(f"{self._package}.{module}"), attribute)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+
+class LazyGroup(click.Group):
+    """Lists the commands of `table` from it alone; turns what a command refuses into one line."""
+
+    def __init__(self, *args: Any, package: str, table: Table, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.commands = Commands(package, table)  # type: ignore[assignment] # Click only reads it
+        self._listed = click.Group(
+            commands=[click.Command(name, help=told) for name, (_, told) in table.items()]
+        )
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self._listed.format_commands(ctx, formatter)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise  # Click's own words and exit statuses
+        except Exception as error:
+            line = _line(error)
+            if line is None:
+                raise
+        click.echo(f"preconsult: {line}", err=True)
+        sys.exit(1)
+
+
+def _line(error: Exception) -> str | None:
+    """What an operator reads of an error; None for what is a mistake of ours."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - only who meets an error waits for it
+
+    from app.rules.draft import Faulty  # noqa: PLC0415 - the same
+
+    if isinstance(error, Refusal | Faulty | Problem):
+        return str(error)
+    if isinstance(error, SQLAlchemyError):
+        return f"The database can't be used ({type(error).__name__}); see PRECONSULT_DATABASE_URL."
+    if isinstance(error, OSError):
+        return f"{error.filename or 'A file'} can't be used: {error.strerror}."
+    return None

@@ -1,0 +1,63 @@
+"""`preconsult migrate`, `backup` and `purge`: the database's own work.
+
+Responsible for: the schema, a copy, and what is to be erased. Never: prints anything of a submission.
+"""
+
+import datetime as dt
+from functools import partial
+from pathlib import Path
+
+import click
+
+from app.cli.context import COMMAND, now, opened, writing
+from app.services import health, retention
+from app.settings import load_settings
+from app.storage import expiry, schema
+
+
+@click.command("migrate")
+def migrate() -> None:
+    """Bring the database schema to this release; does nothing when it is there."""
+    with opened(load_settings()) as database:
+        click.echo(f"The schema is at {schema.current(database)}.")
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup_database(file: Path) -> None:
+    """Copy the embedded database to FILE while the service goes on. Keep the sealing keys elsewhere."""
+    with writing(load_settings()) as database:
+        schema.backup(database, file)
+        database.write_now(partial(health.backed_up, now=now(), actor=COMMAND))
+    click.echo(f"Backed up to {file}. Without the sealing keys nobody can read it: back them up separately.")
+
+
+@click.command("purge")
+@click.option(
+    "--now",
+    "at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]),
+    help="Erase, for good, what will be due then, too.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell how many submissions that is.")
+def purge_due(at: dt.datetime | None, *, dry_run: bool) -> None:
+    """Erase what is kept longer than promised; the service does so by itself every ten minutes."""
+    moment = at.replace(tzinfo=dt.UTC) if at else now()
+    submissions = freed = failed = 0
+    settings = load_settings()
+    with writing(settings) as database:
+        if dry_run:
+            due = database.read_now(partial(expiry.overdue, now=moment))
+            click.echo(f"{due} submissions would be erased; nothing was.")
+            return
+        more = True
+        while more:
+            work = partial(retention.purge, now=moment, past=failed, told_for=settings.told_for)
+            purged = database.write_now(work)
+            submissions += purged.submissions
+            freed += purged.idempotency_keys
+            failed += purged.failed
+            more = purged.more
+    if failed:
+        click.echo(f"preconsult: {failed} could not be erased; the next run tries again.", err=True)
+    click.echo(f"{submissions} submissions erased, {freed} idempotency keys freed.")

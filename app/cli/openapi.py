@@ -1,0 +1,16 @@
+"""`preconsult openapi`: the description of the API. Never: anything but JSON on stdout."""
+
+import json
+
+import click
+
+from app.main import build
+from app.rules.library import CONTENT, load_library
+from app.settings import load_settings
+
+
+@click.command("openapi")
+def print_openapi() -> None:
+    """The OpenAPI description, as JSON on stdout."""
+    document = build(load_library(load_settings().content_dir or CONTENT), development=False).openapi()
+    click.echo(json.dumps(document, ensure_ascii=False, indent=1))

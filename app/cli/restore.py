@@ -1,0 +1,83 @@
+"""`preconsult restore`: the database as it was at a backup, and what was ended since then ended again.
+
+Responsible for: the embedded database, and the ledger after pg_restore. Never: puts back what was erased.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import click
+from sqlalchemy.engine import make_url
+
+from app.cli.context import COMMAND, LINKED, keyring_at_hand, now, opened
+from app.container import open_ledger
+from app.errors import Refusal
+from app.services import chain, feed
+from app.settings import Settings, load_settings
+from app.storage import audit, restore, staff_sessions
+from app.storage.audit import Act
+from app.storage.database import Database
+
+BACK = (
+    "Otherwise API keys and members of staff are as they were at the backup: look at roles, passwords and "
+    "whom it lacks (preconsult keys list, preconsult staff list)."
+)
+
+
+@click.command("restore")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--ledger-only", is_flag=True, help="After pg_restore: end again what the ledger names.")
+def restore_database(file: Path | None, *, ledger_only: bool) -> None:
+    """Put the embedded database back to a backup, FILE; what was erased or ended since then stays so."""
+    if ledger_only == (file is not None):
+        raise click.UsageError("Name a backup, or say --ledger-only.")
+    settings = load_settings()
+    unlisted = not settings.ledger.exists()
+    if file is None:
+        with opened(settings) as database:
+            click.echo(_ended_again(database, settings))
+        click.echo(BACK)
+    else:
+        _put_back(file, settings)
+    if unlisted:
+        told = f"there was no erasure ledger {settings.ledger}: what was ended since the backup may be back"
+        click.echo(f"preconsult: {told}.", err=True)
+
+
+def _put_back(file: Path, settings: Settings) -> None:
+    target = make_url(settings.database)
+    if target.get_backend_name() != "sqlite":
+        raise Refusal("PostgreSQL is restored by pg_restore; then say `preconsult restore --ledger-only`.")
+    where = Path(target.database or "")
+    with restore.candidate(file, where) as copy:
+        told = _completed(settings.model_copy(update={"database_url": f"sqlite:///{copy.absolute()}"}))
+        older = restore.exchange(copy, where)
+    click.echo(f"Restored from {file}. {told}")
+    click.echo(f"Sessions of staff are over. {BACK}")
+    if older:
+        click.echo(f"What was there is kept as {older}; delete it when you need it no more.")
+
+
+def _completed(settings: Settings) -> str:
+    """Bring a copy of a backup up to date, check it, and end what has been ended since."""
+    with opened(settings) as database:
+        keyring = keyring_at_hand(database, settings)
+        found = database.read_now(partial(chain.verify, keyring=keyring, now=now()))
+        begun = found.linked > 0  # a backup by a release before there was a chain has none
+        if begun and found.fault and found.fault.kind != "waiting":
+            raise Refusal(f"The backup's audit chain is broken at position {found.fault.position}.")
+        told = _ended_again(database, settings)
+        act = Act("database.restored", "database", None)
+        database.write_now(lambda session: audit.record(session, COMMAND, now(), act))
+        database.write_now(partial(feed.follow, keyring=keyring, now=now(), limit=LINKED))
+        database.write_now(staff_sessions.end_every)
+        database.checkpoint()
+    return told
+
+
+def _ended_again(database: Database, settings: Settings) -> str:
+    again = open_ledger(settings).replay(database, now=now())
+    return (
+        f"{again.erased} submissions of the ledger erased again. "
+        f"API keys revoked again: {again.revoked}; members of staff disabled again: {again.disabled}."
+    )

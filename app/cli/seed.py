@@ -1,0 +1,46 @@
+"""`preconsult seed`: made-up submissions. Never: in production."""
+
+import click
+
+from app.cli.context import COMMAND, now, writing
+from app.container import open_library, open_terms
+from app.errors import Refusal
+from app.services import seeding, seeding_staff
+from app.services.sealing_keys import open_vault
+from app.services.submissions import Desk
+from app.settings import load_settings
+
+
+@click.command("seed")
+@click.option("--count", default=40, show_default=True, type=click.IntRange(1, 10_000), help="How many.")
+@click.option("--seed", "number", default=1, show_default=True, help="The same number, the same people.")
+@click.option("--staff", is_flag=True, help="Made-up staff as well, who have worked on some of them.")
+def seed_made_up(count: int, number: int, *, staff: bool) -> None:
+    """Keep made-up submissions, marked as tests, to see the service at work; again adds more."""
+    settings = load_settings()
+    if not settings.development:
+        raise Refusal(
+            "Made-up submissions do not belong in production; seed needs PRECONSULT_ENV=development."
+        )
+    library = open_library(settings)
+    edition = library.current(settings.form_questionnaire or min(library.editions))
+    assert edition is not None  # noqa: S101 - open_library has refused otherwise
+    with writing(settings) as database:
+        vault = open_vault(database, settings.keyring, settings.key_file, now=now())
+        seeded = seeding.seed(
+            database,
+            vault,
+            edition,
+            count=count,
+            number=number,
+            now=now(),
+            terms=open_terms(settings),
+            actor=COMMAND,
+        )
+        if staff:
+            desk = Desk(library, vault, open_terms(settings))
+            seeding_staff.work_on(database, desk, count=count, number=number, now=now(), actor=COMMAND)
+    click.echo(
+        f"{seeded.submissions} made-up submissions are kept as tests, {seeded.drafts} of them drafts; "
+        "list them: GET /v1/submissions?test=true with an API key of scope review."
+    )

@@ -1,0 +1,81 @@
+"""`preconsult serve`: the server.
+
+Responsible for: all checks of a start before the first request, and uvicorn's settings. Never: a traceback
+for a start that is refused.
+"""
+
+import gc
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from app.settings import Settings
+    from app.web.connections import Connection
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve the API; migrates first, under a lock, so that replicas may start together."""
+    gc.disable()  # what a start makes stays: to look for garbage in it takes a sixth of the start
+    try:
+        app, connection = _ready(workers)
+    finally:
+        gc.enable()
+    import uvicorn  # noqa: PLC0415 - `serve --help` answers without it
+
+    click.echo(f"preconsult serves http://{host}:{port} (stop with Ctrl-C)", err=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has stopped
+    uvicorn.run(
+        app,
+        factory=workers > 1,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="auto",
+        http=connection,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=20,
+    )
+
+
+def _ready(workers: int) -> tuple["FastAPI | str", type["Connection"]]:
+    """What uvicorn is to serve, checked: an application, or for several processes the name of its maker."""
+    from app.errors import Refusal  # noqa: PLC0415 - `serve --help` answers without these
+    from app.main import serve_app  # noqa: PLC0415
+    from app.settings import load_settings  # noqa: PLC0415
+    from app.web.connections import Connection  # noqa: PLC0415
+
+    settings = load_settings()
+    if workers == 1:
+        return serve_app(settings), Connection
+    if settings.database.startswith("sqlite"):
+        raise Refusal(
+            "The embedded database takes one process; name a PostgreSQL in PRECONSULT_DATABASE_URL."
+        )
+    _prepare(settings)
+    return "app.main:serve_app", Connection
+
+
+def _prepare(settings: "Settings") -> None:
+    """All checks of a start, once, before several processes do: a refusal is one line, not a traceback."""
+    from app import container  # noqa: PLC0415
+    from app.cli.context import now, opened  # noqa: PLC0415
+    from app.services.sealing_keys import open_vault  # noqa: PLC0415
+
+    container.open_library(settings)
+    container.open_terms(settings)
+    container.open_post(settings)
+    container.open_counts(settings)
+    with opened(settings) as database:
+        open_vault(database, settings.keyring, settings.key_file, now=now())

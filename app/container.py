@@ -1,0 +1,74 @@
+"""The parts of a process, each made from settings: content, terms, mail, counts, database, ledger.
+
+Responsible for: what the server and the commands open alike. Never: anything of HTTP.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.errors import Refusal
+from app.outbound import Post
+from app.rules.draft import Faulty
+from app.rules.library import CONTENT, Library, Unswitchable, load_library
+from app.services.drawn import Terms
+from app.services.erasures import Ledger
+from app.services.opening import Hours
+from app.settings import Settings
+from app.storage.database import Database
+
+if TYPE_CHECKING:
+    from app.storage.counts import Counts
+
+
+def open_library(settings: Settings, load: Callable[[Path], Library] = load_library) -> Library:
+    """The editions to serve, as the clinic has set them. Raises Refusal naming the first mistake."""
+    try:
+        library = load(settings.content_dir or CONTENT)
+        asked = settings.form_questionnaire
+        if asked and library.current(asked) is None:
+            raise Refusal("PRECONSULT_FORM_QUESTIONNAIRE names a questionnaire that is not installed.")
+        return library.serving(off=settings.off, unreviewed=settings.serves_unreviewed)
+    except Unswitchable as refused:
+        raise Refusal(f"PRECONSULT_SWITCHED_OFF: {refused}.") from None
+    except Faulty as faulty:
+        more = f" (and {len(faulty.findings) - 1} more)" if len(faulty.findings) > 1 else ""
+        raise Refusal(f"The content is at fault: {faulty.findings[0]}{more}") from None
+
+
+def open_terms(settings: Settings) -> Terms:
+    """How long things are kept, and when the clinic is open. Raises Refusal."""
+    return Terms.of(
+        hours=settings.retention_draft_hours,
+        days=settings.retention_days,
+        opening=Hours.of(settings.opening_hours, settings.closed_days, settings.clinic_time_zone),
+        on_call=settings.on_call,
+    )
+
+
+def open_post(settings: Settings) -> Post | None:
+    """Who is told by e-mail, and by which server; None when there is none. Raises Refusal."""
+    return Post.of(settings.smtp_url, settings.alert_from, settings.alert_emails, settings.escalation_emails)
+
+
+def open_counts(settings: Settings) -> "Counts | None":
+    """Where replicas count together; None when each counts for itself. Raises Refusal."""
+    if not settings.redis_url:
+        return None
+    from app.storage.counts import Counts  # noqa: PLC0415 - its client is for who has set a store
+
+    return Counts(settings.redis_url)
+
+
+def open_database(settings: Settings) -> Database:
+    """The database in force; the folder of an embedded one is made."""
+    if settings.database.startswith("sqlite"):
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Database(settings.database, pool=settings.database_pool, queue_limit=settings.queue_limit)
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The erasure ledger in force; the data folder is made for one that is nowhere else."""
+    if settings.erasure_ledger is None:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Ledger(settings.ledger)
