@@ -5,7 +5,6 @@ Responsible for: what the server and the commands open alike. Never: anything of
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app.errors import Refusal
 from app.outbound import Post
@@ -15,10 +14,8 @@ from app.services.drawn import Terms
 from app.services.erasures import Ledger
 from app.services.opening import Hours
 from app.settings import Settings
+from app.storage.counts import Counts
 from app.storage.database import Database
-
-if TYPE_CHECKING:
-    from app.storage.counts import Counts
 
 
 def open_library(settings: Settings, load: Callable[[Path], Library] = load_library) -> Library:
@@ -51,13 +48,9 @@ def open_post(settings: Settings) -> Post | None:
     return Post.of(settings.smtp_url, settings.alert_from, settings.alert_emails, settings.escalation_emails)
 
 
-def open_counts(settings: Settings) -> "Counts | None":
+def open_counts(settings: Settings) -> Counts | None:
     """Where replicas count together; None when each counts for itself. Raises Refusal."""
-    if not settings.redis_url:
-        return None
-    from app.storage.counts import Counts  # noqa: PLC0415 - its client is for who has set a store
-
-    return Counts(settings.redis_url)
+    return Counts(settings.redis_url) if settings.redis_url else None
 
 
 def open_database(settings: Settings) -> Database:

@@ -13,6 +13,7 @@ from functools import partial
 
 from prometheus_client import Counter as Metric
 
+from app.address_policy import Reach
 from app.outbound import Post
 from app.rounds import Rounds
 from app.sealing import Keyring
@@ -24,7 +25,7 @@ from app.storage.database import Database
 from app.storage.endpoints import Endpoint
 from app.web.deps import now
 from app.web.logs import log, where
-from app.webhook_sender import Reach, Sender
+from app.webhook_sender import Sender
 
 POLL_SECONDS = 1
 STOP_SECONDS = 5  # what is under way when a process stops may come to its end

@@ -15,7 +15,8 @@ import httpcore
 import pytest
 
 from app import webhook_sender
-from app.webhook_sender import MOST_READ, NotPermitted, Outcome, Reach, Resolve, Sender, Target, is_public
+from app.address_policy import NotPermitted, Reach, Resolve, Target, is_public
+from app.webhook_sender import MOST_READ, Outcome, Sender
 from tests.mail import certificate
 from tests.receivers import Receiver, receiver, reset, silent
 

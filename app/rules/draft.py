@@ -18,7 +18,7 @@ from app.rules.edition import Edition, EditionMeta
 from app.rules.questionnaire import Questionnaire
 from app.rules.rule import RuleBook
 from app.rules.source import Source, Unreadable, read
-from app.rules.texts import Texts
+from app.rules.texts import CHECKED, Texts
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -128,7 +128,7 @@ class _Reader:
     def shape(self, name: str, model: type[Model]) -> Model | None:
         try:
             source = self.sources[name] = read(self.folder / f"{name}.yaml")
-            return model.model_validate(source.data)
+            return model.model_validate(source.data, context={CHECKED: source.published})
         except Unreadable as error:
             self.findings.append(Finding(error.path, error.line, f"This file can't be read: {error.reason}."))
         except ValidationError as error:

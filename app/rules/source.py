@@ -12,10 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
 PARSED = Path(__file__).parent / "parsed.json"  # beside the content: a published folder stays as it is
 DAY = "$date"  # what JSON has no word for
 Json = dict[str, Any]
@@ -37,6 +33,7 @@ class Source:
     path: Path
     data: Any
     lines: Lines | None = field(default=None, repr=False)
+    published: bool = False  # the bytes are those of a file we publish, checked when it was
 
     def line(self, *place: str | int) -> int:
         """The line of the value at `place`, or of the nearest thing around it that has one."""
@@ -54,11 +51,14 @@ def read(path: Path) -> Source:
         known = _published().get(hashlib.sha256(path.read_bytes()).hexdigest())
     except OSError as error:
         raise Unreadable(path, 1, str(error)) from error
-    return Source(path, _tuples(known)) if known else Source(path, *parse(path))
+    return Source(path, _tuples(known), published=True) if known else Source(path, *parse(path))
 
 
 def parse(path: Path) -> tuple[Any, Lines]:
     """The data of a file and its lines, from its YAML. Raises Unreadable."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - what we publish is read without it
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
     try:
         # typ="rt" keeps positions; "safe" would be quicker and blind
         document = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
@@ -100,6 +100,8 @@ def _tuples(value: Any) -> Any:
 
 
 def _plain(value: Any, place: tuple[str | int, ...], lines: Lines) -> Any:
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq  # noqa: PLC0415 - as above
+
     if isinstance(value, CommentedMap):
         for key in value:  # a key that was merged in (<<) has no line of its own
             at = value.lc.data[key][0] if key in value.lc.data else value.lc.line

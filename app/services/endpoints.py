@@ -12,6 +12,7 @@ from typing import Any
 from uuid_utils import uuid7
 
 from app import signing
+from app.address_policy import NotPermitted, Reach, Target
 from app.errors import Conflict, Error, Forbidden, NotFound, PreconditionFailed, Unprocessable
 from app.sealing import Keyring
 from app.services import idempotency
@@ -22,7 +23,6 @@ from app.storage.database import Session
 from app.storage.deliveries import PENDING, Delivery
 from app.storage.endpoints import Endpoint
 from app.storage.submissions import ID
-from app.webhook_sender import NotPermitted, Reach, Target
 
 MOST = 20  # of live ones, and of those for tests
 FORMER = dt.timedelta(hours=24)  # so long the secret before the newest signs too

@@ -9,10 +9,10 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.storage.database import Session
 from app.storage.tables import alerts, flag_actions, flags, submissions
+from app.storage.upsert import insert as insert_into
 
 MOST_COUNTED = 1000
 DEALT_WITH = ("reached", "handed_over")  # who only looked, or called in vain, has not dealt with a flag
@@ -81,8 +81,9 @@ _OVERDUE = (
 
 def insert(session: Session, new: Sequence[Alert]) -> None:
     """Keep alerts to be sent; one that is there already stays as it is."""
-    make = sqlite.insert if session.dialect.name == "sqlite" else postgresql.insert
-    session.execute(make(alerts).on_conflict_do_nothing(), [each._asdict() for each in new])
+    session.execute(
+        insert_into(session.dialect, alerts).on_conflict_do_nothing(), [each._asdict() for each in new]
+    )
 
 
 def claim(session: Session, channel: str, *, now: dt.datetime, until: dt.datetime) -> Alert | None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic_core import to_json
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.sealing import DataKey, padded
 from app.storage.database import Session
 from app.storage.submissions import Record
 from app.storage.tables import audit_events, flag_actions, flags, looks, notes, staff, submissions, versions
+from app.storage.upsert import insert as insert_into
 
 Json = dict[str, Any]
 MOST = 500  # rows of one case that a page shows
@@ -124,10 +124,11 @@ def close_flags(session: Session, ids: Iterable[str], at: dt.datetime) -> None:
 def saw(session: Session, staff_id: str, submission: str, look: Look) -> None:
     """Remember the version that somebody of the staff saw last."""
     row = {"staff_id": staff_id, "submission_id": submission, "version": look.version, "at": look.at}
-    make = sqlite.insert if session.dialect.name == "sqlite" else postgresql.insert
     newer = {"version": look.version, "at": look.at}
     key = [looks.c.staff_id, looks.c.submission_id]
-    session.execute(make(looks).values(row).on_conflict_do_update(index_elements=key, set_=newer))
+    session.execute(
+        insert_into(session.dialect, looks).values(row).on_conflict_do_update(index_elements=key, set_=newer)
+    )
 
 
 def first_look(session: Session, submission: str, at: dt.datetime) -> None:

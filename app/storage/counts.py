@@ -9,9 +9,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from limits.aio.storage import RedisStorage
-from limits.errors import ConfigurationError
-
 from app.errors import Refusal
 
 PATIENCE = 0.25  # seconds that a request waits for the store
@@ -35,6 +32,9 @@ class Counts:
         scheme, _, rest = url.partition("://")
         if scheme not in SCHEMES or not rest:
             raise Refusal("PRECONSULT_REDIS_URL can't be used: it reads redis://host:6379/0, or rediss://….")
+        from limits.aio.storage import RedisStorage  # noqa: PLC0415 - for who has set a store
+        from limits.errors import ConfigurationError  # noqa: PLC0415
+
         try:
             self._store = RedisStorage(
                 f"async+{SCHEMES[scheme]}://{rest}",

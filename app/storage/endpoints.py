@@ -1,7 +1,7 @@
 """Webhook endpoints: where other programs are told of events, their secrets sealed.
 
 Office: rows, and what became of each endpoint lately. Refuses: secrets in clear, and connections
-(webhook_sender.py).
+(address_policy.py).
 """
 
 import datetime as dt

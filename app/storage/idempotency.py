@@ -7,13 +7,13 @@ import datetime as dt
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import Insert
 
 from app.storage.database import Session
 from app.storage.prepared import Prepared
 from app.storage.tables import idempotency_keys
+from app.storage.upsert import insert as insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,7 @@ _TAKEN = idempotency_keys.c.key_hash
 
 
 def _claiming(dialect: Dialect) -> Insert:
-    """Both databases word it alike, and each has its own construct for it."""
-    if dialect.name == "sqlite":
-        return sqlite.insert(idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
-    return postgresql.insert(idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
+    return insert_into(dialect, idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
 
 
 _CLAIM = Prepared(_claiming)

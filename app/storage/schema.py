@@ -5,65 +5,85 @@ a schema that is at head already.
 """
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from app.errors import Refusal
 from app.storage.database import Database
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 LOCK = 0x70726563  # "prec": the advisory lock of this product
+VERSION = sa.table("alembic_version", sa.column("version_num"))
+REVISION = re.compile(r'^(down_)?revision = (?:None|"(\w+)")$', re.MULTILINE)
 
 
 @cache
 def head() -> str:
     """The newest revision there is."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    assert found is not None  # noqa: S101 - migrations/versions is never empty
-    return found
+    return _revisions()[-1]
 
 
 def current(database: Database) -> str | None:
     """The revision the database is at, or None when it is empty."""
     with database.engine.connect() as session:
-        return MigrationContext.configure(session).get_current_revision()
+        return _found(session)
 
 
 def is_current(session: sa.Connection) -> bool:
     """Can this release serve the schema: its own head, or that of a newer release?"""
-    found = MigrationContext.configure(session).get_current_revision()
-    return found is not None and (found == head() or found not in _known())
+    found = _found(session)
+    return found is not None and (found == head() or found not in _revisions())
+
+
+def _found(session: sa.Connection) -> str | None:
+    """What Alembic has written into its table; a start that has nothing to migrate does without Alembic."""
+    if not sa.inspect(session).has_table(VERSION.name):
+        return None
+    return session.execute(sa.select(VERSION.c.version_num)).scalar_one_or_none()
 
 
 @cache
-def _known() -> frozenset[str]:
-    """The revisions this release has."""
-    return frozenset(each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions())
+def _revisions() -> tuple[str, ...]:
+    """The revisions this release has, the oldest first, as their files say."""
+    after: dict[str, str] = {}
+    for path in (MIGRATIONS / "versions").glob("*.py"):
+        told = dict(REVISION.findall(path.read_text(encoding="utf-8")))
+        after[told["down_"]] = told[""]
+    found, last = [], ""
+    while last in after:
+        last = after[last]
+        found.append(last)
+    return tuple(found)
 
 
 def migrate(database: Database, revision: str = "head") -> None:
     """Bring the schema to `revision`, up or down; a no-op when it is there already."""
     target = head() if revision == "head" else revision
     found = current(database)
-    if found == target or (found is not None and found not in _known()):
+    if found == target or (found is not None and found not in _revisions()):
         return
     with _locked(database) as session:
-        at = MigrationContext.configure(session).get_current_revision()
+        at, known = _found(session), _revisions()
         if at == target:
             return  # a rival was quicker
-        config = _config()
-        config.attributes["connection"] = session
-        known = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
-        down = target == "base" or (at in known and target in known and known.index(target) > known.index(at))
-        (command.downgrade if down else command.upgrade)(config, target)
+        down = target == "base" or (at in known and target in known and known.index(target) < known.index(at))
+        _run(session, target, down=down)
+
+
+def _run(session: sa.Connection, target: str, *, down: bool) -> None:
+    from alembic import command  # noqa: PLC0415 - only where there is something to migrate
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = session
+    (command.downgrade if down else command.upgrade)(config, target)
 
 
 def backup(database: Database, file: Path) -> None:
@@ -88,10 +108,3 @@ def _locked(database: Database) -> Iterator[sa.Connection]:
             session.exec_driver_sql("SET LOCAL statement_timeout = 0")
             session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         yield session
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    return config

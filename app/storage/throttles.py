@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.storage.database import Session
 from app.storage.tables import throttles
+from app.storage.upsert import insert as insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,7 @@ def delete_older(session: Session, now: dt.datetime) -> int:
 
 def _arrival(session: Session, bucket: bytes, now: dt.datetime) -> dt.datetime:
     """When the next one may arrive, if all were spaced evenly; never in the past."""
-    make = sqlite.insert if session.dialect.name == "sqlite" else postgresql.insert
-    row = make(throttles).values(bucket=bucket, arrival=now)
+    row = insert_into(session.dialect, throttles).values(bucket=bucket, arrival=now)
     held = row.on_conflict_do_update(
         index_elements=[throttles.c.bucket], set_={"arrival": throttles.c.arrival}
     ).returning(throttles.c.arrival)

@@ -11,6 +11,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
 
+from app.address_policy import Reach
 from app.errors import Unavailable
 from app.outbound import Post
 from app.rules.library import Library
@@ -26,7 +27,6 @@ from app.web.pages.theme import Theme
 from app.web.principals import Doorkeeper
 from app.web.rates import Rates
 from app.web.waiting import Waiting
-from app.webhook_sender import Reach
 
 
 @dataclass(frozen=True, slots=True)

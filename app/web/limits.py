@@ -17,10 +17,12 @@ import math
 import secrets
 import threading
 import time
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from limits import RateLimitItem, RateLimitItemPerHour
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import SlidingWindowCounterRateLimiter
 
 DAY = 24 * 60 * 60.0
 
@@ -29,9 +31,7 @@ class Limits:
     """Both limits. What is refused leaves no trace, so memory is bounded by `total`, whatever comes."""
 
     def __init__(self, per_network: int, total: int) -> None:
-        self._counter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._per_network = RateLimitItemPerHour(per_network, namespace="network")
-        self._total = RateLimitItemPerHour(total, namespace="total")
+        self._per_network, self._total = per_network, total
         self._lock = threading.Lock()  # no await within, so an event loop never waits for it
         self._key, self._rolls_at = b"", 0.0
 
@@ -41,14 +41,29 @@ class Limits:
         Both are asked before either counts: a network over its limit takes nothing from the others.
         """
         with self._lock:
-            asked = ((self._per_network, self._alias(network)), (self._total, "everybody"))
+            asked = tuple(zip(self._limits, (self._alias(network), "everybody"), strict=True))
             wait = max(self._wait(limit, name) for limit, name in asked)
             if wait == 0:
                 for limit, name in asked:
                     self._counter.hit(limit, name)
             return wait
 
-    def _wait(self, limit: RateLimitItem, name: str) -> int:
+    @cached_property
+    def _counter(self) -> "SlidingWindowCounterRateLimiter":
+        """Made for the first form: the library brings every storage along, and this one a thread."""
+        from limits.storage import MemoryStorage  # noqa: PLC0415
+        from limits.strategies import SlidingWindowCounterRateLimiter  # noqa: PLC0415
+
+        return SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    @cached_property
+    def _limits(self) -> tuple["RateLimitItem", "RateLimitItem"]:
+        from limits import RateLimitItemPerHour  # noqa: PLC0415 - as above
+
+        network = RateLimitItemPerHour(self._per_network, namespace="network")
+        return network, RateLimitItemPerHour(self._total, namespace="total")
+
+    def _wait(self, limit: "RateLimitItem", name: str) -> int:
         if self._counter.test(limit, name):
             return 0
         free_at = self._counter.get_window_stats(limit, name).reset_time

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from app.address_policy import LONGEST_URL
 from app.services.endpoints import LONGEST_DESCRIPTION
 from app.web.booking_schemas import Id, Type
 from app.web.schemas import In, Out
-from app.webhook_sender import LONGEST_URL
 
 Url = Annotated[
     str,

@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 from starlette.testclient import TestClient
 from uuid_utils import uuid7
 
+from app.address_policy import Reach
 from app.delivering import EACH, TRIES, Deliveries
 from app.errors import Conflict, NotFound
 from app.main import create_app
@@ -32,7 +33,7 @@ from app.storage.audit import Actor
 from app.storage.deliveries import Attempt, Delivery
 from app.storage.endpoints import Endpoint
 from app.storage.events import Event
-from app.webhook_sender import Outcome, Reach
+from app.webhook_sender import Outcome
 from tests.conftest import LIBRARY, Service
 from tests.mail import sink
 

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from uuid_utils import uuid7
 
+from app.address_policy import Reach
 from app.errors import Conflict, Forbidden, NotFound, PreconditionFailed, Unprocessable
 from app.services import deliveries, endpoints
 from app.services.endpoints import FORMER, Turn, Wanted
@@ -18,7 +19,6 @@ from app.storage import events as feed
 from app.storage.audit import Actor
 from app.storage.endpoints import Endpoint
 from app.storage.events import Event
-from app.webhook_sender import Reach
 from tests.conftest import Service
 
 ADMIN = Actor("staff", "019298a2-0000-7000-8000-00000000000a")

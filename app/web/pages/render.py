@@ -16,8 +16,6 @@ from typing import Any
 
 from babel import Locale
 from babel.dates import format_date, format_time
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
@@ -69,6 +67,9 @@ def translations(language: str) -> gettext.NullTranslations:
     path = LOCALES / f"{language}.po"
     if not path.exists():
         return gettext.NullTranslations()
+    from babel.messages.mofile import write_mo  # noqa: PLC0415 - for who serves another language
+    from babel.messages.pofile import read_po  # noqa: PLC0415
+
     with path.open("rb") as file:
         catalog = read_po(file, locale=language.replace("-", "_"))
     compiled = io.BytesIO()

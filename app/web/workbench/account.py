@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import segno
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
 
@@ -182,6 +181,8 @@ def _offer(request: Request, offer: str, wrong: str = "") -> Response:
 
 def _picture(address: str) -> Markup:
     """A QR code as an SVG element without styles."""
+    import segno  # noqa: PLC0415 - for who sets a second factor up
+
     drawn = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
         drawn, kind="svg", xmldecl=False, svgns=True, omitsize=True, svgclass=None, lineclass=None, border=2,

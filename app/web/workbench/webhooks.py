@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from app.address_policy import LONGEST_URL
 from app.errors import Conflict, NotFound, Problem, Unprocessable
 from app.services import endpoints
 from app.services.endpoints import Turn, Wanted
@@ -22,7 +23,6 @@ from app.web.deps import now, rooms
 from app.web.pages import door
 from app.web.workbench.page import actor, go, show
 from app.web.workbench.route import StaffRoute, freshly_permitted, permission
-from app.webhook_sender import LONGEST_URL
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 LIST = "/staff/webhooks"
