@@ -33,7 +33,7 @@ IsTest = Annotated[
 
 
 class Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     id: LetGo = None
     extension: LetGo = None

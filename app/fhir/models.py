@@ -13,7 +13,7 @@ Operator = Literal["exists", "=", "!=", ">", "<", ">=", "<="]
 
 
 class Element(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     def document(self) -> dict[str, Any]:
         """JSON-ready, without what is not said: FHIR knows no null."""

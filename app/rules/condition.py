@@ -57,7 +57,7 @@ Holds = Callable[[Any], Truth]
 
 
 class Node(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     def compiled(self, unknown: Unknown) -> Ask:
         """The condition as a function of facts, made once for a questionnaire's unknown options."""

@@ -14,7 +14,7 @@ ResourceKind = Literal["emergency", "crisis", "local"]
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Rule(Strict):

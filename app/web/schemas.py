@@ -27,11 +27,11 @@ ReviewState = Literal["new", "in_review", "ready", "needs_contact", "closed"]
 
 
 class In(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class Out(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class EvaluationIn(In):
@@ -281,7 +281,7 @@ class OptionOut(Out):
 class ItemOut(BaseModel):
     """FHIR's names (Questionnaire.item). Conditions are the small language of the content guide."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     linkId: str  # noqa: N815 - FHIR's name
     type: Literal["group", "display", "boolean", "choice", "integer", "string"]
