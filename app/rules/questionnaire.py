@@ -16,7 +16,9 @@ ContactKind = Literal["name", "phone", "email"]
 
 
 class Fhir(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, defer_build=True
+    )
 
 
 class AnswerOption(Fhir):

@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from babel import Locale
-
 from app.rules.edition import Edition
 from app.rules.library import Library
 from app.services.disclosure import KEPT_BACK, LEAST, Shown, few, shown
@@ -178,6 +176,8 @@ def _bars(
 
 def _in_english(tag: str) -> str:
     """A BCP 47 tag in words for staff, as "Haitian Creole"."""
+    from babel import Locale  # noqa: PLC0415 - for the dashboard
+
     return Locale.parse(tag.replace("-", "_")).english_name or tag
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import InFlight, Refusal, Unavailable
+from app.storage.dialects import create_engine
 from app.storage.writer import Writer
 
 Session = sa.Connection  # Core, inside a transaction: no identity map between a service and its rows
@@ -154,7 +155,7 @@ def _may_retry(error: SQLAlchemyError) -> bool:
 
 def _engine(url: sa.URL, pool: int, *, immediate: bool) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(
+        return create_engine(
             url,
             pool_size=pool,
             max_overflow=0,
@@ -162,7 +163,7 @@ def _engine(url: sa.URL, pool: int, *, immediate: bool) -> sa.Engine:
             hide_parameters=True,
             connect_args={"connect_timeout": 5, "options": POSTGRES_OPTIONS},
         )
-    engine = sa.create_engine(
+    engine = create_engine(
         url, pool_size=pool, max_overflow=1, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}
     )
     begin = "BEGIN IMMEDIATE" if immediate else "BEGIN"

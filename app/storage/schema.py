@@ -25,7 +25,7 @@ REVISION = re.compile(r'^(down_)?revision = (?:None|"(\w+)")$', re.MULTILINE)
 @cache
 def head() -> str:
     """The newest revision there is."""
-    return _revisions()[-1]
+    return revisions()[-1]
 
 
 def current(database: Database) -> str | None:
@@ -37,7 +37,7 @@ def current(database: Database) -> str | None:
 def is_current(session: sa.Connection) -> bool:
     """Can this release serve the schema: its own head, or that of a newer release?"""
     found = _found(session)
-    return found is not None and (found == head() or found not in _revisions())
+    return found is not None and (found == head() or found not in revisions())
 
 
 def _found(session: sa.Connection) -> str | None:
@@ -48,7 +48,7 @@ def _found(session: sa.Connection) -> str | None:
 
 
 @cache
-def _revisions() -> tuple[str, ...]:
+def revisions() -> tuple[str, ...]:
     """The revisions this release has, the oldest first, as their files say."""
     after: dict[str, str] = {}
     for path in (MIGRATIONS / "versions").glob("*.py"):
@@ -65,10 +65,10 @@ def migrate(database: Database, revision: str = "head") -> None:
     """Bring the schema to `revision`, up or down; a no-op when it is there already."""
     target = head() if revision == "head" else revision
     found = current(database)
-    if found == target or (found is not None and found not in _revisions()):
+    if found == target or (found is not None and found not in revisions()):
         return
     with _locked(database) as session:
-        at, known = _found(session), _revisions()
+        at, known = _found(session), revisions()
         if at == target:
             return  # a rival was quicker
         down = target == "base" or (at in known and target in known and known.index(target) < known.index(at))

@@ -12,12 +12,13 @@ import zoneinfo
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from babel import Locale
-from babel.dates import format_date, format_time
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from babel import Locale
+    from jinja2 import Environment
 
 WEB = Path(__file__).parents[1]
 TEMPLATES, LOCALES, STATIC = WEB / "templates", WEB / "locales", WEB / "static"
@@ -26,8 +27,10 @@ NUMERIC = {"ht": "dd/MM/y"}  # CLDR has no names of months in Haitian Creole
 
 
 @cache
-def environment(language: str) -> Environment:
+def environment(language: str) -> "Environment":
     """The templates, their interface in `language` or, without a catalog for it, in English."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415
+
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         auto_reload=False,  # a release's templates do not change under it
@@ -86,8 +89,10 @@ def static(name: str) -> str:
 
 
 @cache
-def locale(language: str) -> Locale:
+def locale(language: str) -> "Locale":
     """What CLDR knows of a language."""
+    from babel import Locale  # noqa: PLC0415 - for pages
+
     return Locale.parse(language.replace("-", "_"))
 
 
@@ -100,12 +105,16 @@ def language_name(language: str) -> str:
 
 def date(at: dt.datetime, language: str, zone: str) -> str:
     """A day, as "November 27, 2026"."""
+    from babel.dates import format_date  # noqa: PLC0415 - for pages
+
     pattern = NUMERIC.get(language, "long")
     return format_date(at.astimezone(zoneinfo.ZoneInfo(zone)).date(), pattern, locale=locale(language))
 
 
 def moment(at: dt.datetime, language: str, zone: str) -> str:
     """A day and time with its zone, as "November 27, 2026, 4:10 PM (EST)"."""
+    from babel.dates import format_time  # noqa: PLC0415 - for pages
+
     local = at.astimezone(zoneinfo.ZoneInfo(zone))
     clock = format_time(local, "short", locale=locale(language)).replace("\u202f", " ")
     return f"{date(at, language, zone)}, {clock} ({local.tzname()})"
