@@ -1,0 +1,32 @@
+"""Engines of a process share what they compile, as long as they would compile the same."""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.storage.database import Database
+from app.storage.dialects import COMPILED, Postgres, Sqlite
+
+
+def test_what_one_database_compiled_serves_the_next(database_url: str) -> None:
+    asked: sa.Executable = sa.select(sa.literal(7).label("of_this_test"), sa.literal_column("1 + 1"))
+    answers, sizes = [], [len(COMPILED)]
+    for _ in range(2):
+        database = Database(database_url)
+        answers.append(database.read_now(lambda session: tuple(session.execute(asked).one())))
+        sizes.append(len(COMPILED))
+        database.close()
+    assert answers == [(7, 2)] * 2
+    assert sizes[0] < sizes[1] == sizes[2]
+
+
+def test_a_database_of_another_version_compiles_for_itself() -> None:
+    make: Callable[[], Any] = Postgres  # SQLAlchemy does not type it
+    one, other = make(), make()
+    one.server_version_info = other.server_version_info = (18, 6)
+    assert one == other
+    assert hash(one) == hash(other)
+    other.server_version_info = (19, 0)
+    assert one != other
+    assert Sqlite() != make()
