@@ -9,6 +9,22 @@ from string import Formatter
 from app.rules.answers import CODES
 from app.rules.draft import Draft, Finding
 
+FILLED: dict[tuple[str, ...], set[str]] = {
+    ("summary", "source"): {"title", "sha256"},
+    ("summary", "quotation_source"): {"section"},
+    ("summary", "made"): {"date", "edition"},
+    ("summary", "kept_until"): {"retained_until"},
+    ("summary", "call"): {"number"},
+    ("summary", "text"): {"number"},
+    ("issues", "exclusive_option"): {"option"},
+    ("issues", "too_small"): {"min"},
+    ("issues", "too_large"): {"max"},
+    ("issues", "too_long"): {"max"},
+    ("issues", "contact_item"): {"kind"},
+    ("sections", "section"): {"n", "m"},
+    ("sections", "intro"): {"m"},
+}  # what fills the places of these words
+
 
 def check_words(draft: Draft) -> Iterator[Finding]:
     """Every finding about missing, left-over or unfilled words."""
@@ -99,24 +115,9 @@ def _placeholders(draft: Draft, language: str) -> Iterator[Finding]:
 
 
 def _allowed(path: tuple[str, ...]) -> set[str]:
-    places: dict[tuple[str, ...], set[str]] = {
-        ("summary", "source"): {"title", "sha256"},
-        ("summary", "quotation_source"): {"section"},
-        ("summary", "made"): {"date", "edition"},
-        ("summary", "kept_until"): {"retained_until"},
-        ("summary", "call"): {"number"},
-        ("summary", "text"): {"number"},
-        ("issues", "exclusive_option"): {"option"},
-        ("issues", "too_small"): {"min"},
-        ("issues", "too_large"): {"max"},
-        ("issues", "too_long"): {"max"},
-        ("issues", "contact_item"): {"kind"},
-        ("sections", "section"): {"n", "m"},
-        ("sections", "intro"): {"m"},
-    }
     numbers = (
         {"emergency", "crisis"}
         if path[0] in ("rules", "items") or path[:2] == ("summary", "footer")
         else set()
     )
-    return places.get(path[:2], set()) | numbers
+    return FILLED.get(path[:2], set()) | numbers
