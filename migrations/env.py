@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from app.storage.told import metadata
+from app.storage.partial_indexes import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

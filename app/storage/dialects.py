@@ -9,8 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
 COMPILED: LRUCache[Any, Any] = LRUCache(2000)
@@ -30,16 +28,8 @@ class Shared:
         return hash(type(self))
 
 
-class Sqlite(Shared, SQLiteDialect_pysqlite):
-    supports_statement_cache = True
-
-
-class Postgres(Shared, PGDialect_psycopg):
-    supports_statement_cache = True
-
-
-registry.register("sqlite.shared", __name__, Sqlite.__name__)
-registry.register("postgresql.shared", __name__, Postgres.__name__)
+registry.register("sqlite.shared", "app.storage.dialect_sqlite", "Sqlite")
+registry.register("postgresql.shared", "app.storage.dialect_postgresql", "Postgres")
 
 
 def create_engine(url: sa.URL, **more: Any) -> sa.Engine:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    and_,
     false,
 )
 from sqlalchemy.engine import Dialect
@@ -80,32 +79,12 @@ Index(None, submissions.c.test, submissions.c.id)
 Index(None, submissions.c.test, submissions.c.status, submissions.c.id)
 Index(None, submissions.c.test, submissions.c.updated_at, submissions.c.id)
 Index(None, submissions.c.held, submissions.c.retained_until)
-# what a new submission seldom has is not written to its index
-for _names in (("test", "attention"), ("booking_reference",), ("test", "assignee_id")):
-    _where = submissions.c[_names[-1]].is_not(None)
-    Index(
-        None, *(submissions.c[name] for name in _names), submissions.c.id,
-        sqlite_where=_where, postgresql_where=_where,
-    )  # fmt: skip
 # the queue: each state in the order of what is due first, whatever it is narrowed to; small where it can be
-_QUEUED = submissions.c.test, submissions.c.review
-_ORDER = submissions.c.due_at, submissions.c.id
+QUEUED = submissions.c.test, submissions.c.review
+ORDER = submissions.c.due_at, submissions.c.id
 _ASKED = (submissions.c[name] for name in ("status", "attention", "retained_until", "held"))
-Index("ix_submissions_queue", *_QUEUED, *_ORDER, *_ASKED)  # all that counts ask for
-for _narrowed in ("attention", "assignee_id"):
-    _where = submissions.c[_narrowed].is_not(None)
-    Index(
-        f"ix_submissions_queue_{_narrowed}", *_QUEUED, submissions.c[_narrowed], *_ORDER,
-        sqlite_where=_where, postgresql_where=_where,
-    )  # fmt: skip
-Index("ix_submissions_queue_language", *_QUEUED, submissions.c.language, *_ORDER)
-_where = submissions.c.quarantine.is_not(None)
-Index(
-    "ix_submissions_queue_quarantine", submissions.c.review, *_ORDER,
-    sqlite_where=_where, postgresql_where=_where,
-)  # fmt: skip
-_merged = submissions.c.merged_into.is_not(None)
-Index("ix_submissions_merged", submissions.c.merged_into, sqlite_where=_merged, postgresql_where=_merged)
+Index("ix_submissions_queue", *QUEUED, *ORDER, *_ASKED)  # all that counts ask for
+Index("ix_submissions_queue_language", *QUEUED, submissions.c.language, *ORDER)
 
 flags = Table(
     "flags",
@@ -120,8 +99,6 @@ flags = Table(
     Column("escalated_at", Instant),
     Column("closed_at", Instant),
 )
-_open = and_(flags.c.closed_at.is_(None), flags.c.escalated_at.is_(None))
-Index("ix_flags_to_escalate", flags.c.due_at, sqlite_where=_open, postgresql_where=_open)
 
 # That somebody has to be told of a case: when a flag with a time to act by is raised, and when that is over.
 alerts = Table(
@@ -140,10 +117,6 @@ alerts = Table(
     Column("failed_with", String(60)),
 )
 Index(None, alerts.c.flag_id, alerts.c.kind, alerts.c.channel, unique=True)
-_where = alerts.c.sent_at.is_(None)
-Index("ix_alerts_unsent", alerts.c.next_try_at, sqlite_where=_where, postgresql_where=_where)
-_failing = and_(_where, alerts.c.failed_with.is_not(None))
-Index("ix_alerts_failing", alerts.c.created_at, sqlite_where=_failing, postgresql_where=_failing)
 
 flag_actions = Table(
     "flag_actions",

@@ -99,15 +99,6 @@ deliveries = Table(
     Column("done_at", Instant),
 )
 Index(None, deliveries.c.endpoint_id, deliveries.c.id)
-_pending = deliveries.c.state == "pending"
-Index(
-    "ix_deliveries_due", deliveries.c.endpoint_id, deliveries.c.next_try_at,
-    sqlite_where=_pending, postgresql_where=_pending,
-)  # fmt: skip
-Index(
-    "ix_deliveries_order", deliveries.c.endpoint_id, deliveries.c.subject, deliveries.c.position,
-    sqlite_where=_pending, postgresql_where=_pending,
-)  # fmt: skip
 
 # What came of each try. `error`: the class of what went wrong, never what a receiver said.
 delivery_attempts = Table(

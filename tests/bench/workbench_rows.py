@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from uuid_utils import uuid7
 
+import app.storage.partial_indexes  # noqa: F401 - they are dropped and made again, too
 from app.sealing import DataKey, padded
 from app.services.drawn import Given, Terms, draw_up
 from app.storage import lookups as blind

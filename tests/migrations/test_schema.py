@@ -23,8 +23,8 @@ from app.services.summaries import verify
 from app.settings import Settings
 from app.storage import schema
 from app.storage.database import Database
+from app.storage.partial_indexes import metadata
 from app.storage.submissions import Vault
-from app.storage.told import metadata
 from app.web.deps import now
 from tests.conftest import LIBRARY
 from tests.migrations import first_release

@@ -6,7 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.storage.database import Database
-from app.storage.dialects import COMPILED, Postgres, Sqlite
+from app.storage.dialect_postgresql import Postgres
+from app.storage.dialect_sqlite import Sqlite
+from app.storage.dialects import COMPILED
 
 
 def test_what_one_database_compiled_serves_the_next(database_url: str) -> None:
