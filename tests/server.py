@@ -4,20 +4,30 @@ Refuses: to end a process it did not start.
 """
 
 import contextlib
+import datetime as dt
+import functools
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-import httpx
+from app.services import keys
+from app.services.keys import Wanted
+from app.storage import schema
+from app.storage.audit import Actor
+from app.storage.database import Database
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 30.0
+PATIENCE = 60.0  # seconds; costs nothing when the condition arrives
+PRODUCT = ("-m", "app.cli")  # what Python runs
 UNLIMITED = {  # a test that asks for limits names them
     f"PRECONSULT_REQUESTS_PER_{each}": str(10**9) for each in ("KEY", "NETWORK")
 }
@@ -50,6 +60,11 @@ class Server:
         return self.data_dir / "serve.log"
 
     @property
+    def database(self) -> str:
+        """The URL of the database in force."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'preconsult.db'}"
+
+    @property
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PRECONSULT_")}
         ours = {"PRECONSULT_ENV": "development", "PRECONSULT_DATA_DIR": str(self.data_dir)} | UNLIMITED
@@ -60,7 +75,7 @@ class Server:
     def command(self, *arguments: str) -> str:
         """The stdout of a `preconsult` command in the same environment."""
         done = subprocess.run(
-            [sys.executable, "-m", "app.cli", *arguments],
+            [sys.executable, *PRODUCT, *arguments],
             cwd=ROOT,
             env=self.env,
             capture_output=True,
@@ -69,28 +84,42 @@ class Server:
         return done.stdout.decode().strip()
 
     def key(self, *scopes: str, test: bool = False) -> str:
-        """A fresh API key."""
-        named = [word for scope in scopes for word in ("--scope", scope)]
-        return self.command("keys", "create", "--name", "test", *named, *(["--test"] if test else []))
-
-    def start(self) -> None:
-        """Start, and wait until it is ready."""
+        """A fresh API key, made by what `preconsult keys create` calls but without a process."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        wanted = Wanted("test", scopes, test=test)
+        with contextlib.closing(Database(self.database)) as database:
+            schema.migrate(database)
+            now = dt.datetime.now(dt.UTC)
+            return database.write_now(partial(keys.create, wanted=wanted, now=now, actor=Actor("command")))
+
+    def launch(self, *program: str) -> subprocess.Popen[bytes]:
+        """Start it (or `program`, which serves in its place); it may not be ready yet."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, *(program or PRODUCT), "serve", "--port", str(self.port)]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "serve", "--port", str(self.port)],
-                cwd=ROOT, env=self.env, stdout=log, stderr=log,
-            )  # fmt: skip
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log, stderr=log)
+        return self.process
+
+    def start(self, *program: str) -> None:
+        """Start, and wait until it is ready."""
+        process = self.launch(*program)
         give_up = time.monotonic() + PATIENCE
         while time.monotonic() < give_up:
-            assert self.process.poll() is None, self.log.read_text()
-            with contextlib.suppress(OSError, httpx.TransportError):
-                # httpx is dear to set up; only once somebody listens
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                if httpx.get(f"{self.url}/readyz").status_code == 200:
-                    return
+            assert process.poll() is None, self.log.read_text()
+            if self._is_ready():
+                return
             time.sleep(0.02)
         raise AssertionError(f"not ready: {self.log.read_text()}")
+
+    def _is_ready(self) -> bool:
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            line.request("GET", "/readyz")
+            return line.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            line.close()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it; the exit status."""
@@ -99,10 +128,29 @@ class Server:
         return self.process.wait(PATIENCE)
 
 
+@functools.cache
+def _migrated() -> bytes:
+    """An embedded database at head with nothing in it: to copy it takes less than to migrate each."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "preconsult.db"
+        with contextlib.closing(Database(f"sqlite:///{path}")) as database:
+            schema.migrate(database)
+        return path.read_bytes()
+
+
+def prepare(server: Server) -> None:
+    """Put an embedded database at head in place, where there is none yet."""
+    kind, _, path = server.database.partition(":///")
+    if kind == "sqlite" and not Path(path).exists():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(_migrated())
+
+
 @contextlib.contextmanager
 def serving(data_dir: Path, database_url: str = "", **environment: str) -> Iterator[Server]:
     """A server that is ready, and ended with the block."""
     server = Server(data_dir, database_url, environment)
+    prepare(server)
     try:
         server.start()
         yield server

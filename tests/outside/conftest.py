@@ -1,17 +1,41 @@
 """What tests from outside share. Refuses: sharing a database between tests."""
 
+import contextlib
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from app.storage import schema
+from app.storage.database import Database
 from tests import pgtmp
 
 pytest.register_assert_rewrite("tests.outside.truth")
 
 
+@pytest.fixture(scope="session")
+def template(postgres: pgtmp.Postgres) -> str:
+    """A database at head with nothing in it, to be copied: quicker than to migrate each."""
+    postgres.create_database("outside")
+    with contextlib.closing(Database(postgres.url("outside"))) as database:
+        schema.migrate(database)
+    return "outside"
+
+
 @pytest.fixture
-def postgres_url(postgres: pgtmp.Postgres) -> str:
-    """An empty database on the PostgreSQL server."""
+def postgres_url(postgres: pgtmp.Postgres, template: str) -> Iterator[str]:
+    """A database of its own on the PostgreSQL server, at head with nothing in it."""
     name = f"o{uuid.uuid4().hex}"
-    postgres.create_database(name)
-    return postgres.url(name)
+    postgres.create_database(name, template)
+    yield postgres.url(name)
+    postgres.drop_database(name)  # a restart after a crash looks at every file of every database
+
+
+@pytest.fixture  # tests/levels.py chooses the databases
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind; the embedded one is put in place by `serving` or `mortal`."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'preconsult.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

@@ -5,18 +5,19 @@ Refuses: to leave one behind, whatever became of the test.
 
 import contextlib
 import resource
-import subprocess
-import sys
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.server import PATIENCE, ROOT, Server
+from tests.outside.crash_points import CrashPoint
+from tests.server import PATIENCE, Server, prepare
 
 
 @contextlib.contextmanager
 def mortal(data_dir: Path, database_url: str = "", **environment: str) -> Iterator[Server]:
     """A server not started yet; at the end of the block whatever still runs is killed."""
     server = Server(data_dir, database_url, environment)
+    prepare(server)
     try:
         yield server
     finally:
@@ -25,12 +26,20 @@ def mortal(data_dir: Path, database_url: str = "", **environment: str) -> Iterat
             server.process.wait(PATIENCE)
 
 
-def starting(server: Server, *more: str) -> subprocess.Popen[bytes]:
-    """The same `serve` as `server.start()`, with nobody waiting for it; the caller ends it."""
-    server.data_dir.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(server.port), *more]
-    with server.log.open("ab") as log:
-        return subprocess.Popen(command, cwd=ROOT, env=server.env, stdout=log, stderr=log)
+def kill(server: Server) -> None:
+    """End it without any warning."""
+    assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+
+
+def start_until(server: Server, point: CrashPoint) -> None:
+    """Start it, to be killed at that point of its work."""
+    server.start(*point.program)
+
+
+def await_crash(server: Server) -> None:
+    """Wait until the server has reached its crash point."""
+    assert server.process is not None
+    assert server.process.wait(PATIENCE) == -signal.SIGKILL, server.log.read_text()[-2000:]
 
 
 def let_files_grow_to(server: Server, size: int) -> None:

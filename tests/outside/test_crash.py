@@ -1,31 +1,110 @@
-"""kill -9 under load, fifty times: what was acknowledged is there, once, whatever died and when.
+"""kill -9 under load: what was acknowledged is there, once, whatever died and when.
 
-Refuses: clean shut-downs, fewer rounds, samples.
+At chosen points of the service's own work, each reached for certain; with --thorough at fifty random moments
+too. Refuses: clean shut-downs, samples.
 """
 
 import random
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.outside.processes import mortal, starting
+from tests.outside.crash_points import CrashPoint
+from tests.outside.processes import await_crash, kill, mortal, start_until
 from tests.outside.truth import is_sound, nothing_is_lost_or_doubled
 from tests.outside.writers import Ledger, finish, writing
 from tests.pgtmp import Postgres
-from tests.server import Server
+from tests.server import PATIENCE, Server
+
+WRITERS = 6
+POINTS = [
+    CrashPoint("statement", "submissions", 29),  # a batch under way on SQLite, with writes waiting
+    CrashPoint("statement", "audit_events", 7),
+    CrashPoint("before_commit", "submissions", 11),
+    CrashPoint("after_commit", "submissions", 1),  # the first after a start
+    CrashPoint("after_commit", "submissions", 13),
+    CrashPoint("answer", "201", 9),
+    CrashPoint("before_commit", "audit_head", 1),  # the audit trail is linked every second
+]
+STARTING = [CrashPoint("statement", "", number) for number in (1, 3)]  # "": whatever table
 
 ROUNDS = 50
-LONGEST = 0.25  # seconds of load before a blow
+LONGEST = 0.25  # seconds of load before a random kill
 AT_THE_FIRST_ANSWER, WHILE_STARTING, DATABASE_TOO = range(0, ROUNDS, 3), (7, 19, 31, 43), (5, 16, 28, 40)
 
 
+@pytest.fixture
+def postgres_or_none(database_url: str, request: pytest.FixtureRequest) -> Postgres | None:
+    """The PostgreSQL server, where the test runs on it."""
+    return None if "sqlite" in database_url else request.getfixturevalue("postgres")
+
+
+@contextmanager
+def crashing(server: Server, key: str, ledger: Ledger) -> Iterator[None]:
+    """Writers at work until the block has seen the server die."""
+    ledger.first.clear()
+    with writing(server, key, ledger, writers=WRITERS) as end:
+        yield
+        end()
+
+
+def test_what_was_acknowledged_survives_a_kill_at_each_chosen_point(
+    database_url: str, tmp_path: Path, postgres_or_none: Postgres | None
+) -> None:
+    with mortal(tmp_path, database_url) as server:
+        key, ledger = server.key("submissions:write", "submissions:read"), Ledger(breath=0.01)
+        for point in POINTS:
+            start_until(server, point)
+            with crashing(server, key, ledger):
+                await_crash(server)
+        for point in STARTING:  # twice in a row, with what the last crash left behind
+            server.launch(*point.program)
+            await_crash(server)
+        for strike in (_at_the_first_answer, _while_all_wait_for_an_answer):
+            server.start()
+            with crashing(server, key, ledger):
+                strike(server, ledger)
+        if postgres_or_none:
+            server.start()
+            with crashing(server, key, ledger):
+                assert ledger.first.wait(PATIENCE)
+                postgres_or_none.restart(immediate=True)
+                kill(server)
+        server.start()
+        finish(server, key, ledger)
+        assert ledger.broken > len(POINTS), "the kills cut nobody off"
+        assert len(ledger.acknowledged) > 5 * len(POINTS)
+        nothing_is_lost_or_doubled(server, key, ledger, database_url)
+        assert server.stop() == 0
+    is_sound(database_url, postgres_or_none)
+
+
+def _at_the_first_answer(server: Server, ledger: Ledger) -> None:
+    assert ledger.first.wait(PATIENCE)
+    kill(server)
+
+
+def _while_all_wait_for_an_answer(server: Server, ledger: Ledger) -> None:
+    """Their requests are sent, and the server has not read them."""
+    assert ledger.first.wait(PATIENCE)
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)
+    give_up = time.monotonic() + PATIENCE
+    while len(ledger.unanswered) < WRITERS and time.monotonic() < give_up:
+        time.sleep(0.02)
+    time.sleep(0.1)  # the last of them has sent it too
+    kill(server)
+
+
+@pytest.mark.thorough
 @pytest.mark.timeout(900)  # fifty starts, each of a few seconds where two cores are shared
 def test_what_was_acknowledged_survives_fifty_kills(
-    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+    database_url: str, tmp_path: Path, postgres_or_none: Postgres | None
 ) -> None:
-    postgres: Postgres | None = None if "sqlite" in database_url else request.getfixturevalue("postgres")
     moments = random.Random(20261122)
     with mortal(tmp_path, database_url) as server:
         key, ledger = server.key("submissions:write", "submissions:read"), Ledger()
@@ -35,14 +114,14 @@ def test_what_was_acknowledged_survives_fifty_kills(
             server.start()
             ledger.first.clear()
             with writing(server, key, ledger) as end:
-                if postgres and number in DATABASE_TOO:
+                if postgres_or_none and number in DATABASE_TOO:
                     time.sleep(moments.uniform(0, LONGEST))
-                    postgres.restart(immediate=True)
+                    postgres_or_none.restart(immediate=True)
                 if number in AT_THE_FIRST_ANSWER:
                     ledger.first.wait(10)
                 else:
                     time.sleep(moments.uniform(0, LONGEST))
-                assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+                kill(server)
                 end()
         server.start()
         finish(server, key, ledger)
@@ -50,11 +129,11 @@ def test_what_was_acknowledged_survives_fifty_kills(
         assert len(ledger.acknowledged) > 5 * ROUNDS
         nothing_is_lost_or_doubled(server, key, ledger, database_url)
         assert server.stop() == 0
-    is_sound(database_url, postgres)
+    is_sound(database_url, postgres_or_none)
 
 
 def _kill_while_starting(server: Server, seconds: float) -> None:
-    process = starting(server)
+    process = server.launch()
     time.sleep(seconds)
     process.kill()
     process.wait()

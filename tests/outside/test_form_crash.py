@@ -8,7 +8,6 @@ import hashlib
 import http.client
 import json
 import random
-import signal
 import threading
 import time
 from collections import Counter
@@ -22,8 +21,9 @@ from typing import Any
 
 import pytest
 
+from tests.outside.crash_points import CrashPoint
 from tests.outside.person import CONTACT, TOLD, Person, Unanswered
-from tests.outside.processes import mortal
+from tests.outside.processes import await_crash, kill, mortal, start_until
 from tests.outside.truth import column, is_sound, rows
 from tests.outside.writers import PATH, Line
 from tests.people import body
@@ -31,7 +31,14 @@ from tests.pgtmp import Postgres
 from tests.server import Server
 
 UNLIMITED = {"PRECONSULT_FORM_STARTS_PER_NETWORK": "1000000", "PRECONSULT_FORM_STARTS": "1000000"}
-BLOWS, LONGEST, WRITERS = 5, 0.5, 4
+WRITERS = 4
+POINTS = [  # of pages that are saved
+    CrashPoint("before_commit", "submissions", 6),
+    CrashPoint("after_commit", "submissions", 9),
+    CrashPoint("statement", "audit_events", 12),
+    CrashPoint("answer", "303", 14),
+]
+RANDOM_KILLS, LONGEST = 5, 0.5  # with --thorough; seconds of load before each
 
 
 @dataclass
@@ -121,7 +128,7 @@ def test_the_form_survives_a_kill_between_any_two_pages(
         caught = [Caught(Person(server), place) for place in range(calm.pages)]
         caught += [Caught(Person(server), place, in_vain=True) for place in vain]
         together([each.get_there for each in caught])
-        assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+        kill(server)
         server.start()
         together([partial(each.go_on, calm) for each in caught])
         everybody = {id(each.person): each for each in caught}
@@ -193,16 +200,16 @@ def finished(person: Person) -> bool:
 
 
 def test_pages_cut_off_by_kills_are_sent_again_and_nothing_is_lost_or_doubled(
-    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+    database_url: str, tmp_path: Path, request: pytest.FixtureRequest, thorough: bool
 ) -> None:
-    moments = random.Random(20261124)
     with mortal(tmp_path, database_url, **UNLIMITED) as server:
         crowd = Crowd(server)
-        for _ in range(BLOWS):
-            server.start()
+        for point in POINTS:
+            start_until(server, point)
             with crowd.at_work():
-                time.sleep(moments.uniform(0.1, LONGEST))
-                assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+                await_crash(server)
+        if thorough:
+            _kill_at_random(server, crowd)
         server.start()
         calm = Undisturbed.walk(server)
         for person in crowd.begun:
@@ -210,13 +217,22 @@ def test_pages_cut_off_by_kills_are_sent_again_and_nothing_is_lost_or_doubled(
                 pass
             person.hang_up()
         assert crowd.failures == []
-        assert crowd.broken > BLOWS, "the blows hit nobody"
+        assert crowd.broken > len(POINTS), "the kills cut nobody off"
         assert sum(crowd.again.values()) > 0, "no page was cut off"
         for person, changes in everything_is_kept_once(server, database_url, [calm.person, *crowd.begun]):
             assert calm.pages - 2 <= changes <= calm.pages - 2 + crowd.again[id(person)]
         assert server.stop() == 0
     postgres: Postgres | None = None if "sqlite" in database_url else request.getfixturevalue("postgres")
     is_sound(database_url, postgres)
+
+
+def _kill_at_random(server: Server, crowd: Crowd) -> None:
+    moments = random.Random(20261124)
+    for _ in range(RANDOM_KILLS):
+        server.start()
+        with crowd.at_work():
+            time.sleep(moments.uniform(0.1, LONGEST))
+            kill(server)
 
 
 # --- the truth -------------------------------------------------------------------------------------

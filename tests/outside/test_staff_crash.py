@@ -1,12 +1,12 @@
 """kill -9 while staff's programs act: what was answered is kept, once, with its word on record and its event.
 
-Whoever got no answer looks at the version: it tells whether the act was done. Refuses: clean shut-downs.
+At chosen points of the service's own work; with --thorough at random moments too. Whoever got no answer looks
+at the version: it tells whether the act was done. Refuses: clean shut-downs.
 """
 
 import http.client
 import json
 import random
-import signal
 import threading
 import time
 from collections import Counter
@@ -19,13 +19,21 @@ from typing import Any
 
 import pytest
 
-from tests.outside.processes import mortal
+from tests.outside.crash_points import CrashPoint
+from tests.outside.processes import await_crash, kill, mortal, start_until
 from tests.outside.truth import is_sound, rows
 from tests.outside.writers import PATH, Answer, Attempt, Line
 from tests.people import CARA, body
 from tests.server import PATIENCE, Server
 
-KILLS, CLERKS = 5, 4
+CLERKS = 4
+POINTS = [
+    CrashPoint("before_commit", "notes", 3),
+    CrashPoint("after_commit", "versions", 4),
+    CrashPoint("answer", "200", 9),
+    CrashPoint("after_commit", "audit_head", 2),  # events are made when the audit trail is linked
+]
+RANDOM_KILLS = 5  # with --thorough
 EVENTS = {"note.added": None, "submission.corrected": "submission.corrected", "flag.seen": None,
           "review.in_review": "review.changed", "review.needs_contact": "review.changed"}  # fmt: skip
 
@@ -127,19 +135,20 @@ def begun(line: Line, number: int) -> Clerk:
 
 @pytest.mark.timeout(600)
 def test_what_staff_did_is_kept_once_whenever_the_server_was_killed(
-    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+    database_url: str, tmp_path: Path, request: pytest.FixtureRequest, thorough: bool
 ) -> None:
-    moments = random.Random(20261130)
     with mortal(tmp_path, database_url) as server:
-        key = server.key("submissions:write", "review")
-        server.start()
-        with Line(server, key) as line:
-            clerks = [begun(line, number) for number in range(CLERKS)]
-        for _ in range(KILLS):
+        key, clerks = server.key("submissions:write", "review"), list[Clerk]()
+        for point in POINTS:
+            start_until(server, point)
+            if not clerks:
+                with Line(server, key) as line:
+                    clerks = [begun(line, number) for number in range(CLERKS)]
             with at_work(server, key, clerks):
-                time.sleep(moments.uniform(0.1, 0.6))
-                assert server.stop(signal.SIGKILL) == -signal.SIGKILL
-            server.start()
+                await_crash(server)
+        if thorough:
+            _kill_at_random(server, key, clerks)
+        server.start()
         with Line(server, key) as line:
             for clerk in clerks:
                 clerk.finish(line)
@@ -147,11 +156,20 @@ def test_what_staff_did_is_kept_once_whenever_the_server_was_killed(
                 notes = line.ask("GET", f"{PATH}/{clerk.case}/notes").json()["items"]
                 said = [words for action, words in clerk.done if action == "note.added"]
                 assert sorted(each["text"] for each in notes) == sorted(said)
-        assert sum(clerk.broken for clerk in clerks) > KILLS, "the blows hit nobody"
+        assert sum(clerk.broken for clerk in clerks) > len(POINTS), "the kills cut nobody off"
         everything_is_on_record_and_told_once(server, key, database_url, clerks)
         assert server.stop() == 0
         assert "The chain is whole" in server.command("audit", "verify")
     is_sound(database_url, None if "sqlite" in database_url else request.getfixturevalue("postgres"))
+
+
+def _kill_at_random(server: Server, key: str, clerks: list[Clerk]) -> None:
+    moments = random.Random(20261130)
+    for _ in range(RANDOM_KILLS):
+        server.start()
+        with at_work(server, key, clerks):
+            time.sleep(moments.uniform(0.1, 0.6))
+            kill(server)
 
 
 def everything_is_on_record_and_told_once(server: Server, key: str, url: str, clerks: list[Clerk]) -> None:

@@ -6,9 +6,10 @@ Refuses: servers that are left running.
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,6 @@ import pytest
 
 from app.rules.library import CONTENT
 from tests import pgtmp
-from tests.outside.processes import starting
 from tests.outside.truth import column
 from tests.people import CARA, body
 from tests.server import PATIENCE, ROOT, Server, serving
@@ -36,19 +36,29 @@ def keep_one(server: Server) -> None:
     assert httpx.post(f"{server.url}/v1/submissions", json=body(CARA), headers=headers).status_code == 201
 
 
-@pytest.mark.parametrize("harm", ["missing", "wrong", "readable"])
-def test_a_server_with_a_keyring_that_is_not_right_refuses_in_one_line(tmp_path: Path, harm: str) -> None:
-    with serving(tmp_path) as server:
+@pytest.fixture(scope="module")
+def with_one_kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a service that has kept a submission, and stopped."""
+    folder = tmp_path_factory.mktemp("kept")
+    with serving(folder) as server:
         keep_one(server)
-    file = tmp_path / "keyring"
+    server.log.unlink()
+    return folder
+
+
+@pytest.mark.parametrize("harm", ["missing", "wrong", "readable"])
+def test_a_server_with_a_keyring_that_is_not_right_refuses_in_one_line(
+    with_one_kept: Path, tmp_path: Path, harm: str
+) -> None:
+    folder = shutil.copytree(with_one_kept, tmp_path / "data")
+    file = folder / "keyring"
     if harm == "missing":
         file.unlink()
     elif harm == "wrong":
         file.write_text(f"{file.read_text().partition(':')[0]}:{'A' * 43}=\n")
     else:
         file.chmod(0o644)
-    server.log.unlink()
-    told = refused(Server(tmp_path))
+    told = refused(Server(folder))
     assert len(told.strip().splitlines()) == 1
     assert told.startswith("preconsult: ")
     assert "key" in told
@@ -64,19 +74,30 @@ def test_a_published_edition_that_changed_is_refused_in_one_line(tmp_path: Path)
     assert "was published and has changed" in told
 
 
-def test_replicas_start_together_on_an_empty_database_and_read_each_others_rows(
-    postgres: pgtmp.Postgres, tmp_path: Path
-) -> None:
+@pytest.fixture
+def empty_url(database_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database that was never migrated."""
+    if "sqlite" in database_url:
+        yield database_url
+        return
+    postgres: pgtmp.Postgres = request.getfixturevalue("postgres")
     name = f"t{uuid.uuid4().hex}"
     postgres.create_database(name)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_replicas_start_together_on_an_empty_database_and_read_each_others_rows(
+    empty_url: str, tmp_path: Path, thorough: bool
+) -> None:
     keyring = {"PRECONSULT_KEYRING": f"k1:{'A' * 43}="}
-    replicas = [Server(tmp_path / str(number), postgres.url(name), keyring) for number in range(3)]
-    starts = [threading.Thread(target=replica.start) for replica in replicas]
-    for start in starts:
-        start.start()
-    for start in starts:
-        start.join()
+    replicas = [Server(tmp_path / str(number), empty_url, keyring) for number in range(3 if thorough else 2)]
+    with ThreadPoolExecutor() as threads:
+        started = [threads.submit(replica.start) for replica in replicas]
     try:
+        for each in started:
+            each.result()
         key = replicas[0].key("submissions:write", "submissions:read")
         headers = {"authorization": f"Bearer {key}"}
         made = httpx.post(f"{replicas[0].url}/v1/submissions", json=body(CARA), headers=headers)
@@ -85,20 +106,20 @@ def test_replicas_start_together_on_an_empty_database_and_read_each_others_rows(
             assert httpx.get(path, headers=headers).json()["answers"] == CARA
     finally:
         statuses = [replica.stop() for replica in replicas if replica.process is not None]
-    assert statuses == [0, 0, 0]
+    assert statuses == [0] * len(replicas)
 
 
 def test_replicas_with_a_key_file_each_are_told_that_it_must_be_one_keyring(
-    postgres_url: str, tmp_path: Path
+    postgres_url: str, tmp_path: Path, thorough: bool
 ) -> None:
-    replicas = [Server(tmp_path / str(number), postgres_url) for number in range(3)]
-    processes = [starting(replica) for replica in replicas]
+    replicas = [Server(tmp_path / str(number), postgres_url) for number in range(3 if thorough else 2)]
+    processes = [replica.launch() for replica in replicas]
     try:
         give_up = time.monotonic() + PATIENCE
         while sum(process.poll() is None for process in processes) > 1 and time.monotonic() < give_up:
             time.sleep(0.1)
         states = [process.poll() for process in processes]
-        assert sorted(states, key=str) == [1, 1, None], states
+        assert sorted(states, key=str) == [*[1] * (len(replicas) - 1), None], states
     finally:
         for process in processes:
             process.kill()
@@ -139,8 +160,8 @@ def test_a_database_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> Non
     assert "s3cret" not in told
 
 
-def test_four_migrations_at_once_make_one_schema(database_url: str, tmp_path: Path) -> None:
-    server = Server(tmp_path, database_url)
+def test_four_migrations_at_once_make_one_schema(empty_url: str, tmp_path: Path) -> None:
+    server = Server(tmp_path, empty_url)
     commands = [
         subprocess.Popen(
             [sys.executable, "-m", "app.cli", "migrate"],
@@ -151,6 +172,6 @@ def test_four_migrations_at_once_make_one_schema(database_url: str, tmp_path: Pa
     told = {command.communicate(timeout=PATIENCE)[0] for command in commands}
     assert [command.returncode for command in commands] == [0] * 4, told
     assert len(told) == 1
-    assert len(column(database_url, "SELECT version_num FROM alembic_version")) == 1
-    with serving(tmp_path, database_url) as ready:
+    assert len(column(empty_url, "SELECT version_num FROM alembic_version")) == 1
+    with serving(tmp_path, empty_url) as ready:
         keep_one(ready)

@@ -20,7 +20,7 @@ from tests.people import CARA, body
 from tests.server import Server
 
 PATH = "/v1/submissions"
-PATIENCE = 30.0  # seconds for one answer
+PATIENCE = 60.0  # seconds for one answer
 
 
 @dataclass(frozen=True)
