@@ -1,4 +1,7 @@
-"""Receivers of webhooks: real HTTP servers on loopback that do what a test tells them to. Refuses: fakes."""
+"""Receivers of webhooks: real HTTP servers on loopback that do what a test tells them to.
+
+Refuses: fakes, and to count a request that did not arrive whole.
+"""
 
 import contextlib
 import json
@@ -78,7 +81,11 @@ def receiver(
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            length = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # its sender died in the middle of it
+                self.close_connection = True
+                return
             heads = {name.lower(): value for name, value in self.headers.items()}
             received = Received(self.path, heads, body, time.monotonic())
             with made.lock:

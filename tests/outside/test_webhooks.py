@@ -5,22 +5,27 @@ held against each other is who got what, in which order, and how often.
 """
 
 import contextlib
+import datetime as dt
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
+from signal import SIGTERM
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from standardwebhooks import Webhook
 
-from tests.outside.processes import mortal
+from app.delivering import POLL_SECONDS
+from app.storage.told import deliveries
+from tests.outside.processes import kill, mortal
 from tests.people import CARA, body
 from tests.receivers import Answer, Received, Receiver, receiver, reset, silent
 from tests.server import PATIENCE, ROOT, Server
@@ -37,12 +42,13 @@ class Clinic:
 
     server: Server
     key: str
+    client: httpx.Client
     secrets: dict[str, str] = field(default_factory=dict)
     cases: int = 0
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
         headers = {"authorization": f"Bearer {self.key}"} | more.pop("headers", {})
-        answer = httpx.request(method, self.server.url + path, headers=headers, timeout=PATIENCE, **more)
+        answer = self.client.request(method, self.server.url + path, headers=headers, **more)
         assert answer.is_success, answer.text
         return answer.json()
 
@@ -108,12 +114,20 @@ def clinic(folder: Path, database_url: str = "", **environment: str) -> Iterator
     settings = {"PRECONSULT_WEBHOOK_RETRY_SECONDS": RETRIES} | environment
     with mortal(folder, database_url, **settings) as server:
         server.start()
-        yield Clinic(server, server.key(*SCOPES))
+        with httpx.Client(timeout=PATIENCE) as client:
+            yield Clinic(server, server.key(*SCOPES), client)
 
 
-def first_then(given: Answer, times: int = 1) -> Callable[[Received, int], Answer]:
-    """That at the first so many tries of each event, then yes."""
-    return lambda _received, seen: given if seen <= times else 204
+def first_then(given: Answer, *, events: int) -> Callable[[Received, int], Answer]:
+    """That at the first try of each of so many events, else yes."""
+    chosen = set[str]()
+
+    def mood(received: Received, seen: int) -> Answer:
+        if len(chosen) < events:
+            chosen.add(received.id)
+        return given if received.id in chosen and seen == 1 else 204
+
+    return mood
 
 
 def in_order(yes: list[str], told: list[dict[str, Any]]) -> bool:
@@ -137,25 +151,53 @@ def genuine(taken: list[Received], secret: str, told: list[dict[str, Any]]) -> b
     return all(len(each) == 1 for each in bodies.values())
 
 
-def test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing(database_url: str, tmp_path: Path) -> None:
-    dice = random.Random(7)
+def let_leases_end(url: str) -> int:
+    """While nothing runs: as if the time had passed in which tries of a killed process are its own; how many.
+
+    They are those put off for longer than a failed try is.
+    """
+    now, row = dt.datetime.now(dt.UTC), deliveries.c
+    engine = sa.create_engine(url)
+    leased = (row.state == "pending") & (row.next_try_at > now + dt.timedelta(seconds=5))
+    try:
+        with engine.begin() as connection:
+            ends = connection.execute(sa.select(row.next_try_at).where(leased)).scalars().all()
+            connection.execute(sa.update(deliveries).where(leased).values(next_try_at=now))
+    finally:
+        engine.dispose()
+    assert all(each < now + dt.timedelta(seconds=LEASED) for each in ends)
+    return len(ends)
+
+
+def test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing(
+    database_url: str, tmp_path: Path, thorough: bool
+) -> None:
+    dice, holding = random.Random(7), threading.Event()
+    cases, kills, events = (8, (2, 5), 24) if thorough else (4, (1,), 4)
     with clinic(tmp_path, database_url) as here, contextlib.ExitStack() as stack:
         elsewhere = stack.enter_context(receiver())
         moods = {
             "fails": Moody(lambda _received, _seen: 500 if dice.random() < 0.4 else 204),
             "resets": Moody(lambda _received, _seen: reset if dice.random() < 0.4 else 204),
-            "redirects": Moody(first_then((302, {"location": elsewhere.url}))),
-            "busy": Moody(first_then((429, {"retry-after": "1"}))),
-            "down": Moody(first_then((503, {"retry-after": "2"}))),
+            "redirects": Moody(first_then((302, {"location": elsewhere.url}), events=events)),
+            "busy": Moody(first_then((429, {"retry-after": "1"}), events=events)),
+            "down": Moody(first_then((503, {"retry-after": "2"}), events=events)),
+            "waits": Moody(lambda _received, _seen: silent if holding.is_set() else 204),
         }
         receivers = {name: stack.enter_context(receiver(mood)) for name, mood in moods.items()}
         endpoints = {name: here.endpoint(each) for name, each in receivers.items()}
-        for number in range(8):
-            here.case()
-            if number in (2, 5):
-                receivers["fails"].wait(3 * number)
-                here.server.stop(SIGKILL)
+        for number in range(cases):
+            if number in kills:  # while a try is under way, of which nobody will ever know the end
+                before = len(receivers["waits"].wait(1))
+                holding.set()
+                here.case()
+                assert len(receivers["waits"].wait(before + 1)) > before
+                kill(here.server)
+                holding.clear()
+                assert let_leases_end(database_url) > 0
                 here.server.start()
+            else:
+                here.case()
         told = here.events()
         here.settled(*endpoints.values())
         for name, mood in moods.items():
@@ -224,13 +266,13 @@ def working(server: Server) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.mark.parametrize("fails", [0.0, 0.4])
 def test_two_workers_on_one_postgresql_make_each_try_once(
-    postgres_url: str, tmp_path: Path, fails: float
+    postgres_url: str, tmp_path: Path, fails: float, thorough: bool
 ) -> None:
     dice = random.Random(7)
     mood = Moody(lambda _received, _seen: 500 if dice.random() < fails else 204)
     with clinic(tmp_path, postgres_url) as here, receiver(mood) as other, working(here.server):
         endpoint = here.endpoint(other)
-        for _ in range(10):
+        for _ in range(10 if thorough else 5):
             here.case()
         told = here.events()
         here.settled(endpoint)
@@ -246,7 +288,7 @@ def test_a_server_may_leave_it_to_workers_which_stop_when_told(database_url: str
         endpoint = here.endpoint(other)
         here.case()
         told = here.events()
-        time.sleep(2.5)
+        time.sleep(1.5 * POLL_SECONDS)  # in which it would have looked for what is due
         assert (other.taken, len(here.deliveries(endpoint))) == ([], 3)
         with working(here.server) as process:
             here.settled(endpoint)
