@@ -18,23 +18,31 @@ import psutil
 import psycopg
 import pytest
 
-from tests.outside.processes import let_files_grow_to
+from app.storage.database import BUSY_SECONDS
+from tests.outside import impatient
+from tests.outside.processes import let_files_grow_to, mortal
 from tests.outside.truth import column, is_sound, nothing_is_lost_or_doubled
 from tests.outside.writers import PATH, Answer, Attempt, Ledger, Line, finish, writing
 from tests.pgtmp import Postgres
-from tests.server import Server, serving
+from tests.server import PATIENCE, Server, serving
 
 SCOPES = ("submissions:write", "submissions:read")
+BREATH = 0.03  # seconds between two requests of a writer: what matters is that some are always under way
+
+
+def test_nobody_waits_long_for_a_locked_database() -> None:
+    assert impatient.SECONDS < BUSY_SECONDS <= 7  # the next two tests wait for the shorter one
 
 
 def test_a_locked_database_is_waited_for_and_told_as_503_when_it_stays_locked(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+    with mortal(tmp_path) as server:
+        server.start(*impatient.PROGRAM)
         key, ledger = server.key(*SCOPES), Ledger()
         attempt, stuck, url = ledger.fresh(), ledger.fresh(), f"sqlite:///{tmp_path / 'preconsult.db'}"
         lock = sqlite3.connect(tmp_path / "preconsult.db", isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
         answered, answers = _asking(server, key, attempt)
-        assert not answered.wait(1)
+        assert not answered.wait(0.5)
         lock.rollback()
         assert answered.wait(5)
         assert answers[0].status == 201
@@ -58,7 +66,8 @@ def test_a_locked_database_is_waited_for_and_told_as_503_when_it_stays_locked(tm
 def test_a_table_locked_by_an_operator_holds_writes_up_and_leaves_nothing_half_kept(
     postgres_url: str, tmp_path: Path
 ) -> None:
-    with serving(tmp_path, postgres_url) as server:
+    with mortal(tmp_path, postgres_url) as server:
+        server.start(*impatient.PROGRAM)
         key, ledger = server.key(*SCOPES), Ledger()
         stuck = ledger.fresh()
         with psycopg.connect(postgres_url.replace("+psycopg", "")) as lock:
@@ -75,14 +84,17 @@ def test_a_table_locked_by_an_operator_holds_writes_up_and_leaves_nothing_half_k
         nothing_is_lost_or_doubled(server, key, ledger, postgres_url)
 
 
-def test_a_full_disk_is_told_as_503_while_reads_go_on_and_it_recovers_by_itself(tmp_path: Path) -> None:
+def test_a_full_disk_is_told_as_503_while_reads_go_on_and_it_recovers_by_itself(
+    tmp_path: Path, thorough: bool
+) -> None:
     url = f"sqlite:///{tmp_path / 'preconsult.db'}"
     with serving(tmp_path) as server:
-        key, reader, ledger = server.key(*SCOPES), server.key("submissions:read"), Ledger()
+        key, reader = server.key(*SCOPES), server.key("submissions:read")
+        ledger = Ledger(breath=BREATH)
         with writing(server, key, ledger), Line(server, key) as line:
             assert ledger.first.wait(10)
             kept = next(iter(ledger.acknowledged.values()))
-            for _ in range(8):
+            for _ in range(8 if thorough else 4):
                 let_files_grow_to(server, 0)  # every write to a file fails, also those to the log
                 time.sleep(0.2)
                 _is_an_honest_503(line.post(Attempt(10**6)))
@@ -161,7 +173,7 @@ def _freeze(postgres: Postgres) -> None:
     for process in everybody:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.suspend()
-    time.sleep(5)
+    time.sleep(5)  # as long as anybody waits for a new connection
     for process in everybody:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.resume()
@@ -169,13 +181,13 @@ def _freeze(postgres: Postgres) -> None:
 
 @pytest.mark.parametrize("blow", [_fast_restart, _crash, _kill_the_postmaster, _end_all_connections, _freeze])
 def test_a_blow_to_postgresql_is_a_blip(
-    blow: Callable[[Postgres], None], postgres: Postgres, postgres_url: str, tmp_path: Path
+    blow: Callable[[Postgres], None], postgres: Postgres, postgres_url: str, tmp_path: Path, thorough: bool
 ) -> None:
     with serving(tmp_path, postgres_url) as server:
-        key, ledger = server.key(*SCOPES), Ledger()
+        key, ledger = server.key(*SCOPES), Ledger(breath=BREATH)
         with writing(server, key, ledger, writers=6):
-            for _ in range(2 if blow is not _freeze else 1):
-                assert ledger.first.wait(20)
+            for _ in range(2 if thorough and blow is not _freeze else 1):
+                assert ledger.first.wait(PATIENCE)
                 blow(postgres)
                 ledger.first.clear()
                 assert ledger.first.wait(10), "it did not recover"
