@@ -14,21 +14,21 @@ from tests.outside.processes import mortal
 from tests.outside.truth import nothing_is_lost_or_doubled
 from tests.outside.wire import Wire, request
 from tests.outside.writers import Attempt, Ledger, finish, writing
-from tests.server import Server, serving
+from tests.server import PATIENCE, Server, serving
 
 SCOPES = ("submissions:write", "submissions:read")
-STOPS = 3
+STOPS = 2
 
 
 def test_a_stop_under_load_loses_nothing_and_ends_well(database_url: str, tmp_path: Path) -> None:
     with mortal(tmp_path, database_url) as server:
-        key, ledger = server.key(*SCOPES), Ledger()
-        for _ in range(STOPS):
+        key, ledger = server.key(*SCOPES), Ledger(breath=0)
+        for number in range(STOPS):
             server.start()
             ledger.first.clear()
             with writing(server, key, ledger, writers=8) as end:
-                assert ledger.first.wait(10)
-                time.sleep(0.2)
+                assert ledger.first.wait(PATIENCE)
+                time.sleep(0.2 * number)  # at the first answer, and later
                 assert server.stop(signal.SIGTERM) == 0
                 end()
     with serving(tmp_path, database_url, PRECONSULT_LOG_LEVEL="warning") as again:
