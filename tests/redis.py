@@ -43,17 +43,7 @@ class Redis:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        command = [
-            program(),
-            "--port",
-            str(self.port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
+        command = [program(), "--port", str(self.port), "--bind", "127.0.0.1", *KEEP_NOTHING]
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)
         give_up = time.monotonic() + PATIENCE
