@@ -5,6 +5,7 @@ all of it inside deflated data. Refuses: to report less because a file is large.
 """
 
 import base64
+import functools
 import json
 import re
 import zlib
@@ -60,6 +61,7 @@ def contact_forms() -> list[str]:
     return [NAME, "Quillfeather", PHONE, "".join(filter(str.isdigit, PHONE)), EMAIL]
 
 
+@functools.cache
 def forms(text: str) -> dict[str, bytes]:
     """`text` in every way of writing it."""
     plain = text.encode()
