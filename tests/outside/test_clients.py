@@ -140,9 +140,9 @@ def python_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def program(folder: Path, text: str) -> Path:
+def program(folder: Path, text: str, name: str = "program") -> Path:
     """A program beside the client."""
-    path = folder / "program.py"
+    path = folder / f"{name}.py"
     path.write_text(text.replace("{ANSWERS}", repr(CARA)), encoding="utf-8")
     return path
 
@@ -151,10 +151,12 @@ def test_the_python_client_is_typed_strictly_and_finds_a_mistake(python_client: 
     command = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path}"]
     command += ["--follow-imports=silent"]  # what stands in the client itself is the generator's
     (python_client / "preconsult_client" / "py.typed").touch()
-    right = done([*command, program(python_client, PYTHON)], python_client)
-    assert right.returncode == 0, right.stdout
-    wrong = done([*command, program(python_client, MISTAKEN)], python_client)
-    assert 'has no attribute "eligibility"' in wrong.stdout
+    right, wrong = program(python_client, PYTHON), program(python_client, MISTAKEN, "mistaken")
+    found = done([*command, right, wrong], python_client)
+    [mistake, summary] = found.stdout.splitlines()
+    assert mistake.startswith("mistaken.py:")
+    assert 'has no attribute "eligibility"' in mistake
+    assert "checked 2 source files" in summary
 
 
 def test_the_python_client_works_against_the_running_server(python_client: Path, tmp_path: Path) -> None:
@@ -184,21 +186,16 @@ def node() -> str:
     return os.environ.get("NODE") or "node"
 
 
-def checked(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
-    """What the TypeScript compiler says of a program."""
-    (folder / "program.ts").write_text(text, encoding="utf-8")
-    (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": STRICT, "files": ["program.ts"]}))
-    return done([node(), TOOLS / "typescript" / "bin" / "tsc", "-p", "."], folder)
-
-
-def test_the_types_fit_a_program_that_uses_them(typescript: Path) -> None:
-    found = checked(typescript, TYPESCRIPT)
-    assert found.returncode == 0, found.stdout
-
-
-@pytest.mark.parametrize(("right", "wrong"), WRONG)
-def test_the_types_find_a_mistake(typescript: Path, right: str, wrong: str) -> None:
-    assert right in TYPESCRIPT
-    found = checked(typescript, TYPESCRIPT.replace(right, wrong))
+def test_the_types_fit_a_program_that_uses_them_and_find_each_mistake(typescript: Path) -> None:
+    programs = {"program": TYPESCRIPT}
+    for number, (right, wrong) in enumerate(WRONG):
+        assert right in TYPESCRIPT
+        programs[f"mistaken{number}"] = TYPESCRIPT.replace(right, wrong)
+    for name, text in programs.items():
+        (typescript / f"{name}.ts").write_text(text, encoding="utf-8")
+    settings = {"compilerOptions": STRICT, "files": [f"{name}.ts" for name in programs]}
+    (typescript / "tsconfig.json").write_text(json.dumps(settings))
+    found = done([node(), TOOLS / "typescript" / "bin" / "tsc", "-p", "."], typescript)
     assert found.returncode != 0
-    assert "program.ts" in found.stdout
+    at_fault = set(re.findall(r"^([\w./]+)\(\d", found.stdout, re.MULTILINE))
+    assert at_fault == {f"{name}.ts" for name in programs} - {"program.ts"}, found.stdout
