@@ -48,7 +48,7 @@ def test_a_reader_during_eight_writers_skips_nothing_and_hears_nothing_twice(
         server.start()
         second = server if "sqlite" in database_url else _beside(server, other)
         key, events = server.key("submissions:write"), server.key("events")
-        ledger, slow, reader = Ledger(), Reader(second, events), Reader(server, events)
+        ledger, slow, reader = Ledger(breath=0.02), Reader(second, events), Reader(server, events)
         with slow.line, reader.line, following(reader):
             half = WRITERS // 2
             with writing(server, key, ledger, writers=half), writing(second, key, ledger, writers=half):

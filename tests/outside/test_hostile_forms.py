@@ -48,11 +48,15 @@ def at_page(server: Server, question: str) -> Person:
     return person
 
 
-def test_a_hostile_form_gets_a_page_and_never_its_own_words(database_url: str, tmp_path: Path) -> None:
+def test_a_hostile_form_gets_a_page_and_never_its_own_words(
+    database_url: str, tmp_path: Path, thorough: bool
+) -> None:
     with serving(tmp_path, database_url, **UNLIMITED) as server:
         person = at_page(server, "pain_types")
         assert person.form is not None
-        places = ("/form", person.form.action, "/form/check", "/form/language", "/form/resume", "/form/save")
+        places = {person.form.action}  # where what is sent goes into the database
+        if "sqlite" in database_url or thorough:
+            places |= {"/form", "/form/check", "/form/language", "/form/resume", "/form/save"}
         raw = {
             f"{name} to {place}": request(
                 "POST",
@@ -69,7 +73,7 @@ def test_a_hostile_form_gets_a_page_and_never_its_own_words(database_url: str, t
         assert {name: len(told) for name, told in found.items() if len(told) != 1} == {}
         assert {each for told in found.values() for each in amiss(told[0])} == set()
         statuses = {told[0].status for told in found.values()}
-        assert statuses == {200, 303, 400, 403, 413, 422}
+        assert statuses == {303, 400, 403, 413, 422} | ({200} if len(places) > 1 else set())
         person.hang_up()
         person.look()  # whatever was sent, the person goes on
         person.finish()
