@@ -169,7 +169,7 @@ def test_four_migrations_at_once_make_one_schema(empty_url: str, tmp_path: Path)
         )
         for _ in range(4)
     ]  # fmt: skip
-    told = {command.communicate(timeout=PATIENCE)[0] for command in commands}
+    told = {command.communicate(timeout=3 * PATIENCE)[0] for command in commands}
     assert [command.returncode for command in commands] == [0] * 4, told
     assert len(told) == 1
     assert len(column(empty_url, "SELECT version_num FROM alembic_version")) == 1
