@@ -52,6 +52,7 @@ def crashing(server: Server, key: str, ledger: Ledger) -> Iterator[None]:
         end()
 
 
+@pytest.mark.timeout(600)  # a dozen starts, each of many seconds where two cores are shared by others
 def test_what_was_acknowledged_survives_a_kill_at_each_chosen_point(
     database_url: str, tmp_path: Path, postgres_or_none: Postgres | None
 ) -> None:
