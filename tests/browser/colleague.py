@@ -1,17 +1,18 @@
 """Somebody of the staff at the workbench in a real browser, with or without scripts.
 
-Office: comes in by a one-time link, and is watched: nothing is asked of another origin, nothing breaks the
-content policy, no dialog opens. Refuses: to know what a page is about.
+Comes in by a one-time link or is signed in at once, and is watched: nothing is asked of another origin,
+nothing breaks the content policy, no dialog opens. Never knows what a page is about.
 """
 
 from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page
 
-from tests.browser.device import ARTEFACTS
+from app.web.workbench.cookies import SESSION
+from tests.browser import accounts, pictures
+from tests.browser.accounts import PASSWORD
+from tests.browser.device import DESK, Way
 from tests.server import Server
-
-PASSWORD = "blue river 92 walnut"
 
 
 @dataclass
@@ -22,42 +23,49 @@ class Colleague:
     server: Server
     email: str
     roles: tuple[str, ...] = ("reviewer",)
-    scripts: bool = True
-    width: int = 1280
+    way: Way = DESK
     strange: list[str] = field(default_factory=list)
     context: BrowserContext = field(init=False)
     page: Page = field(init=False)
 
     def __post_init__(self) -> None:
-        screen = {"width": self.width, "height": 900}
         self.context = self.browser.new_context(
-            viewport={"width": screen["width"], "height": screen["height"]},
-            java_script_enabled=self.scripts,
+            viewport={"width": self.way.width, "height": 900},
+            java_script_enabled=self.way.scripts,
             reduced_motion="reduce",
         )
-        self.context.set_default_timeout(10_000)
         self.page = self.context.new_page()
         self.page.on("request", lambda asked: self._asked(asked.url))
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.strange.append(str(error)))
         self.page.on("dialog", self._opened)
 
-    def invite(self) -> str:
-        """The one-time link that a command prints, on this server's address."""
-        roles = [word for role in self.roles for word in ("--role", role)]
-        link = self.server.command("staff", "add", self.email, *roles)
-        return self.server.url + link[link.index("/staff/welcome") :]
-
     def come_in(self) -> "Colleague":
-        """By the link, to the queue or whatever page is theirs."""
-        link = self.invite()
-        self.page.goto(link if self.scripts else link.replace("#", "/"))
-        if not self.page.locator("[name=password]").count():
-            self.page.locator("form.welcome button").click() if not self.scripts else None
+        """By a one-time link, choosing a password, to the queue or whatever page is theirs."""
+        secret = accounts.invited(self.server, self.email, self.roles)
+        self.go(f"/staff/welcome{'#' if self.way.scripts else '/'}{secret}")
+        if not self.way.scripts:
+            self.page.locator("form.welcome button").click()
         self.page.locator("[name=password]").wait_for()
         for name in ("password", "again"):
             self.page.fill(f"[name={name}]", PASSWORD)
         self.press("Keep it and sign in")
+        return self
+
+    def be_signed_in(self) -> "Colleague":
+        """At once; signing in is not what the test is about."""
+        secret = accounts.signed_in(self.server, self.email, self.roles)
+        self.context.add_cookies(
+            [
+                {
+                    "name": SESSION,
+                    "value": secret,
+                    "url": self.server.url,
+                    "httpOnly": True,
+                    "sameSite": "Strict",
+                }
+            ]
+        )
         return self
 
     def go(self, path: str) -> "Colleague":
@@ -78,8 +86,7 @@ class Colleague:
         return self.page.locator("h1").first.inner_text()
 
     def picture(self, name: str) -> None:
-        ARTEFACTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=ARTEFACTS / f"staff-{name}.png", full_page=True)
+        pictures.take(self.page, f"staff-{name}")
 
     def close(self) -> list[str]:
         """End it; everything strange."""

@@ -1,37 +1,105 @@
 """A real Chromium, found by dev.py, and a real server it looks at."""
 
+import asyncio
+import fcntl
 import os
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.browser import accounts, pictures
 from tests.browser.colleague import Colleague
-from tests.browser.device import ARTEFACTS, PHONE, Device, Way
+from tests.browser.device import DESK, PHONE, Device, Way
 from tests.browser.office import Office
+from tests.browser.tour import full_up
 from tests.server import Server, serving
 
-__all__ = ["ARTEFACTS"]  # where device.py and other tests put their pictures
-
 PLENTY = {"PRECONSULT_FORM_STARTS_PER_NETWORK": "100000", "PRECONSULT_FORM_STARTS": "100000"}
+NO_SECOND_FACTOR = {"PRECONSULT_SECOND_FACTOR_ROLES": ""}
+CASES = 200
+LOGO = bytes.fromhex(  # a PNG of two by two pixels
+    "89504e470d0a1a0a0000000d4948445200000002000000020802000000fdd49a73"
+    "0000001649444154789c63f8cf c0f01f8819fe33fc6760f80f00"
+)
 
 
-@pytest.fixture(scope="module")  # while it is open, its event loop counts as running
-def browser() -> Iterator[Browser]:
+# --- the browser -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Chromium:
+    """A running browser, and the event loop by which Playwright speaks to it."""
+
+    browser: Browser
+    loop: asyncio.AbstractEventLoop
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """One browser for all tests of this process; `browser` lends it to a test."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
+        launched = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM_PATH") or "/usr/bin/chromium",
             chromium_sandbox=False,
             args=["--disable-background-networking", "--disable-component-update", "--disable-sync"],
         )
-        yield chromium
-        chromium.close()
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield Chromium(launched, loop)
+        asyncio._set_running_loop(loop)
+        launched.close()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    """The browser. Playwright's loop counts as running in this test alone: others call asyncio.run."""
+    asyncio._set_running_loop(chromium.loop)
+    yield chromium.browser
+    asyncio._set_running_loop(None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pictures(thorough: bool) -> None:
+    pictures.wanted = thorough
+
+
+# --- services --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("browser"), **PLENTY) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def customized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A clinic with a look and words of its own, which does not ask about self-harm."""
+    folder = tmp_path_factory.mktemp("customized")
+    (folder / "logo.png").write_bytes(LOGO)
+    own = {
+        "PRECONSULT_CLINIC_NAME": "Quiet Harbor <b>Clinic</b>",
+        "PRECONSULT_CLINIC_LOGO": str(folder / "logo.png"),
+        "PRECONSULT_CLINIC_COLOR": "#6b2d5c",
+        "PRECONSULT_CLINIC_COLOR_DARK": "#e3a6d4",
+        "PRECONSULT_CLINIC_CONTACT": "Call the front desk at 561 555 0100.",
+        "PRECONSULT_CLINIC_PRIVACY": "We keep paper copies locked.\n\nAsk us for a copy.",
+        "PRECONSULT_SWITCHED_OFF": "self_harm",
+    }
+    with serving(folder / "data", **PLENTY, **own) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service that lets nobody begin a form any more."""
+    with full_up(tmp_path_factory.mktemp("narrow")) as running:
         yield running
 
 
@@ -77,34 +145,56 @@ def devices(browser: Browser, server: Server) -> Iterator[Devices]:
 
 
 @pytest.fixture(scope="session")
-def office(server: Server) -> Office:
+def office(server: Server) -> Iterator[Office]:
     """What the service keeps, as its operator and its staff see it."""
-    return Office(server, server.key("review"))
+    with httpx.Client(base_url=server.url, headers=accounts.bearer(server, "review")) as client:
+        yield Office(server, client)
+
+
+# --- staff -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with made-up cases, made once for all processes of a run; to be copied."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the workers share
+    made = folder / "seeded"
+    with (folder / "seeded.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            seeding = Server(folder / "seeding")
+            seeding.data_dir.mkdir()
+            seeding.command("seed", "--count", str(CASES), "--staff")
+            seeding.data_dir.rename(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[Server]:
     """A clinic with a full queue, whose staff need no second factor."""
-    settings = PLENTY | {"PRECONSULT_SECOND_FACTOR_ROLES": "", "PRECONSULT_CLINIC_NAME": "Seaside Clinic"}
-    with serving(tmp_path_factory.mktemp("clinic"), **settings) as running:
-        running.command("seed", "--count", "200", "--staff")
+    settings = PLENTY | NO_SECOND_FACTOR | {"PRECONSULT_CLINIC_NAME": "Seaside Clinic"}
+    folder = tmp_path_factory.mktemp("clinic") / "data"
+    shutil.copytree(seeded, folder)
+    with serving(folder, **settings) as running:
         yield running
 
 
 class Staff(Protocol):
-    def __call__(self, *roles: str, scripts: bool = True, width: int = 1280) -> Colleague: ...
+    def __call__(self, *roles: str, way: Way = DESK) -> Colleague: ...
 
 
 @pytest.fixture
 def staff(browser: Browser, clinic: Server, request: pytest.FixtureRequest) -> Iterator[Staff]:
-    """People who come in, and fail the test when one has seen what no page may do."""
+    """People who are signed in, and fail the test when one has seen what no page may do."""
     inside: list[Colleague] = []
 
-    def one(*roles: str, scripts: bool = True, width: int = 1280) -> Colleague:
+    def one(*roles: str, way: Way = DESK) -> Colleague:
         email = f"p{abs(hash(request.node.name))}-{len(inside)}@clinic.example"
-        person = Colleague(browser, clinic, email, roles or ("reviewer",), scripts, width)
+        person = Colleague(browser, clinic, email, roles or ("reviewer",), way)
         inside.append(person)
-        return person.come_in()
+        return person.be_signed_in()
 
     yield one
     assert [told for person in inside for told in person.close()] == []

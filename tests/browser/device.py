@@ -1,27 +1,26 @@
 """One person's device: a browser of a width, with or without scripts, watched from first page to last.
 
-Office: keeps pictures of the pages met, and tells what no page may ever do: ask anything of another origin,
-break the content policy, be wider than the screen, stand without the footer, tell an answer in its address.
-Refuses: to judge what a page says.
+Reports what no page may ever do: ask anything of another origin, break the content policy, be wider than the
+screen, stand without the footer, tell an answer in its address. Never judges what a page says.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
+from tests.browser import pictures
 from tests.browser.respondent import Respondent
 
-ARTEFACTS = Path(__file__).parents[2] / "test-results"
 ADDRESS = re.compile(
     r"/(static/[a-z/.-]+\?v=[0-9a-f]{10}"
     r"|r|form(/s/[0-9a-f]{12}|/[a-z-]+(\.txt|\.pdf|\.css)?)?"
     r"(\?v=[0-9a-f]{10}|\?language=[a-zA-Z-]+|\?((check|new|changed)=1&?)+)?(#q\d+|#r\d+|#main|#link)?)"
 )
 LINK = re.compile(r"[#/][A-Za-z0-9_-]{43}$")
-TAKEN: set[str] = set()  # pictures of this run: one of each kind of page is enough
 MEASURES = """() => ({
     width: document.documentElement.scrollWidth,
     headings: document.querySelectorAll("h1").length,
@@ -44,8 +43,24 @@ class Way:
 PHONE, DESK = Way(360, scripts=True), Way(1280, scripts=True)
 PLAIN_PHONE, PLAIN_DESK = Way(360, scripts=False), Way(1280, scripts=False)
 EVERY_WAY = [PHONE, DESK, PLAIN_PHONE, PLAIN_DESK]
-EITHER_WAY = [PHONE, PLAIN_DESK]  # both widths and both modes, where their pairs are shown elsewhere
-OTHER_WAY = [DESK, PLAIN_PHONE]
+
+
+def ways(*full: Way, among: Sequence[Way] = EVERY_WAY) -> pytest.MarkDecorator:
+    """A test goes these ways, and with --thorough all `among` them."""
+    only = pytest.mark.thorough
+    return pytest.mark.parametrize(
+        "way", [pytest.param(way, id=str(way), marks=() if way in full else only) for way in among]
+    )
+
+
+# Each journey goes once with scripts and once without, at both widths; the next journey the other way round.
+either_way = ways(PHONE, PLAIN_DESK)
+other_way = ways(DESK, PLAIN_PHONE)
+
+
+def place(way: Way) -> int:
+    """A number for each way, so that the same test takes other data each way it goes."""
+    return EVERY_WAY.index(way)
 
 
 @dataclass
@@ -66,7 +81,6 @@ class Device:
             locale="en-US",
             reduced_motion="reduce",
         )
-        self.context.set_default_timeout(10_000)
         self.context.on("page", self._watch)
 
     def respondent(self) -> Respondent:
@@ -75,7 +89,7 @@ class Device:
         return Respondent(page, self.base, self.way.scripts, look=lambda name: self.look(page, name))
 
     def look(self, page: Page, name: str) -> None:
-        """Keep a picture of a page, and what is amiss with it."""
+        """Note what is wrong with a page that is open."""
         seen: dict[str, Any] = page.evaluate(MEASURES)
         if seen["width"] > self.way.width:
             self.amiss.append(f"{name} is {seen['width']} px wide")
@@ -86,12 +100,7 @@ class Device:
         self.picture(page, name if seen["language"] == "en" else f"{name}-{seen['language']}")
 
     def picture(self, page: Page, name: str) -> None:
-        """The whole page, as it is read; once a run and kind of page."""
-        stem = f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')[:60]}-{self.way}"
-        if stem not in TAKEN:
-            TAKEN.add(stem)
-            ARTEFACTS.mkdir(exist_ok=True)
-            page.screenshot(path=ARTEFACTS / f"form-{stem}.png", full_page=True)
+        pictures.take(page, f"form-{name}-{self.way}")
 
     def history(self, page: Page) -> list[str]:
         """The addresses that the browser's history holds."""

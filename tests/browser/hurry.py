@@ -42,10 +42,10 @@ class Form(HTMLParser):
         self._inside = self._inside and tag != "form"
 
 
-def hurry(page: Page, base: str, answers: Mapping[str, Any], until: str) -> None:
+def hurry(page: Page, base: str, answers: Mapping[str, Any], until: str, language: str = "") -> None:
     """From the first page to the one that asks `until`, or whose address holds it; it is opened then."""
     asks = page.context.request
-    at = asks.get(f"{base}/form")
+    at = asks.get(f"{base}/form" + (f"?language={language}" if language else ""))
     for _ in range(30):
         form = _form(at)
         if until in form.asked or until in at.url:

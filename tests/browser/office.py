@@ -17,16 +17,15 @@ from tests.server import Server
 
 @dataclass(frozen=True)
 class Office:
-    """`key` has the scope review."""
+    """`client` calls the service with a key of the scope review."""
 
     server: Server
-    key: str
+    client: httpx.Client
 
     def latest(self) -> dict[str, Any]:
         """The newest submission, as staff see it."""
         (newest,) = self._sql("SELECT id FROM submissions ORDER BY id DESC LIMIT 1")[0]
-        headers = {"authorization": f"Bearer {self.key}"}
-        answer = httpx.get(f"{self.server.url}/v1/submissions/{newest}", headers=headers)
+        answer = self.client.get(f"/v1/submissions/{newest}")
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 

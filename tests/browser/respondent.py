@@ -86,9 +86,9 @@ class Respondent:
         self.page.check("main [name=info_only]")
         self.press("button.continue")
 
-    def come(self, answers: Mapping[str, Any], *, until: str = "/form/check") -> None:
+    def come(self, answers: Mapping[str, Any], *, until: str = "/form/check", language: str = "") -> None:
         """Here by the quickest way, which is not what the test is about; from here on it is looked at."""
-        hurry(self.page, self.base, answers, until)
+        hurry(self.page, self.base, answers, until, language)
         self.saw()
 
     def press(self, selector: str, name: str = "") -> None:

@@ -7,21 +7,20 @@ us and the booking system goes by a wire that is listened to. Refuses: to look i
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 
-import pytest
 from playwright.sync_api import Browser
 
+from tests.browser import accounts
 from tests.browser.colleague import Colleague
-from tests.browser.conftest import PLENTY
-from tests.browser.device import DESK, PLAIN_PHONE, Device, Way
+from tests.browser.device import Device, Way, other_way
 from tests.outside.canaries import sightings
 from tests.outside.test_examples import Booking
 from tests.people import FULL, PAT_CONTACT
-from tests.server import PATIENCE, Server, free_port, serving
+from tests.server import PATIENCE, Server, free_port
 
 SECRET = [  # link ids, codes, topics, rules, flags and passages: whatever says something of the person
     *FULL, "crps", "low_mood", "past", "prescribed_medicine", "bp_heart", "1_to_5_years", "Things to discuss",
@@ -70,20 +69,13 @@ def carry(one: socket.socket, other: socket.socket, kept: bytearray) -> None:
         other.shutdown(socket.SHUT_WR)
 
 
-@pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = PLENTY | {"PRECONSULT_SECOND_FACTOR_ROLES": ""}
-    with serving(tmp_path_factory.mktemp("booked"), **settings) as running:
-        yield running
-
-
-@pytest.mark.parametrize("way", [DESK, PLAIN_PHONE], ids=str)
+@other_way
 def test_a_booking_system_made_from_the_readme_learns_when_it_is_done_and_nothing_else(
     browser: Browser, clinic: Server, tmp_path: Path, way: Way
 ) -> None:
     reference, port = f"B-{way}", free_port()
     to_us, to_them = Wire(clinic.port), Wire(port)
-    key = clinic.key("bookings", "webhooks")
+    key = accounts.api_key(clinic, "bookings", "webhooks")
     booking = Booking(
         tmp_path, clinic, key, reference, port=port,
         PRECONSULT=f"http://127.0.0.1:{to_us.port}", BOOKING=f"http://127.0.0.1:{to_them.port}",
@@ -94,7 +86,7 @@ def test_a_booking_system_made_from_the_readme_learns_when_it_is_done_and_nothin
         answered(browser, clinic, link, way)
         booking.waits_for(f"{reference} submitted")
         begun = partial(booking.waits_for, f"{reference} in_review")
-        reviewed(browser, clinic, reference, begun, scripts=way.scripts)
+        reviewed(browser, clinic, reference, begun, way)
         booking.waits_for(f"{reference} ready")
     finally:
         booking.end()
@@ -122,15 +114,12 @@ def answered(browser: Browser, clinic: Server, link: str, way: Way) -> None:
     assert device.close() == []
 
 
-def reviewed(
-    browser: Browser, clinic: Server, reference: str, begun: Callable[[], object], *, scripts: bool
-) -> None:
+def reviewed(browser: Browser, clinic: Server, reference: str, begun: Callable[[], object], way: Way) -> None:
     """Somebody of the staff finds the case by its booking, closes what is open, and says it is ready.
 
     `begun` waits until it is known elsewhere that the review has begun.
     """
-    email = f"intake-{'scripts' if scripts else 'plain'}@clinic.example"
-    staff = Colleague(browser, clinic, email, scripts=scripts).come_in()
+    staff = Colleague(browser, clinic, f"intake-{way}@clinic.example", way=way).come_in()
     staff.go("/staff")
     staff.page.fill("form.search [name=text]", reference)
     staff.press("Find")

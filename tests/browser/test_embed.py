@@ -15,13 +15,14 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Page
 from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.browser.conftest import ARTEFACTS, PLENTY
+from tests.browser import pictures, probes
+from tests.browser.conftest import PLENTY
+from tests.browser.device import Way, other_way
 from tests.browser.html import complaints
 from tests.browser.respondent import Respondent
 from tests.browser.website import Website, website
@@ -158,7 +159,6 @@ def is_page(request: Any, status: int) -> bool:
 
 def reader(browser: Browser, *, scripts: bool = True, width: int = 360) -> Reader:
     context = browser.new_context(java_script_enabled=scripts, viewport={"width": width, "height": 800})
-    context.set_default_timeout(10_000)
     return Reader(context, context.new_page(), scripts)
 
 
@@ -228,27 +228,20 @@ def test_nobody_but_the_form_says_how_high_its_frame_is(person: Reader, clinic: 
 # --- works ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("scripts", "width"),
-    [(True, 360), (True, 1280), (False, 360)],
-    ids=["scripts, phone", "scripts, desk", "no scripts"],
-)
-def test_the_whole_form_can_be_filled_in_in_the_frame(
-    browser: Browser, clinic: Clinic, scripts: bool, width: int
-) -> None:
-    person = reader(browser, scripts=scripts, width=width)
+@other_way
+def test_the_whole_form_can_be_filled_in_in_the_frame(browser: Browser, clinic: Clinic, way: Way) -> None:
+    person = reader(browser, scripts=way.scripts, width=way.width)
     person.open(clinic.put_up())
-    kind = f"{width}-{'' if scripts else 'no-'}js"
     person.fill_in(NOA, until="Call 988")
-    person.page.screenshot(path=ARTEFACTS / f"embed-interruption-{kind}.png")
+    pictures.take(person.page, f"embed-interruption-{way}", full_page=False)
     person.fill_in(NOA, until="Check your answers")
-    person.page.screenshot(path=ARTEFACTS / f"embed-check-{kind}.png", full_page=True)
+    pictures.take(person.page, f"embed-check-{way}")
     person.press()
     assert person.frame.url.endswith("/form/summary")
     assert "Things to discuss with a clinician" in person.frame.locator("h1").all_inner_texts()
     assert person.frame.locator(".topic").count() > 0
     assert "988" in person.frame.locator("main > *").first.inner_text()
-    person.page.screenshot(path=ARTEFACTS / f"embed-summary-{kind}.png", full_page=True)
+    pictures.take(person.page, f"embed-summary-{way}")
     assert person.page.url == f"{clinic.website.url}/visit.html", "nothing but the frame has moved"
     assert person.complaints == []
     (cookie,) = [each for each in person.context.cookies() if each["name"].endswith("preconsult_form")]
@@ -339,15 +332,14 @@ def test_the_plain_link_works_as_well(person: Reader, clinic: Clinic) -> None:
 # --- the live page -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_the_live_page_shows_it_as_it_will_be(page: Page, server: Server, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
+def test_the_live_page_shows_it_as_it_will_be(page: Page, server: Server) -> None:
     here = Reader(page.context, page)
-    here.open(f"{server.url}/examples/embed")
-    assert here.heading == "Before you start"
-    page.screenshot(path=ARTEFACTS / f"embed-live-{width}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        here.open(f"{server.url}/examples/embed")
+        assert here.heading == "Before you start"
+        pictures.take(page, f"embed-live-{width}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert probes.violations(page) == [], width
     assert complaints({"live": httpx.get(page.url).text}) == []
     here.fill_in(MINA, until="Check your answers")

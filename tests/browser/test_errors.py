@@ -1,9 +1,7 @@
 """Each kind of question gone wrong: the summary has the focus and leads there; nothing is lost."""
 
-import pytest
-
 from tests.browser.conftest import Devices
-from tests.browser.device import EVERY_WAY, Way
+from tests.browser.device import Way, either_way, other_way
 from tests.browser.respondent import Respondent
 from tests.people import CARA
 
@@ -41,7 +39,7 @@ def send(somebody: Respondent, name: str) -> None:
     somebody.saw(name)
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@either_way
 def test_the_box_that_must_be_ticked(devices: Devices, way: Way) -> None:
     somebody = devices(way).respondent()
     somebody.open()
@@ -52,7 +50,7 @@ def test_the_box_that_must_be_ticked(devices: Devices, way: Way) -> None:
     assert somebody.heading == "About you"
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@other_way
 def test_one_choice_of_several_and_boxes_and_a_number(devices: Devices, way: Way) -> None:
     somebody = devices(way).respondent()
     somebody.come(CARA, until="answering_for")
@@ -81,7 +79,7 @@ def test_one_choice_of_several_and_boxes_and_a_number(devices: Devices, way: Way
     assert somebody.heading == "About your mood and feelings"
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@either_way
 def test_a_name_a_number_and_an_address(devices: Devices, way: Way) -> None:
     wrong = {"contact_name": "N" * 101, "contact_phone": "after six", "contact_email": "pat at home"}
     somebody = devices(way).respondent()
@@ -102,7 +100,7 @@ def test_a_name_a_number_and_an_address(devices: Devices, way: Way) -> None:
     assert "pat.canary" not in somebody.words  # what was given is known again, not shown
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@other_way
 def test_what_is_missing_when_the_form_is_sent_has_its_way_there(devices: Devices, way: Way) -> None:
     somebody = devices(way).respondent()
     somebody.come(CARA, until="answering_for")

@@ -1,13 +1,11 @@
 """Every page of the form at both widths, with and without scripts: each is met once on one long visit.
 
-What no page may do is held by device.py; here stands only that each page is what it says it is. The pictures
-in test-results/ are for people to look at.
+What no page may do is checked by device.py; here stands only that each page is what it says it is. The
+pictures that --thorough leaves in test-results/ are for people to look at.
 """
 
-import pytest
-
 from tests.browser.conftest import Devices
-from tests.browser.device import EVERY_WAY, Way
+from tests.browser.device import Way, either_way, other_way
 from tests.people import FULL, MINA
 
 PAGES = [  # in the order they are met when every question is answered
@@ -23,7 +21,7 @@ PAGES = [  # in the order they are met when every question is answered
 ]
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@either_way
 def test_a_visit_that_goes_wrong_wherever_it_can_meets_pages_that_help(devices: Devices, way: Way) -> None:
     device = devices(way)
     somebody = device.respondent()
@@ -59,7 +57,7 @@ def test_a_visit_that_goes_wrong_wherever_it_can_meets_pages_that_help(devices: 
     assert len(somebody.errors) == 2
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@other_way
 def test_a_visit_with_every_question_answered_meets_every_page(devices: Devices, way: Way) -> None:
     device = devices(way)
     somebody = device.respondent()
@@ -80,7 +78,7 @@ def test_a_visit_with_every_question_answered_meets_every_page(devices: Devices,
     assert somebody.heading == "Your answers are deleted"
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@either_way
 def test_a_visit_of_somebody_in_danger_meets_the_pages_that_interrupt(devices: Devices, way: Way) -> None:
     device = devices(way)
     somebody = device.respondent()

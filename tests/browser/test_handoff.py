@@ -4,13 +4,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser import accounts
 from tests.server import Server
 
 
 @pytest.fixture
 def link(server: Server) -> dict[str, str]:
     """A fresh link, on this server's address whatever its public one: for scripts, and without."""
-    headers = {"authorization": f"Bearer {server.key('bookings')}"}
+    headers = accounts.bearer(server, "bookings")
     body = {"booking_reference": "B-1", "language": "es"}
     made = httpx.post(f"{server.url}/v1/handoffs", json=body, headers=headers).json()
     secret = made["link"].partition("#")[2]

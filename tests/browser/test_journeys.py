@@ -1,4 +1,6 @@
-"""Whole journeys from the first page to the summary, for each of the six kinds of pain and for depression.
+"""Journeys to the summary, for each of the six kinds of pain and for depression.
+
+Depression is answered page by page from the first; the others come quickly to the page they are about.
 
 What the summary has to show is written here by hand, from the content specification: the topic, each
 quotation with its cautions inside the same figure, and why.
@@ -10,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.conftest import Devices
-from tests.browser.device import DESK, EITHER_WAY, OTHER_WAY, PLAIN_PHONE, Way
+from tests.browser.device import DESK, EVERY_WAY, PHONE, PLAIN_DESK, PLAIN_PHONE, Way, either_way, other_way
 from tests.browser.office import Office
 from tests.browser.respondent import Respondent
 from tests.people import CARA, Answers
@@ -106,10 +108,16 @@ LOW = IN_PAIN | {
 }
 
 
-def ways() -> list[tuple[str, Way]]:
-    """Each kind of pain at both widths, with and without scripts."""
-    turns = [EITHER_WAY, OTHER_WAY]
-    return [(name, way) for place, name in enumerate(PAINS) for way in turns[place % 2]]
+def pains() -> list[pytest.ParameterSet]:
+    """Each kind of pain with and without scripts, at both widths; the next the other way round."""
+    turns = [(PHONE, PLAIN_DESK), (DESK, PLAIN_PHONE)]
+    return [
+        pytest.param(
+            name, way, id=f"{name}-{way}", marks=() if way in turns[place % 2] else pytest.mark.thorough
+        )
+        for place, name in enumerate(PAINS)
+        for way in EVERY_WAY
+    ]
 
 
 def topic(somebody: Respondent, expected: Expected) -> Locator:
@@ -133,12 +141,12 @@ def says(somebody: Respondent, expected: Expected) -> None:
             assert each.startswith(f"Please note: {start}")
 
 
-@pytest.mark.parametrize(("pain", "way"), ways(), ids=str)
+@pytest.mark.parametrize(("pain", "way"), pains())
 def test_each_kind_of_pain_leads_to_its_topic_with_quotations_and_cautions(
     devices: Devices, office: Office, pain: str, way: Way
 ) -> None:
     somebody = devices(way).respondent()
-    somebody.begin()
+    somebody.come(IN_PAIN, until="pain_types")
     somebody.fill_in(IN_PAIN | {"pain_types": [pain]})
     somebody.send()
     assert somebody.crisis == ""
@@ -149,7 +157,7 @@ def test_each_kind_of_pain_leads_to_its_topic_with_quotations_and_cautions(
     assert office.latest()["answers"]["pain_types"] == [pain]
 
 
-@pytest.mark.parametrize("way", [DESK, PLAIN_PHONE], ids=str)
+@other_way
 def test_depression_that_two_medicines_did_not_help_leads_to_its_topic(devices: Devices, way: Way) -> None:
     somebody = devices(way).respondent()
     somebody.begin()
@@ -160,12 +168,12 @@ def test_depression_that_two_medicines_did_not_help_leads_to_its_topic(devices: 
     assert not any(topic(somebody, each).count() for each in PAINS.values())
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_all_kinds_of_pain_and_depression_together_quote_each_sentence_once(
     devices: Devices, way: Way
 ) -> None:
     somebody = devices(way).respondent()
-    somebody.begin()
+    somebody.come(CARA, until="pain_types")
     somebody.fill_in(CARA | {"pain_types": list(PAINS)})
     somebody.send()
     quoted = somebody.page.locator("blockquote").all_inner_texts()
@@ -174,12 +182,12 @@ def test_all_kinds_of_pain_and_depression_together_quote_each_sentence_once(
     assert somebody.page.locator("blockquote").count() == somebody.page.locator("figure blockquote").count()
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_somebody_who_answers_for_another_is_told_to_show_them_the_page(
     devices: Devices, office: Office, way: Way
 ) -> None:
     somebody = devices(way).respondent()
-    somebody.begin()
+    somebody.come({"info_only": True}, until="answering_for")
     somebody.fill_in(IN_PAIN | {"answering_for": "someone_else", "pain_types": ["crps"]})
     somebody.send()
     first = somebody.page.locator("section.topic").first
@@ -189,13 +197,12 @@ def test_somebody_who_answers_for_another_is_told_to_show_them_the_page(
     assert office.flags() == ["proxy"]
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_the_summary_says_first_what_it_is_and_is_not_and_last_who_can_see_it(
     devices: Devices, way: Way
 ) -> None:
     somebody = devices(way).respondent()
-    somebody.begin()
-    somebody.fill_in(IN_PAIN | {"pain_types": ["crps"]})
+    somebody.come(IN_PAIN | {"pain_types": ["crps"]})
     somebody.send()
     words = somebody.words
     in_order = [

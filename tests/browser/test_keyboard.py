@@ -100,7 +100,6 @@ class Hands:
 @pytest.fixture
 def hands(browser: Browser, server: Server) -> Iterator[Hands]:
     context = browser.new_context(viewport={"width": 360, "height": 800}, reduced_motion="reduce")
-    context.set_default_timeout(10_000)
     page = context.new_page()
     page.goto(f"{server.url}/form")
     yield Hands(page)
@@ -109,9 +108,7 @@ def hands(browser: Browser, server: Server) -> Iterator[Hands]:
 
 def reached(hands: Hands, answers: dict[str, Any], question: str) -> None:
     """Quickly to the page of a question, by other means."""
-    somebody = Respondent(hands.page, hands.page.url.partition("/form")[0])
-    somebody.begin()
-    somebody.fill_in(answers, until=question)
+    Respondent(hands.page, hands.page.url.partition("/form")[0]).come(answers, until=question)
 
 
 def earlier(one: list[int], other: list[int]) -> bool:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.browser.conftest import ARTEFACTS
+from tests.browser import accounts, pictures
 from tests.browser.lhc import LhcForm, files
 from tests.browser.website import Website, website
 from tests.fhir import oracles
@@ -56,7 +56,7 @@ def form(browser: Browser, site: Website) -> Iterator[LhcForm]:
 
 @pytest.fixture(scope="module")
 def partner(server: Server) -> dict[str, str]:
-    return {"authorization": f"Bearer {server.key('fhir')}", "content-type": "application/fhir+json"}
+    return accounts.bearer(server, "fhir") | {"content-type": "application/fhir+json"}
 
 
 def hand_in(server: Server, response: Any, partner: dict[str, str]) -> httpx.Response:
@@ -102,8 +102,7 @@ def test_conditional_questions_and_interruptions_come_and_go_with_their_answers(
     form.choose("visit_reason", "long_term_pain")
     form.wait("pain_types", there=False)
     form.wait("pain_tried_helped", there=False)
-    ARTEFACTS.mkdir(exist_ok=True)
-    form.page.screenshot(path=ARTEFACTS / "lhc-forms.png", full_page=True)
+    pictures.take(form.page, "lhc-forms")
 
 
 def test_what_it_makes_of_clicks_is_accepted_and_gives_the_digest_of_v1(
@@ -114,7 +113,7 @@ def test_what_it_makes_of_clicks_is_accepted_and_gives_the_digest_of_v1(
     assert oracles.complaints(response) == []
     made = hand_in(server, response, partner)
     assert made.status_code == 201, made.text
-    key = {"authorization": f"Bearer {server.key('submissions:write', 'submissions:read')}"}
+    key = accounts.bearer(server, "submissions:write", "submissions:read")
     summary = httpx.get(f"{server.url}/v1/submissions/{made.json()['id']}/summary", headers=key).json()
     at_v1 = httpx.post(f"{server.url}/v1/submissions", json=body(ANSWERS, contact=PAT_CONTACT), headers=key)
     assert summary["digest"] == at_v1.json()["summary"]["digest"]

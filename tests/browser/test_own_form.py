@@ -4,157 +4,34 @@ The three files are copied and filled in as the page /examples/own-form says; no
 """
 
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
+from playwright.sync_api import Browser, Page, Route
 
 from app.rules.questionnaire import Questionnaire
-from tests.browser.conftest import ARTEFACTS
+from tests.browser import accounts, pictures, probes
+from tests.browser.conditions import CONDITIONS, COUNT, GIVEN, HIDDEN, items, known
 from tests.browser.html import complaints
-from tests.browser.respondent import Respondent
-from tests.browser.website import Website, website
-from tests.people import CARA, MINA, NOA, PAT, PAT_CONTACT, Answers, body
+from tests.browser.own_form import (
+    CONTACT,
+    EXAMPLES,
+    FILES,
+    FULL,
+    HASTY,
+    Clinic,
+    Eye,
+    Visitor,
+    assert_asked,
+    assert_shown,
+    footed,
+)
+from tests.browser.website import website
+from tests.people import CARA, MINA, NOA, Answers, body
 from tests.server import Server, serving
-
-EXAMPLES = Path("app/web/static/examples")
-FILES = ("own-form.html", "own-form.js", "own-form.css")
-CONTACT = {f"contact_{kind}": text for kind, text in PAT_CONTACT.items()}
-FULL = PAT | CONTACT | {
-    "visit_reason": ["not_sure"],
-    "pain_types": ["not_sure"],
-    "pain_intensity": 7,
-    "pain_tried": ["ketamine"],
-    "pain_tried_helped": "some",
-    "depression_told_by_clinician": "not_sure",
-    "depression_treatments_tried": "not_sure",
-    "depression_treatments_helped": "partly",
-    "self_harm_thoughts": "past",
-    "health_topics": ["none"],
-}  # fmt: skip
-HASTY = "const later = window.setTimeout; window.setTimeout = (act, ms) => later(act, ms / 1000);"
-
-
-@dataclass
-class Clinic:
-    """A website with its own form, a second one, the service they may ask, and the first one's key."""
-
-    website: Website
-    second: Website
-    server: Server
-    key: str = ""
-
-    def put_up(self, language: str = "en") -> None:
-        """Copy the files and fill in what has to be filled in."""
-        for name in FILES:
-            text = (EXAMPLES / name).read_text(encoding="utf-8")
-            text = text.replace("https://visit.clinic.example", self.server.url).replace(
-                "pc_live_…", self.key
-            )
-            self.website.files[name] = text.replace('lang="en"', f'lang="{language}"')
-
-    def key_for(self, origin: str) -> str:
-        """As the page says to make it."""
-        scope = ["--scope", "submissions:write", "--origin", origin]
-        return self.server.command("keys", "create", "--name", "website", *scope)
-
-    @cached_property
-    def office(self) -> str:
-        """The key of a program of the clinic's."""
-        return self.server.key("submissions:write", "submissions:read", "review")
-
-    def ask(self, method: str, path: str, language: str = "en", **more: Any) -> Any:
-        """The service's answer to that program."""
-        headers = {"authorization": f"Bearer {self.office}", "accept-language": language}
-        return httpx.request(method, self.server.url + path, headers=headers, **more).json()
-
-    def kept(self) -> list[dict[str, Any]]:
-        """What the service has kept, the newest first."""
-        found: list[dict[str, Any]] = self.ask("GET", "/v1/submissions")["items"]
-        return found
-
-
-@dataclass
-class Visitor:
-    """Somebody at the clinic's own form. `look` is called in each state."""
-
-    page: Page
-    look: Callable[[Page], None] = lambda _page: None
-    seen: list[str] = field(default_factory=list)
-    asked: set[str] = field(default_factory=set)
-    requests: list[Request] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("request", self._asked)
-        self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _asked(self, request: Request) -> None:
-        self.requests.append(request)
-
-    def _heard(self, said: ConsoleMessage) -> None:
-        if said.type == "error":
-            self.complaints.append(said.text)
-
-    def open(self, url: str) -> None:
-        self.page.goto(url)
-        self.settled()
-
-    def settled(self) -> None:
-        """Wait until the page has done what it does, and look at it."""
-        self.page.wait_for_selector("#preconsult[aria-busy=false]")
-        self.seen.append(self.heading)
-        self.look(self.page)
-
-    @property
-    def heading(self) -> str:
-        return self.page.locator("#preconsult h1").inner_text()
-
-    @property
-    def words(self) -> str:
-        return self.page.locator("#preconsult").inner_text()
-
-    @property
-    def errors(self) -> list[str]:
-        return [each for each in self.page.locator(".error:visible").all_inner_texts() if each]
-
-    def give(self, answers: Answers) -> None:
-        """Answer whatever of these is asked here."""
-        somebody = Respondent(self.page, "")
-        self.asked |= {name for name in somebody.asked() if name != "key"}
-        somebody.answer(answers)
-        self.asked |= {name for name in somebody.asked() if name != "key"}
-
-    def press(self, label: str = "Continue") -> None:
-        self.page.locator("#preconsult").get_by_role("button", name=label).click()
-        self.settled()
-
-    def fill_in(self, answers: Answers, *, until: str) -> None:
-        """From section to section, to the one with the heading `until`."""
-        for _ in range(15):
-            if self.heading == until:
-                return
-            self.give(answers)
-            self.press()
-        raise AssertionError(f"{until} was not reached: {self.seen}")
-
-    def posts(self) -> list[Request]:
-        return [each for each in self.requests if each.method == "POST"]
-
-    def sent(self, ending: str) -> list[Any]:
-        """What the service has answered to requests to an address of this ending."""
-        answers = [each.response() for each in self.requests if each.url.endswith(ending)]
-        return [answer.json() for answer in answers if answer and answer.request.method != "OPTIONS"]
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +40,9 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
         site, second = (stack.enter_context(website()) for _ in range(2))
         named = {"PRECONSULT_ALLOWED_ORIGINS": f"{site.url}, {second.url}"}
         server = stack.enter_context(serving(tmp_path_factory.mktemp("own"), **named))
-        made = Clinic(site, second, server)
+        headers = accounts.bearer(server, "submissions:write", "submissions:read", "review")
+        client = stack.enter_context(httpx.Client(base_url=server.url, headers=headers))
+        made = Clinic(site, second, server, client)
         made.key = made.key_for(site.url)
         yield made
 
@@ -171,7 +50,6 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
 def visitor_of(browser: Browser) -> Visitor:
     context = browser.new_context(viewport={"width": 360, "height": 800})
     context.add_init_script(HASTY)  # a page that asks again waits a thousandth as long
-    context.set_default_timeout(10_000)
     return Visitor(context.new_page())
 
 
@@ -181,12 +59,6 @@ def visitor(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
     made = visitor_of(browser)
     yield made
     made.page.context.close()
-
-
-def footed(page: Page) -> bool:
-    """Is the emergency line on the page?"""
-    line = page.locator("#preconsult-footer")
-    return line.is_visible() and "911" in line.inner_text() and "988" in line.inner_text()
 
 
 # --- refused -----------------------------------------------------------------------------------------
@@ -352,82 +224,6 @@ def test_words_of_the_service_are_shown_as_words_whatever_they_hold(visitor: Vis
 # --- works: which questions are asked ------------------------------------------------------------------
 
 
-def comparison(question: str, operator: str, answer: object) -> dict[str, object]:
-    return {"question": question, "operator": operator, "answer": answer}
-
-
-ONE, MANY, COUNT, HIDDEN = "one", "many", "count", "hidden"
-COMPARISONS = [
-    *(comparison(ONE, operator, code) for operator in ("=", "!=") for code in ("yes", "no", "dunno")),
-    *(comparison(ONE, "in", codes) for codes in (["yes"], ["yes", "dunno"], ["no"])),
-    *(comparison(MANY, "has", code) for code in ("a", "b", "dunno", "none")),
-    *(comparison(MANY, "has_any", codes) for codes in (["a", "b"], ["b", "dunno"])),
-    *(comparison(COUNT, operator, 3) for operator in ("<", "<=", ">", ">=", "=", "!=")),
-    *(comparison(name, "exists", told) for name in (ONE, MANY, COUNT, HIDDEN) for told in (True, False)),
-    *(comparison(HIDDEN, operator, "yes") for operator in ("=", "!=")),
-]
-CONDITIONS: list[dict[str, Any]] = [
-    *COMPARISONS,
-    *({"not": each} for each in COMPARISONS),
-    *(
-        {kind: [one, other]}
-        for kind in ("all", "any")
-        for one in COMPARISONS[:6]
-        for other in COMPARISONS[9:13]
-    ),
-    {"not": {"any": [{"all": COMPARISONS[:2]}, {"not": COMPARISONS[10]}]}},
-]
-GIVEN: list[Answers] = [
-    {ONE: one, MANY: many, COUNT: count}
-    for one, many, count in [
-        (None, None, None), ("yes", ["a"], 2), ("no", ["b", "dunno"], 3), ("dunno", ["none"], 4),
-        ("yes", ["a", "dunno"], None), ("dunno", None, 3), (None, ["b"], 0),
-    ]
-]  # fmt: skip
-
-
-def options(*codes: str) -> list[dict[str, Any]]:
-    return [
-        {"code": code, "label": code, "exclusive": code == "none", "unknown": code == "dunno"}
-        for code in codes
-    ]
-
-
-def items() -> list[dict[str, Any]]:
-    """Four questions, one of which is never asked, and a line of text for each condition."""
-    questions: list[dict[str, Any]] = [
-        {"linkId": ONE, "type": "choice", "answerOption": options("yes", "no", "dunno")},
-        {
-            "linkId": MANY,
-            "type": "choice",
-            "repeats": True,
-            "answerOption": options("a", "b", "dunno", "none"),
-        },
-        {"linkId": COUNT, "type": "integer"},
-        {
-            "linkId": HIDDEN,
-            "type": "choice",
-            "enableWhen": {"all": [comparison(ONE, "=", "yes"), comparison(ONE, "=", "no")]},
-            "answerOption": options("yes", "no"),
-        },
-    ]
-    lines = [
-        {"linkId": f"c{place}", "type": "display", "enableWhen": each}
-        for place, each in enumerate(CONDITIONS)
-    ]
-    return [each | {"text": each["linkId"]} for each in (*questions, *lines)]
-
-
-def known(item: dict[str, Any]) -> dict[str, Any]:
-    """An item as an edition writes it, without its words."""
-    kept = {name: value for name, value in item.items() if name != "text"}
-    if "answerOption" in kept:
-        kept["answerOption"] = [
-            {key: value for key, value in each.items() if key != "label"} for each in kept["answerOption"]
-        ]
-    return kept
-
-
 def test_a_condition_means_in_the_page_what_it_means_in_the_service(visitor: Visitor, clinic: Clinic) -> None:
     made = items()
     grouped = {"linkId": "group", "type": "group", "text": "All of them", "item": made}
@@ -514,68 +310,7 @@ def test_a_whole_journey_says_what_the_service_says(
     assert visitor.complaints == []
     asked_of = {each.url.partition("/v1/")[0] for each in visitor.requests if "/v1/" in each.url}
     assert asked_of == {clinic.server.url}
-    assert complaints(eye.taken) == []
-
-
-@dataclass
-class Eye:
-    """Looks at each state: at 360 and at 1280 px, its HTML, its accessibility once, and the line below it."""
-
-    name: str
-    taken: dict[str, str] = field(default_factory=dict)
-
-    def look(self, page: Page) -> None:
-        heading = page.locator("#preconsult h1").inner_text()
-        self.taken[f"{len(self.taken)} {heading}"] = page.content()
-        assert footed(page)
-        stem = re.sub("[^a-z0-9]+", "-", f"{self.name} {heading}".lower()).strip("-")
-        ARTEFACTS.mkdir(exist_ok=True)
-        for width in (1280, 360):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, heading
-            page.screenshot(path=ARTEFACTS / f"own-form-{stem}-{width}.png", full_page=True)
-        state = (heading, page.locator(".crisis").count(), page.locator("figure .caution").count())
-        if state not in JUDGED:
-            JUDGED.add(state)
-            found = Axe().run(page)
-            assert found.violations_count == 0, found.generate_report()
-
-
-JUDGED: set[tuple[str, int, int]] = set()
-
-
-def assert_asked(visitor: Visitor, clinic: Clinic, last: dict[str, Any]) -> None:
-    """The page has asked what the service would have asked, no more and no less."""
-    groups = clinic.ask("GET", "/v1/questionnaires/ketamine-preconsult")["item"]
-    questions = {each["linkId"] for group in groups for each in group["item"] if each["type"] != "display"}
-    assert visitor.asked == questions & set(last["enabled"])
-    assert last["missing"] == []
-
-
-def assert_shown(page: Page, summary: dict[str, Any]) -> None:
-    """All of the summary is on the page, in its order, and each quotation in one box with its cautions."""
-    main = page.locator("#preconsult")
-    blocks = main.locator("> *").all()
-    for block, raised in zip(blocks, summary["interruptions"], strict=False):
-        assert raised["text"] in block.inner_text(), "before everything else"
-    assert main.locator(".topic > .lead").all_inner_texts() == [each["text"] for each in summary["topics"]]
-    quotations = [each for topic in summary["topics"] for each in topic["quotations"]]
-    figures = main.locator("figure").all()
-    assert len(figures) == len(quotations)
-    for figure, quotation in zip(figures, quotations, strict=True):
-        quoted = figure.locator("blockquote")
-        assert quoted.text_content() == quotation["exact"]
-        assert quoted.get_attribute("lang") == quotation["lang"]
-        place = f"{quotation['section']} ({quotation['passage']}, {quotation['start']}–{quotation['end']})"
-        assert place in figure.locator(".source").inner_text()
-        cautions = figure.locator(".caution").all_inner_texts()
-        assert cautions == [f"Please note: {each['text']}" for each in quotation["cautions"]]
-    words = main.inner_text()
-    for text in [*summary["notice"], *(each["text"] for each in summary["general_cautions"])]:
-        assert text in words
-    for text in [summary["title"], summary["who_to_talk_to"], summary["who_can_see"], summary["edition"]]:
-        assert text in words
-    assert page.locator("#preconsult-footer").inner_text() == summary["footer"]
+    assert not eye.taken or complaints(eye.taken) == []
 
 
 def test_somebody_in_danger_is_told_so_before_anything_else(visitor: Visitor, clinic: Clinic) -> None:
@@ -602,8 +337,7 @@ def test_somebody_in_danger_is_told_so_before_anything_else(visitor: Visitor, cl
 
 @pytest.mark.parametrize("bound", [False, True], ids=["a key for tests", "a key bound to this origin"])
 def test_the_live_page_tries_it_on_the_same_origin(page: Page, server: Server, bound: bool) -> None:
-    here = ["--origin", server.url] if bound else []
-    key = server.command("keys", "create", "--name", "try", "--scope", "submissions:write", "--test", *here)
+    key = accounts.api_key(server, "submissions:write", test=True, origin=server.url if bound else "")
     visitor = Visitor(page)
     visitor.open(f"{server.url}/examples/own-form")
     assert page.evaluate("scrollY") == 0, "the form does not pull the page down to itself"
@@ -618,14 +352,13 @@ def test_the_live_page_tries_it_on_the_same_origin(page: Page, server: Server, b
     assert footed(page)
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_the_live_page_reads_well(page: Page, server: Server, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
+def test_the_live_page_reads_well(page: Page, server: Server) -> None:
     Visitor(page).open(f"{server.url}/examples/own-form")
-    page.screenshot(path=ARTEFACTS / f"own-form-live-{width}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        pictures.take(page, f"own-form-live-{width}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert probes.violations(page) == [], width
     sent = httpx.get(f"{server.url}/examples/own-form").text
     assert complaints({"sent": sent}) == []
     for name in FILES:

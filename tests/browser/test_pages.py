@@ -2,17 +2,16 @@
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.conftest import ARTEFACTS
+from tests.browser import accounts, pictures, probes
 from tests.people import CARA, MINA, NOA, body
 from tests.server import Server
 
 
 @pytest.fixture(scope="module")
 def key(server: Server) -> str:
-    return server.key("submissions:write", "submissions:read", test=True)
+    return accounts.api_key(server, "submissions:write", "submissions:read", test=True)
 
 
 def summary_html(server: Server, key: str, answers: dict[str, object]) -> str:
@@ -28,19 +27,17 @@ def test_the_api_reference_opens_and_asks_nothing_of_anybody_else(page: Page, se
     assert page.locator(".opblock").count() >= 15
 
 
-@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize(("name", "answers"), [("cara", CARA), ("noa", NOA), ("mina", MINA)])
 def test_a_summary_reads_well_and_is_accessible(
-    page: Page, server: Server, key: str, name: str, answers: dict[str, object], width: int
+    page: Page, server: Server, key: str, name: str, answers: dict[str, object]
 ) -> None:
     html = summary_html(server, key, answers)
-    page.set_viewport_size({"width": width, "height": 900})
     page.route("**/summary-of-*", lambda route: route.fulfill(body=html, content_type="text/html"))
     page.goto(f"{server.url}/summary-of-{name}")
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"summary-{name}-{width}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        pictures.take(page, f"summary-{name}-{width}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert probes.violations(page) == [], width
     first = page.locator("main > *").first
     assert first.evaluate("node => node.tagName") == ("H1" if name == "cara" else "SECTION")

@@ -24,10 +24,8 @@ EDGES: PdfMargins = {"top": "15mm", "bottom": "15mm", "left": "15mm", "right": "
 def summary(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Page]:
     """The page of somebody who has CRPS, and depression that two medicines did not help enough."""
     context = browser.new_context()
-    context.set_default_timeout(10_000)
     somebody = Respondent(context.new_page(), server.url)
-    somebody.begin(request.param)
-    somebody.fill_in(CARA)
+    somebody.come(CARA, language=request.param)
     somebody.send()
     yield somebody.page
     context.close()

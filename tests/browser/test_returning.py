@@ -1,33 +1,18 @@
 """Going back, coming back, changing one's mind, everything done twice: nothing is lost or kept twice."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Dialog, Route
 
-from tests.browser.conftest import PLENTY, Devices
-from tests.browser.device import DESK, EITHER_WAY, OTHER_WAY, PHONE, PLAIN_DESK, PLAIN_PHONE, Way
+from tests.browser.conftest import Devices
+from tests.browser.device import DESK, PHONE, PLAIN_DESK, PLAIN_PHONE, Way, either_way, other_way, ways
 from tests.browser.office import Office
 from tests.browser.respondent import Respondent
 from tests.people import CARA
-from tests.server import Server, serving
+from tests.server import Server
 
 GONE = "This link does not open a form. It may be cut off, or its time is over."
-LANGUAGES = {  # the headings of the page of all answers and of the summary, and the label of a gist
-    "es": (
-        "Revise sus respuestas",
-        "Temas para hablar con un profesional de salud",
-        "Lo que esto dice, en pocas palabras",
-    ),
-    "ht": ("Verifye repons ou yo", "Bagay pou ou pale ak yon pwofesyonèl sante", "Sa pasaj la di, an brèf"),
-    "pt-BR": (
-        "Confira suas respostas",
-        "Assuntos para conversar com um profissional de saúde",
-        "O que isto diz, em resumo",
-    ),
-}
 
 
 def asked(devices: Devices, way: Way, name: str) -> Respondent:
@@ -50,7 +35,7 @@ def link(somebody: Respondent, label: str = "Your link") -> str:
 # --- the way back in -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 @pytest.mark.parametrize("broken", ["/form/resume/{}", "/form/resume#{}"])
 def test_a_link_that_opens_nothing_says_so_and_shows_the_way_on(
     devices: Devices, way: Way, broken: str
@@ -69,7 +54,7 @@ def test_a_link_that_opens_nothing_says_so_and_shows_the_way_on(
     assert somebody.heading == "Before you start"
 
 
-@pytest.mark.parametrize("way", [PHONE, DESK], ids=str)
+@ways(PHONE, among=[PHONE, DESK])
 def test_a_link_opens_the_form_on_another_device_and_leaves_no_secret_in_its_address(
     devices: Devices, way: Way
 ) -> None:
@@ -91,7 +76,7 @@ def test_a_link_opens_the_form_on_another_device_and_leaves_no_secret_in_its_add
     assert somebody.heading == "Things to discuss with a clinician"
 
 
-@pytest.mark.parametrize("way", [PLAIN_PHONE, PLAIN_DESK], ids=str)
+@ways(PLAIN_DESK, among=[PLAIN_PHONE, PLAIN_DESK])
 def test_without_scripts_an_address_opens_the_form_by_a_button(devices: Devices, way: Way) -> None:
     somebody = asked(devices, PLAIN_DESK, "depression_told_by_clinician")
     elsewhere = devices(way).respondent()
@@ -119,7 +104,7 @@ def test_without_scripts_a_link_is_pasted(devices: Devices) -> None:
 # --- a session that is over ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_a_page_sent_too_late_is_saved_and_shows_nothing_and_the_link_opens_it_again(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -156,7 +141,7 @@ def test_a_page_sent_too_late_is_saved_and_shows_nothing_and_the_link_opens_it_a
 # --- going back ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_back_by_the_link_or_the_browser_shows_what_was_answered(devices: Devices, way: Way) -> None:
     somebody = asked(devices, way, "visit_reason")
     somebody.fill_in(CARA, until="pain_types")
@@ -198,7 +183,7 @@ def test_with_scripts_answers_that_are_not_saved_are_warned_of(devices: Devices)
 # --- changing one's mind ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_an_answer_changed_later_says_what_is_not_asked_any_more_and_loses_nothing(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -230,7 +215,7 @@ def test_an_answer_changed_later_says_what_is_not_asked_any_more_and_loses_nothi
     assert somebody.page.locator("section.topic", has_text="CRPS").count() == 0
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_an_answer_changed_on_the_way_says_on_the_next_page_what_is_not_asked_any_more(
     devices: Devices, way: Way
 ) -> None:
@@ -246,7 +231,7 @@ def test_an_answer_changed_on_the_way_says_on_the_next_page_what_is_not_asked_an
     assert "Your answers to them are kept until you send the form" in notice
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_an_option_that_goes_with_no_other_is_never_kept_beside_one(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -265,7 +250,7 @@ def test_an_option_that_goes_with_no_other_is_never_kept_beside_one(
 # --- twice -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_every_page_sent_twice_makes_one_draft_and_one_submission(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -296,7 +281,7 @@ def test_every_page_sent_twice_makes_one_draft_and_one_submission(
     assert office.acts("submission.submitted") == sent + 1
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_two_tabs_are_one_form(devices: Devices, office: Office, way: Way) -> None:
     device = devices(way)
     somebody, kept = device.respondent(), office.kept()
@@ -315,95 +300,10 @@ def test_two_tabs_are_one_form(devices: Devices, office: Office, way: Way) -> No
     assert office.kept() == kept + 1
 
 
-# --- language --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
-def test_another_language_on_a_page_keeps_what_is_typed_on_it_and_not_sent(
-    devices: Devices, office: Office, way: Way
-) -> None:
-    somebody = asked(devices, way, "pain_types")
-    typed = {"pain_types": ["crps", "not_sure"], "pain_named_by_clinician": "some", "pain_intensity": "very"}
-    somebody.answer(typed)
-    somebody.speak("es")
-    assert somebody.holds("pain_types") == ["crps", "not_sure"]
-    assert somebody.holds("pain_named_by_clinician") == ["some"]
-    assert somebody.holds("pain_intensity") == ["very"]
-    assert "Dolor" in somebody.words
-    somebody.page.fill("[name=pain_intensity]", "6")
-    somebody.speak("ht")
-    assert somebody.holds("pain_intensity") == ["6"]
-    assert office.latest()["language"] == "ht"
-
-
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
-@pytest.mark.parametrize("language", list(LANGUAGES))
-def test_another_language_on_every_later_page_keeps_the_answers_and_the_quotations_in_english(
-    devices: Devices, office: Office, language: str, way: Way
-) -> None:
-    check, title, gist = LANGUAGES[language]
-    somebody = asked(devices, way, "self_harm_thoughts")
-    somebody.answer(CARA | {"self_harm_thoughts": "past"})
-    somebody.go_on()
-    somebody.fill_in(CARA)
-    somebody.speak(language)
-    assert check in somebody.heading
-    assert somebody.heading != "Check your answers"
-    assert "Complex regional" not in somebody.words
-    assert "988" in somebody.crisis
-    assert "hard times" not in somebody.crisis
-    somebody.send()
-    assert somebody.heading == title
-    for figure in somebody.page.locator("figure").all():
-        assert figure.locator("blockquote[lang=en]").count() == 1
-        assert figure.locator(".gist em").inner_text().startswith(gist)
-    quoted = somebody.page.locator("blockquote").all_inner_texts()
-    assert "Types of pains treated by ketamine therapy are as follows." in quoted
-    somebody.speak("en")
-    assert somebody.heading == "Things to discuss with a clinician"
-    assert somebody.page.locator("blockquote").all_inner_texts() == quoted
-    assert somebody.page.locator(".gist").count() == 0
-
-
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
-def test_another_language_on_an_interruption_stays_there(devices: Devices, way: Way) -> None:
-    somebody = asked(devices, way, "self_harm_thoughts")
-    somebody.answer({"depression_told_by_clinician": "no", "self_harm_thoughts": "now"})
-    somebody.go_on()
-    somebody.saw()
-    for language, words in {
-        "es": "Gracias por decirnos esto. Usted merece apoyo ahora mismo.",
-        "ht": "Mèsi paske ou di nou sa. Ou merite jwenn sipò kounye a menm.",
-        "pt-BR": "Obrigado por nos contar. Você merece apoio agora mesmo.",
-    }.items():
-        somebody.speak(language)
-        assert words in somebody.interrupted
-        assert "Thank you" not in somebody.interrupted
-    somebody.go_on()
-    somebody.saw()
-    assert somebody.page.locator("html").get_attribute("lang") == "pt-BR"
-    assert somebody.asks("health_topics")
-
-
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
-def test_a_form_begun_in_another_language_speaks_it_to_the_end(devices: Devices, way: Way) -> None:
-    somebody = devices(way).respondent()
-    somebody.open()
-    somebody.page.check("[name=info_only]")
-    somebody.speak("es")
-    assert somebody.holds("info_only") == ["true"]
-    somebody.go_on()
-    somebody.saw()
-    somebody.fill_in(CARA)
-    somebody.send()
-    assert somebody.heading == LANGUAGES["es"][1]
-    assert somebody.page.locator("html").get_attribute("lang") == "es"
-
-
 # --- being gone ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_answers_are_deleted_only_when_it_is_meant(devices: Devices, office: Office, way: Way) -> None:
     kept = office.kept()
     somebody = devices(way).respondent()
@@ -421,7 +321,7 @@ def test_answers_are_deleted_only_when_it_is_meant(devices: Devices, office: Off
     assert somebody.heading == "The form was closed"
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_a_cleared_device_holds_no_cookie_and_going_back_shows_nothing(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -441,34 +341,12 @@ def test_a_cleared_device_holds_no_cookie_and_going_back_shows_nothing(
 
 # --- a clinic's own look ---------------------------------------------------------------------------
 
-PNG = bytes.fromhex(  # two by two pixels
-    "89504e470d0a1a0a0000000d4948445200000002000000020802000000fdd49a73"
-    "0000001649444154789c63f8cf c0f01f8819fe33fc6760f80f00"
-)
 
-
-@pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A clinic with a name, a logo, colours, a line to reach it by, and words of its own on privacy."""
-    folder: Path = tmp_path_factory.mktemp("clinic")
-    (folder / "logo.png").write_bytes(PNG)
-    own = {
-        "PRECONSULT_CLINIC_NAME": "Quiet Harbor <b>Clinic</b>",
-        "PRECONSULT_CLINIC_LOGO": str(folder / "logo.png"),
-        "PRECONSULT_CLINIC_COLOR": "#6b2d5c",
-        "PRECONSULT_CLINIC_COLOR_DARK": "#e3a6d4",
-        "PRECONSULT_CLINIC_CONTACT": "Call the front desk at 561 555 0100.",
-        "PRECONSULT_CLINIC_PRIVACY": "We keep paper copies locked.\n\nAsk us for a copy.",
-    }
-    with serving(folder / "data", **PLENTY, **own) as running:
-        yield running
-
-
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_a_clinic_shows_its_name_logo_colours_contact_and_privacy_words(
-    devices: Devices, clinic: Server, way: Way
+    devices: Devices, customized: Server, way: Way
 ) -> None:
-    somebody = devices(way, clinic).respondent()
+    somebody = devices(way, customized).respondent()
     somebody.come({"info_only": True}, until="age_band")
     somebody.saw("clinic-about-you")
     page = somebody.page

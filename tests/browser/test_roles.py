@@ -2,17 +2,15 @@
 
 import base64
 import re
+import time
 
 import httpx
-import pytest
 
-from tests.browser.colleague import PASSWORD
+from tests.browser.accounts import PASSWORD
 from tests.browser.conftest import Staff, a_case
-from tests.server import Server
+from tests.browser.device import Way, either_way, other_way, place
+from tests.server import PATIENCE, Server
 from tests.web.colleague import code
-
-both_ways = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
-
 
 # --- refused ---------------------------------------------------------------------------------------
 
@@ -32,10 +30,10 @@ def test_who_may_not_export_or_erase_is_offered_neither(staff: Staff) -> None:
 # --- works -----------------------------------------------------------------------------------------
 
 
-@both_ways
-def test_a_reviewer_corrects_an_answer_and_merges_a_duplicate(staff: Staff, scripts: bool) -> None:
-    person = staff("reviewer", scripts=scripts)
-    case, other = a_case(person, 40 if scripts else 44), a_case(person, 41 if scripts else 45)
+@other_way
+def test_a_reviewer_corrects_an_answer_and_merges_a_duplicate(staff: Staff, way: Way) -> None:
+    person = staff("reviewer", way=way)
+    case, other = (a_case(person, 40 + 2 * place(way) + each) for each in (0, 1))
     person.go(f"{case}/correct")
     choice = person.page.locator("input[name=pain_duration]:not(:checked), input[type=radio]:not(:checked)")
     name = choice.first.get_attribute("name")
@@ -44,7 +42,7 @@ def test_a_reviewer_corrects_an_answer_and_merges_a_duplicate(staff: Staff, scri
     assert "before" in person.words.lower(), name
     person.page.locator("details summary", has_text="as the person saw it first").click()
     assert person.page.locator("details[open] .topic").first.is_visible()
-    person.picture(f"corrections-{'scripts' if scripts else 'plain'}")
+    person.picture(f"corrections-{way}")
     person.go(case)
     while person.page.locator(".flag:not(.closed) details.closing").count():
         person.page.locator(".flag:not(.closed) details.closing > summary").first.click()
@@ -57,10 +55,10 @@ def test_a_reviewer_corrects_an_answer_and_merges_a_duplicate(staff: Staff, scri
     assert case.rsplit("/", 1)[1] in person.page.content()
 
 
-@both_ways
-def test_a_manager_exports_holds_and_erases(staff: Staff, scripts: bool) -> None:
-    person = staff("manager", scripts=scripts)
-    case = a_case(person, 33 if scripts else 37)
+@either_way
+def test_a_manager_exports_holds_and_erases(staff: Staff, way: Way) -> None:
+    person = staff("manager", way=way)
+    case = a_case(person, 30 + place(way))
     person.go("/staff/export?test=1")
     with person.page.expect_download() as asked:
         person.page.get_by_role("link", name="With answers (CSV)").click()
@@ -77,17 +75,17 @@ def test_a_manager_exports_holds_and_erases(staff: Staff, scripts: bool) -> None
     person.go(case)
     person.press("End the hold")
     person.page.get_by_role("link", name="Erase …").click()
-    person.picture(f"erase-{'scripts' if scripts else 'plain'}")
+    person.picture(f"erase-{way}")
     person.press("Erase it for good")
     person.go(case)
     assert person.heading == "There is nothing here"
 
 
-@both_ways
+@other_way
 def test_an_administrator_lets_people_in_and_out_and_makes_keys(
-    staff: Staff, clinic: Server, scripts: bool
+    staff: Staff, clinic: Server, way: Way
 ) -> None:
-    person, way = staff("administrator", scripts=scripts), "scripts" if scripts else "plain"
+    person = staff("administrator", way=way)
     person.go("/staff/people")
     person.page.fill("[name=name]", f"Robin {way}")
     person.page.fill("[name=email]", f"robin-{way}@clinic.example")
@@ -115,15 +113,17 @@ def test_an_administrator_lets_people_in_and_out_and_makes_keys(
     person.go("/staff/keys")
     person.page.get_by_role("link", name=f"Revoke Website {way}").click()
     person.press("Revoke it")
-    person.page.wait_for_timeout(1100)  # a key row is believed for a second
-    assert httpx.get(address, headers=headers).status_code == 401
+    give_up = time.monotonic() + PATIENCE  # a key row is believed for a second
+    while httpx.get(address, headers=headers).status_code != 401:
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
     person.go("/staff/system")
     assert "Sealing keys" in person.words
 
 
-@both_ways
-def test_an_auditor_sees_who_saw_a_person(staff: Staff, scripts: bool) -> None:
-    one, auditor = staff("reviewer", scripts=scripts), staff("auditor", scripts=scripts)
+@either_way
+def test_an_auditor_sees_who_saw_a_person(staff: Staff, way: Way) -> None:
+    one, auditor = staff("reviewer", way=way), staff("auditor", way=way)
     case = a_case(one, 29)
     one.go(case)
     auditor.go(f"/staff/audit?object={case.rsplit('/', 1)[1]}")
@@ -136,11 +136,11 @@ def test_an_auditor_sees_who_saw_a_person(staff: Staff, scripts: bool) -> None:
     assert auditor.page.locator("tbody tr").count() >= 1
 
 
-@both_ways
-def test_everybody_sets_up_a_second_factor_and_another_password(staff: Staff, scripts: bool) -> None:
-    person = staff("reviewer", scripts=scripts)
+@other_way
+def test_everybody_sets_up_a_second_factor_and_another_password(staff: Staff, way: Way) -> None:
+    person = staff("reviewer", way=way)
     person.go("/staff/second-factor/set-up")
-    person.picture(f"second-factor-{'scripts' if scripts else 'plain'}")
+    person.picture(f"second-factor-{way}")
     key = person.page.locator("#key").inner_text().replace(" ", "")
     secret = base64.b32decode(key + "=" * (-len(key) % 8))
     person.page.fill("[name=code]", code(secret))

@@ -4,17 +4,15 @@ As specified in the content specification, section 3: straight after the page th
 else, and never in the way.
 """
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Dialog
 
-from tests.browser.conftest import PLENTY, Devices
-from tests.browser.device import EITHER_WAY, EVERY_WAY, OTHER_WAY, PLAIN_DESK, Way
+from tests.browser.conftest import Devices
+from tests.browser.device import PLAIN_DESK, Way, either_way, other_way
 from tests.browser.office import Office
 from tests.browser.respondent import Respondent
 from tests.people import CARA, MINA
-from tests.server import Server, serving
+from tests.server import Server
 
 NOW = "Thank you for telling us. You deserve support right now."
 RECENT = "Thank you for telling us. You do not have to handle this alone."
@@ -42,7 +40,7 @@ def under_18(devices: Devices, way: Way) -> Respondent:
     return somebody
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_under_18_nothing_more_is_asked_and_no_topic_is_shown(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -62,7 +60,7 @@ def test_under_18_nothing_more_is_asked_and_no_topic_is_shown(
     assert office.latest()["answers"] == MINA
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_a_mistyped_age_is_put_right_and_the_form_goes_on(devices: Devices, office: Office, way: Way) -> None:
     somebody = under_18(devices, way)
     somebody.go_on()
@@ -78,7 +76,7 @@ def test_a_mistyped_age_is_put_right_and_the_form_goes_on(devices: Devices, offi
     assert "under_18" in office.flags()  # a flag is never taken back
 
 
-@pytest.mark.parametrize("way", EVERY_WAY, ids=str)
+@either_way
 def test_thoughts_of_self_harm_now_interrupt_at_once_and_help_stays_on_every_later_page(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -124,7 +122,7 @@ def test_thoughts_of_self_harm_now_interrupt_at_once_and_help_stays_on_every_lat
     assert "limited data" in quoted[0]
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_the_interruption_comes_before_what_the_same_page_gets_wrong(devices: Devices, way: Way) -> None:
     somebody = at_thoughts(devices, way)
     somebody.answer({"self_harm_thoughts": "now"})  # and what must be answered is not
@@ -154,7 +152,7 @@ def test_the_interruption_comes_before_the_questions_that_the_same_page_brings_u
     assert somebody.asks("depression_treatments_tried")
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_taking_the_answer_back_goes_on_and_takes_no_flag_back(
     devices: Devices, office: Office, way: Way
 ) -> None:
@@ -175,7 +173,7 @@ def test_taking_the_answer_back_goes_on_and_takes_no_flag_back(
     assert "988" in somebody.page.locator("footer .safety").inner_text()
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 @pytest.mark.parametrize(
     ("answer", "words", "flag"),
     [("past", PAST, "self_harm_past"), ("prefer_not_to_say", UNSAID, "self_harm_unanswered")],
@@ -195,7 +193,7 @@ def test_thoughts_in_the_past_or_unsaid_bring_a_quiet_block_and_no_interruption(
     assert words in somebody.page.locator("main > *").first.inner_text()
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_thoughts_in_the_last_month_interrupt_and_stay(devices: Devices, office: Office, way: Way) -> None:
     somebody = at_thoughts(devices, way)
     somebody.answer(AFFIRM | {"self_harm_thoughts": "recent"})
@@ -210,7 +208,7 @@ def test_thoughts_in_the_last_month_interrupt_and_stay(devices: Devices, office:
     assert RECENT in somebody.page.locator("main > *").first.inner_text()
 
 
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_urgent_signs_interrupt_at_once_and_stay(devices: Devices, office: Office, way: Way) -> None:
     somebody = devices(way).respondent()
     somebody.come(CARA, until="urgent_signs")
@@ -228,7 +226,7 @@ def test_urgent_signs_interrupt_at_once_and_stay(devices: Devices, office: Offic
     assert URGENT in somebody.page.locator("main > *").first.inner_text()
 
 
-@pytest.mark.parametrize("way", OTHER_WAY, ids=str)
+@other_way
 def test_leaving_takes_the_page_away_and_the_browser_shows_nothing_of_it_again(
     devices: Devices, way: Way
 ) -> None:
@@ -251,19 +249,11 @@ def test_leaving_takes_the_page_away_and_the_browser_shows_nothing_of_it_again(
     assert somebody.heading == "The form was closed"
 
 
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A clinic that can't answer what the self-harm question raises, and has switched it off."""
-    off = PLENTY | {"PRECONSULT_SWITCHED_OFF": "self_harm"}
-    with serving(tmp_path_factory.mktemp("quiet"), **off) as running:
-        yield running
-
-
-@pytest.mark.parametrize("way", EITHER_WAY, ids=str)
+@either_way
 def test_a_clinic_that_switched_the_self_harm_question_off_asks_it_nowhere_and_keeps_the_line(
-    devices: Devices, quiet: Server, way: Way
+    devices: Devices, customized: Server, way: Way
 ) -> None:
-    somebody = devices(way, quiet).respondent()
+    somebody = devices(way, customized).respondent()
     somebody.come(CARA, until="other_feelings")
     assert not somebody.asks("self_harm_thoughts")
     assert "hurting themselves" not in somebody.words

@@ -6,9 +6,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import probes
-from tests.browser.colleague import PASSWORD, Colleague
+from tests.browser import accounts, probes
+from tests.browser.accounts import PASSWORD
+from tests.browser.colleague import Colleague
 from tests.browser.conftest import Staff, a_case
+from tests.browser.device import Way, either_way, other_way, place
 from tests.browser.html import complaints
 from tests.people import PAT, body
 from tests.server import Server
@@ -63,7 +65,7 @@ def test_a_page_that_is_not_for_a_role_says_so_and_shows_nothing(
 # --- every page ------------------------------------------------------------------------------------
 
 
-def test_every_page_reads_well_at_every_width_and_keeps_nobody_out(staff: Staff) -> None:
+def test_every_page_reads_well_at_every_width_and_keeps_nobody_out(staff: Staff, thorough: bool) -> None:
     person = staff(*ALL)
     case = a_case(person, 2)
     pages = {
@@ -95,13 +97,15 @@ def test_every_page_reads_well_at_every_width_and_keeps_nobody_out(staff: Staff)
             details.click() if details.is_visible() else None
         for width in WIDTHS:
             person.page.set_viewport_size({"width": width, "height": 900})
-            if width != 360:
-                person.picture(f"{name.replace(', ', '-')}-{width}")
-            found = probes.violations(person.page) if width != 768 else []
-            found += [f"{width}: {told}" for told in probes.sideways(person.page)]
-            amiss |= {f"{name} {width}": found} if found else {}
+            person.picture(f"{name}-{width}")
+            amiss[f"{name} {width}"] = probes.sideways(person.page)
+        if not thorough:
+            probes.thin(person.page)
+        for width in (360, 1280):
+            person.page.set_viewport_size({"width": width, "height": 900})
+            amiss[f"{name} {width}"] += probes.violations(person.page)
         person.page.set_viewport_size({"width": 1280, "height": 900})
-    assert amiss == {}
+    assert {state: found for state, found in amiss.items() if found} == {}
     told = complaints(html)
     assert not told, "\n".join(told)
 
@@ -109,11 +113,11 @@ def test_every_page_reads_well_at_every_width_and_keeps_nobody_out(staff: Staff)
 # --- the acts --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
-def test_a_case_is_taken_looked_at_called_about_and_closed(staff: Staff, scripts: bool) -> None:
-    person = staff("reviewer", scripts=scripts)
+@other_way
+def test_a_case_is_taken_looked_at_called_about_and_closed(staff: Staff, way: Way) -> None:
+    person = staff("reviewer", way=way)
     person.go("/staff?test=1&state=new")
-    row = person.page.locator("tr[data-case]:has(form.take)").nth(4 if scripts else 9)
+    row = person.page.locator("tr[data-case]:has(form.take)").nth(4 + place(way))
     address = row.locator("a.open").get_attribute("href")
     with person.page.expect_navigation():
         row.locator("form.take button").click()
@@ -138,10 +142,10 @@ def test_a_case_is_taken_looked_at_called_about_and_closed(staff: Staff, scripts
     assert "looked" in person.words.lower() or "viewed" in person.words.lower()
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
-def test_two_at_once_are_told_and_nobodys_words_are_lost(staff: Staff, scripts: bool) -> None:
-    one, other = staff("reviewer", scripts=scripts), staff("reviewer", scripts=scripts)
-    address = a_case(one, 20)
+@either_way
+def test_two_at_once_are_told_and_nobodys_words_are_lost(staff: Staff, way: Way) -> None:
+    one, other = staff("reviewer", way=way), staff("reviewer", way=way)
+    address = a_case(one, 20 + place(way))
     one.go(address)
     other.go(address)
     one.page.fill("#text", "Spoke with the mother.")
@@ -152,19 +156,17 @@ def test_two_at_once_are_told_and_nobodys_words_are_lost(staff: Staff, scripts: 
     assert "A line of my own." in other.words or other.page.locator("textarea").input_value()
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
-def test_a_note_typed_until_the_session_had_ended_is_sent_after_signing_in(
-    staff: Staff, scripts: bool
-) -> None:
-    person = staff("reviewer", scripts=scripts)
-    address = a_case(person, 21)
+@other_way
+def test_a_note_typed_until_the_session_had_ended_is_sent_after_signing_in(staff: Staff, way: Way) -> None:
+    person = staff("reviewer", way=way)
+    address = a_case(person, 24 + place(way))
     person.go(address)
     person.page.fill("#text", "Asked twice for a call after six.")
     person.context.clear_cookies()
     person.press("Keep the note")
     assert person.heading == "You are signed out"
-    person.picture(f"unsent-{'scripts' if scripts else 'plain'}")
-    told = probes.violations(person.page) if scripts else []
+    person.picture(f"unsent-{way}")
+    told = probes.violations(person.page) if way.scripts else []
     with person.page.expect_popup() as opened:
         person.page.get_by_role("link", name="in a new tab").click()
     door = opened.value
@@ -175,8 +177,8 @@ def test_a_note_typed_until_the_session_had_ended_is_sent_after_signing_in(
     assert "/sign-in" not in door.url
     person.press("Send it again")
     assert person.heading == "Send it now?"
-    person.picture(f"unsent-signed-in-{'scripts' if scripts else 'plain'}")
-    told += probes.violations(person.page) if scripts else []
+    person.picture(f"unsent-signed-in-{way}")
+    told += probes.violations(person.page) if way.scripts else []
     person.press("Send it now")
     assert person.page.url.endswith(address)
     assert "Asked twice for a call after six." in person.words
@@ -217,16 +219,14 @@ def test_signing_out_ends_it_and_the_back_button_shows_nothing(staff: Staff) -> 
 
 def test_markup_that_anybody_types_is_text_to_everybody(staff: Staff, clinic: Server) -> None:
     person = staff(*ALL)
-    key = clinic.key("submissions:write", "review", test=True)
-    headers = {"authorization": f"Bearer {key}"}
+    headers = accounts.bearer(clinic, "submissions:write", "review", test=True)
     contact = {"name": PAYLOADS[0], "phone": "+1 561 555 0142", "email": "pat@example.org"}
     sent = body(PAT, contact=contact)
     made = httpx.post(f"{clinic.url}/v1/submissions", json=sent, headers=headers).json()
     person.go(f"/staff/cases/{made['id']}")
-    for payload in PAYLOADS:
-        person.page.fill("#text", payload)
-        person.press("Keep the note")
-        assert payload in person.words
+    person.page.fill("#text", "\n".join(PAYLOADS))
+    person.press("Keep the note")
+    assert [payload for payload in PAYLOADS if payload not in person.words] == []
     person.press("Show contact details")
     assert PAYLOADS[0] in person.words
     person.go("/staff?test=1")

@@ -1,0 +1,74 @@
+"""API keys, staff and their sessions, made by the services in the database of a running server.
+
+Does what `preconsult keys create` and `preconsult staff add` do, without starting a process for each. The
+tests of signing in and of the commands do not use it. Never changes what a test looks at through a page.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from app.services import keys, staff, staff_sessions
+from app.storage.audit import Actor
+from app.storage.database import Database, Session
+from app.web.deps import now
+from tests.server import Server
+
+COMMAND = Actor("command")
+PASSWORD = "blue river 92 walnut"
+
+
+@contextmanager
+def _database(server: Server) -> Iterator[Database]:
+    database = Database(f"sqlite:///{server.data_dir / 'preconsult.db'}")
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def api_key(server: Server, *scopes: str, test: bool = False, origin: str = "") -> str:
+    """A new API key."""
+    wanted = keys.Wanted("test", scopes, test, (origin,) if origin else ())
+    with _database(server) as database:
+        return database.write_now(partial(keys.create, wanted=wanted, now=now(), actor=COMMAND))
+
+
+def bearer(server: Server, *scopes: str, test: bool = False) -> dict[str, str]:
+    """The header of a new API key."""
+    return {"authorization": f"Bearer {api_key(server, *scopes, test=test)}"}
+
+
+def invited(server: Server, email: str, roles: tuple[str, ...]) -> str:
+    """Add somebody without a password; the secret of the one-time link."""
+    secret = staff.new_secret()
+    with _database(server) as database:
+        database.write_now(partial(_add, email=email, roles=roles, secret=secret))
+    return secret
+
+
+def signed_in(server: Server, email: str, roles: tuple[str, ...]) -> str:
+    """Add somebody whose password is PASSWORD, and begin a session; the value of its cookie."""
+    link, secret = staff.new_secret(), staff.new_secret()
+
+    def begin(session: Session) -> None:
+        _add(session, email=email, roles=roles, secret=link)
+        person = staff.choose_password(session, link, _hash(), now=now(), actor=COMMAND)
+        staff_sessions.begin(session, person.id, secret, now=now())
+
+    with _database(server) as database:
+        database.write_now(begin)
+    return secret
+
+
+def _add(session: Session, *, email: str, roles: tuple[str, ...], secret: str) -> None:
+    staff.add(session, staff.Wanted(email, roles), secret, now=now(), actor=COMMAND)
+
+
+@cache
+def _hash() -> str:
+    """Any valid hash will do: the server verifies with the parameters in it."""
+    kdf = Argon2id(salt=b"0" * 16, length=32, iterations=1, lanes=1, memory_cost=64)
+    return kdf.derive_phc_encoded(PASSWORD.encode())

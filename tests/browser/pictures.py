@@ -1,0 +1,23 @@
+"""Pictures of pages for people to look at, in test-results/; no test compares them.
+
+Taken only where `wanted` is set (with --thorough): a picture of a whole page costs as much as loading it.
+"""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+FOLDER = Path(__file__).parents[2] / "test-results"
+
+wanted = False
+_taken: set[str] = set()
+
+
+def take(page: Page, name: str, *, full_page: bool = True) -> None:
+    """The page as it is read, once for each name and run."""
+    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
+    if wanted and stem not in _taken:
+        _taken.add(stem)
+        FOLDER.mkdir(exist_ok=True)
+        page.screenshot(path=FOLDER / f"{stem}.png", full_page=full_page)
