@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.web.logs import FIELDS
 from tests.browser import probes
 from tests.browser.respondent import Respondent
-from tests.browser.tour import STATES, Tour, full_up
+from tests.browser.tour import STATES, Tour
 from tests.conftest import LIBRARY
 from tests.people import CARA, PAT_CONTACT
 from tests.server import Server, serving
@@ -39,12 +39,6 @@ COOKIE = re.compile(
 def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A service that logs all it can."""
     with serving(tmp_path_factory.mktemp("talkative"), PRECONSULT_LOG_LEVEL="debug") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with full_up(tmp_path_factory.mktemp("narrow")) as running:
         yield running
 
 
@@ -145,10 +139,9 @@ def test_nobody_overhears_anything_on_a_walk_over_every_page(
     browser: Browser, talkative: Server, narrow: Server, scripts: bool
 ) -> None:
     context, heard = browser.new_context(java_script_enabled=scripts), Overheard()
-    context.set_default_timeout(10_000)
     page = context.new_page()
     heard.listen(page)
-    Tour(page, talkative.url, narrow.url, "en", heard.look).walk()
+    Tour(page, talkative.url, narrow.url, "en", heard.look, direct=False).walk()
     context.close()
     assert set(heard.states) == STATES
     assert heard.wrong == []
@@ -167,8 +160,7 @@ def test_nobody_overhears_anything_on_a_walk_over_every_page(
 def test_a_link_back_in_leaves_neither_request_nor_history(browser: Browser, talkative: Server) -> None:
     context = browser.new_context()
     somebody = Respondent(context.new_page(), talkative.url)
-    somebody.begin()
-    somebody.fill_in(CARA, until="urgent_signs")
+    somebody.come(CARA, until="urgent_signs")
     somebody.page.goto(f"{talkative.url}/form/save")
     somebody.press("button.continue")
     link = somebody.page.locator("input.link").first.input_value()

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, Response
 
+from tests.browser.hurry import hurry
 from tests.people import CARA, FULL, MINA, NOA
 from tests.server import Server, serving
 
@@ -91,6 +92,7 @@ FORGED = (
 )
 UNKNOWN_LINK = "x" * 43
 ASKS = """name => document.querySelector(`main [name="${name}"]`)?.checkVisibility() ?? false"""
+CHECK = "/form/check"
 Look = Callable[["Tour", str], None]
 
 
@@ -107,13 +109,17 @@ def full_up(folder: Path) -> Iterator[Server]:
 
 @dataclass
 class Tour:
-    """`narrow`: the address of a service that lets nobody begin a form any more."""
+    """`narrow`: the address of a service that lets nobody begin a form any more.
+
+    `direct`: pages that lead to a state are not opened on the way there, if the walk meets them elsewhere.
+    """
 
     page: Page
     base: str
     narrow: str
     language: str
     look: Look
+    direct: bool = True
     sent: Response = field(init=False)
 
     def __post_init__(self) -> None:
@@ -147,13 +153,16 @@ class Tour:
 
     def begin(self, answers: Mapping[str, Any], until: str) -> None:
         """A new form, filled in up to the page with the question `until`, or to the page of all answers."""
+        if self.direct:
+            hurry(self.page, self.base, answers, until, self.language)
+            return
         self.open(f"/form?language={self.language}")
         self.fill(answers)
         self.press()
         self.go_on(answers, until)
 
     def go_on(self, answers: Mapping[str, Any], until: str) -> None:
-        while not (self.page.url.endswith("/form/check") or self.page.evaluate(ASKS, until)):
+        while not (self.page.url.endswith(CHECK) or self.page.evaluate(ASKS, until)):
             self.fill(answers)
             self.press()
 
@@ -216,7 +225,7 @@ class Tour:
             self.fill(FULL)
             self.at(f"{question}, filled in")
             self.press()
-        self.go_on(FULL, until="nothing more")
+        self.go_on(FULL, until=CHECK)
         self.at("check")
         self.open("/form", "start, going on")
         self.change("contact_permission")
@@ -261,7 +270,7 @@ class Tour:
         self.press("cleared", "form[action='/form/clear'] button")
 
     def _summary(self, name: str, answers: Mapping[str, Any], *, seen: bool = True) -> None:
-        self.begin(answers, until="nothing more")
+        self.begin(answers, until=CHECK)
         self.press(f"summary of {name}" if seen else "")
 
     def _child(self) -> None:
