@@ -44,8 +44,13 @@ class Form(HTMLParser):
 
 def hurry(page: Page, base: str, answers: Mapping[str, Any], until: str, language: str = "") -> None:
     """From the first page to the one that asks `until`, or whose address holds it; it is opened then."""
+    hurry_on(page, f"{base}/form" + (f"?language={language}" if language else ""), answers, until)
+
+
+def hurry_on(page: Page, url: str, answers: Mapping[str, Any], until: str) -> None:
+    """The same from this page of a form."""
     asks = page.context.request
-    at = asks.get(f"{base}/form" + (f"?language={language}" if language else ""))
+    at = asks.get(url)
     for _ in range(30):
         form = _form(at)
         if until in form.asked or until in at.url:

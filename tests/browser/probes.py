@@ -46,15 +46,18 @@ SIDES = """() => {
         .map(style => parseFloat(style.borderLeftWidth) > parseFloat(style.borderRightWidth));
     return [...marks, ...rules].map(left => left ? "left" : "right");
 }"""
+# Marks rows, items and options for which another one of the page is built alike: same elements, classes and
+# attributes, empty or not.
 ALIKE = """() => {
+    const given = each => each.getAttributeNames().filter(name => name !== "data-alike").sort();
     const shape = each => [
-        each.localName, each.getAttribute("class"), each.getAttributeNames().sort(),
-        each.textContent.trim() !== "", ...[...each.children].map(shape),
+        each.localName, each.getAttribute("class"), each.textContent.trim() !== "",
+        given(each).map(name => [name, each.getAttribute(name) !== ""]), [...each.children].map(shape),
     ];
     const seen = new Set();
-    for (const each of document.querySelectorAll("main tbody > tr, main li")) {
+    for (const each of document.querySelectorAll("main :is(tbody > tr, li, label.row, dl > div)")) {
         const found = JSON.stringify(shape(each));
-        if (seen.has(found)) each.remove();
+        each.toggleAttribute("data-alike", seen.has(found));
         seen.add(found);
     }
 }"""
@@ -65,24 +68,24 @@ KEPT = """async () => ({
 })"""
 
 
-def violations(page: Page, *rules: str) -> list[str]:
-    """What axe finds, of these rules or all it has."""
+def violations(page: Page, *rules: str, sample: bool = False) -> list[str]:
+    """What axe finds, of these rules or all it has.
+
+    `sample`: of rows, items and options that are built alike it looks at one; each takes it milliseconds.
+    """
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
+    if sample:
+        page.evaluate(ALIKE)
     asked: dict[str, Any] = {
         "resultTypes": ["violations"],
         "preload": False,
     }  # nothing plays, nothing to load
     asked |= {"runOnly": rules} if rules else {}
     found: list[dict[str, Any]] = page.evaluate(
-        "asked => axe.run(asked).then(found => found.violations)", asked
+        "asked => axe.run({ exclude: ['[data-alike]'] }, asked).then(found => found.violations)", asked
     )
     return [f"{each['id']}: {node['html'][:90]}" for each in found for node in each["nodes"]]
-
-
-def thin(page: Page) -> None:
-    """Of table rows and list items that are built alike leave one, for axe, which looks at each for long."""
-    page.evaluate(ALIKE)
 
 
 def small_targets(page: Page) -> list[str]:

@@ -1,9 +1,10 @@
 """Every state of every page, in every language: axe, the HTML standard, narrow and turned screens, targets.
 
 One walk a language (tour.py) measures each state. What depends on words (their language, their width, the
-height of targets) is measured in every language; axe and the HTML standard, which judge structure and colour,
-in English, and in one other language by turns (with --thorough in all). Pages without scripts have less on
-them, never more; test_every_page.py walks through them.
+height of targets) is measured in every language. Axe and the HTML standard, which judge structure and colour,
+look at each state in English and, by turns, in one other language, at a phone's width and a desk's; with
+--thorough in all languages at both. Pages without scripts have less on them, never more; test_every_page.py
+walks through them.
 """
 
 from collections import defaultdict
@@ -38,15 +39,15 @@ class Measured:
         page, self.html[state] = tour.page, tour.sent.text()
         spoken = f'<html lang="{tour.language}"' in self.html[state] or state == "left"  # which says nothing
         self._note("language", state, [tour.language] * (not spoken))
-        if self.judges(state, tour.language):
-            self._note("axe on a phone", state, probes.violations(page))
         self._note("targets", state, probes.small_targets(page))
-        if tour.language == "en":  # colours, and what is where on a desk, are the same in all
+        sample = not self.thorough
+        for width in self.judged_at(state, tour.language):
+            page.set_viewport_size({"width": width, "height": 800})
+            self._note(f"axe at {width} px", state, probes.violations(page, sample=sample))
+        if tour.language == "en":  # colours are the same in all
             page.emulate_media(color_scheme="dark")
-            self._note("dark colours", state, probes.violations(page, "color-contrast"))
+            self._note("dark colours", state, probes.violations(page, "color-contrast", sample=sample))
             page.emulate_media(color_scheme="light")
-            page.set_viewport_size({"width": DESK, "height": 800})
-            self._note("axe on a desk", state, probes.violations(page))
         for width, law in {TWICE: "200 % zoom", LEAST: "320 px"}.items():
             page.set_viewport_size({"width": width, "height": 800})
             self._note(law, state, probes.sideways(page))
@@ -58,10 +59,16 @@ class Measured:
         page.evaluate(TURN, "ltr")
         page.set_viewport_size({"width": PHONE, "height": 800})
 
-    def judges(self, state: str, language: str) -> bool:
-        """Whether axe and the HTML standard look at a state in this language."""
-        turn = OTHERS[sorted(STATES).index(state) % len(OTHERS)]
-        return self.thorough or language in ("en", turn) or state in SUMMARIES
+    def judged_at(self, state: str, language: str) -> list[int]:
+        """Where axe looks at a state in this language: in English at one width, in another at the other."""
+        if self.thorough:
+            return [PHONE, DESK]
+        number = sorted(STATES).index(state)
+        english, other = (PHONE, DESK) if number % 2 else (DESK, PHONE)
+        if language == "en":
+            return [english]
+        its_turn = language == OTHERS[number // 2 % len(OTHERS)]
+        return [other] if its_turn or state in SUMMARIES else []
 
     def _note(self, law: str, state: str, found: list[str]) -> None:
         if found:
@@ -79,5 +86,5 @@ def test_no_state_of_any_page_keeps_anybody_out(
     context.close()
     assert measured.html.keys() == STATES
     assert dict(measured.amiss) == {}
-    judged = {state: html for state, html in measured.html.items() if measured.judges(state, language)}
+    judged = {state: html for state, html in measured.html.items() if measured.judged_at(state, language)}
     assert complaints(judged) == []

@@ -141,7 +141,7 @@ def test_nobody_overhears_anything_on_a_walk_over_every_page(
     context, heard = browser.new_context(java_script_enabled=scripts), Overheard()
     page = context.new_page()
     heard.listen(page)
-    Tour(page, talkative.url, narrow.url, "en", heard.look, direct=False).walk()
+    Tour(page, talkative.url, narrow.url, "en", heard.look, heard=True).walk()
     context.close()
     assert set(heard.states) == STATES
     assert heard.wrong == []

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, Response
 
-from tests.browser.hurry import hurry
+from tests.browser.hurry import hurry, hurry_on
 from tests.people import CARA, FULL, MINA, NOA
 from tests.server import Server, serving
 
@@ -111,7 +111,8 @@ def full_up(folder: Path) -> Iterator[Server]:
 class Tour:
     """`narrow`: the address of a service that lets nobody begin a form any more.
 
-    `direct`: pages that lead to a state are not opened on the way there, if the walk meets them elsewhere.
+    `heard`: each form is begun in the browser, for somebody who listens to it. The pages from there to the
+    next state are not opened: the walk meets them elsewhere.
     """
 
     page: Page
@@ -119,7 +120,7 @@ class Tour:
     narrow: str
     language: str
     look: Look
-    direct: bool = True
+    heard: bool = False
     sent: Response = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,13 +154,13 @@ class Tour:
 
     def begin(self, answers: Mapping[str, Any], until: str) -> None:
         """A new form, filled in up to the page with the question `until`, or to the page of all answers."""
-        if self.direct:
+        if not self.heard:
             hurry(self.page, self.base, answers, until, self.language)
             return
         self.open(f"/form?language={self.language}")
         self.fill(answers)
         self.press()
-        self.go_on(answers, until)
+        hurry_on(self.page, self.page.url, answers, until)
 
     def go_on(self, answers: Mapping[str, Any], until: str) -> None:
         while not (self.page.url.endswith(CHECK) or self.page.evaluate(ASKS, until)):
