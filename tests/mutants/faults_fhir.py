@@ -1,0 +1,35 @@
+"""Faults in app/fhir: what other programs understand of our questionnaires and answers."""
+
+from tests.mutants.fault import Fault
+
+FAULTS = (
+    Fault(
+        "The FHIR questionnaire joins conditions by `all` where any of them suffices",
+        "app/fhir/enabling.py",
+        'return "any", self.either(condition, wanted=True)',
+        'return "all", self.either(condition, wanted=True)',
+        ("tests/fhir/test_enabling.py",),
+    ),
+    Fault(
+        "Of several options in a QuestionnaireResponse only the first is stored",
+        "app/fhir/response.py",
+        "values if item.repeats else values[0]",
+        "values[:1] if item.repeats else values[0]",
+        ("tests/fhir/test_response.py",),
+    ),
+    Fault(
+        "An OperationOutcome repeats member names that somebody made up",
+        "app/fhir/outcome.py",
+        "elif ELEMENT.fullmatch(token):",
+        "elif token:",
+        ("tests/fhir/test_outcome.py",),
+    ),
+    Fault(
+        "A test key hands in real submissions by FHIR",
+        "app/web/api/fhir_responses.py",
+        "test=principal.key.test or sent.meta,",
+        "test=sent.meta,",
+        ("tests/web/test_fhir.py::test_a_test_key_makes_and_sees_test_submissions_only",),
+        only="web",
+    ),
+)

@@ -1,0 +1,106 @@
+"""Faults around every request: limits, headers, logs, networks, other websites."""
+
+from tests.mutants.fault import Fault
+
+WEB = "app/web/"
+
+FAULTS = (
+    Fault(
+        "Requests without a key are not counted: one network can keep everybody else waiting",
+        WEB + "toll.py",
+        "            await self.rates.take_network(scope)  # unless",
+        "            self.rates  # unless",
+        ("tests/web/test_rates.py::test_a_network_past_its_limit_is_told_how_long_to_wait",),
+        only="web",
+    ),
+    Fault(
+        "Requests with a key are not counted",
+        WEB + "principals.py",
+        "            await self._rates.take_key(scope, principal.key.id)\n",
+        "            pass\n",
+        ("tests/web/test_rates.py::test_a_key_past_its_limit_is_told_so_and_keeps_nothing",),
+    ),
+    Fault(
+        "A network is stored in clear text while its requests are counted",
+        WEB + "rates.py",
+        "return hashlib.blake2b(found.encode(), key=self._secret, digest_size=16).hexdigest()",
+        "return found",
+        ("tests/web/test_rates.py::test_a_network_is_not_kept_in_clear_and_has_another_name_each_minute",),
+        only="web",
+    ),
+    Fault(
+        "More forms are begun in an hour than the clinic allows in all",
+        WEB + "limits.py",
+        '(self._total, "everybody")',
+        "(self._total, network)",
+        ("tests/web/test_limits.py",),
+    ),
+    Fault(
+        "A revoked key is believed for an hour",
+        WEB + "principals.py",
+        "FRESH_SECONDS = 1.0",
+        "FRESH_SECONDS = 3600.0",
+        ("tests/web/test_reading.py::test_a_revoked_key_is_refused_within_a_second",),
+        only="web",
+    ),
+    Fault(
+        "Anybody can pretend to come from another network",
+        WEB + "network.py",
+        "hop = _address(hops.pop())",
+        "hop = _address(hops.pop(0))",
+        ("tests/web/test_network.py",),
+    ),
+    Fault(
+        "Every website may call the API from a browser",
+        WEB + "cors.py",
+        "allow_origins=frozenset(origins),",
+        'allow_origins=["*"],',
+        ("tests/web/test_cors.py",),
+    ),
+    Fault(
+        "The content security policy is missing from answers",
+        WEB + "security.py",
+        "headers += [pair for pair in self.shell.headers if pair[0] not in given]",
+        'headers += [pair for pair in self.shell.headers if b"policy" not in pair[0]]',
+        ("tests/web/test_public.py::test_every_answer_carries_the_security_headers",),
+    ),
+    Fault(
+        "Metrics hold the addresses that were asked for",
+        WEB + "security.py",
+        'route = getattr(self.scope.get("route"), "path", "none")',
+        'route = self.scope["path"]',
+        ("tests/web/test_public.py::test_metrics_label_routes_never_paths",),
+    ),
+    Fault(
+        "The message of an exception is logged, with the answers in it",
+        WEB + "logs.py",
+        '{ours[-1].name}" if ours else',
+        '{ours[-1].name} {error}" if ours else',
+        ("tests/web/test_logs.py",),
+    ),
+    Fault(
+        "A malformed body is repeated in the error",
+        WEB + "body.py",
+        'raise MalformedJson(f"The JSON breaks off at line {error.lineno}, column {error.colno}.") from None',
+        'raise MalformedJson(f"The JSON breaks off: {error.doc}") from None',
+        (
+            "tests/outside/test_privacy.py::test_an_error_never_repeats_what_it_was_told",
+            "tests/web/test_create.py::test_what_is_not_strict_json_is_400",
+        ),
+    ),
+    Fault(
+        "Of two members with one name the last one wins silently",
+        WEB + "body.py",
+        "    if len(found) < len(pairs):",
+        "    if len(found) > len(pairs):",
+        ("tests/web/test_create.py::test_what_is_not_strict_json_is_400",),
+    ),
+    Fault(
+        "A client that waits for events is kept waiting although the process stops",
+        WEB + "waiting.py",
+        "if request.scope.get(STOPPING) or await request.is_disconnected():",
+        "if await request.is_disconnected():",
+        ("tests/web/test_events.py::test_who_waits_when_the_process_stops_is_answered",),
+        only="web",
+    ),
+)

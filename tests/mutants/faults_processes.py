@@ -1,0 +1,172 @@
+"""Faults that tests of whole processes show: crashes, stops, full disks, several replicas, raw sockets."""
+
+from tests.mutants.fault import Fault
+
+FULL_DISK = "test_a_full_disk_is_told_as_503_while_reads_go_on_and_it_recovers_by_itself"
+LOCKED = "test_a_locked_database_is_waited_for_and_told_as_503_when_it_stays_locked"
+DURABILITY = "tests/outside/test_durability.py::"
+HOSTILE = "tests/outside/test_hostile.py::"
+STOPS = "tests/outside/test_graceful_stop.py::"
+
+FAULTS = (
+    Fault(
+        "A submission is acknowledged before it is committed: a crash loses it",
+        "app/storage/writer.py",
+        "        queued.result = queued.work(session)\n",
+        "        queued.result = queued.work(session)\n"
+        "        queued.loop.call_soon_threadsafe(queued.tell)\n",
+        ("tests/outside/test_crash.py",),
+        only="outside",
+        slow=True,
+    ),
+    Fault(
+        "A batch that could not be committed is acknowledged",
+        "app/storage/writer.py",
+        "                for queued in batch:\n                    queued.error = _cause(error)\n",
+        "                _cause(error)\n",
+        (DURABILITY + FULL_DISK, DURABILITY + LOCKED),
+        only="outside",
+    ),
+    Fault(
+        "A full disk is an accident to the caller instead of a request to come back",
+        "app/storage/writer.py",
+        "    if not isinstance(cause, sqlite3.OperationalError) or",
+        "    if not isinstance(cause, sqlite3.IntegrityError) or",
+        (DURABILITY + FULL_DISK,),
+        only="outside",
+    ),
+    Fault(
+        "A database that somebody else holds for a moment is not waited for",
+        "app/storage/database.py",
+        'connect_args={"timeout": BUSY_SECONDS}',
+        'connect_args={"timeout": 0}',
+        (DURABILITY + LOCKED,),
+        only="outside",
+    ),
+    Fault(
+        "A restart of PostgreSQL is an accident to everybody who writes meanwhile",
+        "app/storage/database.py",
+        "sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError",
+        "sa.exc.TimeoutError",
+        (DURABILITY + "test_a_blow_to_postgresql_is_a_blip",),
+        only="outside",
+        slow=True,
+    ),
+    Fault(
+        "A log that cannot be written makes every request fail",
+        "app/web/logs.py",
+        "with contextlib.suppress(OSError, ValueError):",
+        "with contextlib.suppress(ValueError):",
+        (DURABILITY + FULL_DISK,),
+        only="outside",
+    ),
+    Fault(
+        "A stop cuts off the requests that are being answered",
+        "app/web/connections.py",
+        "[STOPPING] = True\n        super().shutdown()",
+        "[STOPPING] = True\n        self.transport.abort()",
+        (
+            STOPS + "test_a_request_half_sent_when_the_stop_comes_is_still_answered",
+            STOPS + "test_a_stop_under_load_loses_nothing_and_ends_well",
+        ),
+        only="outside",
+    ),
+    Fault(
+        "A client that waits for events delays the stop of the process",
+        "app/web/connections.py",
+        '            cast("dict[str, Any]", self.cycle.scope)[STOPPING] = True\n',
+        "            pass\n",
+        ("tests/outside/test_graceful_stop.py", "tests/outside/test_feed.py"),
+        only="outside",
+        slow=True,
+    ),
+    Fault(
+        "Connections that never send a request stay open for ever",
+        "app/web/connections.py",
+        "        super().connection_made(transport)\n"
+        "        self._watch = self.loop.call_later(SLOWEST_HEAD, self.transport.close)\n",
+        "        super().connection_made(transport)\n",
+        (HOSTILE + "test_300_rude_connections_keep_nobody_from_submitting_and_are_dropped",),
+        only="outside",
+    ),
+    Fault(
+        "The head of a request may be as long as a sender likes",
+        "app/web/connections.py",
+        "if self._head > LARGEST_HEAD and not self.transport.is_closing():",
+        "if self._head < 0 and not self.transport.is_closing():",
+        (HOSTILE + "test_ambiguous_requests_are_refused_and_nothing_smuggled_is_answered",),
+        only="outside",
+    ),
+    Fault(
+        "A request that names two hosts is answered",
+        "app/web/security.py",
+        'if hosts > 1 or (not hosts and self.scope["http_version"] == "1.1"):',
+        'if not hosts and self.scope["http_version"] == "1.1":',
+        (HOSTILE + "test_ambiguous_requests_are_refused_and_nothing_smuggled_is_answered",),
+        only="outside",
+    ),
+    Fault(
+        "What is left of a refused body is taken for the next request",
+        "app/web/security.py",
+        "            if self.body_to_come and self.received >= 0:\n",
+        "            if self.body_to_come and self.received < -1:\n",
+        ("tests/outside/test_hostile.py",),
+        only="outside",
+        slow=True,
+    ),
+    Fault(
+        "A body without end fills the memory",
+        "app/web/security.py",
+        "            if self.received > self.shell.max_body:",
+        "            if self.received > self.shell.max_body * 10**6:",
+        (HOSTILE + "test_a_body_without_end_is_refused_before_it_fills_the_memory",),
+        only="outside",
+    ),
+    Fault(
+        "A person who loses the network while sending is logged as an accident of ours",
+        "app/web/security.py",
+        "        except ClientDisconnect:\n",
+        "        except InterruptedError:\n",
+        (HOSTILE + "test_400_clients_who_vanish_leave_nothing_behind",),
+        only="outside",
+    ),
+    Fault(
+        "Replicas count the requests of one key apart",
+        "app/web/rates.py",
+        'f"{self._kind}/{minute}/{name}"',
+        'f"{self._kind}/{minute}/{name}/{id(self)}"',
+        (
+            "tests/outside/test_limits.py::test_forms_begun_are_counted_by_all_replicas_together",
+            "tests/outside/test_limits.py::test_two_replicas_hold_one_limit_of_a_key_in_total",
+        ),
+        only="outside",
+    ),
+    Fault(
+        "The time a sign-in takes tells who works at the clinic",
+        "app/web/workbench/sign_in.py",
+        "    if not await here.passwords.verify(password, person.password_hash if person else None) "
+        "or not person:\n",
+        "    if not person or not await here.passwords.verify(password, person.password_hash):\n",
+        ("tests/outside/test_sign_in.py",),
+        only="outside",
+    ),
+    Fault(
+        "A reader of the feed is told events twice while others write",
+        "app/services/feed.py",
+        "found = events.page(session, wanted, after=begin, until=end, limit=limit + 1)",
+        "found = events.page(session, wanted, after=begin, until=2**62, limit=limit + 1)",
+        ("tests/outside/test_feed.py",),
+        only="outside",
+        slow=True,
+    ),
+    Fault(
+        "A delivery whose process was killed is never tried again",
+        "app/storage/deliveries.py",
+        "session.execute(leased.values(next_try_at=until, tries=_row.tries + 1))",
+        "session.execute(leased.values(next_try_at=until, tries=_row.tries + 1, state=FAILED, done_at=now))",
+        (
+            "tests/services/test_deliveries.py",
+            "tests/outside/test_webhooks.py::test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing",
+        ),
+    ),
+)

@@ -1,0 +1,134 @@
+"""Faults in what goes out to others: events, webhooks, e-mail; and in settings and periodic work."""
+
+from tests.mutants.fault import Fault
+
+SENDER = ("tests/test_webhook_sender.py",)
+
+FAULTS = (
+    Fault(
+        "A webhook endpoint that may not see attention is sent it",
+        "app/services/deliveries.py",
+        "event.test == to.test and (to.restricted or not event.restricted)",
+        "event.test == to.test",
+        ("tests/services/test_deliveries.py",),
+    ),
+    Fault(
+        "A webhook is signed over another id than the one it carries",
+        "app/services/deliveries.py",
+        "signing.sign(event.id, at, body,",
+        "signing.sign(delivery.id, at, body,",
+        ("tests/services/test_deliveries.py",),
+    ),
+    Fault(
+        "A delivery is claimed for no time at all: every process sends it",
+        "app/services/deliveries.py",
+        "deliveries.claim(session, name, most, now=now, until=now + LEASE)",
+        "deliveries.claim(session, name, most, now=now, until=now)",
+        ("tests/services/test_deliveries.py",),
+    ),
+    Fault(
+        "The former secret of a webhook endpoint signs for ever",
+        "app/services/endpoints.py",
+        "endpoint.former_until and now < endpoint.former_until:",
+        "endpoint.former_until:",
+        ("tests/services/test_endpoints.py", "tests/services/test_deliveries.py"),
+    ),
+    Fault(
+        "Free text from the database goes out in an event",
+        "app/services/events.py",
+        "    if not thin:",
+        "    if not names:",
+        ("tests/services/test_feed.py",),
+    ),
+    Fault(
+        "Programs are not told that an answer was corrected",
+        "app/services/events.py",
+        '    "submission.corrected": ("submission.corrected", None),\n',
+        "",
+        ("tests/services/test_feed.py",),
+    ),
+    Fault(
+        "A reader of the feed skips the first event of every page",
+        "app/services/feed.py",
+        "reached = found[limit - 1].position if more else end",
+        "reached = found[limit].position if more else end",
+        ("tests/services/test_feed.py",),
+    ),
+    Fault(
+        "One disclosure with two flags calls for attention twice",
+        "app/services/feed.py",
+        "        if event.restricted and change in before:\n            continue\n",
+        "",
+        ("tests/services/test_feed.py",),
+    ),
+    Fault(
+        "A webhook goes to an address inside the clinic's network",
+        "app/webhook_sender.py",
+        "return any(address in network for network in self.networks) or is_public(address)",
+        "return True",
+        SENDER,
+    ),
+    Fault(
+        "A webhook is sent to the first address of a name although it was not permitted",
+        "app/webhook_sender.py",
+        "permitted = [each for each in found if self._reach.permits(each, _bracketed(host))]",
+        "permitted = list(found)",
+        SENDER,
+    ),
+    Fault(
+        "The alert to the second person goes to the first one again",
+        "app/outbound.py",
+        "to = self.second if letter.second else self.first",
+        "to = self.first",
+        ("tests/test_outbound.py",),
+    ),
+    Fault(
+        "Production starts with a public address that is not https",
+        "app/settings.py",
+        'if not self.development and url.scheme != "https" and url.hostname not in LOOPBACK:',
+        'if not self.development and url.scheme not in ("http", "https"):',
+        ("tests/test_settings.py",),
+    ),
+    Fault(
+        "The value of a wrong setting is printed",
+        "app/settings.py",
+        'raise Refusal(f"{name} can\'t be used: {told}.") from None',
+        "raise Refusal(f\"{name} can't be used: {told} {error.errors()[0]['input']}.\") from None",
+        ("tests/test_settings.py",),
+    ),
+    Fault(
+        "Too many requests are answered as forbidden",
+        "app/errors.py",
+        '"too-many-requests", "Too many requests came from there", 429',
+        '"too-many-requests", "Too many requests came from there", 403',
+        ("tests/test_docs.py", "tests/web/test_rates.py"),
+    ),
+    Fault(
+        "The head of the audit trail is published once and never again",
+        "app/rounds.py",
+        "        if head != self._published:",
+        "        if not self._published:",
+        ("tests/test_rounds.py",),
+    ),
+    Fault(
+        "One round that fails keeps all later work of the process from being done",
+        "app/rounds.py",
+        "            return False\n        return True\n\n\nclass Trail",
+        "            raise\n        return True\n\n\nclass Trail",
+        ("tests/test_rounds.py",),
+    ),
+    Fault(
+        "One receiver that hangs takes every place of the process",
+        "app/delivering.py",
+        "most = min(room, (EACH_FAILING if fails else EACH) - busy[endpoint])",
+        "most = room",
+        ("tests/services/test_deliveries.py",),
+    ),
+    Fault(
+        "What was written last stays out of the audit trail when the service stops",
+        "app/main.py",
+        "    await trail.round(publish=True)\n",
+        "",
+        ("tests/test_rounds.py",),
+    ),
+)

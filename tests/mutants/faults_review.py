@@ -1,0 +1,95 @@
+"""Faults in app/services: review, alerts, the audit trail, exports."""
+
+from tests.mutants.fault import Fault
+
+SERVICES = "app/services/"
+
+FAULTS = (
+    Fault(
+        "Showing contact details leaves no audit event",
+        SERVICES + "review.py",
+        'Act("contact.revealed", "submission", turn.submission))',
+        'Act(audit.VIEWED, "submission", turn.submission))',
+        (
+            "tests/services/test_review.py::test_contact_details_are_shown_on_demand_and_each_time_is_on_record",
+        ),
+    ),
+    Fault(
+        "A case is closed while a flag with a deadline is open",
+        SERVICES + "review.py",
+        "    if any(flag.due_at and flag.closed_at is None for flag in drawn.record.flags):",
+        "    if any(flag.due_at and flag.escalated_at for flag in drawn.record.flags):",
+        ("tests/services/test_review.py",),
+    ),
+    Fault(
+        "A correction overwrites what the person had said",
+        SERVICES + "corrections.py",
+        "    cases.keep_version(session, str(uuid7()), record, turn.now, before.key)\n",
+        "",
+        ("tests/services/test_review.py::test_a_correction_is_a_new_version_beside_the_old_one",),
+    ),
+    Fault(
+        "Whose cases a list has shown is not on record",
+        SERVICES + "queue.py",
+        "    if acts:\n        audit.record(session, actor, now, *acts)",
+        "    if len(acts) > 1000:\n        audit.record(session, actor, now, *acts)",
+        ("tests/web/test_workbench.py::test_who_was_shown_whose_case_in_a_list_is_on_record_once_a_day",),
+    ),
+    Fault(
+        "The audit trail holds the phone number somebody searched for",
+        SERVICES + "queue.py",
+        'Act("cases.searched", "cases", None)',
+        'Act("cases.searched", "cases", wanted[:36])',
+        ("tests/services/test_queue.py",),
+    ),
+    Fault(
+        "The MAC of an audit event does not cover who acted",
+        SERVICES + "chain.py",
+        '        "actor_id": event.actor_id,\n',
+        "",
+        ("tests/services/test_chain.py",),
+    ),
+    Fault(
+        "An audit trail that was cut off at its end is extended as if nothing had happened",
+        SERVICES + "chain.py",
+        "    if not _signed_head(keyring, head, mac):\n        raise Broken",
+        "    if not head.mac:\n        raise Broken",
+        ("tests/services/test_chain.py",),
+    ),
+    Fault(
+        "A correction that raises a flag alerts nobody",
+        SERVICES + "corrections.py",
+        "    alerts.keep(session, drawn.record)\n",
+        "",
+        ("tests/services/test_alerts.py::test_a_correction_that_raises_a_flag_raises_an_alert",),
+    ),
+    Fault(
+        "A cell of an exported table is run as a formula by a spreadsheet",
+        SERVICES + "exports.py",
+        'return f"\'{text}" if text.lstrip(" \\u00a0").startswith(FORMULA) else text',
+        'return f"\'{text}" if text.startswith(FORMULA) else text',
+        ("tests/services/test_exports.py",),
+    ),
+    Fault(
+        "An export skips the first case of every page but the first",
+        SERVICES + "exports.py",
+        "return found.rows, replace(wanted, after=found.following) if found.following else None",
+        "return found.rows[bool(wanted.after) :], replace(wanted, after=found.following) "
+        "if found.following else None",
+        ("tests/services/test_exports.py",),
+    ),
+    Fault(
+        "A file of a case holds contact details that were not asked for",
+        SERVICES + "case_file.py",
+        'told |= {"contact": dict(drawn.record.contact)} if contact else {}',
+        'told |= {"contact": dict(drawn.record.contact)}',
+        ("tests/services/test_case_file.py",),
+    ),
+    Fault(
+        "An auditor may read cases",
+        SERVICES + "permissions.py",
+        '"auditor": frozenset(["dashboard", "audit", "system"]),',
+        '"auditor": frozenset(["dashboard", "audit", "system", "case"]),',
+        ("tests/web/test_permissions.py",),
+    ),
+)

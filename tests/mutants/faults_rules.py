@@ -1,0 +1,86 @@
+"""Faults in app/rules: what is asked, what is said, and in which order."""
+
+from tests.mutants.fault import Fault
+
+RULES = "app/rules/"
+CONDITIONS = ("tests/rules/test_condition.py",)
+
+FAULTS = (
+    Fault(
+        "The opposite of an unknown answer counts as true: a person is told what nobody knows",
+        RULES + "condition.py",
+        "return None if truth is None else not truth",
+        "return True if truth is None else not truth",
+        CONDITIONS,
+    ),
+    Fault(
+        "An alternative with an unknown part counts as false: staff are not told what to ask about",
+        RULES + "condition.py",
+        "return True if True in truths else None if None in truths else False",
+        "return True in truths",
+        CONDITIONS,
+    ),
+    Fault(
+        "Interruptions stand in the wrong order: the most urgent help is not the first one read",
+        RULES + "summary.py",
+        "        for each in evaluation.fired\n        if each.rule.interruption",
+        "        for each in reversed(evaluation.fired)\n        if each.rule.interruption",
+        ("tests/rules/test_summary.py", "tests/rules/test_evaluation.py", "tests/content"),
+    ),
+    Fault(
+        "A quotation begins one letter late: the article is not quoted word for word",
+        RULES + "summary.py",
+        '"exact": text[passage.start : passage.end],',
+        '"exact": text[passage.start + 1 : passage.end],',
+        ("tests/rules/test_summary.py",),
+    ),
+    Fault(
+        "The first caution of every quotation is dropped",
+        RULES + "summary.py",
+        "for name in passage.cautions]})",
+        "for name in passage.cautions[1:]]})",
+        ("tests/rules/test_summary.py",),
+    ),
+    Fault(
+        "Of two rules that stop others only the later one counts",
+        RULES + "evaluation.py",
+        "self.stopped |= set(rule.stops)",
+        "self.stopped = set(rule.stops)",
+        ("tests/rules/test_precedence.py",),
+    ),
+    Fault(
+        "The milder citation mode wins: somebody in danger is shown quotations that must not be shown",
+        RULES + "evaluation.py",
+        'return "none" if "none" in modes else "limited" if "limited" in modes else "full"',
+        'return "limited" if "limited" in modes else "none" if "none" in modes else "full"',
+        ("tests/rules/test_evaluation.py",),
+    ),
+    Fault(
+        "Health answers of somebody under 18 are stored",
+        RULES + "evaluation.py",
+        "names = self.facts.enabled if self.keeps is None else self.keeps",
+        "names = self.facts.enabled",
+        ("tests/rules/test_evaluation.py",),
+    ),
+    Fault(
+        "An edition whose published files have changed is served",
+        RULES + "library.py",
+        "elif fingerprint(folder) != pinned[name]:",
+        "elif not fingerprint(folder):",
+        ("tests/rules/test_library.py",),
+    ),
+    Fault(
+        "A verification finds every stored summary identical",
+        RULES + "compare.py",
+        "if then.get(name) != now[name]",
+        "if then.get(name) is None",
+        ("tests/rules/test_compare.py",),
+    ),
+    Fault(
+        "A form may be sent without the consent that has to be given",
+        RULES + "questionnaire.py",
+        "(item.must_be_true and answers[item.link_id] is not True)",
+        "(item.must_be_true and answers[item.link_id] is None)",
+        ("tests/rules/test_questionnaire.py", "tests/rules/test_answers.py"),
+    ),
+)

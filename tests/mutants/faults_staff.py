@@ -1,0 +1,129 @@
+"""Faults in app/web/workbench and the sign-in of staff."""
+
+from tests.mutants.fault import Fault
+
+WORKBENCH = "app/web/workbench/"
+
+FAULTS = (
+    Fault(
+        "A second factor's code opens the workbench twice",
+        "app/services/second_factor.py",
+        "return step is not None and staff.spend_step(session, person.id, step)",
+        "return step is not None",
+        ("tests/services/test_staff.py",),
+    ),
+    Fault(
+        "Passwords can be guessed without end",
+        "app/services/sign_in.py",
+        "    for bucket, rate in buckets:\n        throttles.count(session, bucket, rate, now)\n",
+        "",
+        ("tests/services/test_staff.py",),
+    ),
+    Fault(
+        "A disabled member of staff goes on working in an open session",
+        "app/services/staff_sessions.py",
+        "if found is None or not found[1].active or over(found[0], now):",
+        "if found is None or over(found[0], now):",
+        ("tests/services/test_staff.py",),
+    ),
+    Fault(
+        "A session left alone for fifteen minutes is still open",
+        "app/services/staff_sessions.py",
+        "return found.expires_at <= now or found.seen_at + IDLE <= now",
+        "return found.expires_at <= now",
+        ("tests/services/test_staff.py", "tests/web/test_staff_sessions.py"),
+    ),
+    Fault(
+        "The last administrator can be taken away",
+        "app/services/staff.py",
+        "    if _administers(before) and not any(map(_administers, able)):",
+        "    if _administers(before) and not list(able):",
+        ("tests/services/test_staff.py", "tests/web/test_people.py"),
+    ),
+    Fault(
+        "A form of the workbench made for another session is accepted",
+        WORKBENCH + "route.py",
+        'if not rooms(request).desk.vault.keyring.signed("staff token", secret.encode(), token):',
+        "if not secret:",
+        ("tests/web/test_staff_sessions.py::test_a_form_without_the_token_of_its_session_changes_nothing",),
+        only="web",
+    ),
+    Fault(
+        "A case is erased without the password being asked for again",
+        WORKBENCH + "route.py",
+        'if declared["fresh"] and not held.fresh(now()):',
+        'if declared["fresh"] and not held.session.fresh_at:',
+        (
+            "tests/web/test_staff_sessions.py::test_a_grave_act_asks_for_the_password_again_and_is_not_done_before",
+        ),
+        only="web",
+    ),
+    Fault(
+        "Signing in leads on to any website",
+        WORKBENCH + "route.py",
+        "return path if len(path) <= LONGEST and SAFE.fullmatch(path) else otherwise",
+        "return path if len(path) <= LONGEST and path else otherwise",
+        ("tests/web/test_staff_sign_in.py::test_signing_in_leads_nowhere_but_to_the_workbench",),
+        only="web",
+    ),
+    Fault(
+        "A role without the permission opens a page of the workbench",
+        WORKBENCH + "route.py",
+        '        require_permission(held.staff, declared["needs"])\n',
+        "        pass\n",
+        ("tests/web/test_permissions.py",),
+    ),
+    Fault(
+        "A page that refreshes itself keeps the session of an absent person open",
+        WORKBENCH + "route.py",
+        'if held and held.to_be_seen(at) and "x-refresh" not in request.headers:',
+        "if held and held.to_be_seen(at):",
+        (
+            "tests/web/test_staff_sessions.py::test_a_page_that_refreshes_itself_does_not_keep_a_session_alive",
+        ),
+        only="web",
+    ),
+    Fault(
+        "Other websites are sent the cookie of staff",
+        WORKBENCH + "cookies.py",
+        '"HttpOnly", "SameSite=Strict"]',
+        '"HttpOnly", "SameSite=None"]',
+        ("tests/web/test_staff_sessions.py::test_the_cookie_is_for_this_site_alone_and_not_for_scripts",),
+        only="web",
+    ),
+    Fault(
+        "A proxy may store pages of the workbench",
+        WORKBENCH + "page.py",
+        "return HTMLResponse(content, status, headers=NO_STORE)",
+        "return HTMLResponse(content, status)",
+        ("tests/web/test_people.py",),
+    ),
+    Fault(
+        "A table with answers may be stored by a proxy",
+        WORKBENCH + "exports.py",
+        'headers=NO_STORE | {"content-disposition": named},',
+        'headers={"content-disposition": named},',
+        (
+            "tests/web/test_permissions.py",
+            "tests/browser/test_roles.py::test_a_manager_exports_holds_and_erases",
+        ),
+    ),
+    Fault(
+        "Markup in a note is run by the browser of the next member of staff",
+        "app/web/templates/staff/case_rail.html",
+        '<div class="written"><p>{{ each.body }}</p>',
+        '<div class="written"><p>{{ each.body | safe }}</p>',
+        ("tests/browser/test_workbench.py::test_markup_that_anybody_types_is_text_to_everybody",),
+        only="browser",
+    ),
+    Fault(
+        "Contact details stand on the page of a case without being asked for",
+        WORKBENCH + "case.py",
+        'shown = {"contact": None, "note": "", "errors": []} | words',
+        'shown = {"contact": dict(found.drawn.record.contact), "note": "", "errors": []} | words',
+        (
+            "tests/web/test_workbench.py::test_contact_details_stand_only_on_the_answer_to_being_asked_for_them",
+        ),
+        only="web",
+    ),
+)

@@ -1,0 +1,227 @@
+"""Faults in app/storage, app/sealing.py and migrations/: what is stored, in which order, under which key."""
+
+from tests.mutants.fault import Fault
+
+STORAGE = "app/storage/"
+SCHEMA = ("tests/migrations/test_schema.py",)
+WORKBENCH = "migrations/versions/2026-11-24-2000_workbench.py"
+
+FAULTS = (
+    Fault(
+        "A failed unit of work leaves half of what it wrote in the database",
+        STORAGE + "writer.py",
+        'driver.execute("ROLLBACK TO work")',
+        "pass",
+        ("tests/storage/test_database.py",),
+    ),
+    Fault(
+        "The service starts on a database that may lose acknowledged answers at power loss",
+        STORAGE + "database.py",
+        "        if not fine:",
+        "        if not found:",
+        ("tests/storage/test_database.py",),
+    ),
+    Fault(
+        "Requests that are still queued at a stop are dropped",
+        STORAGE + "writer.py",
+        "        for loop in list(self._gathered):\n            self._hand_over(loop)\n",
+        "",
+        ("tests/storage/test_database.py",),
+    ),
+    Fault(
+        "A page of submissions begins with the last one of the page before",
+        STORAGE + "lists.py",
+        "_compared(page, page.after, operator.lt, operator.gt)",
+        "_compared(page, page.after, operator.le, operator.ge)",
+        ("tests/web/test_reading.py::test_pages_follow_each_other_without_gap_or_repetition",),
+    ),
+    Fault(
+        "A page of the queue begins with the last case of the page before",
+        STORAGE + "queue.py",
+        "(sa.tuple_(_row.due_at, _row.id) > (due, name),) if due",
+        "(sa.tuple_(_row.due_at, _row.id) >= (due, name),) if due",
+        ("tests/services/test_queue.py",),
+    ),
+    Fault(
+        "A flag nobody could be reached about is never escalated",
+        STORAGE + "alerts.py",
+        'DEALT_WITH = ("reached", "handed_over")',
+        'DEALT_WITH = ("reached", "handed_over", "not_reached")',
+        ("tests/services/test_alerts.py",),
+    ),
+    Fault(
+        "A later event overtakes an earlier one of the same submission",
+        STORAGE + "deliveries.py",
+        "_earlier.c.position < _row.position,",
+        "_earlier.c.position < 0,",
+        ("tests/services/test_deliveries.py",),
+    ),
+    Fault(
+        "Events of attention are read by keys that may not review",
+        STORAGE + "events.py",
+        "    if not wanted.restricted:",
+        "    if not wanted.types and not wanted.restricted:",
+        ("tests/services/test_feed.py",),
+    ),
+    Fault(
+        "A one-time link opens a form again and again",
+        STORAGE + "handoffs.py",
+        "return self.opened_at is None and self.revoked_at is None",
+        "return self.revoked_at is None",
+        ("tests/services/test_handoffs.py",),
+    ),
+    Fault(
+        "A link to choose a password works twice",
+        STORAGE + "staff.py",
+        "    asked = sa.delete(staff_links).where(staff_links.c.secret_hash == secret_hash)\n",
+        "    asked = sa.update(staff_links).where(staff_links.c.secret_hash == secret_hash)\n"
+        "    asked = asked.values(expires_at=staff_links.c.expires_at)\n",
+        ("tests/web/test_second_factor.py::test_a_link_works_once_and_for_three_days",),
+    ),
+    Fault(
+        "A revoked API key goes on working",
+        STORAGE + "keys.py",
+        "return self.revoked_at is None and (self.expires_at",
+        "return (self.expires_at",
+        ("tests/services/test_keys.py",),
+    ),
+    Fault(
+        "A broken backup is restored",
+        STORAGE + "restore.py",
+        'if found != [("ok",)] or ours != (1,):',
+        "if not ours:",
+        (
+            "tests/cli/test_restore.py::test_a_truncated_backup_is_refused",
+            "tests/cli/test_restore.py::test_another_database_is_refused",
+        ),
+    ),
+    Fault(
+        "An encrypted field moved to another submission opens there",
+        "app/sealing.py",
+        'return "|".join(place).encode()',
+        'return "|".join(place[:2]).encode()',
+        ("tests/storage/test_sealing.py",),
+    ),
+    Fault(
+        "Rotating the encryption keys drops the older ones: what they sealed is lost",
+        "app/sealing.py",
+        '_write_keys(file, file.read_text(encoding="utf-8"))',
+        '_write_keys(file, "")',
+        ("tests/storage/test_sealing.py", "tests/services/test_sealing_keys.py"),
+    ),
+    Fault(
+        "A running process does not notice that the encryption keys were rotated",
+        "app/sealing.py",
+        "if self._file and stamp != self._seen:",
+        "if self._file and not self._seen:",
+        ("tests/storage/test_sealing.py",),
+    ),
+    Fault(
+        "A migration leaves out an index",
+        WORKBENCH,
+        '    op.create_index("ix_looks_submission_id", "looks", ["submission_id"], unique=False)\n',
+        "",
+        SCHEMA,
+    ),
+    Fault(
+        "A migration gives older submissions the wrong state",
+        WORKBENCH,
+        'server_default="new"',
+        'server_default="closed"',
+        SCHEMA,
+    ),
+    Fault(
+        "Going back to the release before leaves a table behind",
+        WORKBENCH,
+        '    op.drop_table("throttles")\n',
+        "",
+        SCHEMA,
+    ),
+    # --- seen on PostgreSQL alone ------------------------------------------------------------------
+    Fault(
+        "Two people who change one case at the same moment overwrite each other",
+        STORAGE + "submissions.py",
+        "_LOCKED = _BY_ID.with_for_update()",
+        "_LOCKED = _BY_ID",
+        ("tests/services/test_review.py::test_of_thirty_two_who_change_a_case_at_once_each_is_kept_or_told",),
+        only="postgres",
+    ),
+    Fault(
+        "Two processes give the same position in the audit trail twice",
+        STORAGE + "chain.py",
+        "session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))",
+        "pass",
+        (
+            "tests/services/test_chain.py::test_many_who_link_at_once_make_one_chain",
+            "tests/services/test_feed.py::test_two_who_link_at_once_tell_everything_once",
+        ),
+        only="postgres",
+    ),
+    Fault(
+        "The last two administrators can disable each other at the same moment",
+        STORAGE + "staff.py",
+        'session.exec_driver_sql("LOCK TABLE staff IN EXCLUSIVE MODE")',
+        "pass",
+        ("tests/services/test_staff.py::test_two_administrators_do_not_disable_each_other_at_once",),
+        only="postgres",
+    ),
+    Fault(
+        "Replicas that start at the same time migrate one database twice",
+        STORAGE + "schema.py",
+        "            session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))\n",
+        "",
+        (
+            "tests/migrations/test_schema.py::test_replicas_may_migrate_at_the_same_time",
+            "tests/outside/test_start.py::test_four_migrations_at_once_make_one_schema",
+        ),
+        only="postgres",
+    ),
+    Fault(
+        "More webhook endpoints than allowed are made when many come at once",
+        STORAGE + "endpoints.py",
+        'session.exec_driver_sql("LOCK TABLE webhook_endpoints IN SHARE ROW EXCLUSIVE MODE")',
+        "pass",
+        (
+            "tests/web/test_webhook_endpoints.py::test_there_are_twenty_of_each_mode_however_many_come_at_once",
+        ),
+        only="postgres",
+    ),
+    Fault(
+        "Two replicas send the same alert twice",
+        STORAGE + "alerts.py",
+        "    .limit(1)\n    .with_for_update(skip_locked=True)\n",
+        "    .limit(1)\n",
+        ("tests/services/test_alerts.py::test_several_replicas_send_each_alert_once",),
+        only="postgres",
+    ),
+    Fault(
+        "Two people who open one one-time link at the same moment both begin a form",
+        STORAGE + "handoffs.py",
+        "row = session.execute(asked.with_for_update() if lock else asked).mappings().first()",
+        "row = session.execute(asked).mappings().first()",
+        (
+            "tests/services/test_handoffs.py::test_of_eight_who_begin_at_once_one_does",
+            "tests/web/test_handoff_pages.py::test_two_who_begin_by_one_link_at_once_make_one_draft",
+        ),
+        only="postgres",
+    ),
+    Fault(
+        "A serialization failure is an error to the caller instead of another try",
+        STORAGE + "database.py",
+        'RETRIED = {"40001", "40P01"}',
+        'RETRIED = {"40P01"}',
+        ("tests/storage/test_database.py::test_serialization_failures_and_deadlocks_are_tried_again",),
+        only="postgres",
+    ),
+    Fault(
+        "An id with a NUL byte is looked for, and PostgreSQL fails on it",
+        "app/services/submissions.py",
+        "found = submissions.fetch(session, self.vault, submission, lock=lock) if known else None",
+        "found = submissions.fetch(session, self.vault, submission, lock=lock)",
+        (
+            "tests/web/test_fhir.py::test_what_is_not_there_was_erased_or_is_not_theirs_looks_the_same",
+            "tests/web/test_review.py::test_what_is_not_there_or_not_a_test_is_not_found",
+        ),
+        only="postgres",
+    ),
+)

@@ -1,0 +1,153 @@
+"""Faults in app/services: submissions, forms, idempotency, holds, retention, opening hours, keys."""
+
+from tests.mutants.fault import Fault
+
+SERVICES = "app/services/"
+
+FAULTS = (
+    Fault(
+        "A key without the scope reads answers",
+        SERVICES + "access.py",
+        "        require_scope(principal, *scopes)\n        if principal.key.origins:",
+        "        if principal.key.origins:",
+        (
+            "tests/web/test_reading.py::test_a_key_that_only_writes_may_not_read",
+            "tests/web/test_permissions.py",
+        ),
+    ),
+    Fault(
+        "Any access token opens any submission",
+        SERVICES + "access.py",
+        "hmac.compare_digest(record.token_hash, principal.token_hash)",
+        "bool(principal.token_hash)",
+        ("tests/web/test_drafts.py::test_a_strangers_token_finds_nothing",),
+    ),
+    Fault(
+        "A test key reads real submissions",
+        SERVICES + "access.py",
+        "(record.test or not principal.key.test)",
+        "(record.test or principal.key.scopes != frozenset())",
+        ("tests/web/test_reading.py::test_a_test_key_knows_of_test_submissions_only",),
+    ),
+    Fault(
+        "A program that sends the same request twice has two submissions",
+        SERVICES + "idempotency.py",
+        'scoped = hashlib.sha256(f"{principal}\\0{key}".encode()).digest()',
+        'scoped = hashlib.sha256(f"{principal}\\0{key}{id(request)}".encode()).digest()',
+        ("tests/web/test_create.py::test_the_same_key_and_body_give_the_first_answer_again",),
+    ),
+    Fault(
+        "The Idempotency-Key of one program shows another program's answer",
+        SERVICES + "idempotency.py",
+        'f"{principal}\\0{key}"',
+        'f"{key}"',
+        ("tests/web/test_create.py::test_keys_of_two_programs_never_meet",),
+    ),
+    Fault(
+        "An Idempotency-Key used for another request gives the first answer",
+        SERVICES + "idempotency.py",
+        'plain = key.open(remembered.response, "idempotency_keys", "response", claim.key_hash.hex())\n'
+        "    if not hmac.compare_digest(plain[:FINGERPRINT], claim.fingerprint):",
+        'plain = key.open(remembered.response, "idempotency_keys", "response", claim.key_hash.hex())\n'
+        "    if not plain:",
+        ("tests/web/test_create.py::test_the_same_key_with_another_body_is_422",),
+    ),
+    Fault(
+        "The first answer to an Idempotency-Key outlives the erasure of the submission",
+        SERVICES + "submissions.py",
+        "    idempotency.forget_response(session, submission)\n    audit.record",
+        "    audit.record",
+        ("tests/services/test_retention.py", "tests/web/test_drafts.py"),
+    ),
+    Fault(
+        "An older version of a draft overwrites a newer one",
+        SERVICES + "submissions.py",
+        "if version is not None and version != record.version:",
+        "if version is not None and version > record.version:",
+        ("tests/web/test_drafts.py::test_a_stale_version_is_412",),
+    ),
+    Fault(
+        "Reading a submission by an API key leaves no audit event",
+        SERVICES + "submissions.py",
+        '        audit.record(session, actor, now, Act(audit.VIEWED, "submission", submission))\n',
+        "",
+        (
+            "tests/web/test_review.py::test_every_look_of_a_program_goes_on_record",
+            "tests/web/test_reading.py",
+            "tests/web/test_audit.py",
+        ),
+    ),
+    Fault(
+        "A person is told that answers are deleted which the clinic has to keep",
+        SERVICES + "submissions.py",
+        "        if record.held:\n            raise OnHold",
+        "        if record.held and record.merged_into:\n            raise OnHold",
+        ("tests/services/test_holding.py",),
+    ),
+    Fault(
+        "A submission under a hold is purged as soon as the hold is set",
+        "app/storage/submissions.py",
+        "        submissions.c.retained_until <= now, submissions.c.held.is_(False)\n    )",
+        "        submissions.c.retained_until <= now, submissions.c.held.is_(True)\n    )",
+        ("tests/services/test_holding.py", "tests/services/test_retention.py"),
+    ),
+    Fault(
+        "A flag is taken back when its answer changes: staff never hear of it",
+        SERVICES + "drawn.py",
+        "    return (*marked, *new)",
+        "    return (*(flag for flag in marked if flag.answer_changed_at is None), *new)",
+        ("tests/web/test_drafts.py::test_a_flag_stays_when_the_answer_changes_and_says_so",),
+    ),
+    Fault(
+        "A link to come back opens the form after its time",
+        SERVICES + "forms.py",
+        "    if held is None or held.expires_at <= now:\n        raise gone",
+        "    if held is None:\n        raise gone",
+        ("tests/services/test_forms.py",),
+    ),
+    Fault(
+        "The session of a form never ends: the next person at a shared computer reads the answers",
+        SERVICES + "forms.py",
+        "    if held is None or held.expires_at <= now:\n        raise SessionEnded",
+        "    if held is None:\n        raise SessionEnded",
+        ("tests/services/test_forms.py",),
+    ),
+    Fault(
+        "The clinic's day is the day of UTC",
+        SERVICES + "opening.py",
+        "return at.astimezone(self.zone).date()",
+        "return at.date()",
+        ("tests/services/test_opening.py",),
+    ),
+    Fault(
+        "A count of fewer than five people is shown",
+        SERVICES + "disclosure.py",
+        "return FEW if 0 < count < LEAST else count",
+        "return count",
+        ("tests/services/test_disclosure.py",),
+    ),
+    Fault(
+        "A service starts without an encryption key that is still in use",
+        SERVICES + "sealing_keys.py",
+        "        if not keyring.proves(proof):",
+        "        if not proof:",
+        ("tests/services/test_sealing_keys.py",),
+    ),
+    Fault(
+        "A restored backup brings erased submissions back",
+        SERVICES + "erasures.py",
+        "        erased += database.write_now(partial(_erase, ids=left, now=now)) if left else 0\n",
+        "",
+        (
+            "tests/cli/test_restore.py::test_what_was_erased_since_the_backup_stays_erased",
+            "tests/cli/test_restore.py::test_a_backup_put_back_by_hand_is_made_good_at_the_start",
+        ),
+    ),
+    Fault(
+        "A restored backup lets in a member of staff who was disabled",
+        SERVICES + "erasures.py",
+        "            staff.shut_out(session, each.id, now=now, actor=ACTOR)\n",
+        "",
+        ("tests/cli/test_restore.py::test_a_key_revoked_and_a_person_disabled_since_the_backup_stay_so",),
+    ),
+)

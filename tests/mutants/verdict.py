@@ -1,0 +1,130 @@
+"""What the tests say of one fault.
+
+Responsible for: running pytest in a workspace within a time limit, and reading its report. Never takes an
+error of collection, of pytest itself or a time limit for a failed test.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+from xml.etree import ElementTree as ET
+
+from tests.mutants.fault import Fault
+from tests.mutants.workspace import Workspace
+
+OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-o", "junit_family=xunit1")
+FAILED_TESTS, ALL_PASSED = 1, 0  # exit statuses of pytest
+SLOW = 3  # a slow fault has so many times the limit
+WHOLE_SUITE = 4 * 3600.0  # seconds
+PHASES = ("failed on setup", "failed on teardown")
+Outcome = Literal["caught", "SURVIVED", "unsound", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of pytest. `failed`: node ids of tests that failed; `trouble`: why it says nothing."""
+
+    seconds: float
+    failed: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`test`: the node id that decided; `seconds`: how long the tests ran with the fault."""
+
+    fault: Fault
+    outcome: Outcome
+    seconds: float
+    test: str = ""
+    note: str = ""
+
+
+def decide(workspace: Workspace, fault: Fault, limit: float, *, whole: bool) -> Verdict:
+    """Plant the fault and run its tests; with `whole`, all tests where those do not see it."""
+    with workspace.with_fault(fault):
+        run = pytest_run(workspace, ("-x", *fault.tests), limit * (SLOW if fault.slow else 1))
+        if whole and not run.failed and not run.trouble:
+            processes = ("-x", "-n", str(os.cpu_count() or 2), "--dist=worksteal")
+            run = pytest_run(workspace, processes, WHOLE_SUITE)
+    if run.trouble:
+        return Verdict(fault, "undecided", run.seconds, note=run.trouble)
+    if not run.failed:
+        return Verdict(fault, "SURVIVED", run.seconds)
+    return Verdict(fault, "caught", run.seconds, run.failed[0])
+
+
+def controlled(workspace: Workspace, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The same verdicts, after the tests that failed with a fault were run once more without any."""
+    tests = sorted({each.test for each in verdicts if each.test})
+    if not tests:
+        return list(verdicts)
+    run = pytest_run(workspace, tests, WHOLE_SUITE)
+    if run.trouble:
+        note = f"the run without faults came to no end: {run.trouble}"
+        return [replace(each, outcome="undecided", note=note) if each.test else each for each in verdicts]
+    note = "the test fails without the fault"
+    return [
+        replace(each, outcome="unsound", note=note) if each.test in run.failed else each for each in verdicts
+    ]
+
+
+def pytest_run(workspace: Workspace, arguments: Sequence[str], limit: float) -> Run:
+    """Run pytest in the workspace; every process it started is ended with it."""
+    report = workspace.scratch / "report.xml"
+    report.unlink(missing_ok=True)
+    places = [f"--junitxml={report}", f"--basetemp={workspace.scratch / 'tests'}"]
+    command = [workspace.python, "-m", "pytest", *OPTIONS, *places, *arguments]
+    began, log = time.monotonic(), workspace.scratch / "pytest.log"
+    with log.open("wb") as output:
+        status = _status(command, workspace, output.fileno(), limit)
+    seconds = time.monotonic() - began
+    if status == ALL_PASSED:
+        return Run(seconds)
+    if status is None:
+        return Run(seconds, trouble=f"the tests did not end within {limit:.0f} s")
+    failed = tuple(_failures(report)) if status == FAILED_TESTS else ()
+    return Run(seconds, failed, "" if failed else _tail(log, status))
+
+
+def _status(command: Sequence[str], workspace: Workspace, output: int, limit: float) -> int | None:
+    """The exit status of a command, or None when it was ended at the limit."""
+    process = subprocess.Popen(
+        command, cwd=workspace.root, env=workspace.environment, stdin=subprocess.DEVNULL,
+        stdout=output, stderr=output, start_new_session=True,
+    )  # fmt: skip
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its own group: what a test left running
+        process.wait()
+
+
+def _failures(report: Path) -> Iterator[str]:
+    """The node ids of the tests whose call, setup or teardown failed."""
+    with contextlib.suppress(OSError, ET.ParseError):
+        for case in ET.parse(report).iter("testcase"):
+            if _failed(case):
+                file, classes = case.get("file", ""), case.get("classname", "").split(".")
+                inner = classes[len(Path(file).parts) :]
+                yield "::".join([file, *inner, case.get("name", "")])
+
+
+def _failed(case: ET.Element) -> bool:
+    if case.find("failure") is not None:
+        return True
+    return any(error.get("message", "").startswith(PHASES) for error in case.iter("error"))
+
+
+def _tail(log: Path, status: int) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-6:]
+    return f"pytest ended with status {status} and no failed test: " + " / ".join(lines)
