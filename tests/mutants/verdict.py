@@ -18,7 +18,8 @@ from xml.etree import ElementTree as ET
 from tests.mutants.fault import Fault
 from tests.mutants.workspace import Workspace
 
-OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-o", "junit_family=xunit1")
+UNUSED = ("cacheprovider", "randomly", "schemathesis")  # plugins; the last takes seconds to import
+OPTIONS = ("-q", "-o", "junit_family=xunit1", *(f"-pno:{name}" for name in UNUSED))
 FAILED_TESTS, ALL_PASSED = 1, 0  # exit statuses of pytest
 SLOW = 3  # a slow fault has so many times the limit
 WHOLE_SUITE = 4 * 3600.0  # seconds
@@ -62,17 +63,20 @@ def decide(workspace: Workspace, fault: Fault, limit: float, *, whole: bool) -> 
 
 def controlled(workspace: Workspace, verdicts: Sequence[Verdict]) -> list[Verdict]:
     """The same verdicts, after the tests that failed with a fault were run once more without any."""
-    tests = sorted({each.test for each in verdicts if each.test})
-    if not tests:
-        return list(verdicts)
-    run = pytest_run(workspace, tests, WHOLE_SUITE)
-    if run.trouble:
-        note = f"the run without faults came to no end: {run.trouble}"
-        return [replace(each, outcome="undecided", note=note) if each.test else each for each in verdicts]
+    unsound = _failing(workspace, sorted({each.test for each in verdicts if each.test}))
     note = "the test fails without the fault"
     return [
-        replace(each, outcome="unsound", note=note) if each.test in run.failed else each for each in verdicts
+        replace(each, outcome="unsound", note=note) if each.test in unsound else each for each in verdicts
     ]
+
+
+def _failing(workspace: Workspace, tests: Sequence[str]) -> set[str]:
+    """Those of the tests that do not pass. Where a run comes to no verdict, each half is run by itself."""
+    run = pytest_run(workspace, tests, WHOLE_SUITE) if tests else Run(0.0)
+    if run.trouble and len(tests) > 1:
+        middle = len(tests) // 2
+        return _failing(workspace, tests[:middle]) | _failing(workspace, tests[middle:])
+    return set(tests) if run.trouble else set(run.failed)
 
 
 def pytest_run(workspace: Workspace, arguments: Sequence[str], limit: float) -> Run:
