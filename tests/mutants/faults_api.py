@@ -36,13 +36,6 @@ FAULTS = (
         only="web",
     ),
     Fault(
-        "A reader that has the newest version is sent it again",
-        "app/web/negotiation.py",
-        'return "*" in tags or tag in tags',
-        'return "*" in tags',
-        ("tests/web/test_reading.py::test_a_reader_who_has_it_already_gets_304",),
-    ),
-    Fault(
         "A passage that may never be cited is public",
         "app/web/api/articles.py",
         'found.may_be_cited("full") and found.only_if is None',

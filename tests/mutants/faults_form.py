@@ -30,13 +30,6 @@ FAULTS = (
         ("tests/web/test_form.py::test_the_cookie_of_a_session_is_as_closed_as_it_can_be",),
     ),
     Fault(
-        "A change of language leads to any address",
-        PAGES + "form.py",
-        'path = back if door.PATH.fullmatch(back) else "/form/go-on"',
-        "path = back",
-        ("tests/web/test_form.py::test_a_change_of_language_leads_to_a_page_of_the_form_and_nowhere_else",),
-    ),
-    Fault(
         "Forms begun from one network are not counted",
         PAGES + "form.py",
         "        await _let_in(request, here)\n",
@@ -98,12 +91,5 @@ FAULTS = (
         '<p class="safety">{{ footer }}</p>\n',
         "",
         ("tests/web/test_keeping.py", "tests/web/test_form.py"),
-    ),
-    Fault(
-        "Deleting a form leaves its session cookie on the device",
-        PAGES + "keeping.py",
-        "    for name in (door.SESSION, door.LANGUAGE, door.HANDOFF):",
-        "    for name in (door.LANGUAGE, door.HANDOFF):",
-        ("tests/web/test_keeping.py",),
     ),
 )

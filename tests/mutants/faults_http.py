@@ -14,13 +14,6 @@ FAULTS = (
         only="web",
     ),
     Fault(
-        "Requests with a key are not counted",
-        WEB + "principals.py",
-        "            await self._rates.take_key(scope, principal.key.id)\n",
-        "            pass\n",
-        ("tests/web/test_rates.py::test_a_key_past_its_limit_is_told_so_and_keeps_nothing",),
-    ),
-    Fault(
         "A network is stored in clear text while its requests are counted",
         WEB + "rates.py",
         "return hashlib.blake2b(found.encode(), key=self._secret, digest_size=16).hexdigest()",
@@ -34,14 +27,6 @@ FAULTS = (
         '(self._total, "everybody")',
         "(self._total, network)",
         ("tests/web/test_limits.py",),
-    ),
-    Fault(
-        "A revoked key is believed for an hour",
-        WEB + "principals.py",
-        "FRESH_SECONDS = 1.0",
-        "FRESH_SECONDS = 3600.0",
-        ("tests/web/test_reading.py::test_a_revoked_key_is_refused_within_a_second",),
-        only="web",
     ),
     Fault(
         "Anybody can pretend to come from another network",
@@ -61,7 +46,7 @@ FAULTS = (
         "The content security policy is missing from answers",
         WEB + "security.py",
         "headers += [pair for pair in self.shell.headers if pair[0] not in given]",
-        'headers += [pair for pair in self.shell.headers if b"policy" not in pair[0]]',
+        'headers += [pair for pair in self.shell.headers if pair[0] != b"content-security-policy"]',
         ("tests/web/test_public.py::test_every_answer_carries_the_security_headers",),
     ),
     Fault(
@@ -87,13 +72,6 @@ FAULTS = (
             "tests/outside/test_privacy.py::test_an_error_never_repeats_what_it_was_told",
             "tests/web/test_create.py::test_what_is_not_strict_json_is_400",
         ),
-    ),
-    Fault(
-        "Of two members with one name the last one wins silently",
-        WEB + "body.py",
-        "    if len(found) < len(pairs):",
-        "    if len(found) > len(pairs):",
-        ("tests/web/test_create.py::test_what_is_not_strict_json_is_400",),
     ),
     Fault(
         "A client that waits for events is kept waiting although the process stops",

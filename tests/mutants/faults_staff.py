@@ -27,20 +27,6 @@ FAULTS = (
         ("tests/services/test_staff.py",),
     ),
     Fault(
-        "A session left alone for fifteen minutes is still open",
-        "app/services/staff_sessions.py",
-        "return found.expires_at <= now or found.seen_at + IDLE <= now",
-        "return found.expires_at <= now",
-        ("tests/services/test_staff.py", "tests/web/test_staff_sessions.py"),
-    ),
-    Fault(
-        "The last administrator can be taken away",
-        "app/services/staff.py",
-        "    if _administers(before) and not any(map(_administers, able)):",
-        "    if _administers(before) and not list(able):",
-        ("tests/services/test_staff.py", "tests/web/test_people.py"),
-    ),
-    Fault(
         "A form of the workbench made for another session is accepted",
         WORKBENCH + "route.py",
         'if not rooms(request).desk.vault.keyring.signed("staff token", secret.encode(), token):',

@@ -22,13 +22,6 @@ FAULTS = (
         ("tests/storage/test_database.py",),
     ),
     Fault(
-        "Requests that are still queued at a stop are dropped",
-        STORAGE + "writer.py",
-        "        for loop in list(self._gathered):\n            self._hand_over(loop)\n",
-        "",
-        ("tests/storage/test_database.py",),
-    ),
-    Fault(
         "A page of submissions begins with the last one of the page before",
         STORAGE + "lists.py",
         "_compared(page, page.after, operator.lt, operator.gt)",
@@ -86,16 +79,6 @@ FAULTS = (
         ("tests/services/test_keys.py",),
     ),
     Fault(
-        "A broken backup is restored",
-        STORAGE + "restore.py",
-        'if found != [("ok",)] or ours != (1,):',
-        "if not ours:",
-        (
-            "tests/cli/test_restore.py::test_a_truncated_backup_is_refused",
-            "tests/cli/test_restore.py::test_another_database_is_refused",
-        ),
-    ),
-    Fault(
         "An encrypted field moved to another submission opens there",
         "app/sealing.py",
         'return "|".join(place).encode()',
@@ -108,13 +91,6 @@ FAULTS = (
         '_write_keys(file, file.read_text(encoding="utf-8"))',
         '_write_keys(file, "")',
         ("tests/storage/test_sealing.py", "tests/services/test_sealing_keys.py"),
-    ),
-    Fault(
-        "A running process does not notice that the encryption keys were rotated",
-        "app/sealing.py",
-        "if self._file and stamp != self._seen:",
-        "if self._file and not self._seen:",
-        ("tests/storage/test_sealing.py",),
     ),
     Fault(
         "A migration leaves out an index",

@@ -23,17 +23,10 @@ FAULTS = (
         ("tests/web/test_drafts.py::test_a_strangers_token_finds_nothing",),
     ),
     Fault(
-        "A test key reads real submissions",
-        SERVICES + "access.py",
-        "(record.test or not principal.key.test)",
-        "(record.test or principal.key.scopes != frozenset())",
-        ("tests/web/test_reading.py::test_a_test_key_knows_of_test_submissions_only",),
-    ),
-    Fault(
         "A program that sends the same request twice has two submissions",
         SERVICES + "idempotency.py",
         'scoped = hashlib.sha256(f"{principal}\\0{key}".encode()).digest()',
-        'scoped = hashlib.sha256(f"{principal}\\0{key}{id(request)}".encode()).digest()',
+        'scoped = hashlib.sha256(f"{principal}\\0{key}{dt.datetime.now()}".encode()).digest()',
         ("tests/web/test_create.py::test_the_same_key_and_body_give_the_first_answer_again",),
     ),
     Fault(
@@ -92,13 +85,6 @@ FAULTS = (
         ("tests/services/test_holding.py", "tests/services/test_retention.py"),
     ),
     Fault(
-        "A flag is taken back when its answer changes: staff never hear of it",
-        SERVICES + "drawn.py",
-        "    return (*marked, *new)",
-        "    return (*(flag for flag in marked if flag.answer_changed_at is None), *new)",
-        ("tests/web/test_drafts.py::test_a_flag_stays_when_the_answer_changes_and_says_so",),
-    ),
-    Fault(
         "A link to come back opens the form after its time",
         SERVICES + "forms.py",
         "    if held is None or held.expires_at <= now:\n        raise gone",
@@ -142,12 +128,5 @@ FAULTS = (
             "tests/cli/test_restore.py::test_what_was_erased_since_the_backup_stays_erased",
             "tests/cli/test_restore.py::test_a_backup_put_back_by_hand_is_made_good_at_the_start",
         ),
-    ),
-    Fault(
-        "A restored backup lets in a member of staff who was disabled",
-        SERVICES + "erasures.py",
-        "            staff.shut_out(session, each.id, now=now, actor=ACTOR)\n",
-        "",
-        ("tests/cli/test_restore.py::test_a_key_revoked_and_a_person_disabled_since_the_backup_stay_so",),
     ),
 )
