@@ -1,8 +1,10 @@
 """Fixtures: every database we promise, and a whole service on each. Refuses: fakes."""
 
+import contextlib
 import functools
 import os
-import shutil
+import random
+import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,18 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
+from fastapi import FastAPI
 
 from app.main import create_app
+from app.rules.edition import Edition
 from app.rules.library import load_library
-from app.services import keys
+from app.services import keys, seeding
+from app.services.drawn import Given
 from app.services.keys import Wanted
 from app.settings import Settings
-from app.storage import schema
 from app.storage.audit import Actor
 from app.storage.database import Database, T, Work
 from app.web.deps import Rooms, now
-from tests import pgtmp
+from tests import client, pgtmp
+from tests.client import Client
+from tests.databases import Shared
 
 pytest_plugins = ("tests.seconds", "tests.levels", "tests.measures")
 
@@ -31,6 +36,8 @@ for name in [name for name in os.environ if name.startswith("PRECONSULT_") and "
 
 
 LIBRARY = functools.cache(load_library)
+PEOPLE = seeding.people
+CROWDS: dict[tuple[Any, ...], tuple[list[Given], tuple[Any, ...]]] = {}
 
 
 @pytest.fixture(scope="session")
@@ -41,66 +48,72 @@ def postgres() -> Iterator[pgtmp.Postgres]:
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An embedded database at head with nothing in it, to be copied: quicker than to migrate each."""
-    path = tmp_path_factory.mktemp("migrated") / "preconsult.db"
-    _migrate(f"sqlite:///{path}")
-    return path
+def shared_sqlite() -> Iterator[Shared]:
+    """An embedded database at head, for all tests of this process; in memory where there is a disk of it."""
+    memory = Path("/dev/shm")
+    folder = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="preconsult-", dir=folder) as made:
+        shared = Shared(f"sqlite:///{made}/preconsult.db")
+        yield shared
+        shared.close()
 
 
 @pytest.fixture(scope="session")
-def migrated_database(postgres: pgtmp.Postgres) -> str:
-    """The same for PostgreSQL: one for the tests of this process, emptied after each."""
-    postgres.create_database("migrated")
-    _migrate(postgres.url("migrated"))
-    return "migrated"
-
-
-def _migrate(url: str) -> None:
-    database = Database(url)
-    schema.migrate(database)
-    database.close()
+def shared_postgres(postgres: pgtmp.Postgres) -> Iterator[Shared]:
+    """The same on PostgreSQL."""
+    postgres.create_database("shared")
+    shared = Shared(postgres.url("shared"))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture  # levels.py chooses the databases
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database of each kind: empty, or at head where a whole service stands on it."""
-    ready = "service" in request.fixturenames
-    if request.param == "sqlite":
-        path = tmp_path / "preconsult.db"
-        if ready:
-            shutil.copy(request.getfixturevalue("migrated_file"), path)
-        yield f"sqlite:///{path}"
-        return
-    server: pgtmp.Postgres = request.getfixturevalue("postgres")
-    if ready:
-        yield server.url(request.getfixturevalue("migrated_database"))
-        server.empty(request.getfixturevalue("migrated_database"))
-        return
-    name = f"t{uuid.uuid4().hex}"
-    server.create_database(name)
-    yield server.url(name)
-    server.drop_database(name)  # hundreds of them would take minutes to remove at the end
+    """A database of each kind: empty, or the one at head where a test asks for `at_head`."""
+    if "at_head" in request.fixturenames:
+        shared: Shared = request.getfixturevalue(f"shared_{request.param}")
+        yield shared.address
+    elif request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'preconsult.db'}"
+    else:
+        server: pgtmp.Postgres = request.getfixturevalue("postgres")
+        name = f"t{uuid.uuid4().hex}"
+        server.create_database(name)
+        yield server.url(name)
+        server.drop_database(name)  # hundreds of them would take minutes to remove at the end
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    """The settings of a development service on that database."""
+def at_head(request: pytest.FixtureRequest, database_url: str) -> Iterator[Shared]:
+    """That database at head and empty; what the test leaves in it is removed."""
+    kind = "sqlite" if database_url.startswith("sqlite") else "postgres"
+    shared: Shared = request.getfixturevalue(f"shared_{kind}")
+    with shared.lasting():
+        yield shared
+    shared.empty()
+
+
+@functools.cache
+def _development() -> Settings:
     return Settings(
         env="development",
-        data_dir=tmp_path,
-        database_url=database_url,
         log_level="error",
         requests_per_key=10**9,  # a test that asks for limits names them
         requests_per_network=10**9,
     )
 
 
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """The settings of a development service on that database."""
+    return _development().model_copy(update={"data_dir": tmp_path, "database_url": database_url})
+
+
 @dataclass(frozen=True)
 class Service:
     """A running service. `website` may create and change, `office` read, `staff` review, `nobody` nothing."""
 
-    client: TestClient
+    client: Client
     rooms: Rooms
 
     def key(self, *scopes: str, **more: Any) -> dict[str, str]:
@@ -119,13 +132,56 @@ class Service:
         return self.database.read_now(work)
 
 
+@contextlib.contextmanager
+def idle(settings: Settings) -> Iterator[Service]:
+    """A whole service in this process that does nothing by itself."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("app.main.load_library", LIBRARY)  # the real one, read once a process
+        app = create_app(settings)
+    try:
+        with client.at(app) as made:
+            yield Service(made, app.state.rooms)
+    finally:
+        app.state.rooms.database.close()
+
+
+@contextlib.contextmanager
+def working(service: Service) -> Iterator[Service]:
+    """The same service with all that it does by itself, from its start to its graceful stop."""
+    app = service.client.app
+    assert isinstance(app, FastAPI)
+    with service.client.portal.wrap_async_context_manager(app.router.lifespan_context(app)):
+        yield service
+
+
 @pytest.fixture
-def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """A whole service in this process, its database migrated and its keys made."""
-    monkeypatch.setattr("app.main.load_library", LIBRARY)  # the real one, read once a process
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield Service(client, app.state.rooms)
+def service(at_head: Shared, settings: Settings) -> Iterator[Service]:
+    """A whole service in this process; nothing goes on by itself unless a test asks for `running`."""
+    with idle(settings) as made:
+        yield made
+
+
+@pytest.fixture
+def running(service: Service) -> Iterator[Service]:
+    """That service with its rounds: the trail is linked, alerts and webhooks are sent, data is purged."""
+    with working(service):
+        yield service
+
+
+@pytest.fixture
+def same_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeding takes as long to make people up as to keep them: here the same are made up once a process."""
+    monkeypatch.setattr(seeding, "people", _same_people)
+
+
+def _same_people(edition: Edition, count: int, chance: random.Random) -> list[Given]:
+    """What `people` gives, and `chance` as it leaves it."""
+    key = edition.sha256, count, chance.getstate()
+    if key not in CROWDS:
+        CROWDS[key] = PEOPLE(edition, count, chance), chance.getstate()
+    found, state = CROWDS[key]
+    chance.setstate(state)
+    return list(found)
 
 
 @pytest.fixture

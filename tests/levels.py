@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import seconds
@@ -16,6 +17,7 @@ from tests import seconds
 TESTS = Path(__file__).resolve().parent
 BOTH = ["sqlite", "postgres"]
 LEVELS = ("full", "thorough", "quick")
+EXAMPLES = {"full": 100, "thorough": 250, "quick": 50}  # that hypothesis tries of a law
 # What these folders say of a database they say through services, whose own tests run on both.
 ONE_DATABASE = {"web", "cli"}
 MARKS = (
@@ -35,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
     if config.getoption("--thorough") and config.getoption("--quick"):
         raise pytest.UsageError("--thorough and --quick exclude each other")
+    chosen = level(config)
+    hypothesis.settings.register_profile(chosen, max_examples=EXAMPLES[chosen])
+    hypothesis.settings.load_profile(chosen)  # before a test is imported: each takes it as it is then
 
 
 def level(config: pytest.Config) -> str:

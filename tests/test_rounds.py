@@ -3,16 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
 
 from app import rounds
-from app.main import create_app
 from app.rounds import Trail
 from app.services import chain
 from app.services.chain import Verified, parse_anchors
@@ -22,7 +19,8 @@ from app.storage.audit import Act, Actor, count
 from app.storage.database import Database
 from app.storage.tables import audit_events, audit_head, lookups
 from app.web.deps import Rooms, now
-from tests.conftest import LIBRARY, Service
+from tests.conftest import Service, idle, working
+from tests.databases import Shared
 from tests.people import PAT, PAT_CONTACT, body
 
 
@@ -37,23 +35,14 @@ def verify(rooms: Rooms, *heads: str) -> Verified:
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(
-        env="development",
-        data_dir=tmp_path,
-        database_url=database_url,
-        log_level="error",
-        audit_anchor=tmp_path / "heads",
-    )
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"audit_anchor": tmp_path / "heads"})
 
 
 @pytest.fixture
-def rooms(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rooms]:
+def rooms(service: Service) -> Rooms:
     """The rooms of a service that is not running."""
-    monkeypatch.setattr("app.main.load_library", LIBRARY)
-    found: Rooms = create_app(settings).state.rooms
-    yield found
-    found.database.close()
+    return service.rooms
 
 
 def trail(rooms: Rooms) -> Trail:
@@ -119,15 +108,12 @@ def test_what_a_crash_cut_off_keeps_a_line_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_service_that_stops_leaves_nothing_unlinked(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    at_head: Shared, settings: Settings, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("app.main.load_library", LIBRARY)
-    app = create_app(settings)
-    with TestClient(app) as client:
-        service = Service(client, app.state.rooms)
+    with idle(settings) as service, working(service):
         website = service.key("submissions:write")
         document = body(PAT, contact=PAT_CONTACT)
-        assert client.post("/v1/submissions", json=document, headers=website).status_code == 201
+        assert service.client.post("/v1/submissions", json=document, headers=website).status_code == 201
     again = Database(settings.database)
     unlinked = sa.select(sa.func.count()).where(audit_events.c.position.is_(None))
     assert again.read_now(lambda session: session.execute(unlinked).scalar_one()) == 0
@@ -137,19 +123,14 @@ def test_a_service_that_stops_leaves_nothing_unlinked(
 
 
 def test_submissions_of_an_older_release_are_found_after_the_start(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    at_head: Shared, settings: Settings
 ) -> None:
-    monkeypatch.setattr("app.main.load_library", LIBRARY)
-    app = create_app(settings)
-    with TestClient(app) as client:
-        service = Service(client, app.state.rooms)
+    with idle(settings) as service, working(service):
         website = service.key("submissions:write")
         document = body(PAT, contact=PAT_CONTACT)
-        assert client.post("/v1/submissions", json=document, headers=website).status_code == 201
+        assert service.client.post("/v1/submissions", json=document, headers=website).status_code == 201
         service.database.write_now(lambda session: session.execute(sa.delete(lookups)) and None)
-    app = create_app(settings)
-    with TestClient(app) as client:
-        service = Service(client, app.state.rooms)
+    with idle(settings) as service, working(service):
         asked = sa.select(sa.func.count()).select_from(lookups)
         give_up = time.monotonic() + 10
         while service.read(lambda session: session.execute(asked).scalar_one()) < 2:

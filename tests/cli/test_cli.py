@@ -70,6 +70,7 @@ def test_what_is_refused_is_one_clear_line_and_status_1(  # type: ignore[no-unty
     assert "c2hvcnQ" not in result.stderr
 
 
+@pytest.mark.both_databases
 def test_a_key_stands_alone_on_stdout_and_can_be_listed_and_revoked(run) -> None:  # type: ignore[no-untyped-def]
     made = run(
         "keys", "create", "--name", "Web site", "--scope", "submissions:write", "--test"
@@ -85,10 +86,12 @@ def test_a_key_stands_alone_on_stdout_and_can_be_listed_and_revoked(run) -> None
     assert run("keys", "revoke", parsed[0]).exit_code == 1
 
 
+@pytest.mark.both_databases
 def test_migrate_may_be_said_twice(run) -> None:  # type: ignore[no-untyped-def]
     assert run("migrate").stdout == run("migrate").stdout == f"The schema is at {head()}.\n"
 
 
+@pytest.mark.both_databases
 def test_seed_says_how_many_and_where_to_look(run) -> None:  # type: ignore[no-untyped-def]
     told = run("seed", "--count", "12", "--seed", "3").stdout
     assert re.fullmatch(
@@ -109,6 +112,7 @@ def test_keys_rotate_makes_a_fresh_sealing_key(run, tmp_path: Path) -> None:  # 
     assert len((tmp_path / "data/keyring").read_text().splitlines()) == 3
 
 
+@pytest.mark.both_databases
 def test_purge_and_backup_say_what_they_did(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert run("purge", "--now", "2030-01-01").stdout == "0 submissions erased, 0 idempotency keys freed.\n"
     backed_up = run("backup", str(tmp_path / "copy.db"))

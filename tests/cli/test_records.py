@@ -12,6 +12,7 @@ from app.cli import main
 from app.storage.audit import count
 from app.storage.database import Database
 from app.storage.tables import audit_events
+from tests.databases import Shared
 
 
 class Shell:
@@ -42,9 +43,9 @@ class Shell:
 
 
 @pytest.fixture
-def run(database_url: str, tmp_path: Path) -> Shell:
+def run(at_head: Shared, same_crowd: None, tmp_path: Path) -> Shell:
     """A deployment with twelve made-up submissions and an API key."""
-    shell = Shell(database_url, tmp_path / "data")
+    shell = Shell(at_head.address, tmp_path / "data")
     assert shell("seed", "--count", "12").exit_code == 0
     assert shell("keys", "create", "--name", "n", "--scope", "review").exit_code == 0
     return shell
@@ -57,6 +58,7 @@ def test_without_keys_there_is_nothing_to_check(database_url: str, tmp_path: Pat
     assert not (tmp_path / "data/keyring").exists()
 
 
+@pytest.mark.both_databases
 def test_a_file_that_is_no_anchor_is_refused(run: Shell, tmp_path: Path) -> None:
     anchor = tmp_path / "heads"
     anchor.write_text("{}\n")
@@ -64,6 +66,7 @@ def test_a_file_that_is_no_anchor_is_refused(run: Shell, tmp_path: Path) -> None
     assert run("audit", "verify", "--anchor", str(tmp_path / "nowhere")).exit_code == 2
 
 
+@pytest.mark.both_databases
 def test_tampering_is_told_with_its_place(run: Shell) -> None:
     run.tamper(sa.update(audit_events).where(audit_events.c.position == 7).values(actor_id="somebody"))
     told = run.refused("audit", "verify")
@@ -80,6 +83,7 @@ def test_commands_go_on_when_the_chain_is_broken_and_say_so(run: Shell) -> None:
     assert "audit chain is broken" in run.refused("audit", "head")
 
 
+@pytest.mark.both_databases
 def test_a_chain_cut_at_its_end_is_told_by_the_published_heads(run: Shell, tmp_path: Path) -> None:
     anchor = tmp_path / "heads"
     for _ in range(3):

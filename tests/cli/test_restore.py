@@ -13,9 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
 
-from app.main import create_app
 from app.services import erasures, holding, staff
 from app.services.access import Staff
 from app.services.permissions import permitted
@@ -28,7 +26,8 @@ from app.storage.audit import ERASED, Actor, count
 from app.storage.tables import staff_sessions
 from app.web.deps import now
 from tests.cli.test_records import Shell
-from tests.conftest import LIBRARY, Service
+from tests.conftest import LIBRARY, Service, idle, working
+from tests.databases import write_at_head
 from tests.people import CARA, body
 from tests.web.conftest import bearer
 
@@ -51,11 +50,13 @@ class Clinic:
 
     @contextlib.contextmanager
     def served(self) -> Iterator[Service]:
-        app = create_app(self.settings)
-        with TestClient(app, raise_server_exceptions=False) as client:
-            yield Service(client, app.state.rooms)
+        with idle(self.settings) as service, working(service):
+            yield service
 
     def keep(self, number: int) -> list[Document]:
+        if not self.database.exists():
+            self.data_dir.mkdir(exist_ok=True)
+            write_at_head(self.database)
         with self.served() as service:
             website = service.key("submissions:write")
             answers = (

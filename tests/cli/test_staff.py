@@ -38,12 +38,14 @@ def test_what_is_refused_is_one_clear_line(run: Run, arguments: list[str], told:
     assert told in result.stderr
 
 
+@pytest.mark.both_databases
 def test_the_same_address_twice_and_the_last_administrator_are_refused(run: Run) -> None:  # noqa: F811
     assert run(*ANN).exit_code == 0
     assert run(*ANN).exit_code == 1
     assert "last administrator" in run("staff", "disable", "ann@clinic.example").stderr
 
 
+@pytest.mark.both_databases
 def test_a_link_stands_alone_on_stdout_and_somebody_can_be_listed_disabled_and_reset(
     run: Run,  # noqa: F811
 ) -> None:

@@ -150,15 +150,18 @@ def test_on_every_class_of_answers_the_code_says_what_the_specification_says(
 
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_on_every_class_of_answers_the_code_says_what_the_model_of_the_proofs_says(
-    edition: Edition, name: str
+    edition: Edition, name: str, thorough: bool
 ) -> None:
-    for answers in answer_sets(clusters(edition)[name]):
+    every = 1 if thorough else 5  # no cluster's last question has a multiple of five answers
+    for answers in itertools.islice(answer_sets(clusters(edition)[name]), 0, None, every):
         agrees_with_model(edition, answers)
 
 
-def test_the_code_filters_what_reckless_rules_cite_as_the_model_does(edition: Edition) -> None:
+def test_the_code_filters_what_reckless_rules_cite_as_the_model_does(
+    edition: Edition, thorough: bool
+) -> None:
     reckless = every_rule_cites_every_passage(edition)
-    for answers in drawn(edition, 150, seed=3):
+    for answers in drawn(edition, 150 if thorough else 50, seed=3):
         agrees_with_model(reckless, answers)
         assert not set(NEVER) & set(quotations(reckless, reckless.evaluate(answers)))
 
@@ -176,17 +179,20 @@ def test_the_clusters_try_every_combination_that_one_rule_can_tell_apart(edition
             agrees_with_specification(edition, answers)
 
 
-def test_on_random_answers_code_specification_and_model_say_the_same(edition: Edition) -> None:
-    for answers in drawn(edition, 1500, seed=2026):
+def test_on_random_answers_code_specification_and_model_say_the_same(
+    edition: Edition, thorough: bool
+) -> None:
+    for number, answers in enumerate(drawn(edition, 1500, seed=2026)):
         assert edition.check(answers).issues == ()
         agrees_with_specification(edition, answers)
-        agrees_with_model(edition, answers)
+        if thorough or number < 300:
+            agrees_with_model(edition, answers)
 
 
 def test_on_random_answers_to_other_editions_code_and_model_say_the_same(
-    tiny: Edition, sleep: Edition
+    tiny: Edition, sleep: Edition, thorough: bool
 ) -> None:
     for edition in (tiny, sleep):
-        for answers in drawn(edition, 600, seed=7):
+        for answers in drawn(edition, 600 if thorough else 200, seed=7):
             agrees_with_model(edition, answers)
             assert isinstance(quotations(edition, edition.evaluate(answers)), list)

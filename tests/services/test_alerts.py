@@ -10,23 +10,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from prometheus_client import generate_latest
-from starlette.testclient import TestClient
 
 from app.errors import NotThisStep
-from app.main import create_app
 from app.outbound import Post
 from app.rounds import Alerts
 from app.services import alerts, submissions
 from app.services.alerts import LATE, LEASE, PAUSES
 from app.services.review import Action
-from app.settings import Settings
 from app.storage import alerts as rows
 from app.storage import audit, cases
 from app.storage import tables as t
 from app.storage.alerts import Alert, Waiting
 from app.storage.audit import Actor
 from tests.cases import Team, program, somebody
-from tests.conftest import LIBRARY, Service
+from tests.conftest import Service
 from tests.mail import Sink, sink
 from tests.people import CARA, NOA, PAT_CONTACT, body
 
@@ -77,16 +74,12 @@ class Office:
 
 
 @pytest.fixture
-def office(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    monkeypatch.setattr("app.main.load_library", LIBRARY)
-    app = create_app(settings)
-    service = Service(TestClient(app), app.state.rooms)  # not entered: nothing goes on by itself
+def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     team = Team(service, somebody(service, "manager"), at=MONDAY)
     with sink() as server:
         made = Office(service, team, server)
         monkeypatch.setattr("app.rounds.now", lambda: made.at)
         yield made
-    service.database.close()
 
 
 # --- no alert --------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ from app.sealing import Keyring
 from app.services import chain
 from app.services.chain import Broken, Verified, parse_anchors
 from app.services.sealing_keys import open_vault, rotate
-from app.storage import audit, schema
+from app.storage import audit
 from app.storage.audit import Act, Actor
 from app.storage.database import Database
 from app.storage.tables import audit_events, audit_head
 from app.web.deps import now
+from tests.databases import Shared
 
 WHO = Actor("staff", "somebody", "a-request")
 OF = audit_events.c
@@ -73,10 +74,9 @@ class Trail:
 
 
 @pytest.fixture
-def trail(database_url: str, tmp_path: Path) -> Iterator[Trail]:
+def trail(at_head: Shared, tmp_path: Path) -> Iterator[Trail]:
     """Five events, linked, the chain's only ones."""
-    database = Database(database_url)
-    schema.migrate(database)
+    database = Database(at_head.address)
     made = Trail(database, tmp_path / "keyring")
     made.write(*"abcde")
     assert made.link() == 5

@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,19 +12,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook
-from starlette.testclient import TestClient
 from uuid_utils import uuid7
 
 from app.address_policy import Reach
 from app.delivering import EACH, TRIES, Deliveries
 from app.errors import Conflict, NotFound
-from app.main import create_app
 from app.outbound import Post
 from app.services import deliveries, endpoints, events, retention
 from app.services.deliveries import FAILING, KEPT, LEASE, Message
 from app.services.endpoints import Turn, Wanted
 from app.services.sealing_keys import rotate
-from app.settings import Settings
 from app.storage import audit, told
 from app.storage import deliveries as rows
 from app.storage import endpoints as places
@@ -34,7 +31,7 @@ from app.storage.deliveries import Attempt, Delivery
 from app.storage.endpoints import Endpoint
 from app.storage.events import Event
 from app.webhook_sender import Outcome
-from tests.conftest import LIBRARY, Service
+from tests.conftest import Service
 from tests.mail import sink
 
 MONDAY = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
@@ -140,14 +137,11 @@ class Office:
 
 
 @pytest.fixture
-def office(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    monkeypatch.setattr("app.main.load_library", LIBRARY)
-    app = create_app(settings)
-    made = Office(Service(TestClient(app), app.state.rooms))  # not entered: nothing goes on by itself
+def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Office:
+    made = Office(service)
     monkeypatch.setattr("app.delivering.now", lambda: made.at)
     monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
-    yield made
-    made.service.database.close()
+    return made
 
 
 # --- who is not told -------------------------------------------------------------------------------

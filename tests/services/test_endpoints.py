@@ -27,16 +27,6 @@ AT = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
 SEEING = Turn(ADMIN, AT, attention=True)
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is sent by itself: no test goes outside."""
-
-    async def nowhere(_self: Any) -> None:
-        return None
-
-    monkeypatch.setattr("app.delivering.Deliveries.begin", nowhere)
-
-
 def do(service: Service, work: Any, *given: Any, **more: Any) -> Any:
     return service.database.write_now(lambda session: work(session, *given, **more))
 

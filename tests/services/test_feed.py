@@ -4,7 +4,6 @@ import datetime as dt
 import json
 import re
 import threading
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -12,17 +11,14 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
 
 from app.errors import CursorGone
-from app.main import create_app
 from app.services import alerts, chain, feed, handoffs, retention, submissions
 from app.services.access import Holder
 from app.services.chain import Broken
 from app.services.events import ACTIONS, RESTRICTED, TYPES, document
 from app.services.feed import Place, Stretch
 from app.services.handoffs import Wanted as Link
-from app.settings import Settings
 from app.storage import audit
 from app.storage import chain as trail
 from app.storage import events as rows
@@ -33,7 +29,7 @@ from app.storage.told import events as told
 from app.web.booking_schemas import EventOut
 from app.web.deps import now
 from tests.cases import Team, somebody
-from tests.conftest import LIBRARY, Service
+from tests.conftest import Service
 from tests.people import CARA, NOA, PAT_CONTACT
 
 WHO = Actor("staff", "somebody", "a-request")
@@ -77,12 +73,8 @@ class Clinic:
 
 
 @pytest.fixture
-def clinic(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    monkeypatch.setattr("app.main.load_library", LIBRARY)
-    app = create_app(settings)
-    service = Service(TestClient(app), app.state.rooms)  # not entered: nothing goes on by itself
-    yield Clinic(service)
-    service.database.close()
+def clinic(service: Service) -> Clinic:
+    return Clinic(service)
 
 
 # --- no event --------------------------------------------------------------------------------------

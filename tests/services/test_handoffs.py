@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -14,12 +13,13 @@ from app.services import handoffs
 from app.services.access import token_hash
 from app.services.forms import new_secret
 from app.services.handoffs import LONGEST, USUAL, Wanted
-from app.storage import audit, schema
+from app.storage import audit
 from app.storage import handoffs as rows
 from app.storage.audit import Actor
 from app.storage.database import Database
 from app.storage.handoffs import Handoff
 from app.web.deps import now
+from tests.databases import Shared
 
 WHO = Actor("api_key", "testkey1")
 DAY = dt.timedelta(days=1)
@@ -69,9 +69,8 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(database_url: str, tmp_path: Path) -> Iterator[Shelf]:
-    database = Database(database_url)
-    schema.migrate(database)
+def shelf(at_head: Shared) -> Iterator[Shelf]:
+    database = Database(at_head.address)
     yield Shelf(database)
     database.close()
 

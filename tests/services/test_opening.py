@@ -4,12 +4,13 @@ import datetime as dt
 import zoneinfo
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.errors import Refusal
 from app.services.opening import DAYS, Hours, due_at, targets
 from tests.conftest import LIBRARY
+from tests.rules.strategies import LAW
 
 NEW_YORK = "America/New_York"
 EDITION = LIBRARY().editions["ketamine-preconsult"][0]
@@ -242,7 +243,7 @@ def _clock(quarter: int) -> str:
     return f"{quarter // 4:02}:{quarter % 4 * 15:02}"
 
 
-@settings(max_examples=150, deadline=None)
+@LAW
 @given(hours=weeks(), raised=TIMES, target=st.sampled_from(TARGETS), on_call=st.booleans())
 def test_nothing_is_due_before_it_is_raised_and_but_for_on_call_somebody_is_there(
     hours: Hours, raised: dt.datetime, target: tuple[str, str], on_call: bool
@@ -256,7 +257,7 @@ def test_nothing_is_due_before_it_is_raised_and_but_for_on_call_somebody_is_ther
         assert hours.is_open(by) or hours.is_open(by - dt.timedelta(microseconds=1))
 
 
-@settings(max_examples=150, deadline=None)
+@LAW
 @given(
     hours=weeks(),
     times=st.tuples(TIMES, st.timedeltas(dt.timedelta(0), dt.timedelta(days=3))),

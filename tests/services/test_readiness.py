@@ -1,24 +1,20 @@
 """Readiness: which submission counts for a booking, what its state is called, and that nothing else shows."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
-from app.main import create_app
 from app.services import handoffs, readiness, submissions
 from app.services.access import Holder
 from app.services.handoffs import Wanted
 from app.services.readiness import Readiness
-from app.settings import Settings
 from app.storage.audit import Actor
 from app.web.deps import now
 from tests.cases import Team, somebody
-from tests.conftest import LIBRARY, Service
+from tests.conftest import Service
 from tests.people import CARA, NOA
 
 WHO = Actor("api_key", "testkey1")
@@ -51,12 +47,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("app.main.load_library", LIBRARY)
-    app = create_app(settings)
-    service = Service(TestClient(app), app.state.rooms)
-    yield Desk(service)
-    service.database.close()
+def desk(service: Service) -> Desk:
+    return Desk(service)
 
 
 # --- what does not count ---------------------------------------------------------------------------

@@ -200,7 +200,7 @@ def test_they_came_over_the_last_days_the_earliest_first_and_none_is_due(kept: T
 # --- how they are kept -----------------------------------------------------------------------------
 
 
-def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service) -> None:
+def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service, same_crowd: None) -> None:
     done = seeded(service)
     kept = records(service)
     drafts = [each for each in kept if each.status == "draft"]
@@ -221,14 +221,16 @@ def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service) -> 
     assert not any(flag.id.encode() in bytes(each) for flag in edition().meta.flags for each in sealed)
 
 
-def test_lists_show_the_newest_first_and_a_purge_erases_none(service: Service) -> None:
+def test_lists_show_the_newest_first_and_a_purge_erases_none(service: Service, same_crowd: None) -> None:
     seeded(service)
     times = [each.created_at for each in records(service)]
     assert times == sorted(times, reverse=True)
     assert service.database.write_now(partial(retention.purge, now=now())).submissions == 0
 
 
-def test_the_same_number_keeps_the_same_answers_under_ids_and_keys_of_their_own(service: Service) -> None:
+def test_the_same_number_keeps_the_same_answers_under_ids_and_keys_of_their_own(
+    service: Service, same_crowd: None
+) -> None:
     seeded(service, size=12)
     seeded(service, size=12)
     second, first = records(service)[::2], records(service)[1::2]  # each came a moment after its twin
@@ -242,7 +244,9 @@ def test_the_same_number_keeps_the_same_answers_under_ids_and_keys_of_their_own(
     assert len({each.id for each in (*first, *second)} | {each.token_hash for each in first}) == 36
 
 
-def test_staff_find_them_in_the_list_and_read_each_summary(service: Service, staff: dict[str, str]) -> None:
+def test_staff_find_them_in_the_list_and_read_each_summary(
+    service: Service, same_crowd: None, staff: dict[str, str]
+) -> None:
     seeded(service)
     listed = service.client.get("/v1/submissions?test=true&limit=200", headers=staff).json()["items"]
     assert len(listed) == 40

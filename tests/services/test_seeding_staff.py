@@ -15,7 +15,7 @@ COUNT = 80
 
 
 @pytest.fixture
-def house(service: Service) -> House:
+def house(service: Service, same_crowd: None) -> House:
     made = House(service, now())
     desk = service.rooms.desk
     edition = desk.library.current("ketamine-preconsult")

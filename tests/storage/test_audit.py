@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.storage import audit, schema
+from app.storage import audit
 from app.storage.audit import Act, Actor, Event, Filters, Seen
 from app.storage.database import Database
 from app.storage.tables import audit_events
 from app.web.deps import now
+from tests.databases import Shared
 
 HOUR, NONE = dt.timedelta(hours=1), dt.timedelta(0)
 ANN, BEN, PURGE = Actor("staff", "ann"), Actor("staff", "ben"), Actor("service", "purge")
@@ -41,9 +42,8 @@ class Record:
 
 
 @pytest.fixture
-def trail(database_url: str) -> Iterator[Record]:
-    database = Database(database_url)
-    schema.migrate(database)
+def trail(at_head: Shared) -> Iterator[Record]:
+    database = Database(at_head.address)
     yield Record(database)
     database.close()
 

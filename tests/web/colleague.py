@@ -13,7 +13,6 @@ from functools import partial
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from httpx2 import Response
-from starlette.testclient import TestClient
 
 from app.services import staff, staff_sessions
 from app.services.access import token_hash
@@ -62,13 +61,7 @@ class Colleague:
     headers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.browser = TestClient(
-            self.service.client.app,
-            "http://testserver",
-            raise_server_exceptions=False,
-            client=(self.peer, 50000),
-            follow_redirects=False,
-        )
+        self.browser = self.service.client.beside((self.peer, 50000), follow_redirects=False)
         self.page: Response
         self.id = ""
 

@@ -1,20 +1,21 @@
 """What the tests of the API share."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from starlette.testclient import TestClient
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from app.main import create_app
+from app.services import passwords
 from app.settings import Settings
-from app.storage import told
-from app.storage.tables import audit_events, audit_head, metadata
-from tests.conftest import LIBRARY, Service
+from app.storage.tables import metadata
+from tests.conftest import Service, idle
+from tests.databases import write_at_head
 from tests.people import Answers, body
 from tests.web.colleague import ANN, Colleague, invite
 from tests.web.visitor import Visitor
@@ -22,6 +23,24 @@ from tests.web.visitor import Visitor
 Headers = dict[str, str]
 Document = dict[str, Any]
 Create = Callable[..., Document]
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 at its least cost, unless a test asks for `production_passwords`."""
+    if "production_passwords" in request.fixturenames:
+        return
+
+    def kdf() -> Argon2id:
+        return Argon2id(salt=os.urandom(16), length=32, iterations=1, lanes=1, memory_cost=8)
+
+    monkeypatch.setattr(passwords, "_kdf", kdf)
+    monkeypatch.setattr(passwords, "_nobodys", cache(passwords._nobodys.__wrapped__))
+
+
+@pytest.fixture
+def production_passwords() -> None:
+    """Passwords cost what they do in production."""
 
 
 @pytest.fixture
@@ -60,12 +79,10 @@ def noted(service: Service) -> None:
 
 @contextlib.contextmanager
 def opened(folder: Path, **given: Any) -> Iterator[Service]:
-    """A service in production on SQLite in `folder`, with these settings."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("app.main.load_library", LIBRARY)
-        app = create_app(Settings(data_dir=folder, log_level="error", **given))
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield Service(client, app.state.rooms)
+    """A service in production on SQLite in `folder`, with these settings; nothing goes on by itself."""
+    write_at_head(folder / "preconsult.db")
+    with idle(Settings(data_dir=folder, log_level="error", **given)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +115,10 @@ def ann(service: Service) -> Colleague:
 
 
 def everything(service: Service) -> list[Any]:
-    """Every row of every table, but what the service does meanwhile by itself (app/rounds.py)."""
-    trail = audit_events.c
-    acts = sa.select(*(each for each in trail if each.name not in ("position", "mac")))
-    theirs = acts.where(trail.actor_kind != "service")
-    by_itself = (audit_events, audit_head, told.events)
-    tables = [each for each in metadata.sorted_tables if each not in by_itself]
+    """Every row of every table of a service that does nothing by itself."""
 
     def dump(session: Any) -> list[Any]:
-        asked = [theirs, *(sa.select(each) for each in tables)]
-        return [tuple(row) for each in asked for row in session.execute(each)]
+        asked = (f'SELECT * FROM "{table}"' for table in metadata.tables)
+        return [tuple(row) for each in asked for row in session.exec_driver_sql(each)]
 
     return sorted(service.read(dump), key=repr)

@@ -2,10 +2,12 @@
 
 import datetime as dt
 import html
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
+from app.services import feed
 from app.storage import audit
 from app.storage.audit import Act, Actor
 from app.storage.tables import audit_head
@@ -69,6 +71,7 @@ def test_what_can_not_be_asked_for_is_told_beside_its_field(auditor: Colleague, 
     assert SCRIPT not in auditor.page.text
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("before", ["", "x", "-1", "1.5", "9" * 30, "%00"])
 def test_a_place_that_is_none_is_passed_over(auditor: Colleague, before: str) -> None:
     assert auditor.get(f"/staff/audit?before={before}").status_code == 200
@@ -94,6 +97,7 @@ def test_the_trail_shows_who_did_what_and_that_it_was_looked_at(
     assert told(auditor.service, "audit.read") == 1
 
 
+@pytest.mark.both_databases
 def test_filters_show_what_fits_and_keep_no_name_in_the_address(
     auditor: Colleague, website: dict[str, str]
 ) -> None:
@@ -115,6 +119,7 @@ def test_filters_show_what_fits_and_keep_no_name_in_the_address(
     assert "@" not in str(auditor.page.request.url)
 
 
+@pytest.mark.both_databases
 def test_pages_go_on_to_the_oldest_event(auditor: Colleague) -> None:
     write(auditor.service, 250, "counted.one")
     auditor.get("/staff/audit?action=counted.one")
@@ -126,6 +131,7 @@ def test_pages_go_on_to_the_oldest_event(auditor: Colleague) -> None:
     assert seen == [100, 100, 50]
 
 
+@pytest.mark.both_databases
 def test_an_erased_submission_still_tells_who_had_to_do_with_it(
     auditor: Colleague, website: dict[str, str]
 ) -> None:
@@ -149,11 +155,12 @@ def test_hostile_names_stay_words(auditor: Colleague) -> None:
     assert html.escape(SCRIPT) in text.replace("&#34;", "&quot;")
 
 
-def test_a_chain_that_waits_or_is_broken_is_told_on_top(
-    auditor: Colleague, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.both_databases
+def test_a_chain_that_waits_or_is_broken_is_told_on_top(auditor: Colleague) -> None:
+    keyring = auditor.service.rooms.desk.vault.keyring
+    follow = partial(feed.follow, keyring=keyring, now=now(), limit=1000)
+    assert auditor.service.database.write_now(follow) > 0
     assert "chain ends at position" in auditor.get("/staff/audit").text
-    monkeypatch.setattr("app.rounds.feed.follow", lambda *_, **__: 0)
     late = Act("case.read", "submission", "x"), now() - dt.timedelta(minutes=6)
     auditor.service.database.write_now(lambda session: audit.record(session, PURGE, late[1], late[0]))
     assert "wait to be linked" in auditor.get("/staff/audit").text

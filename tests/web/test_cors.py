@@ -7,13 +7,11 @@ from typing import Any
 import httpx
 import pytest
 from starlette.responses import PlainTextResponse
-from starlette.testclient import TestClient
 
-from app.main import create_app
-from app.settings import Settings
 from app.web.cors import METHODS, READ, SENT, Cors
-from tests.conftest import LIBRARY, Service
+from tests.conftest import Service
 from tests.people import CARA, body
+from tests.web.conftest import opened
 
 CLINIC = "https://www.clinic.example"
 SECOND = "https://book.clinic.example:8443"
@@ -39,18 +37,8 @@ CLOSED = [
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that the clinic's two websites may call."""
     named = f"{CLINIC}, {SECOND}"
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("app.main.load_library", LIBRARY)
-        app = create_app(
-            Settings(
-                data_dir=tmp_path_factory.mktemp("data"),
-                log_level="error",
-                allowed_origins=named,
-                body_seconds=1,
-            )
-        )
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield Service(client, app.state.rooms)
+    with opened(tmp_path_factory.mktemp("data"), allowed_origins=named, body_seconds=1) as made:
+        yield made
 
 
 def asked(service: Service, path: str, method: str, *headers: str, origin: str = CLINIC) -> Any:

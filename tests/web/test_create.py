@@ -40,6 +40,7 @@ def test_a_key_that_only_reads_may_not_create(service: Service, office: Headers)
     assert "submissions:write" in answer.json()["detail"]
 
 
+@pytest.mark.both_databases
 def test_a_key_for_browsers_creates_only_from_its_origin(service: Service) -> None:
     browser = service.key("submissions:write", origins=("https://clinic.example",))
     assert post(service, body(CARA), browser | {"origin": "https://evil.example"}).status_code == 403
@@ -204,6 +205,7 @@ def test_a_summary_of_someone_under_18_still_verifies(create: Create, service: S
     assert service.client.get(path, headers=bearer(document)).json()["identical"] is True
 
 
+@pytest.mark.both_databases
 def test_the_same_key_and_body_give_the_first_answer_again(service: Service, website: Headers) -> None:
     first = post(service, body(CARA), website | KEY)
     again = post(service, body(CARA), website | KEY)
@@ -214,6 +216,7 @@ def test_the_same_key_and_body_give_the_first_answer_again(service: Service, web
     assert again.headers["location"] == first.headers["location"]
 
 
+@pytest.mark.both_databases
 def test_the_same_key_with_another_body_is_422(service: Service, website: Headers) -> None:
     post(service, body(CARA), website | KEY)
     answer = post(service, body(NOA), website | KEY)
@@ -221,6 +224,7 @@ def test_the_same_key_with_another_body_is_422(service: Service, website: Header
     assert answer.json()["type"].endswith("idempotency-key-reused")
 
 
+@pytest.mark.both_databases
 def test_keys_of_two_programs_never_meet(service: Service, website: Headers) -> None:
     other = service.key("submissions:write")
     first, second = post(service, body(CARA), website | KEY), post(service, body(NOA), other | KEY)

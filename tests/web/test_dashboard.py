@@ -7,7 +7,6 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 from httpx2 import Response
-from starlette.testclient import TestClient
 from uuid_utils import uuid7
 
 from app.services import exports, staff_sessions
@@ -17,6 +16,7 @@ from app.storage.staff import Person
 from app.web.deps import now
 from app.web.workbench import dashboard
 from app.web.workbench.cookies import SESSION
+from tests.client import Client
 from tests.conftest import Service
 from tests.people import NOA, PAT, PAT_CONTACT
 from tests.services.test_figures import HOUR, House
@@ -35,7 +35,7 @@ def house(service: Service) -> House:
     return House(service, now())
 
 
-def member(house: House, *roles: Role, ago: dt.timedelta = dt.timedelta(0)) -> TestClient:
+def member(house: House, *roles: Role, ago: dt.timedelta = dt.timedelta(0)) -> Client:
     """The browser of somebody who signed in so long ago."""
     secret, person_id = f"secret-{uuid7()}", str(uuid7())
     at = now() - ago
@@ -43,7 +43,7 @@ def member(house: House, *roles: Role, ago: dt.timedelta = dt.timedelta(0)) -> T
     house.service.database.write_now(partial(staff.insert, new=person))
     begin = partial(staff_sessions.begin, staff_id=person_id, secret=secret, now=at)
     house.service.database.write_now(begin)
-    browser = TestClient(house.service.client.app, raise_server_exceptions=False, follow_redirects=False)
+    browser = house.service.client.beside(follow_redirects=False)
     browser.cookies.set(SESSION, secret)
     return browser
 
@@ -68,7 +68,7 @@ def see(page: Response) -> str:
 @pytest.mark.parametrize("path", ["/staff/dashboard", *FILES, *(each.format(STRANGE) for each in OF_A_CASE)])
 def test_a_stranger_is_sent_to_sign_in(house: House, path: str) -> None:
     headers = house.service.key("review")
-    browser = TestClient(house.service.client.app, follow_redirects=False)
+    browser = house.service.client.beside(follow_redirects=False)
     for more in ({}, headers):
         page = browser.get(path, headers=more)
         assert page.status_code == 303
@@ -138,6 +138,7 @@ def test_where_no_pdf_is_made_the_page_says_what_to_do(house: House, monkeypatch
 # --- works -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("role", ROLES)
 def test_everybody_sees_the_dashboard_and_nobody_a_person(house: House, role: Role) -> None:
     house.came(7, HOUR, NOA, booking_reference="BK-7")
@@ -174,6 +175,7 @@ def test_figures_are_counted_every_ten_minutes_and_it_is_said(
     assert "6 questionnaires arrived" in browser.get("/staff/dashboard").text
 
 
+@pytest.mark.both_databases
 def test_a_list_leaves_as_csv_and_is_on_record(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "ROWS", 2)
     house.came(5, HOUR, NOA, booking_reference="=1+1")

@@ -42,6 +42,7 @@ def test_a_change_without_if_match_is_428(service: Service, draft: Document) -> 
     assert answer.status_code == 428
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("version", ['"7"', 'W/"1"', "nonsense"])
 def test_a_stale_version_is_412(service: Service, draft: Document, version: str) -> None:
     assert patch(service, draft, {"answers": {}}, version).status_code == 412
@@ -150,6 +151,7 @@ def test_a_draft_that_is_not_complete_is_not_submitted(service: Service, draft: 
     }
 
 
+@pytest.mark.both_databases
 def test_submitting_gives_the_summary_and_the_same_request_again_the_same(
     service: Service, create: Create
 ) -> None:
@@ -177,6 +179,7 @@ def test_submitting_lets_go_of_answers_that_no_longer_count(service: Service, cr
     assert "pain_types" not in kept
 
 
+@pytest.mark.both_databases
 def test_whose_form_it_is_does_not_say_for_which_booking(service: Service, create: Create) -> None:
     draft = create(PAT, status="draft", booking_reference="B-1")
     for other in ("B-17", None):
@@ -196,6 +199,7 @@ def test_a_draft_can_change_language_contact_and_reference(
     assert "Canary" not in str(document)
 
 
+@pytest.mark.both_databases
 def test_erasing_needs_the_version_and_leaves_nothing(
     service: Service, website: Headers, office: Headers
 ) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
 
 from app.services import feed
 from app.storage.told import events
@@ -80,6 +79,7 @@ def test_a_cursor_from_another_past_is_gone_and_says_how_to_go_on(service: Servi
 # --- works -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_the_feed_is_thin_and_goes_on_from_next(service: Service, create: Create, reader: Headers) -> None:
     start = get(service, reader).json()["next"]
     made = create(NOA | {"contact_permission": "yes"}, contact=PAT_CONTACT, booking_reference="B-1")
@@ -96,6 +96,7 @@ def test_the_feed_is_thin_and_goes_on_from_next(service: Service, create: Create
     assert types(get(service, reader, after=answer.json()["next"])) == []
 
 
+@pytest.mark.both_databases
 def test_a_reader_in_small_steps_sees_everything_once(
     service: Service, create: Create, reader: Headers
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_reader_in_small_steps_sees_everything_once(
     assert seen == names
 
 
+@pytest.mark.both_databases
 def test_attention_is_told_only_to_keys_that_may_review(
     service: Service, create: Create, reader: Headers
 ) -> None:
@@ -134,13 +136,13 @@ def test_a_test_key_reads_tests_and_nothing_else(service: Service, create: Creat
 
 
 def test_whoever_waits_is_told_as_soon_as_something_happens(
-    service: Service, website: Headers, reader: Headers
+    running: Service, website: Headers, reader: Headers
 ) -> None:
-    after = get(service, reader).json()["next"]
+    after = get(running, reader).json()["next"]
     found: list[Any] = []
-    waiting = threading.Thread(target=lambda: found.append(get(service, reader, after=after, wait=20)))
+    waiting = threading.Thread(target=lambda: found.append(get(running, reader, after=after, wait=20)))
     waiting.start()
-    service.client.post("/v1/submissions", json=body(CALM), headers=website)
+    running.client.post("/v1/submissions", json=body(CALM), headers=website)
     waiting.join()
     assert types(found[0]) == ["submission.submitted"]
 
@@ -169,12 +171,13 @@ def test_who_waits_when_the_process_stops_is_answered(service: Service, reader: 
     async def stopping(scope: Any, receive: Any, send: Any) -> None:
         await service.client.app(scope | {"stopping": True}, receive, send)
 
-    client = TestClient(stopping)
+    client = service.client.beside(app=stopping)
     answer = client.get("/v1/events", params={"after": after, "wait": 30}, headers=reader)
     assert types(answer) == []
     assert time.monotonic() - began < 25
 
 
+@pytest.mark.both_databases
 def test_everything_that_is_told_is_kept_in_order(service: Service, create: Create) -> None:
     for _ in range(3):
         create(NOA)

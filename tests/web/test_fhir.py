@@ -495,6 +495,7 @@ def test_a_test_key_makes_and_sees_test_submissions_only(service: Service, editi
     assert listed["items"] == []
 
 
+@pytest.mark.both_databases
 def test_the_same_key_and_body_are_kept_once(service: Service, edition: Edition, partner: Headers) -> None:
     first = post(service, sent(edition, CARA), partner | KEY)
     again = post(service, sent(edition, CARA), partner | KEY)
@@ -506,6 +507,7 @@ def test_the_same_key_and_body_are_kept_once(service: Service, edition: Edition,
     assert service.read(partial(audit.count, action="submission.submitted")) == 1
 
 
+@pytest.mark.both_databases
 def test_the_same_sent_many_times_at_once_is_kept_once(
     service: Service, edition: Edition, partner: Headers
 ) -> None:
@@ -570,9 +572,9 @@ def test_a_dry_run_tells_what_is_amiss_and_keeps_nothing(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_any_answers_give_the_digest_of_an_evaluation(
-    service: Service, edition: Edition, partner: Headers, website: Headers, office: Headers
+    service: Service, edition: Edition, partner: Headers, website: Headers, office: Headers, thorough: bool
 ) -> None:
-    @settings(LAW, max_examples=200, suppress_health_check=list(HealthCheck))
+    @settings(LAW, max_examples=200 if thorough else 50, suppress_health_check=list(HealthCheck))
     @given(complete_answers(edition), st.sampled_from(edition.languages))
     def same(answers: Json, language: str) -> None:
         as_json = json.loads(json.dumps(answers))

@@ -171,6 +171,7 @@ def test_a_language_is_chosen_without_losing_the_link(service: Service, guest: V
     assert (guest.path, guest.read.lang) == ("/form", "es")
 
 
+@pytest.mark.both_databases
 def test_the_first_page_sent_twice_opens_one_draft(service: Service, guest: Visitor) -> None:
     secret, _ = hand_off(service)
     press(guest, secret)
@@ -190,6 +191,7 @@ def test_the_first_page_sent_twice_opens_one_draft(service: Service, guest: Visi
     assert len(drafts(service)) == 1
 
 
+@pytest.mark.both_databases
 def test_two_who_begin_by_one_link_at_once_make_one_draft(service: Service) -> None:
     secret, _ = hand_off(service)
     two = [Visitor(service), Visitor(service)]

@@ -114,6 +114,7 @@ AMISS: dict[str, list[Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("name", "value"), [(name, each) for name, listed in AMISS.items() for each in listed]
 )
@@ -141,6 +142,7 @@ def test_a_change_names_the_version_it_is_meant_for(service: Service, booking: H
     assert act(service, booking, name, how, version="*").status_code == 200
 
 
+@pytest.mark.both_databases
 def test_what_was_taken_back_is_not_made_anew(service: Service, booking: Headers) -> None:
     name = make(service, booking)["id"]
     assert act(service, booking, name, "revoke").json()["state"] == "revoked"
@@ -208,6 +210,7 @@ def test_a_lost_link_is_made_anew_and_the_one_before_opens_nothing(
     assert act(service, booking, made["id"], "reissue").status_code == 412
 
 
+@pytest.mark.both_databases
 def test_links_are_listed_by_booking_the_newest_first_a_page_at_a_time(
     service: Service, booking: Headers
 ) -> None:
@@ -231,6 +234,7 @@ def again(service: Service, headers: Headers, key: str, **body: Any) -> Any:
     return service.client.post("/v1/handoffs", json=body, headers=headers | {"idempotency-key": key})
 
 
+@pytest.mark.both_databases
 def test_the_same_request_again_gets_the_same_link_and_another_is_refused(
     service: Service, booking: Headers
 ) -> None:
@@ -246,6 +250,7 @@ def test_the_same_request_again_gets_the_same_link_and_another_is_refused(
     assert kept(service) == 2
 
 
+@pytest.mark.both_databases
 def test_a_kept_answer_is_sealed_and_goes_with_the_first_change(service: Service, booking: Headers) -> None:
     made = again(service, booking, "k" * 8).json()
     asked = sa.select(idempotency_keys.c.response)
@@ -256,6 +261,7 @@ def test_a_kept_answer_is_sealed_and_goes_with_the_first_change(service: Service
     assert kept(service) == 1
 
 
+@pytest.mark.both_databases
 def test_sixteen_at_once_with_one_key_make_one_link(service: Service, booking: Headers) -> None:
     found: list[Any] = []
     rivals = [
@@ -270,6 +276,7 @@ def test_sixteen_at_once_with_one_key_make_one_link(service: Service, booking: H
     assert kept(service) == 1
 
 
+@pytest.mark.both_databases
 def test_links_whose_time_is_long_over_are_forgotten(service: Service, booking: Headers) -> None:
     make(service, booking)
     service.database.write_now(partial(retention.purge, now=now() + 43 * DAY))

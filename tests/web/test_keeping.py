@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from app.services.submissions import Desk
 from app.storage.tables import capabilities, submissions
@@ -397,5 +396,5 @@ def test_pages_are_not_compressed_since_they_hold_secrets_beside_what_was_typed(
 
 
 def test_probes_and_the_api_are_not_pages(house: Service) -> None:
-    answer = TestClient(house.client.app).get("/livez")
+    answer = house.client.beside().get("/livez")
     assert answer.json() == {"status": "ok"}

@@ -4,13 +4,11 @@ import ipaddress
 from collections.abc import Iterator
 
 import pytest
-from starlette.testclient import TestClient
 
-from app.main import create_app
-from app.settings import Settings
 from app.web.network import UNKNOWN, client, network
-from tests.conftest import LIBRARY, Service
+from tests.conftest import Service
 from tests.people import CARA, body
+from tests.web.conftest import opened
 
 PROXY, ATTACKER, VICTIM = "10.0.0.2", "203.0.113.66", "192.0.2.7"
 PROXIES = tuple(ipaddress.ip_network(each) for each in ("10.0.0.0/8", "2001:db8:aaaa::/48"))
@@ -43,19 +41,14 @@ def seen(peer: str | None, *lines: str, **others: str) -> str | None:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service behind PROXIES."""
     named = ", ".join(str(each) for each in PROXIES)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("app.main.load_library", LIBRARY)
-        app = create_app(
-            Settings(data_dir=tmp_path_factory.mktemp("data"), log_level="error", trusted_proxies=named)
-        )
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield Service(opened, app.state.rooms)
+    with opened(tmp_path_factory.mktemp("data"), trusted_proxies=named) as made:
+        yield made
 
 
 def status_from(service: Service, peer: str, headers: dict[str, str]) -> int:
     """The answer to a create from `peer` with a key that is bound to the victim's network."""
     bound = service.key("submissions:write", cidrs=("192.0.2.0/24",))
-    there = TestClient(service.client.app, client=(peer, PORT))
+    there = service.client.beside((peer, PORT))
     return there.post("/v1/submissions", json=body(CARA), headers=bound | headers).status_code
 
 

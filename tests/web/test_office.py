@@ -84,6 +84,7 @@ def test_its_address_offers_what_it_takes_and_not_what_a_submission_would(
 # --- works -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_exactly_what_somebody_says_finds_their_cases(
     service: Service, create: Create, staff: Headers
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_line_is_the_one_of_a_list_and_holds_nothing_that_was_searched_for(
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.both_databases
 def test_a_key_for_tests_finds_tests_alone(service: Service, create: Create) -> None:
     create(PAT, contact=PAT_CONTACT)
     trial = create(PAT, contact=PAT_CONTACT, test=True)

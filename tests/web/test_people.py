@@ -20,6 +20,7 @@ def test_a_page_of_another_role_is_refused(service: Service) -> None:
     assert told(service, "staff.added") == 3
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "form",
     [{}, {"role": ""}, {"role": "boss"}, {"email": "nowhere"}, {"email": "x\0@clinic.example"},
@@ -33,6 +34,7 @@ def test_nobody_is_added_by_halves(service: Service, form: dict[str, str]) -> No
     assert told(service, "staff.added") == 1
 
 
+@pytest.mark.both_databases
 def test_the_last_administrator_stays_one(service: Service) -> None:
     boss = Colleague(service).inside("administrator")
     assert boss.act(f"/staff/people/{boss.id}/disable").status_code == 409
@@ -56,6 +58,7 @@ def test_whose_work_is_not_the_queue_arrives_elsewhere(service: Service, role: s
 # --- works -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_an_administrator_adds_changes_disables_and_lets_in_anew(service: Service) -> None:
     boss = Colleague(service).inside("administrator")
     boss.act("/staff/people", email="New@Clinic.example", name="Noa", role=["reviewer", "auditor"])

@@ -55,6 +55,7 @@ def test_a_passage_that_may_not_be_cited_is_404_for_the_public(service: Service,
     assert service.client.get(f"{PASSAGES}/{passage}").status_code == 404
 
 
+@pytest.mark.both_databases
 def test_wrong_credentials_are_refused_even_where_none_are_needed(service: Service) -> None:
     answer = service.client.get(f"{PASSAGES}/P20", headers={"authorization": "Bearer nonsense"})
     assert answer.status_code == 401

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 from starlette.types import Scope
 
 from app.errors import Refusal, TooMany
@@ -133,13 +132,13 @@ def test_each_key_and_each_network_has_its_own_limit(limited: Service) -> None:
     assert statuses(limited, 1, other) == [200]
     statuses(limited, PER_NETWORK + 1, path=QUESTIONNAIRES)
     for peer, status in (("192.0.2.7", 200), ("192.0.2.200", 200), ("2001:db8::1", 200)):
-        there = TestClient(limited.client.app, client=(peer, 1))
+        there = limited.client.beside((peer, 1))
         assert there.get(QUESTIONNAIRES).status_code == status
 
 
 def test_addresses_of_one_network_share_its_limit(limited: Service) -> None:
     tried = [
-        TestClient(limited.client.app, client=(f"2001:db8:1:{last}::1", 1)).get(QUESTIONNAIRES).status_code
+        limited.client.beside((f"2001:db8:1:{last}::1", 1)).get(QUESTIONNAIRES).status_code
         for last in range(PER_NETWORK + 1)
     ]
     assert tried == [200] * PER_NETWORK + [429]
@@ -301,6 +300,7 @@ def test_a_draw_that_comes_back_in_the_next_minute_is_not_counted_there() -> Non
 # --- the day a key was last used -------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_the_day_a_key_was_used_is_kept_and_no_more(service: Service) -> None:
     office, other = service.key("submissions:read"), service.key("submissions:read")
     assert other
@@ -311,12 +311,14 @@ def test_the_day_a_key_was_used_is_kept_and_no_more(service: Service) -> None:
     assert used == {named(office): today, named(other): None}
 
 
+@pytest.mark.both_databases
 def test_wrong_credentials_do_not_count_as_use(service: Service) -> None:
     bound = service.key("submissions:read", cidrs=("192.0.2.0/24",))
     assert statuses(service, 1, bound) == [403]
     assert [key.last_used_at for key in service.read(keys.every)] == [None]
 
 
+@pytest.mark.both_databases
 def test_an_earlier_day_never_takes_the_place_of_a_later_one(service: Service) -> None:
     office = named(service.key("submissions:read"))
     for day in (dt.date(2026, 11, 24), dt.date(2026, 11, 23)):

@@ -62,6 +62,7 @@ def test_a_list_that_is_amiss_is_refused(
     assert answer.json()["errors"]
 
 
+@pytest.mark.both_databases
 def test_a_booking_key_opens_nothing_that_could_show_answers(service: Service, create: Create) -> None:
     """Every operation the API describes, but the few that anybody may ask and those that are its own."""
     made = create(NOA | PAT, contact=PAT_CONTACT, booking_reference="B-1")
@@ -111,6 +112,7 @@ def test_what_has_not_changed_is_not_sent_again(service: Service, create: Create
     assert service.client.get(PATH, headers=known).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_a_days_list_is_told_in_the_order_asked(service: Service, create: Create, booking: Headers) -> None:
     create(CARA, booking_reference="B-1")
     create(CARA, booking_reference="B-2", status="draft")

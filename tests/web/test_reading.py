@@ -34,6 +34,7 @@ def test_a_test_key_knows_of_test_submissions_only(service: Service, create: Cre
     assert [each["id"] for each in get(service, "/v1/submissions", tester).json()["items"]] == [trial["id"]]
 
 
+@pytest.mark.both_databases
 def test_a_revoked_key_is_refused_within_a_second(service: Service, office: Headers) -> None:
     from functools import partial  # noqa: PLC0415
 
@@ -83,6 +84,7 @@ def test_an_odd_query_is_422_without_echo(service: Service, office: Headers, que
     assert "nonsense" not in answer.text
 
 
+@pytest.mark.both_databases
 def test_pages_follow_each_other_without_gap_or_repetition(
     service: Service, create: Create, office: Headers
 ) -> None:
@@ -97,6 +99,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(
     assert seen == sorted(made, reverse=True)
 
 
+@pytest.mark.both_databases
 def test_changes_since_a_time_come_in_order_of_change(
     service: Service, create: Create, office: Headers
 ) -> None:
@@ -116,6 +119,7 @@ def test_changes_since_a_time_come_in_order_of_change(
     assert times == sorted(times)
 
 
+@pytest.mark.both_databases
 def test_filters_narrow_the_list(service: Service, create: Create, office: Headers) -> None:
     urgent, calm, draft = create(NOA)["id"], create(CARA)["id"], create({}, status="draft")["id"]
 

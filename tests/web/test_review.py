@@ -103,6 +103,7 @@ def test_a_body_that_is_amiss_is_refused_without_an_echo(
     assert team.drawn(case).record.version == 1
 
 
+@pytest.mark.both_databases
 def test_a_step_there_is_not_is_a_conflict(service: Service, staff: Headers, case: str) -> None:
     answer = send(service, case, "review", staff, {"review": "closed"})
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:preconsult:problem:not-this-step")
@@ -149,6 +150,7 @@ def test_notes_and_acts_on_flags_are_kept(service: Service, staff: Headers, team
     assert [each.action for each in found.actions] == ["closed"]
 
 
+@pytest.mark.both_databases
 def test_every_look_of_a_program_goes_on_record(service: Service, staff: Headers, create: Create) -> None:
     case = create(PAT, contact=PAT_CONTACT)["id"]
     for path in LOOKS:
@@ -178,6 +180,7 @@ def test_a_program_corrects_answers_and_sees_what_was_there(
     assert service.client.get(f"/v1/submissions/{case}", headers=staff).json()["answers"]["age_band"] == newer
 
 
+@pytest.mark.both_databases
 def test_a_program_merges_a_duplicate(service: Service, staff: Headers, create: Create) -> None:
     one, other = create(PAT)["id"], create(PAT)["id"]
     itself = send(service, one, "merge", staff, {"into": one})
@@ -196,6 +199,7 @@ def test_the_history_tells_of_reads_and_acts(service: Service, staff: Headers, t
     assert document["items"][0]["by"]["kind"] == "api_key"
 
 
+@pytest.mark.both_databases
 def test_lists_are_narrowed_to_a_state_an_urgency_or_a_person(
     service: Service, staff: Headers, team: Team, create: Create, case: str
 ) -> None:
@@ -217,6 +221,7 @@ def test_lists_are_narrowed_to_a_state_an_urgency_or_a_person(
         assert service.client.get("/v1/submissions", params=wrong, headers=staff).status_code == 422
 
 
+@pytest.mark.both_databases
 def test_of_thirty_two_programs_at_once_none_overwrites_another(
     service: Service, staff: Headers, team: Team, case: str
 ) -> None:

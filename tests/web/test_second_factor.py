@@ -45,6 +45,7 @@ def test_what_is_no_code_opens_nothing(ann: Colleague, wrong: str) -> None:
     assert ann.send("/staff/second-factor", code=wrong).status_code == 422
 
 
+@pytest.mark.both_databases
 def test_the_step_between_is_signed_and_short_and_ends_with_the_password(ann: Colleague) -> None:
     ann.sign_in(ANN)
     secret = with_factor(ann)
@@ -90,6 +91,7 @@ def test_codes_are_not_guessed_from_many_networks(ann: Colleague) -> None:
 # --- once --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_the_password_alone_opens_nothing_where_there_is_a_second_factor(ann: Colleague) -> None:
     ann.sign_in(ANN)
     secret = with_factor(ann)
@@ -104,6 +106,7 @@ def test_the_password_alone_opens_nothing_where_there_is_a_second_factor(ann: Co
     assert ann.follow().status_code == 200
 
 
+@pytest.mark.both_databases
 def test_a_code_opens_once_and_a_recovery_code_too(ann: Colleague) -> None:
     ann.sign_in(ANN)
     with_factor(ann)
@@ -119,6 +122,7 @@ def test_a_code_opens_once_and_a_recovery_code_too(ann: Colleague) -> None:
     assert "8 recovery codes are left" in ann.get("/staff/account").text
 
 
+@pytest.mark.both_databases
 def test_a_link_works_once_and_for_three_days(service: Service) -> None:
     link = invite(service, ANN)
     late = now() + LINK_LIVES
@@ -143,6 +147,7 @@ def test_looking_at_a_link_does_not_use_it_and_works_without_scripts(service: Se
 # --- works -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("password", "again", "words"),
     [

@@ -87,6 +87,7 @@ def test_a_link_is_made_shown_once_and_taken_back_once(service: Service, ann: Co
     assert (told(service, "handoff.created"), told(service, "handoff.revoked")) == (1, 1)
 
 
+@pytest.mark.both_databases
 def test_links_are_found_by_booking_and_shown_a_page_at_a_time(service: Service, ann: Colleague) -> None:
     for number in range(53):
         ann.act(PATH, booking_reference=f"B-{number}")

@@ -144,6 +144,7 @@ def test_the_day_a_key_was_last_used_is_shown(service: Service, boss: Colleague)
     assert f'data-label="Last used">{today}<' in boss.get("/staff/keys").text
 
 
+@pytest.mark.both_databases
 def test_two_keys_of_one_program_are_live_at_once_so_that_it_can_change_over(
     service: Service, boss: Colleague
 ) -> None:
@@ -156,6 +157,7 @@ def test_two_keys_of_one_program_are_live_at_once_so_that_it_can_change_over(
     assert statuses == [401, 200]
 
 
+@pytest.mark.both_databases
 def test_a_key_is_revoked_after_a_question_and_once(service: Service, boss: Colleague) -> None:
     headers = service.key("review")
     (key,) = every(service)

@@ -108,6 +108,7 @@ def test_somebody_disabled_is_out_at_once(ann: Colleague) -> None:
     assert ann.get("/staff/account").status_code == 303
 
 
+@pytest.mark.both_databases
 def test_other_roles_another_password_and_a_new_link_end_sessions(ann: Colleague) -> None:
     boss = Colleague(ann.service).inside("administrator")
     person = ann.service.read(partial(staff.find_by_email, email=ANN))
@@ -121,6 +122,7 @@ def test_other_roles_another_password_and_a_new_link_end_sessions(ann: Colleague
 # --- the password again ------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_a_grave_act_asks_for_the_password_again_and_is_not_done_before(service: Service) -> None:
     boss = Colleague(service)
     boss.accept(invite(service, "boss@clinic.example", "administrator"))
@@ -164,6 +166,7 @@ def test_a_changed_password_ends_all_other_sessions(ann: Colleague) -> None:
     assert other.sign_in(ANN, fresh).status_code == 303
 
 
+@pytest.mark.both_databases
 def test_sessions_are_listed_and_ended_one_by_one_or_all(ann: Colleague) -> None:
     others = [Colleague(ann.service) for _ in range(3)]
     for each in (*others, ann):
@@ -184,6 +187,7 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(ann: Colleague) -> None
     assert boss.act("/staff/account/sessions", session=mine.session.id).status_code == 404
 
 
+@pytest.mark.both_databases
 def test_what_is_over_is_forgotten(ann: Colleague) -> None:
     ann.sign_in(ANN)
     forget = partial(staff.forget_expired, now=now())

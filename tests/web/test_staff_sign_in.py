@@ -83,6 +83,7 @@ def test_somebody_disabled_is_answered_like_a_wrong_password(ann: Colleague) -> 
     assert told(ann.service, "staff.signed_in") == 1
 
 
+@pytest.mark.both_databases
 def test_a_password_far_too_long_is_refused_without_hashing(
     ann: Colleague, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +140,7 @@ def test_the_owner_gets_in_from_another_network_meanwhile(ann: Colleague) -> Non
     assert owner.get("/staff/account").status_code == 200
 
 
+@pytest.mark.both_databases
 def test_one_network_may_not_try_many_accounts(ann: Colleague) -> None:
     """A try comes free every two seconds, so a slow machine gets more of them before it is refused."""
     answers: list[int] = []
@@ -148,6 +150,7 @@ def test_one_network_may_not_try_many_accounts(ann: Colleague) -> None:
     assert answers[-1] == 429
 
 
+@pytest.mark.both_databases
 def test_waiting_helps(ann: Colleague) -> None:
     for _ in range(6):
         ann.sign_in(ANN, "not the password at all")
@@ -174,7 +177,8 @@ def test_signing_in_leads_to_where_one_was_going(ann: Colleague) -> None:
     assert ann.get("/staff/sign-in").status_code == 303
 
 
-def test_sixteen_sign_in_at_once(ann: Colleague) -> None:
+@pytest.mark.both_databases
+def test_sixteen_sign_in_at_once(production_passwords: None, ann: Colleague) -> None:
     for number in range(16):
         invited = Colleague(ann.service, f"198.51.{number}.1")
         invited.accept(invite(ann.service, f"c{number}@clinic.example"))

@@ -3,7 +3,6 @@
 import datetime as dt
 import re
 from functools import partial
-from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
@@ -23,16 +22,6 @@ PLAIN: dict[str, str | list[str]] = {"url": URL, "description": "Booking <system
 NOBODY = "019298a2-0000-7000-8000-000000000000"
 ACTS = ("test", "pause", "resume", "rotate", "remove", f"deliveries/{NOBODY}/redeliver")
 FRESH = ("rotate", "remove")
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is sent by itself: no test goes outside."""
-
-    async def nowhere(_self: Any) -> None:
-        return None
-
-    monkeypatch.setattr("app.delivering.Deliveries.begin", nowhere)
 
 
 @pytest.fixture
@@ -136,6 +125,7 @@ def test_what_can_not_be_is_told_at_its_place_and_not_made(
     assert every(service) == []
 
 
+@pytest.mark.both_databases
 def test_the_twenty_first_is_not_made(service: Service, boss: Colleague) -> None:
     for number in range(MOST):
         made(service, boss, description=f"number {number}")
@@ -184,6 +174,7 @@ def test_a_test_is_sent_and_what_came_of_it_is_seen(service: Service, boss: Coll
         assert boss.get(f"/staff/webhooks/{endpoint.id}{odd}").status_code == 200
 
 
+@pytest.mark.both_databases
 def test_what_ended_is_sent_once_more_and_once_only(service: Service, boss: Colleague) -> None:
     endpoint = made(service, boss)
     boss.act(f"/staff/webhooks/{endpoint.id}/test")
@@ -234,6 +225,7 @@ def test_it_is_removed_after_a_question(service: Service, boss: Colleague) -> No
     assert told(service, "endpoint.removed") == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("status", "words"), [(410, "there no more"), (500, "for a whole day nothing arrived")]
 )

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from app.rounds import Alerts
 from app.rules.draft import Finding
 from app.services import alerts, health
 from app.settings import SECRETS, Settings
@@ -31,13 +30,8 @@ COMMAND = Actor("command")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The content is checked elsewhere; and no round comes between."""
+    """The content is checked elsewhere."""
     monkeypatch.setattr("app.web.workbench.system.check", lambda _folder, today: [])
-
-    async def rest(_alerts: Alerts) -> None:
-        pass
-
-    monkeypatch.setattr(Alerts, "round", rest)
 
 
 @pytest.fixture
@@ -161,6 +155,7 @@ def test_what_the_check_finds_is_shown_and_asked_once_a_day(
 # --- works: health ---------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_health_is_told_in_words(service: Service, team: Team) -> None:
     team.submit(CARA)
     boss = Colleague(service).inside("administrator")
@@ -172,6 +167,7 @@ def test_health_is_told_in_words(service: Service, team: Team) -> None:
         assert words in page, words
 
 
+@pytest.mark.both_databases
 def test_what_will_go_stands_there_by_day(service: Service, team: Team) -> None:
     team.submit(CARA, at=now() - dt.timedelta(days=20))
     going = (now() + dt.timedelta(days=10)).date()
@@ -179,6 +175,7 @@ def test_what_will_go_stands_there_by_day(service: Service, team: Team) -> None:
     assert f'{going.isoformat()}</th><td class="number">1<' in page
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(("days", "old"), [(None, True), (1, False), (3, True)])
 def test_an_old_backup_is_told(service: Service, days: int | None, old: bool) -> None:
     if days is not None:

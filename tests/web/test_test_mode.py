@@ -52,6 +52,7 @@ def counted(service: Service, boss: Colleague) -> Iterator[object]:
     yield re.findall(r">\s*(\d+)\s*<", boss.get("/staff/queue").text)
 
 
+@pytest.mark.both_databases
 def test_a_test_key_does_not_know_of_live_submissions_nor_a_live_list_of_tests(
     service: Service, tester: Headers, live: Headers
 ) -> None:
@@ -67,6 +68,7 @@ def test_what_a_test_key_makes_is_marked(service: Service, tester: Headers) -> N
     assert service.client.get(f"{SUBMISSIONS}/{trial}", headers=tester).json()["test"] is True
 
 
+@pytest.mark.both_databases
 def test_no_count_of_the_staff_moves(service: Service, tester: Headers, live: Headers) -> None:
     boss = Colleague(service).inside("reviewer")
     for answers in (CARA, NOA):

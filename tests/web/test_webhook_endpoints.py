@@ -36,16 +36,6 @@ def booking(service: Service) -> Headers:
     return service.key("webhooks")
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is sent by itself: no test goes outside."""
-
-    async def nowhere(_self: Any) -> None:
-        return None
-
-    monkeypatch.setattr("app.delivering.Deliveries.begin", nowhere)
-
-
 def make(service: Service, headers: Headers, **more: Any) -> Document:
     answer = service.client.post(ROOT, json={"url": URL} | more, headers=headers)
     assert answer.status_code == 201, answer.text
@@ -100,6 +90,7 @@ def test_a_key_for_browsers_has_not_this_scope(service: Service) -> None:
         service.key("webhooks", origins=["https://a.example"])
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -161,6 +152,7 @@ def test_a_patch_that_is_amiss_changes_nothing(service: Service, booking: Header
     assert kept == {name: value for name, value in made.items() if name != "secret"}
 
 
+@pytest.mark.both_databases
 def test_there_are_twenty_of_each_mode_however_many_come_at_once(service: Service, booking: Headers) -> None:
     for _ in range(MOST - 2):
         make(service, booking)
@@ -201,6 +193,7 @@ def test_an_endpoint_is_made_and_its_secret_is_shown_once(service: Service, book
     assert endpoints.secrets_of(kept, service.rooms.desk.vault.keyring, now()) == [secret]
 
 
+@pytest.mark.both_databases
 def test_the_same_request_twice_makes_one_endpoint(service: Service, booking: Headers) -> None:
     headers = booking | {"idempotency-key": "endpoint-0001"}
     first = service.client.post(ROOT, json={"url": URL}, headers=headers)
@@ -218,6 +211,7 @@ def test_the_same_request_twice_makes_one_endpoint(service: Service, booking: He
     assert len(service.read(partial(rows.every))) == 1
 
 
+@pytest.mark.both_databases
 def test_of_the_same_request_eight_times_at_once_one_is_carried_out(
     service: Service, booking: Headers
 ) -> None:
@@ -283,6 +277,7 @@ def test_a_fresh_secret_signs_beside_the_one_before(service: Service, booking: H
     assert acts(service) == ["endpoint.created", "endpoint.secret_rotated"]
 
 
+@pytest.mark.both_databases
 def test_it_is_removed_with_all_that_waits(service: Service, booking: Headers) -> None:
     made = make(service, booking)["id"]
     send(service, made, "/test", booking)
@@ -292,6 +287,7 @@ def test_it_is_removed_with_all_that_waits(service: Service, booking: Headers) -
     assert acts(service) == ["endpoint.created", "endpoint.tested", "endpoint.removed"]
 
 
+@pytest.mark.both_databases
 def test_what_was_sent_is_listed_and_sent_once_more(service: Service, booking: Headers) -> None:
     made = make(service, booking)["id"]
     sent = [send(service, made, "/test", booking).json() for _ in range(3)]

@@ -181,6 +181,7 @@ def test_what_does_not_fit_is_told_on_the_case_with_what_was_typed(ann: Colleagu
     assert act(ann, team, case, "merge", into=case).status_code == 422
 
 
+@pytest.mark.both_databases
 def test_whoever_is_too_late_sees_what_changed_and_keeps_what_they_wrote(ann: Colleague, team: Team) -> None:
     case = team.submit(NOA)
     ann.get(f"/staff/cases/{case}")
@@ -231,6 +232,7 @@ def test_a_line_begins_with_why_and_leads_to_the_case(ann: Colleague, team: Team
     assert "Canary" not in page
 
 
+@pytest.mark.both_databases
 def test_every_choice_is_an_address_that_can_be_shared(ann: Colleague, team: Team) -> None:
     urgent, plain = team.submit(NOA), team.submit(CARA)
     ann.get("/staff")
@@ -243,6 +245,7 @@ def test_every_choice_is_an_address_that_can_be_shared(ann: Colleague, team: Tea
     assert plain not in page
 
 
+@pytest.mark.both_databases
 def test_pages_of_the_queue_follow_each_other(
     ann: Colleague, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +267,7 @@ def test_the_lines_come_alone_for_a_page_that_refreshes_itself(ann: Colleague, t
     assert "<html" not in page
 
 
+@pytest.mark.both_databases
 def test_who_was_shown_whose_case_in_a_list_is_on_record_once_a_day(ann: Colleague, team: Team) -> None:
     cases = [team.submit(NOA)]
     for path in ("/staff", "/staff?part=1", "/staff?attention=1", "/staff"):
@@ -307,6 +311,7 @@ def test_a_case_is_taken_from_its_line(ann: Colleague, team: Team) -> None:
     assert ">you<" in ann.follow().text
 
 
+@pytest.mark.both_databases
 def test_a_person_is_found_and_no_address_tells_of_it(ann: Colleague, team: Team) -> None:
     case, other = team.submit(PAT, contact=True), team.submit(CARA)
     ann.get("/staff")
@@ -318,6 +323,7 @@ def test_a_person_is_found_and_no_address_tells_of_it(ann: Colleague, team: Team
     assert ann.act("/staff/found", text="").status_code == 422
 
 
+@pytest.mark.both_databases
 def test_a_view_is_kept_and_taken_away(ann: Colleague, service: Service) -> None:
     ann.get("/staff?attention=1&state=new")
     ann.send("/staff/views", name="Urgent & new")
@@ -462,6 +468,7 @@ def test_a_correction_that_comes_too_late_is_not_lost(ann: Colleague, team: Team
     assert set(answers["visit_reason"]) == {"long_term_pain", "low_mood", "other"}
 
 
+@pytest.mark.both_databases
 def test_a_correction_that_comes_too_late_undoes_nothing_of_a_colleague_s(ann: Colleague, team: Team) -> None:
     case = team.submit(CARA)
     ann.get(f"/staff/cases/{case}/correct")
@@ -528,6 +535,7 @@ def test_a_form_that_was_not_sent_is_not_offered_as_ready(ann: Colleague, team: 
     assert pages == [False, True]
 
 
+@pytest.mark.both_databases
 def test_a_duplicate_is_merged_from_its_page(ann: Colleague, team: Team) -> None:
     case, other = team.submit(CALM), team.submit(CALM)
     act(ann, team, case, "merge", into=f" http://testserver/staff/cases/{other.upper()} ")
@@ -595,6 +603,7 @@ def test_what_is_under_a_hold_is_not_erased_until_it_is_released(mia: Colleague,
     assert told(mia.service, "submission.erased") == 1
 
 
+@pytest.mark.both_databases
 def test_what_changed_meanwhile_is_not_erased_unseen(mia: Colleague, team: Team) -> None:
     case = team.submit(NOA)
     mia.get(f"/staff/cases/{case}/erase")

@@ -12,7 +12,6 @@ from html.parser import HTMLParser
 from typing import Any
 
 from httpx2 import Response
-from starlette.testclient import TestClient
 
 from app.web.deps import now
 from app.web.pages import door
@@ -125,9 +124,7 @@ class Visitor:
     seen: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.browser = TestClient(
-            self.service.client.app, self.base, raise_server_exceptions=False, client=(self.peer, 50000)
-        )
+        self.browser = self.service.client.beside((self.peer, 50000), base_url=self.base)
         self.page: Response
 
     # --- looking -----------------------------------------------------------------------------------
