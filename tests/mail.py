@@ -53,7 +53,7 @@ class Sink:
         verb = "CONNECT"
         while True:
             if self.hang == verb:
-                await asyncio.sleep(60)
+                await asyncio.sleep(60)  # hangs on purpose
             if verb == "EHLO" and self.tls and not secure:
                 writer.write(OFFERS_TLS)
             else:

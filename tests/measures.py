@@ -60,7 +60,7 @@ class Meter:
 
         def slept(seconds: float) -> None:
             self.wait(seconds)
-            sleep(seconds)
+            sleep(seconds)  # what the caller asked for
 
         async def napped(seconds: float, result: Any = None) -> Any:
             self.wait(seconds)

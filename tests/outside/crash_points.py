@@ -49,7 +49,7 @@ class Countdown:
             self._left -= 1
             last = self._left == 0
         if last:
-            time.sleep(self._pause)
+            time.sleep(self._pause)  # as long as the test asks
             os.kill(os.getpid(), signal.SIGKILL)
 
 

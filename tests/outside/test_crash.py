@@ -116,12 +116,12 @@ def test_what_was_acknowledged_survives_fifty_kills(
             ledger.first.clear()
             with writing(server, key, ledger) as end:
                 if postgres_or_none and number in DATABASE_TOO:
-                    time.sleep(moments.uniform(0, LONGEST))
+                    time.sleep(moments.uniform(0, LONGEST))  # with --thorough only
                     postgres_or_none.restart(immediate=True)
                 if number in AT_THE_FIRST_ANSWER:
                     ledger.first.wait(10)
                 else:
-                    time.sleep(moments.uniform(0, LONGEST))
+                    time.sleep(moments.uniform(0, LONGEST))  # with --thorough only
                 kill(server)
                 end()
         server.start()
@@ -135,6 +135,6 @@ def test_what_was_acknowledged_survives_fifty_kills(
 
 def _kill_while_starting(server: Server, seconds: float) -> None:
     process = server.launch()
-    time.sleep(seconds)
+    time.sleep(seconds)  # up to 1.2 s, with --thorough only
     process.kill()
     process.wait()

@@ -231,7 +231,7 @@ def _kill_at_random(server: Server, crowd: Crowd) -> None:
     for _ in range(RANDOM_KILLS):
         server.start()
         with crowd.at_work():
-            time.sleep(moments.uniform(0.1, LONGEST))
+            time.sleep(moments.uniform(0.1, LONGEST))  # with --thorough only
             kill(server)
 
 

@@ -28,7 +28,7 @@ def test_a_stop_under_load_loses_nothing_and_ends_well(database_url: str, tmp_pa
             ledger.first.clear()
             with writing(server, key, ledger, writers=8) as end:
                 assert ledger.first.wait(PATIENCE)
-                time.sleep(0.2 * number)  # at the first answer, and later
+                time.sleep(0.2 * number)  # at the first answer, then 0.2 s later
                 assert server.stop(signal.SIGTERM) == 0
                 end()
     with serving(tmp_path, database_url, PRECONSULT_LOG_LEVEL="warning") as again:
@@ -46,9 +46,9 @@ def test_a_request_half_sent_when_the_stop_comes_is_still_answered(database_url:
         whole = request("POST", "/v1/submissions", attempt.body, key=key, idempotency_key=attempt.key)
         with Wire(server.port) as wire:
             wire.send(whole[:-40])
-            time.sleep(0.3)  # it has read what there is
+            time.sleep(0.3)  # the server reads what there is; it gives no sign of it
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
+            time.sleep(0.3)  # the server begins to stop; it gives no sign of it
             wire.send(whole[-40:])
             assert [answer.status for answer in wire.answers()] == [201]
             assert wire.closed

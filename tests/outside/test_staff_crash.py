@@ -168,7 +168,7 @@ def _kill_at_random(server: Server, key: str, clerks: list[Clerk]) -> None:
     for _ in range(RANDOM_KILLS):
         server.start()
         with at_work(server, key, clerks):
-            time.sleep(moments.uniform(0.1, 0.6))
+            time.sleep(moments.uniform(0.1, 0.6))  # with --thorough only
             kill(server)
 
 

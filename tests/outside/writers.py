@@ -142,7 +142,7 @@ def _write(server: Server, key: str, ledger: Ledger, first: list[Attempt], over:
             ledger.unanswered.add(attempt)
             while not _posted(line, attempt, ledger) and not over.wait(0.03):
                 pass
-            time.sleep(ledger.breath)
+            time.sleep(ledger.breath)  # milliseconds, as the ledger says
 
 
 def _posted(line: Line, attempt: Attempt, ledger: Ledger) -> bool:

@@ -447,7 +447,7 @@ def test_of_many_that_are_slow_none_keeps_another_from_its_turn(office: Office) 
     busy = dict.fromkeys(names[:8], EACH - 1)
 
     async def wait() -> None:
-        await asyncio.sleep(60)
+        await asyncio.sleep(60)  # hangs on purpose
 
     async def turn() -> dict[str, int]:
         for name, number in busy.items():
@@ -509,7 +509,7 @@ def test_a_receiver_that_hangs_takes_its_own_places_and_no_more(office: Office) 
         async def post(self, url: str, headers: Any, body: bytes) -> Outcome:
             arrived.append(url)
             if url == hanging.url:
-                await asyncio.sleep(60)
+                await asyncio.sleep(60)  # hangs on purpose
             return DONE
 
     async def turn() -> None:

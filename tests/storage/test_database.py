@@ -102,30 +102,20 @@ def test_reading_keeps_nothing(database: Database) -> None:
 
 def test_too_many_waiting_are_told_to_come_back(database_url: str) -> None:
     database = Database(database_url, pool=1, queue_limit=1)
-    go = threading.Event()
+    at_work, go = threading.Event(), threading.Event()
+
+    def wait(_session: Session) -> bool:
+        at_work.set()
+        return go.wait(10)
 
     async def run() -> list[object]:
-        def wait(_session: Session) -> bool:
-            return go.wait(10)
-
-        async def later() -> object:
-            await asyncio.sleep(0.3)
-            try:
-                others = [database.write(lambda _session: 1) for _ in range(3)]
-                return await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 5)
-            except TimeoutError:
-                return []
-            finally:
-                go.set()
-
-        async def release() -> None:
-            await asyncio.sleep(1.0)
-            go.set()
-
-        first, told, _ = await asyncio.gather(database.write(wait), later(), release())
-        assert first is True
-        assert isinstance(told, list)
-        return told
+        first = asyncio.ensure_future(database.write(wait))
+        assert await asyncio.to_thread(at_work.wait, 10)
+        others = [asyncio.ensure_future(database.write(lambda _session: 1)) for _ in range(3)]
+        await asyncio.wait(others, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        go.set()
+        assert await first is True
+        return list(await asyncio.gather(*others, return_exceptions=True))
 
     told = asyncio.run(run())
     refused = [each for each in told if isinstance(each, Unavailable)]

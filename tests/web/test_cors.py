@@ -151,7 +151,7 @@ def test_a_page_can_read_that_its_body_was_too_slow(service: Service) -> None:
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b"{"
-        await asyncio.sleep(30)
+        await asyncio.sleep(30)  # never answers
 
     async def post() -> httpx.Response:
         transport = httpx.ASGITransport(app=service.client.app)
