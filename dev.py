@@ -316,6 +316,7 @@ def equip(*, browser: bool = True) -> None:
             lforms(held)
             os.environ["REDIS_SERVER"] = redis()
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each server that a test starts compiles it all anew
 
 
 def thorough(pytest: list[str], part: str | None) -> int:
