@@ -30,7 +30,7 @@ POINTS = [
     CrashPoint("answer", "201", 9),
     CrashPoint("before_commit", "audit_head", 1),  # the audit trail is linked every second
 ]
-STARTING = [CrashPoint("statement", "", number) for number in (1, 3)]  # "": whatever table
+FIRST_WRITES = [CrashPoint("statement", "", number) for number in (1, 3)]  # "": whatever table
 
 ROUNDS = 50
 LONGEST = 0.25  # seconds of load before a random kill
@@ -62,9 +62,10 @@ def test_what_was_acknowledged_survives_a_kill_at_each_chosen_point(
             start_until(server, point)
             with crashing(server, key, ledger):
                 await_crash(server)
-        for point in STARTING:  # twice in a row, with what the last crash left behind
+        for point in FIRST_WRITES:  # twice in a row, with what the last crash left behind
             server.launch(*point.program)
             await_crash(server)
+        _while_starting(server)
         for strike in (_at_the_first_answer, _while_all_wait_for_an_answer):
             server.start()
             with crashing(server, key, ledger):
@@ -82,6 +83,17 @@ def test_what_was_acknowledged_survives_a_kill_at_each_chosen_point(
         nothing_is_lost_or_doubled(server, key, ledger, database_url)
         assert server.stop() == 0
     is_sound(database_url, postgres_or_none)
+
+
+def _while_starting(server: Server) -> None:
+    """The database is opened and checked; nobody is listened to yet."""
+    before, process = server.log.read_text().count("preconsult serves"), server.launch()
+    give_up = time.monotonic() + PATIENCE
+    while server.log.read_text().count("preconsult serves") == before:
+        assert process.poll() is None
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
+    kill(server)
 
 
 def _at_the_first_answer(server: Server, ledger: Ledger) -> None:
