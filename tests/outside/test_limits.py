@@ -1,13 +1,13 @@
 """Limits across replicas: two servers, one store, one limit; and what happens while the store is down.
 
-Refuses: to assert how fast anything is. Where a minute ends in between, it is tried again with a fresh key.
+Refuses: to assert how fast anything is.
 """
 
 import asyncio
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +23,7 @@ from tests.pgtmp import Postgres
 from tests.redis import Redis
 from tests.server import Server, serving
 
-LIMIT, REPLICAS, TRIES = 120, 2, 180
+LIMIT, REPLICAS, TRIES = 200, 2, 300  # a replica draws two places at once
 PATH = "/v1/submissions"
 KEYRING = f"k1:{'A' * 43}="
 SPOOFED = (
@@ -70,27 +70,37 @@ def accepted(replicas: list[Server], headers: list[dict[str, str]]) -> int:
     return len(found) - found.count(429)
 
 
-def within_a_minute(asked: object) -> int:
-    """What `asked` counts, done within one minute of the clock."""
-    assert callable(asked)
+def counted_alone(replicas: list[Server]) -> int:
+    """How often a replica has said that it counts for itself."""
+    return sum(each.log.read_text().count("limits_not_shared") for each in replicas)
+
+
+def within_a_minute(replicas: list[Server], asked: Callable[[], int]) -> int:
+    """What `asked` counts, done within one minute of the clock.
+
+    It is tried again in the next one where the machine was so busy that the store took too long to answer;
+    a replica says so once a minute.
+    """
     for _ in range(5):
-        minute = time.time() // 60
-        found: int = asked()
-        if time.time() // 60 == minute:
+        minute, alone = time.time() // 60, counted_alone(replicas)
+        found = asked()
+        if time.time() // 60 == minute and counted_alone(replicas) == alone:
             return found
-    raise AssertionError("every try met the end of a minute")
+        while time.time() // 60 == minute:
+            time.sleep(0.2)
+    raise AssertionError("every try met the end of a minute, or a store that was too slow")
 
 
 def test_two_replicas_hold_one_limit_of_a_key_in_total(replicas: list[Server]) -> None:
     keys = iter([replicas[0].key("submissions:read") for _ in range(5)])
-    total = within_a_minute(lambda: accepted(replicas, [{"authorization": f"Bearer {next(keys)}"}]))
+    total = within_a_minute(replicas, lambda: accepted(replicas, [{"authorization": f"Bearer {next(keys)}"}]))
     assert LIMIT * 0.9 <= total <= LIMIT
 
 
 def test_two_replicas_hold_one_limit_of_a_network_whatever_its_headers_say(replicas: list[Server]) -> None:
     spoofed = [{name: f"192.0.2.{number}"} for number, name in enumerate(SPOOFED)]
     wrong = [{"authorization": f"Bearer pcr_{'a' * 43}"}, {"authorization": "Bearer guess"}]
-    total = within_a_minute(lambda: accepted(replicas, [{}, *spoofed, *wrong[1:]]))
+    total = within_a_minute(replicas, lambda: accepted(replicas, [{}, *spoofed, *wrong[1:]]))
     assert total <= LIMIT
 
 
@@ -106,11 +116,11 @@ def test_what_is_left_counts_for_both(replicas: list[Server]) -> None:
         assert left
         return int(left[1])
 
-    assert within_a_minute(told) == LIMIT - 30 * REPLICAS
+    assert within_a_minute(replicas, told) == LIMIT - 30 * REPLICAS
 
 
 def test_while_the_store_is_down_requests_are_answered_and_the_log_says_so_once(tmp_path: Path) -> None:
-    settings = {"PRECONSULT_REQUESTS_PER_KEY": str(LIMIT)}  # so small that the store is asked each time
+    settings = {"PRECONSULT_REQUESTS_PER_KEY": str(LIMIT)}  # so small that it asks the store again and again
     with (
         redis.running(tmp_path) as store,
         serving(tmp_path, PRECONSULT_REDIS_URL=store.url, **settings) as server,
