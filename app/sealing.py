@@ -129,7 +129,8 @@ class Keyring:
 
     def digest(self, purpose: str, message: bytes) -> bytes:
         """An HMAC-SHA256 of `message` by the newest key, to find it by."""
-        return self._ciphers[self.newest].mac(purpose, message)
+        name = self.newest  # asked first: it may replace the ciphers by those of the file
+        return self._ciphers[name].mac(purpose, message)
 
     def digests(self, purpose: str, message: bytes) -> list[bytes]:
         """What `digest` may have given since the oldest key was the newest: so rotation loses nothing."""

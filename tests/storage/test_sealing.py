@@ -3,6 +3,7 @@
 import base64
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,30 @@ def test_a_running_keyring_follows_its_file(tmp_path: Path) -> None:
     assert keyring.newest == added != before
     keyring.unwrap(wrapped, ROW)
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda keyring: keyring.seal(b"plain", "table", "column", ROW),
+        lambda keyring: keyring.wrap(DataKey.fresh(), ROW),
+        lambda keyring: keyring.sign("purpose", b"message"),
+        lambda keyring: keyring.digest("purpose", b"message"),
+        lambda keyring: keyring.digests("purpose", b"message"),
+        lambda keyring: keyring.prove(),
+    ],
+    ids=["seal", "wrap", "sign", "digest", "digests", "prove"],
+)
+def test_whatever_first_meets_a_rotated_file_uses_its_newest_key(
+    use: Callable[[Keyring], object], tmp_path: Path
+) -> None:
+    file = tmp_path / "keyring"
+    first_key(file)
+    keyring = open_keyring("", file)
+    assert keyring is not None
+    added = add_key(file)
+    assert use(keyring)
+    assert keyring.newest == added
 
 
 def test_a_key_from_the_file_of_another_process_is_found_when_it_is_needed(tmp_path: Path) -> None:
