@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,11 +18,13 @@ from tests.browser.colleague import Colleague
 from tests.browser.device import DESK, PHONE, Device, Way
 from tests.browser.office import Office
 from tests.browser.tour import full_up
+from tests.people import PAT, PAT_CONTACT, body
 from tests.server import Server, serving
 
 PLENTY = {"PRECONSULT_FORM_STARTS_PER_NETWORK": "100000", "PRECONSULT_FORM_STARTS": "100000"}
 NO_SECOND_FACTOR = {"PRECONSULT_SECOND_FACTOR_ROLES": ""}
 CASES = 200
+NEEDS = {"pain_duration": "1_to_5_years", "self_harm_thoughts": "past"}  # something to correct, and a flag
 LOGO = bytes.fromhex(  # a PNG of two by two pixels
     "89504e470d0a1a0a0000000d4948445200000002000000020802000000fdd49a73"
     "0000001649444154789c63f8cf c0f01f8819fe33fc6760f80f00"
@@ -198,6 +200,24 @@ def staff(browser: Browser, clinic: Server, request: pytest.FixtureRequest) -> I
 
     yield one
     assert [told for person in inside for told in person.close()] == []
+
+
+NewCase = Callable[[], str]
+
+
+@pytest.fixture
+def new_case(clinic: Server) -> NewCase:
+    """Makes the address of a case that no other test touches, with an answer to every question."""
+    headers = accounts.bearer(clinic, "submissions:write", test=True)
+
+    def make() -> str:
+        answer = httpx.post(
+            f"{clinic.url}/v1/submissions", json=body(PAT | NEEDS, contact=PAT_CONTACT), headers=headers
+        )
+        assert answer.status_code == 201, answer.text
+        return f"/staff/cases/{answer.json()['id']}"
+
+    return make
 
 
 def a_case(person: Colleague, number: int = 0) -> str:

@@ -7,17 +7,17 @@ import time
 import httpx
 
 from tests.browser.accounts import PASSWORD
-from tests.browser.conftest import Staff, a_case
-from tests.browser.device import Way, either_way, other_way, place
+from tests.browser.conftest import NewCase, Staff
+from tests.browser.device import Way, either_way, other_way
 from tests.server import PATIENCE, Server
 from tests.web.colleague import code
 
 # --- refused ---------------------------------------------------------------------------------------
 
 
-def test_who_may_not_export_or_erase_is_offered_neither(staff: Staff) -> None:
+def test_who_may_not_export_or_erase_is_offered_neither(staff: Staff, new_case: NewCase) -> None:
     person = staff("reviewer")
-    case = a_case(person, 25)
+    case = new_case()
     person.go(case)
     assert person.page.get_by_role("link", name="Case as JSON").count() == 0
     assert person.page.get_by_text("Erase").count() == 0
@@ -31,9 +31,11 @@ def test_who_may_not_export_or_erase_is_offered_neither(staff: Staff) -> None:
 
 
 @other_way
-def test_a_reviewer_corrects_an_answer_and_merges_a_duplicate(staff: Staff, way: Way) -> None:
+def test_a_reviewer_corrects_an_answer_and_merges_a_duplicate(
+    staff: Staff, way: Way, new_case: NewCase
+) -> None:
     person = staff("reviewer", way=way)
-    case, other = (a_case(person, 40 + 2 * place(way) + each) for each in (0, 1))
+    case, other = new_case(), new_case()
     person.go(f"{case}/correct")
     choice = person.page.locator("input[name=pain_duration]:not(:checked), input[type=radio]:not(:checked)")
     name = choice.first.get_attribute("name")
@@ -56,9 +58,9 @@ def test_a_reviewer_corrects_an_answer_and_merges_a_duplicate(staff: Staff, way:
 
 
 @either_way
-def test_a_manager_exports_holds_and_erases(staff: Staff, way: Way) -> None:
+def test_a_manager_exports_holds_and_erases(staff: Staff, way: Way, new_case: NewCase) -> None:
     person = staff("manager", way=way)
-    case = a_case(person, 30 + place(way))
+    case = new_case()
     person.go("/staff/export?test=1")
     with person.page.expect_download() as asked:
         person.page.get_by_role("link", name="With answers (CSV)").click()
@@ -122,9 +124,9 @@ def test_an_administrator_lets_people_in_and_out_and_makes_keys(
 
 
 @either_way
-def test_an_auditor_sees_who_saw_a_person(staff: Staff, way: Way) -> None:
+def test_an_auditor_sees_who_saw_a_person(staff: Staff, way: Way, new_case: NewCase) -> None:
     one, auditor = staff("reviewer", way=way), staff("auditor", way=way)
-    case = a_case(one, 29)
+    case = new_case()
     one.go(case)
     auditor.go(f"/staff/audit?object={case.rsplit('/', 1)[1]}")
     assert "submission.viewed" in auditor.words

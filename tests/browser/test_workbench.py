@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from tests.browser import accounts, probes
 from tests.browser.accounts import PASSWORD
 from tests.browser.colleague import Colleague
-from tests.browser.conftest import Staff, a_case
+from tests.browser.conftest import NewCase, Staff, a_case
 from tests.browser.device import Way, either_way, other_way, place
 from tests.browser.html import complaints
 from tests.people import PAT, body
@@ -140,9 +140,9 @@ def test_a_case_is_taken_looked_at_called_about_and_closed(staff: Staff, way: Wa
 
 
 @either_way
-def test_two_at_once_are_told_and_nobodys_words_are_lost(staff: Staff, way: Way) -> None:
+def test_two_at_once_are_told_and_nobodys_words_are_lost(staff: Staff, way: Way, new_case: NewCase) -> None:
     one, other = staff("reviewer", way=way), staff("reviewer", way=way)
-    address = a_case(one, 20 + place(way))
+    address = new_case()
     one.go(address)
     other.go(address)
     one.page.fill("#text", "Spoke with the mother.")
@@ -154,9 +154,11 @@ def test_two_at_once_are_told_and_nobodys_words_are_lost(staff: Staff, way: Way)
 
 
 @other_way
-def test_a_note_typed_until_the_session_had_ended_is_sent_after_signing_in(staff: Staff, way: Way) -> None:
+def test_a_note_typed_until_the_session_had_ended_is_sent_after_signing_in(
+    staff: Staff, way: Way, new_case: NewCase
+) -> None:
     person = staff("reviewer", way=way)
-    address = a_case(person, 24 + place(way))
+    address = new_case()
     person.go(address)
     person.page.fill("#text", "Asked twice for a call after six.")
     person.context.clear_cookies()
