@@ -88,6 +88,7 @@ def at_head(request: pytest.FixtureRequest, database_url: str) -> Iterator[Share
     """That database at head and empty; what the test leaves in it is removed."""
     kind = "sqlite" if database_url.startswith("sqlite") else "postgres"
     shared: Shared = request.getfixturevalue(f"shared_{kind}")
+    shared.renew()
     with shared.lasting():
         yield shared
     shared.empty()

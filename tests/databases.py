@@ -39,15 +39,26 @@ class Shared:
         self.address, self.url = address, sa.make_url(address)
         self._idle: dict[sa.Engine, tuple[int, bool]] = {}
         migrate(address)
-        self._connection: Any
-        if self.url.get_backend_name() == "sqlite":
-            self._connection = sqlite3.connect(str(self.url.database), isolation_level=None)
-            for pragma in ("synchronous=OFF", "secure_delete=ON"):
-                self._connection.execute(f"PRAGMA {pragma}")
-        else:
-            self._connection = psycopg.connect(
-                address.replace("+psycopg", "", 1), autocommit=True, options=POSTGRES_OPTIONS
-            )
+        self._connection: Any = self._connect()
+
+    def _connect(self) -> sqlite3.Connection | psycopg.Connection:
+        if self.url.get_backend_name() != "sqlite":
+            address = self.address.replace("+psycopg", "", 1)
+            return psycopg.connect(address, autocommit=True, options=POSTGRES_OPTIONS)
+        connection = sqlite3.connect(str(self.url.database), isolation_level=None)
+        for pragma in ("synchronous=OFF", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def renew(self) -> None:
+        """Connect anew where another test has restarted the server, which may have lost the last removal."""
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            self._connection = self._connect()
+            for engine in self._idle:
+                sa.Engine.dispose(engine)
+            self.empty()
 
     @contextlib.contextmanager
     def lasting(self) -> Iterator[None]:

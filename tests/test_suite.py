@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from tests import levels, seconds
+from app.storage.database import Database
+from tests import levels, pgtmp, seconds
+from tests.databases import Shared
 
 TESTS = Path(__file__).parent
 LONGEST = 0.2  # seconds
@@ -81,3 +84,17 @@ def test_quick_takes_only_sqlite_and_thorough_takes_both() -> None:
         for folder, level in chosen
     }
     assert levels.databases("full", TESTS / "web" / "test_it.py", both=True) == both
+
+
+def test_a_shared_database_outlives_a_restart_of_its_server(
+    postgres: pgtmp.Postgres, shared_postgres: Shared
+) -> None:
+    with shared_postgres.lasting():
+        Database(shared_postgres.address).close()  # leaves an idle engine
+    postgres.restart()
+    shared_postgres.renew()
+    with shared_postgres.lasting():
+        database = Database(shared_postgres.address)
+        assert database.read_now(lambda session: session.scalar(sa.text("SELECT 1"))) == 1
+        database.close()
+    shared_postgres.empty()
