@@ -289,7 +289,7 @@ def test(args: list[str]) -> None:
     equip(browser=not asked.quick)
     pytest = [PYTHON, "-m", "pytest"]
     if asked.order:
-        pytest += ["-p", "no:randomly"] if asked.order == "fixed" else ["-p", f"randomly_seed={asked.order}"]
+        pytest += ["-p", "no:randomly"] if asked.order == "fixed" else [f"--randomly-seed={asked.order}"]
     if asked.measure:
         pytest += ["--measure", asked.measure]
     many = ["-n", asked.workers, "--dist=loadscope"]

@@ -103,12 +103,11 @@ def shift_sessions(service: Service, hours: int) -> None:
     service.database.write_now(lambda session: session.execute(over.values(expires_at=ended)) and None)
 
 
-@pytest.fixture(scope="module")
-def begun(house: Service) -> Visitor:
+@pytest.fixture
+def begun(visitor: Visitor) -> Visitor:
     """Somebody who has begun, for tests that show that what they send changes nothing."""
-    found = Visitor(house)
-    found.begin(START)
-    return found
+    visitor.begin(START)
+    return visitor
 
 
 # --- refused ---------------------------------------------------------------------------------------
