@@ -20,11 +20,11 @@ FAULTS = (
         ("tests/services/test_staff.py",),
     ),
     Fault(
-        "A disabled member of staff goes on working in an open session",
-        "app/services/staff_sessions.py",
-        "if found is None or not found[1].active or over(found[0], now):",
-        "if found is None or over(found[0], now):",
-        ("tests/services/test_staff.py",),
+        "A changed password leaves the sessions of whoever knew the old one open",
+        "app/services/staff.py",
+        "    staff_sessions.end_all(session, staff_id, but=but)\n",
+        "",
+        ("tests/web/test_staff_sessions.py::test_a_changed_password_ends_all_other_sessions",),
     ),
     Fault(
         "A form of the workbench made for another session is accepted",
