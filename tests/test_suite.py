@@ -21,7 +21,7 @@ def long_sleeps(text: str) -> Iterator[int]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).split(".")[-1] == "sleep":
             asked = node.args[0]
-            short = isinstance(asked, ast.Constant) and asked.value <= LONGEST
+            short = isinstance(asked, ast.Constant) and float(str(asked.value)) <= LONGEST
             if not short and "#" not in lines[node.lineno - 1]:
                 yield node.lineno
 
@@ -63,7 +63,7 @@ def test_a_long_test_is_a_unit_of_its_own_and_the_others_of_a_file_are_one(
 
 def test_the_longest_unit_is_given_out_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seconds, "recorded", lambda: {"short.py": 1.0, "long.py": 30.0, "long.py::test": 9.0})
-    queue = seconds.LongestFirst.fromkeys(["short.py", "new.py", "long.py::test", "long.py"], {})
+    queue = seconds.LongestFirst((name, {}) for name in ["short.py", "new.py", "long.py::test", "long.py"])
     assert [queue.popitem(last=False)[0] for _ in range(4)] == [
         "long.py",
         "long.py::test",
