@@ -280,7 +280,7 @@ def test(args: list[str]) -> None:
     level.add_argument("--quick", action="store_true", help="rules, services, web on SQLite")
     level.add_argument("--thorough", action="store_true", help="all parts that have not passed on this tree")
     parser.add_argument("--part", choices=PARTS, help="with --thorough: this part, even if it has passed")
-    parser.add_argument("--order", metavar="SEED", help="of the tests: a seed, or `fixed`")
+    parser.add_argument("--order", default="fixed", metavar="SEED", help="of the tests: `random` or a seed")
     parser.add_argument("--measure", metavar="DIR", help="write where the seconds go into DIR")
     parser.add_argument("--workers", default="4", help="test processes (4)")
     asked, rest = parser.parse_known_args(args)
@@ -288,8 +288,10 @@ def test(args: list[str]) -> None:
         parser.error("--part goes with --thorough")
     equip(browser=not asked.quick)
     pytest = [PYTHON, "-m", "pytest"]
-    if asked.order:
-        pytest += ["-p", "no:randomly"] if asked.order == "fixed" else [f"--randomly-seed={asked.order}"]
+    if asked.order == "fixed":
+        pytest += ["-p", "no:randomly"]
+    elif asked.order != "random":
+        pytest += [f"--randomly-seed={asked.order}"]
     if asked.measure:
         pytest += ["--measure", asked.measure]
     many = ["-n", asked.workers, "--dist=loadscope"]

@@ -56,15 +56,15 @@ FAULTS = (
     ),
     Fault(
         "A webhook goes to an address inside the clinic's network",
-        "app/webhook_sender.py",
+        "app/address_policy.py",
         "return any(address in network for network in self.networks) or is_public(address)",
         "return True",
         SENDER,
     ),
     Fault(
         "A webhook is sent to the first address of a name although it was not permitted",
-        "app/webhook_sender.py",
-        "permitted = [each for each in found if self._reach.permits(each, _bracketed(host))]",
+        "app/webhook_lines.py",
+        "permitted = [each for each in found if self._reach.permits(each, bracketed(host))]",
         "permitted = list(found)",
         SENDER,
     ),
