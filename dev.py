@@ -280,7 +280,8 @@ def test(args: list[str]) -> None:
     level.add_argument("--quick", action="store_true", help="rules, services, web on SQLite")
     level.add_argument("--thorough", action="store_true", help="all parts that have not passed on this tree")
     parser.add_argument("--part", choices=PARTS, help="with --thorough: this part, even if it has passed")
-    parser.add_argument("--order", default="fixed", metavar="SEED", help="of the tests: `random` or a seed")
+    orders = "of the tests: `fixed`, `random` or a seed; fixed, but random with --thorough"
+    parser.add_argument("--order", metavar="SEED", help=orders)
     parser.add_argument("--measure", metavar="DIR", help="write where the seconds go into DIR")
     parser.add_argument("--workers", default="4", help="test processes (4)")
     asked, rest = parser.parse_known_args(args)
@@ -288,10 +289,11 @@ def test(args: list[str]) -> None:
         parser.error("--part goes with --thorough")
     equip(browser=not asked.quick)
     pytest = [PYTHON, "-m", "pytest"]
-    if asked.order == "fixed":
+    order = asked.order or ("random" if asked.thorough else "fixed")
+    if order == "fixed":
         pytest += ["-p", "no:randomly"]
-    elif asked.order != "random":
-        pytest += [f"--randomly-seed={asked.order}"]
+    elif order != "random":
+        pytest += [f"--randomly-seed={order}"]
     if asked.measure:
         pytest += ["--measure", asked.measure]
     many = ["-n", asked.workers, "--dist=loadscope"]
@@ -380,6 +382,7 @@ def lint_failures() -> list[str]:
         "ruff format": [BIN / "ruff", "format", "--check"],
         "mypy": [PYTHON, "-m", "mypy"],
         "import-linter": [PYTHON, BIN / "lint-imports", "--no-logo"],
+        "planted faults": [PYTHON, "-m", "tests.mutants", "--check"],  # each still fits the code
         "hadolint": [BIN / "hadolint", "Dockerfile"],
     }
     return [name for name, command in checks.items() if step(*command)]

@@ -72,15 +72,6 @@ FAULTS = (
         only="outside",
     ),
     Fault(
-        "A client that waits for events delays the stop of the process",
-        "app/web/connections.py",
-        '            cast("dict[str, Any]", self.cycle.scope)[STOPPING] = True\n',
-        "            pass\n",
-        ("tests/outside/test_graceful_stop.py", "tests/outside/test_feed.py"),
-        only="outside",
-        slow=True,
-    ),
-    Fault(
         "Connections that never send a request stay open for ever",
         "app/web/connections.py",
         "        super().connection_made(transport)\n"
@@ -149,15 +140,6 @@ FAULTS = (
         "    if not person or not await here.passwords.verify(password, person.password_hash):\n",
         ("tests/outside/test_sign_in.py",),
         only="outside",
-    ),
-    Fault(
-        "A reader of the feed is told events twice while others write",
-        "app/services/feed.py",
-        "found = events.page(session, wanted, after=begin, until=end, limit=limit + 1)",
-        "found = events.page(session, wanted, after=begin, until=2**62, limit=limit + 1)",
-        ("tests/outside/test_feed.py",),
-        only="outside",
-        slow=True,
     ),
     Fault(
         "A delivery whose process was killed is never tried again",
