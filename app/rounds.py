@@ -104,8 +104,12 @@ class Trail(Rounds):
             return
         head = await self._database.read(partial(chain.published, keyring=self._keyring))
         if head != self._published:
-            await asyncio.to_thread(ledger.append, self._file, head)
-            self._published = head
+            writing = asyncio.create_task(asyncio.to_thread(ledger.append, self._file, head))
+            try:
+                await asyncio.shield(writing)
+            finally:  # cancelled or not, the thread writes on: what is published next comes after it
+                await writing
+                self._published = head
 
 
 class Alerts(Rounds):

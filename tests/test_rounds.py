@@ -1,7 +1,9 @@
 """What a serving process does by itself: links the trail, publishes its head, lets older rows be found."""
 
 import asyncio
+import contextlib
 import json
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -96,6 +98,34 @@ def test_a_head_is_published_when_it_has_moved(rooms: Rooms, tmp_path: Path) -> 
     assert [json.loads(line)["position"] for line in heads] == [0, 2, 3]
     assert (tmp_path / "heads").stat().st_mode & 0o777 == 0o600
     assert verify(rooms, *heads).fault is None
+
+
+def test_a_head_that_is_being_written_at_the_stop_comes_before_the_last_one(
+    rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, append, begun, go_on = trail(rooms), ledger.append, threading.Event(), threading.Event()
+
+    def slow_at_first(file: Path, *lines: str) -> None:
+        if not begun.is_set():
+            begun.set()
+            assert go_on.wait(10)
+        append(file, *lines)
+
+    async def stop() -> None:
+        publishing = asyncio.create_task(kept.round(publish=True))
+        await asyncio.to_thread(begun.wait)
+        publishing.cancel()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        with contextlib.suppress(asyncio.CancelledError):
+            await publishing
+        await asyncio.to_thread(write, rooms.database, 1)
+        await kept.round(publish=True)
+
+    monkeypatch.setattr(ledger, "append", slow_at_first)
+    write(rooms.database, 1)
+    asyncio.run(stop())
+    go_on.set()
+    assert [json.loads(line)["position"] for line in ledger.lines(tmp_path / "heads")] == [1, 2]
 
 
 def test_what_a_crash_cut_off_keeps_a_line_of_its_own(tmp_path: Path) -> None:
