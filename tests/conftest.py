@@ -29,7 +29,7 @@ from tests import client, pgtmp
 from tests.client import Client
 from tests.databases import Shared
 
-pytest_plugins = ("tests.seconds", "tests.levels", "tests.measures")
+pytest_plugins = ("tests.seconds", "tests.levels", "tests.measures", "tests.tracing")
 
 for name in [name for name in os.environ if name.startswith("PRECONSULT_") and "TEST" not in name]:
     del os.environ[name]  # what the developer has set is not what is tested

@@ -161,6 +161,7 @@ def test_a_translation_that_nobody_signed_off_is_served_only_where_that_is_allow
     assert signed_off(edition, "ht").languages == ("en", "ht")
     served = {wanted: signed_off(edition, "ht").language(wanted) for wanted in ("es", "es-MX", "ht", "HT-HT")}
     assert served == {"es": "en", "es-MX": "en", "ht": "ht", "HT-HT": "ht"}
+    assert [each for each in ("en", "es", "ht") if signed_off(edition, "ht").machine_made(each)] == ["es"]
 
 
 def test_the_default_language_is_served_whether_somebody_signed_it_off_or_not(sleep: Edition) -> None:
