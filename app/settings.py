@@ -30,7 +30,7 @@ ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class Settings(BaseSettings):
-    """One frozen set of settings; each field's description is the README's line on it."""
+    """One frozen set of settings; each field's description is its line in docs/settings.md."""
 
     model_config = SettingsConfigDict(
         env_prefix="PRECONSULT_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True

@@ -1,12 +1,14 @@
-"""The README says what the code does, and what is vendored or locked is what it claims to be."""
+"""The documents say what the code does, and what is vendored or locked is what it claims to be."""
 
 import datetime as dt
 import hashlib
 import json
 import re
+import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -16,22 +18,35 @@ from ruamel.yaml import YAML
 import dev
 from app.cli import main
 from app.errors import every_problem
+from app.fhir import names
 from app.rules.condition import Condition
 from app.rules.library import load_library
 from app.services.access import SCOPES
 from app.services.events import TYPES, document
+from app.services.permissions import ROLES
+from app.services.readiness import State
 from app.settings import FILES, Settings
 from app.storage.events import Event
 from app.web.logs import FIELDS
+from app.web.pages import door
 from app.web.security import METHODS
+from app.web.workbench import cookies
+from tests import diagram
 from tests.conftest import Service
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {  # path to text
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/*.md")])
+}
+README, PROGRAMS, OPERATIONS = (
+    PAGES[name] for name in ("README.md", "docs/programs.md", "docs/operations.md")
+)
+MANUAL = {name: text for name, text in PAGES.items() if not name.startswith("tests/")}
 OPENAPI = (ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8")
 STATIC = ROOT / "app" / "web" / "static"
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
-MORE = "…"  # in the answer the README shows: more of its kind
+MORE = "…"  # in an answer that is shown: more members, or more elements of the same kind
 OF_THE_MOMENT = {
     *("/id", "/access_token", "/created_at", "/updated_at", "/submitted_at", "/retained_until"),
     "/summary/made_at",
@@ -45,9 +60,9 @@ REGISTRIES = re.compile(
 )
 
 
-def table(header: str) -> list[list[str]]:
-    """The cells of every row of the README's table that begins with this header."""
-    lines = README.split(f"\n{header}\n", 1)[1].splitlines()[1:]
+def table(page: str, header: str) -> list[list[str]]:
+    """The cells of every row of the page's table that begins with this header."""
+    lines = page.split(f"\n{header}\n", 1)[1].splitlines()[1:]
     rows = lines[: next((number for number, line in enumerate(lines) if not line.startswith("|")), None)]
     assert rows, header
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
@@ -57,19 +72,24 @@ def quoted(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, *pages: str) -> list[str]:
+    """The code blocks of this language in the pages, or in all of them."""
+    return [
+        textwrap.dedent(block)
+        for page in pages or PAGES.values()
+        for block in re.findall(rf"^ *```{language}\n(.*?)^ *```", page, re.DOTALL | re.MULTILINE)
+    ]
 
 
 # --- tables ----------------------------------------------------------------------------------------
 
 
 def test_every_type_of_event_is_told() -> None:
-    assert table("| event | tells |") == [[f"`{name}`", told] for name, told in TYPES.items()]
+    assert table(PROGRAMS, "| event | meaning |") == [[f"`{name}`", told] for name, told in TYPES.items()]
 
 
 def test_the_event_that_is_shown_is_one() -> None:
-    (shown,) = (json.loads(each) for each in blocks("json") if '"timestamp"' in each)
+    (shown,) = (json.loads(each) for each in blocks("json", PROGRAMS) if '"timestamp"' in each)
     data = shown["data"]
     when = dt.datetime.fromisoformat(shown["timestamp"])
     told = Event(
@@ -80,7 +100,9 @@ def test_the_event_that_is_shown_is_one() -> None:
 
 
 def test_every_setting_is_told_with_its_default_and_meaning() -> None:
-    told = {name: (default, meaning) for name, default, meaning in table("| setting | default | meaning |")}
+    rows = table(PAGES["docs/settings.md"], "| setting | default | meaning |")
+    told = {name: (default, meaning) for name, default, meaning in rows}
+    assert len(rows) == len(told)
     assert told == {
         f"`PRECONSULT_{name.upper()}`": (shown(field.default), field.description)
         for name, field in Settings.model_fields.items()
@@ -93,27 +115,32 @@ def shown(default: object) -> str:
 
 
 def test_every_secret_that_may_come_as_a_file_is_told() -> None:
-    told = set(re.findall(r"PRECONSULT_(\w+)_FILE", README))
+    told = set(re.findall(r"PRECONSULT_(\w+)_FILE", PAGES["docs/settings.md"]))
     assert told == set(FILES)
 
 
 def test_no_setting_is_named_that_is_not_there() -> None:
-    told = {name.removesuffix("_FILE") for name in re.findall(r"PRECONSULT_([A-Z_]+[A-Z])", README)}
+    named = re.findall(r"PRECONSULT_([A-Z_]+[A-Z])", "".join(PAGES.values()))
+    told = {name if name in known() else name.removesuffix("_FILE") for name in named}
     assert told == {name.upper() for name in Settings.model_fields}
 
 
+def known() -> set[str]:
+    return {name.upper() for name in Settings.model_fields}
+
+
 def test_every_problem_is_told_with_its_status_and_title() -> None:
-    told = {tuple(row) for row in table("| slug | status | means |")}
+    told = {tuple(row) for row in table(PROGRAMS, "| slug | status | means |")}
     assert told == {(f"`{kind.slug}`", str(kind.status), kind.title) for kind in every_problem()}
 
 
 def test_every_scope_is_told() -> None:
-    told = {name.strip("`"): meaning for name, meaning in table("| scope | allows |")}
+    told = {name.strip("`"): meaning for name, meaning in table(PROGRAMS, "| scope | allows |")}
     assert told == SCOPES
 
 
 def test_every_route_of_the_api_is_told_and_no_other() -> None:
-    told = [quoted(route)[0] for route, *_ in table("| route | who | what |")]
+    told = [quoted(route)[0] for route, *_ in table(PROGRAMS, "| route | who | what |")]
     there = {
         f"{method.upper()} {path}"
         for path, operations in json.loads(OPENAPI)["paths"].items()
@@ -126,7 +153,7 @@ def test_every_route_of_the_api_is_told_and_no_other() -> None:
 
 def test_who_may_call_a_route_is_what_its_description_says() -> None:
     paths = json.loads(OPENAPI)["paths"]
-    for route, who, _ in table("| route | who | what |"):
+    for route, who, _ in table(PROGRAMS, "| route | who | what |"):
         method, path = quoted(route)[0].split()
         security = paths[path][method.lower()].get("security", [])
         kinds = {kind for each in security for kind in each}
@@ -136,7 +163,7 @@ def test_who_may_call_a_route_is_what_its_description_says() -> None:
 
 
 def test_every_verb_of_the_command_line_is_told_and_no_other() -> None:
-    told = [quoted(command)[0] for command, _ in table("| command | what it does |")]
+    told = [quoted(command)[0] for command, _ in table(OPERATIONS, "| command | what it does |")]
     assert sorted(told) == sorted(f"preconsult {verb}" for verb in verbs(main))
 
 
@@ -149,7 +176,7 @@ def verbs(group: click.Group, before: str = "") -> Iterator[str]:
 
 
 def test_every_option_that_is_told_is_there() -> None:
-    for command, meaning in table("| command | what it does |"):
+    for command, meaning in table(OPERATIONS, "| command | what it does |"):
         found: click.Command = main
         for word in quoted(command)[0].split()[1:]:
             assert isinstance(found, click.Group)
@@ -159,18 +186,122 @@ def test_every_option_that_is_told_is_there() -> None:
 
 
 def test_every_field_of_the_logs_is_told_and_no_other() -> None:
-    told = [name for names, _ in table("| field | holds |") for name in quoted(names)]
+    told = [name for names, _ in table(OPERATIONS, "| field | holds |") for name in quoted(names)]
     assert sorted(told) == sorted(FIELDS)
 
 
 def test_every_event_of_the_logs_is_told_and_no_other() -> None:
-    (meaning,) = (meaning for names, meaning in table("| field | holds |") if "event" in quoted(names))
+    (meaning,) = (
+        meaning for names, meaning in table(OPERATIONS, "| field | holds |") if "event" in quoted(names)
+    )
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py"))
     assert sorted(quoted(meaning)) == sorted(set(re.findall(r'log\.[a-z]+\(\s*"([a-z_]+)"', code)))
 
 
 def test_every_command_of_dev_py_that_is_told_is_there() -> None:
-    assert set(re.findall(r"python3 dev\.py (\w+)", README)) == set(dev.COMMANDS)
+    assert set(re.findall(r"python3 dev\.py (\w+)", "".join(PAGES.values()))) == set(dev.COMMANDS)
+
+
+def test_every_bench_that_is_told_is_there() -> None:
+    told = set(re.findall(r"python3 dev\.py bench (\w+)", "".join(PAGES.values())))
+    assert told <= {path.stem for path in (ROOT / "tests" / "bench").glob("[!_]*.py")}
+
+
+def test_every_metric_is_told_and_no_other() -> None:
+    rows = table(OPERATIONS, "| metric | watch for |")
+    told = [name for names, _ in rows for name in quoted(names)]
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py"))
+    there = re.findall(r'\b[A-Z]\w+\(\s*"(preconsult_\w+)"', code)
+    assert sorted(told) == sorted(there)
+
+
+def test_the_table_of_roles_is_the_one_that_is_enforced() -> None:
+    staff = PAGES["docs/staff.md"]
+    roles = list(ROLES)
+    told = {
+        quoted(permission)[0]: dict(zip(roles, cells, strict=True))
+        for permission, *cells in table(staff, f"| permission | {' | '.join(roles)} |")
+    }
+    every = {permission for permissions in ROLES.values() for permission in permissions}
+    assert told == {name: {role: "yes" if name in ROLES[role] else "no" for role in roles} for name in every}
+
+
+def test_every_state_of_readiness_is_told() -> None:
+    told = [quoted(state)[0] for state, _ in table(PROGRAMS, "| state | means |")]
+    assert sorted(told) == sorted(get_args(State))
+
+
+def test_every_file_of_an_edition_is_told() -> None:
+    told = {quoted(file)[0] for file, _ in table(PAGES["docs/content.md"], "| file | holds |")}
+    edition = ROOT / "app" / "rules" / "content" / "ketamine-preconsult" / "1.1.0"
+    assert {name.partition("/")[0] for name in told} == {path.name for path in edition.iterdir()}
+
+
+def test_every_extension_of_fhir_is_told() -> None:
+    told = {quoted(url)[0] for url, *_ in table(PROGRAMS, "| extension | on | says |")}
+    assert told == {url for url in vars(names).values() if str(url).startswith(names.OURS)} - {names.OURS}
+
+
+def test_every_cookie_is_told() -> None:
+    told = {
+        name
+        for cell, *_ in table(PAGES["docs/security.md"], "| cookie | holds | attributes |")
+        for name in quoted(cell)
+    }
+    assert told == {door.SESSION, door.LANGUAGE, door.HANDOFF, cookies.SESSION, cookies.STEP}
+
+
+def test_every_test_that_accessibility_names_is_there() -> None:
+    told = [name for name in quoted(PAGES["docs/accessibility.md"]) if name.startswith("tests/")]
+    assert len(told) > 10
+    assert [name for name in told if not (ROOT / name).exists()] == []
+
+
+def test_the_layers_shown_are_the_ones_that_are_enforced() -> None:
+    page = PAGES["docs/architecture.md"]
+    assert diagram.written(page) == diagram.made(), "run .venv/bin/python -m tests.diagram"
+
+
+# --- commands --------------------------------------------------------------------------------------
+
+
+def commands() -> list[str]:
+    """Every call of `preconsult` in the code blocks for a shell."""
+    lines = "".join(blocks("sh")).splitlines()
+    found = [
+        re.findall(r"(?:^|\s|/|\()(preconsult (?!\.)[^#&|)]*)", line.partition("  #")[0]) for line in lines
+    ]
+    return [each for line in found for each in line if each.split()[1] in main.commands]
+
+
+def test_every_command_in_a_block_can_be_called_so() -> None:
+    assert len(commands()) > 10
+    for line in commands():
+        found, words = main, shlex.split(line)[1:]
+        command: click.Command = found
+        while isinstance(command, click.Group):
+            command = command.commands[words.pop(0)]
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
+
+
+def test_the_pre_commit_hooks_are_the_linters_of_dev_py(monkeypatch: pytest.MonkeyPatch) -> None:
+    run: list[str] = []
+    monkeypatch.setattr(dev, "step", lambda *words: run.append(" ".join(map(str, words))))
+    dev.lint_failures()
+    settings = YAML(typ="safe").load(ROOT / ".pre-commit-config.yaml")
+    (local,) = settings["repos"]
+    assert local["repo"] == "local"
+    assert [hook["entry"] for hook in local["hooks"]] == [line.replace(f"{ROOT}/", "") for line in run]
+
+
+def test_the_workflow_and_the_gate_run_the_test_command_of_the_readme() -> None:
+    command = "python3 dev.py test"
+    assert re.search(rf"^{command} ", README, re.MULTILINE)
+    workflow = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "test.yml")
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "dev.py" in step.get("run", "")] == [command]
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == f"exec {command}"
 
 
 # --- the example -----------------------------------------------------------------------------------
@@ -193,17 +324,30 @@ def test_the_curl_gets_the_answer_that_is_shown(service: Service) -> None:
     answer = service.client.post("/v1/submissions", json=body(), headers=key)
     assert answer.status_code == 201
     assert next(iter(answer.json())) == "interruptions"
-    (block,) = (each for each in blocks("json") if '"summary"' in each)
-    agrees(json.loads(block), answer.json(), "")
+    shown_ones = answers_shown()
+    assert len(shown_ones) == 2
+    for each in shown_ones:
+        agrees(each, answer.json(), "")
+
+
+def answers_shown() -> list[dict[str, Any]]:
+    """The answer to the curl: cut in the README, whole in the page for programs."""
+    short, whole = (
+        [json.loads(each) for each in blocks("json", page) if '"summary"' in each]
+        for page in (README, PROGRAMS)
+    )
+    assert MORE in short[0]
+    assert MORE not in whole[0]
+    return short + whole
 
 
 def agrees(told: Any, there: Any, where: str) -> None:
-    """Hold what is told against what is there; after MORE a list may go on."""
+    """Hold what is told against what is there; where MORE stands there may be more."""
     if where in OF_THE_MOMENT:
         assert type(told) is type(there), where
     elif isinstance(told, dict):
-        assert told.keys() == there.keys(), where
-        for name in told:
+        assert told.keys() - {MORE} < there.keys() if MORE in told else told.keys() == there.keys(), where
+        for name in told.keys() - {MORE}:
             agrees(told[name], there[name], f"{where}/{name}")
     elif isinstance(told, list):
         rest = told and told[-1] == MORE
@@ -217,9 +361,11 @@ def agrees(told: Any, there: Any, where: str) -> None:
 def test_the_answer_shown_quotes_the_article_and_never_without_the_cautions_of_the_edition() -> None:
     shown_ones = [
         quotation
-        for topic in json.loads(blocks("json")[0])["summary"]["topics"]
+        for answer in answers_shown()
+        for topic in answer["summary"]["topics"]
         if topic != MORE
         for quotation in topic["quotations"]
+        if quotation != MORE
     ]
     edition = load_library().current(body()["questionnaire"])
     assert edition
@@ -230,8 +376,8 @@ def test_the_answer_shown_quotes_the_article_and_never_without_the_cautions_of_t
         assert [caution["id"] for caution in quotation["cautions"]] == list(passage.cautions)
 
 
-def test_a_condition_in_the_readme_can_be_read() -> None:
-    (block,) = blocks("yaml")
+def test_a_condition_that_is_shown_can_be_read() -> None:
+    (block,) = blocks("yaml", PAGES["docs/content.md"])
     when = YAML(typ="safe").load(block)["when"]
     adapter: TypeAdapter[Condition] = TypeAdapter(Condition)
     asked = adapter.validate_json(json.dumps(when)).questions()
@@ -246,30 +392,70 @@ def test_every_program_that_is_shown_is_one_that_a_test_runs() -> None:
         assert any(name in block for name in re.findall(r'if "([^"]+)" in block', examples))
 
 
-def test_every_file_and_heading_the_readme_points_at_is_there() -> None:
-    headings = {re.sub(r"[^a-z -]", "", line.lower()).replace(" ", "-") for line in titles()}
-    for target in re.findall(r"\]\(([^)]+)\)", README):
-        if target.startswith("#"):
-            assert target[1:] in headings
-        else:
-            assert (ROOT / target).is_file(), target
+# --- pages -----------------------------------------------------------------------------------------
 
 
-def titles() -> list[str]:
-    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    return re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 200
 
 
-def test_the_picture_is_a_small_png() -> None:
-    picture = (ROOT / "tests" / "browser" / "summary.png").read_bytes()
-    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
-    assert len(picture) < 200_000
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_and_heading_that_a_page_points_at_is_there(name: str) -> None:
+    for target in links(PAGES[name]):
+        path, _, heading = target.partition("#")
+        file = (ROOT / name).parent / path if path else ROOT / name
+        assert file.is_dir() if path.endswith("/") else file.is_file(), target
+        if heading:
+            assert heading in headings(file.read_text(encoding="utf-8")), target
+
+
+def links(page: str) -> list[str]:
+    """Where a page points within this repository."""
+    return [target for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)) if "://" not in target]
+
+
+def prose(page: str) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", page, flags=re.DOTALL | re.MULTILINE)
+
+
+def headings(page: str) -> set[str]:
+    """The names by which headings are pointed at, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_a_heading_is_found_by_the_name_that_is_used_for_it() -> None:
+    page = "# One: two, `three` 4\n```sh\n# no heading\n```\n[a](#one-two-three-4) [b](https://x.example/c)"
+    assert headings(page) == {"one-two-three-4"}
+    assert links(page) == ["#one-two-three-4"]
+
+
+def test_every_page_is_pointed_at_and_says_whom_it_is_for() -> None:
+    pointed_at = {
+        ((ROOT / name).parent / target.partition("#")[0]).resolve()
+        for name, page in PAGES.items()
+        for target in links(page)
+    }
+    for name, page in PAGES.items():
+        assert (ROOT / name).resolve() in pointed_at, name
+        if name.startswith("docs/"):
+            assert re.match(r"# .+\n\nFor ", page), name
+
+
+def test_every_picture_is_a_small_png_that_a_page_shows() -> None:
+    shown_ones = {target for page in MANUAL.values() for target in links(page) if target.endswith(".png")}
+    pictures = list((ROOT / "docs" / "images").iterdir())
+    assert {picture.name for picture in pictures} == {target.rpartition("/")[2] for target in shown_ones}
+    for picture in pictures:
+        content = picture.read_bytes()
+        assert content.startswith(b"\x89PNG\r\n\x1a\n")
+        assert len(content) < 150_000
 
 
 # --- words and addresses ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", [README, OPENAPI], ids=["README.md", "openapi.json"])
+@pytest.mark.parametrize("text", [*MANUAL.values(), OPENAPI], ids=[*MANUAL, "openapi.json"])
 def test_words_that_judge_a_person_do_not_stand_there(text: str) -> None:
     ours = text.replace('"match"', "")  # FHIR's own word for a found entry of a Bundle
     assert [found[0] for found in NEVER.finditer(ours)] == []
@@ -283,17 +469,18 @@ def test_the_search_for_such_words_finds_them(words: str) -> None:
     assert NEVER.search(words)
 
 
-@pytest.mark.parametrize("text", [README, OPENAPI], ids=["README.md", "openapi.json"])
+@pytest.mark.parametrize("text", [*MANUAL.values(), OPENAPI], ids=[*MANUAL, "openapi.json"])
 def test_no_machine_and_no_registry_is_named(text: str) -> None:
     assert not REGISTRIES.search(text)
     assert not re.search(r"/(work|home|root|tmp|Users)/", text)
-    hosts = set(re.findall(r"https?://([^/\s:`\"'<>)]+)", text))
+    hosts = set(re.findall(r"https?://([^/\s:`\"'<>)|]+)", text))
     assert {host for host in hosts if not host.endswith((".example", "{PRECONSULT}"))} <= {"127.0.0.1"}
 
 
-def test_the_readme_promises_no_speed() -> None:
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_no_page_promises_a_speed(page: str) -> None:
     assert not re.search(
-        r"\d+ ?(req|requests?|submissions?)/s|\d+ (requests|submissions) (a|per) second", README
+        r"\d+ ?(req|requests?|submissions?)/s|\d+ (requests|submissions) (a|per) second", page
     )
 
 

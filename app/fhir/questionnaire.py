@@ -2,7 +2,7 @@
 
 Office: items, conditions, options and words, 1:1. Displays say what our pages say: the footer on top, why a
 question is asked, and each interruption right behind the question that raises it, where a program that knows
-only FHIR shows it at once. What R4 has no element for stands in extensions of our own (README, "FHIR"), and
+only FHIR shows it at once. What R4 has no element for stands in extensions of our own (docs/programs.md), and
 is held by the service all the same. Refuses: editions whose conditions FHIR can't say (Unsayable).
 """
 

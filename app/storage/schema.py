@@ -89,7 +89,7 @@ def _run(session: sa.Connection, target: str, *, down: bool) -> None:
 def backup(database: Database, file: Path) -> None:
     """A consistent copy of the embedded database (SQLite's online backup). Raises Refusal."""
     if not database.is_sqlite:
-        raise Refusal("This copies the embedded database; for PostgreSQL use pg_dump, as the README shows.")
+        raise Refusal("This copies the embedded database; for PostgreSQL use pg_dump: docs/operations.md.")
     if file.exists():
         raise Refusal(f"{file} is there already; a backup never replaces a file.")
     with database.engine.connect() as session, contextlib.closing(sqlite3.connect(file)) as copy:

@@ -1,4 +1,4 @@
-"""A booking system that is the README's and nothing else, from the one-time link to `ready`.
+"""A booking system that is the one of docs/programs.md and nothing else, from the one-time link to `ready`.
 
 The booking system is a process of its own; a person answers and staff act in real Chromium; each byte between
 us and the booking system goes by a wire that is listened to. Refuses: to look into any of the three.
@@ -70,7 +70,7 @@ def carry(one: socket.socket, other: socket.socket, kept: bytearray) -> None:
 
 
 @other_way
-def test_a_booking_system_made_from_the_readme_learns_when_it_is_done_and_nothing_else(
+def test_a_booking_system_made_from_the_manual_learns_when_it_is_done_and_nothing_else(
     browser: Browser, clinic: Server, tmp_path: Path, way: Way
 ) -> None:
     reference, port = f"B-{way}", free_port()

@@ -19,7 +19,7 @@ from tests.server import serving
 
 ROOT = Path(__file__).parents[2]
 DESCRIPTION = ROOT / "openapi" / "openapi.json"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "programs.md").read_text(encoding="utf-8")
 TOOLS = ROOT / "tests" / "js" / "node_modules"
 PATIENCE = 120
 
@@ -112,8 +112,8 @@ WRONG = [('"25_44"', '"25-44"'), ("info_only: true", "info_olny: true"), ("summa
 
 
 def told(program: str) -> list[str]:
-    """The command that the README tells for a generator, for the description where it stands."""
-    (line,) = re.findall(rf"^{program}.*$", README, re.MULTILINE)
+    """The command that docs/programs.md gives for a generator, for the description where it stands."""
+    (line,) = re.findall(rf"^{program}.*$", PAGE, re.MULTILINE)
     return [str(DESCRIPTION) if word == "openapi/openapi.json" else word for word in shlex.split(line)]
 
 

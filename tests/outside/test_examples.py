@@ -1,6 +1,6 @@
-"""The programs in the README, taken out of it and run against a real server.
+"""The programs in docs/programs.md, taken out of it and run against a real server.
 
-Refuses: to mend them; what they need from around them is what the README says is the reader's.
+Never: corrects them; what they need from around them is what the page says is the reader's.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ import pytest
 from tests.people import CARA, NOA, body
 from tests.server import PATIENCE, Server, free_port, serving
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGE = (Path(__file__).parents[2] / "docs" / "programs.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 CALM = CARA | {"self_harm_thoughts": "no"}  # raises no flag that has a time to act by
-(BACKEND,) = (block for block in BLOCKS if "def hand_in" in block)
+(BACKEND,) = (block for block in BLOCKS if "def submit" in block)
 (BOOKING,) = (block for block in BLOCKS if "standardwebhooks" in block)
 
 
@@ -54,9 +54,9 @@ class Website:
         }  # fmt: skip
         exec(BACKEND, self._names)
 
-    def hand_in(self, answers: dict[str, Any], booking: str) -> dict[str, Any]:
-        kept: dict[str, Any] = self._names["hand_in"](answers, booking)
-        return kept
+    def submit(self, answers: dict[str, Any], booking: str) -> dict[str, Any]:
+        submission: dict[str, Any] = self._names["submit"](answers, booking)
+        return submission
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +67,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_a_backend_that_can_not_reach_us_gives_up_after_a_few_tries() -> None:
     website = Website(f"http://127.0.0.1:{free_port()}", "pc_live_x")
-    with pytest.raises(RuntimeError, match="Not kept"):
-        website.hand_in(CARA, "B-1")
+    with pytest.raises(RuntimeError, match="Not saved"):
+        website.submit(CARA, "B-1")
     assert website.pauses == [1, 2, 4, 0]
 
 
 def test_a_backend_tells_what_is_amiss(server: Server) -> None:
     website = Website(server.url, server.key("submissions:write"))
     with pytest.raises(httpx.HTTPStatusError) as refused:
-        website.hand_in({}, "B-1")
+        website.submit({}, "B-1")
     assert refused.value.response.json()["errors"][0]["pointer"].startswith("/answers/")
 
 
@@ -109,7 +109,7 @@ def busy(url: str, *statuses: int) -> Iterator[str]:
 def test_a_backend_hands_in_once_through_a_busy_moment_and_shows_interruptions_first(server: Server) -> None:
     with busy(server.url, 503, 429) as url:
         website = Website(url, server.key("submissions:write"))
-        kept = website.hand_in(NOA, "B-2")
+        kept = website.submit(NOA, "B-2")
     assert website.pauses == [1, 2]
     assert website.shown[0] == ("alone", "S_NOW")
     headers = {"authorization": f"Bearer {server.key('submissions:read')}"}

@@ -14,7 +14,7 @@ from tests.web.compatibility import Json, breaks
 
 FOLDER = Path(__file__).parents[2] / "openapi"
 RELEASED: Json = json.loads((FOLDER / "released.json").read_text(encoding="utf-8"))
-PROMISE = "A program written for the last release breaks: see `What may change` in the README."
+PROMISE = "A program written for the last release breaks: see `What may change` in docs/programs.md."
 Change = Callable[[Json], object]
 SCHEMAS = ("components", "schemas")
 OUT, IN = (*SCHEMAS, "SubmissionOut"), (*SCHEMAS, "SubmissionIn", "properties")

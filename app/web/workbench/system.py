@@ -75,7 +75,7 @@ async def try_again(request: Request) -> Response:
 
 
 def settings_in_force(settings: Settings) -> list[Line]:
-    """Every setting, in the README's order."""
+    """Every setting, in the order of docs/settings.md."""
     return [
         Line(
             name=f"PRECONSULT_{name.upper()}",
