@@ -45,11 +45,12 @@ class Settings(BaseSettings):
     )
     keyring: str = Field(
         "",
-        description="Sealing keys as `id:base64`, comma-separated, newest first; empty means the key file.",
+        description="Encryption keys as `id:base64`, comma-separated, newest first; empty: the key file.",
     )
     content_dir: Path | None = Field(None, description="Your own editions; empty means the ones shipped.")
     public_url: AnyHttpUrl = Field(
-        AnyHttpUrl("http://127.0.0.1:8000"), description="Where respondents and programs reach this service."
+        AnyHttpUrl("http://127.0.0.1:8000"),
+        description="The address at which respondents and API clients reach this service.",
     )
     retention_draft_hours: int = Field(
         72, ge=1, le=24 * 90, description="Drafts are deleted after this long."
@@ -61,17 +62,19 @@ class Settings(BaseSettings):
     body_seconds: float = Field(10.0, gt=0, le=60, description="Slower bodies get 408.")
     audit_anchor: Path | None = Field(
         None,
-        description="A file: the head of the audit chain is added every minute; best on another machine.",
+        description="A file that gets the head of the audit chain every minute; best on another machine.",
     )
     erasure_ledger: Path | None = Field(
         None,
-        description="What was erased or revoked, lest a backup bring it back; "
-        "empty: `erasures.log` in the data folder.",
+        description="File of what was erased or revoked, applied after a restore; "
+        "empty: `erasures.log` in the data directory.",
     )
-    queue_limit: int = Field(1000, ge=1, description="Writes waiting beyond this get 503 with Retry-After.")
+    queue_limit: int = Field(
+        1000, ge=1, description="When more writes than this wait, further ones get 503 with Retry-After."
+    )
     database_pool: int = Field(8, ge=1, le=64, description="Connections and threads per process.")
     trusted_proxies: str = Field(
-        "", description="Networks of your proxies, comma-separated; only their X-Forwarded-For is believed."
+        "", description="Networks of your proxies, comma-separated; only their X-Forwarded-For is used."
     )
     allowed_origins: str = Field(
         "", description="Origins of your own forms, comma-separated: browsers there may call the API (CORS)."
@@ -80,22 +83,27 @@ class Settings(BaseSettings):
         "", description="Origins that may show the form in an iframe, comma-separated; empty means none."
     )
     switched_off: str = Field(
-        "", description="Switches of the edition that are off, as `self_harm`: those questions are not asked."
+        "",
+        description="Optional question groups that are off, as `self_harm`: they are not asked.",
     )
     unreviewed_translations: bool = Field(
-        default=False, description="Serve translations nobody has signed off; each page then says so."
+        default=False, description="Serve translations that are not reviewed; each page then says so."
     )
     form_questionnaire: str = Field(
         "", description="Which questionnaire `/form` asks; empty means the only one, or the first by name."
     )
     form_session_minutes: int = Field(
-        60, ge=5, le=720, description="The form closes on a device after this long without a page sent."
+        60, ge=5, le=720, description="The session of the form ends after this time without a page sent."
     )
     form_starts_per_network: int = Field(
-        30, ge=1, description="Forms begun an hour from one network (/24 or /48) before it is asked to wait."
+        30,
+        ge=1,
+        description="Forms started an hour from one network (/24 or /48); above that it has to wait.",
     )
-    form_starts: int = Field(600, ge=1, description="Forms begun an hour in all before everybody waits.")
-    clinic_name: str = Field("", max_length=100, description="Stands at the top of each page of the form.")
+    form_starts: int = Field(
+        600, ge=1, description="Forms started an hour in all; above that everyone has to wait."
+    )
+    clinic_name: str = Field("", max_length=100, description="Shown at the top of each page of the form.")
     clinic_logo: Path | None = Field(
         None, description="A PNG, JPEG, WebP or SVG file, shown beside the name."
     )
@@ -109,19 +117,20 @@ class Settings(BaseSettings):
         "", max_length=300, description="How to reach the clinic: one line at the foot of each page."
     )
     clinic_privacy: str = Field(
-        "", max_length=20000, description="The clinic's own privacy text; empty lines part paragraphs."
+        "", max_length=20000, description="The clinic's own privacy text; empty lines separate paragraphs."
     )
     clinic_time_zone: str = Field("UTC", description="Times on pages, as `America/New_York`.")
     opening_hours: str = Field(
         "Mon-Fri 09:00-17:00",
         max_length=500,
-        description="When staff are there, as `Mon-Fri 08:00-12:00, 13:00-17:00; Sat 09:00-12:00`.",
+        description="The clinic's opening hours, as `Mon-Fri 08:00-12:00, 13:00-17:00; Sat 09:00-12:00`.",
     )
     closed_days: str = Field(
-        "", description="Days the clinic is closed all the same, as `2026-12-25`, comma-separated."
+        "", description="Days on which the clinic is closed, as `2026-12-25`, comma-separated."
     )
     on_call: bool = Field(
-        default=False, description="Somebody is on call out of hours: the most urgent flags then never wait."
+        default=False,
+        description="Someone is on call out of hours: the most urgent flags do not wait.",
     )
     second_factor_roles: str = Field(
         "manager,administrator,auditor",
@@ -136,45 +145,48 @@ class Settings(BaseSettings):
     alert_emails: str = Field(
         "",
         max_length=5000,
-        description="Who is told by e-mail that a submission needs attention, comma-separated.",
+        description="Who gets an e-mail when a submission needs attention, comma-separated.",
     )
     escalation_emails: str = Field(
         "",
         max_length=5000,
-        description="Who is told when nobody dealt with it in time; empty means the same people.",
+        description="Who gets an e-mail when it was not dealt with in time; empty means the same people.",
     )
     return_origins: str = Field(
         "",
-        description="Sites a one-time link may lead back to when it is done, as `https://book.clinic.example`.",
+        description="Sites to which a one-time link may lead back at the end, as `https://book.clinic.example`.",
     )
     stale_days: int = Field(
-        30, ge=1, description="Answers sent longer than this before the appointment are told as `stale`."
+        30, ge=1, description="Answers submitted more days than this before the appointment count as `stale`."
     )
-    events_days: int = Field(90, ge=1, description="How long the feed of events goes back.")
+    events_days: int = Field(90, ge=1, description="How many days the event feed goes back.")
     worker: bool = Field(
-        default=True, description="Deliver webhooks from the server; off where `preconsult work` does it."
+        default=True,
+        description="Deliver webhooks from the server; turn it off where `preconsult work` does it.",
     )
     webhook_retry_seconds: str = Field(
         "5,300,1800,7200,18000,36000,50400,72000,86400",
-        description="Pauses between tries of a webhook delivery, in seconds; after the last it is given up.",
+        description="Pauses between attempts of a webhook delivery, in seconds; after the last it fails.",
     )
     webhook_networks: str = Field(
         "",
-        description="Networks of your own that webhooks may go to, as `10.1.0.0/16`; others must be public.",
+        description="Networks of your own to which webhooks may go, as `10.1.0.0/16`; others must be public.",
     )
     redis_url: str = Field(
-        "", description="A Redis or Valkey that replicas share their limits in, as `redis://host:6379/0`."
+        "", description="A Redis or Valkey in which replicas share their limits, as `redis://host:6379/0`."
     )
     requests_per_key: int = Field(
-        6000, ge=1, description="Requests a minute with one API key before it is asked to wait."
+        6000, ge=1, description="Requests a minute with one API key; above that they get 429."
     )
     requests_per_network: int = Field(
-        1200, ge=1, description="Requests a minute without a key from one network before it is asked to wait."
+        1200, ge=1, description="Requests a minute from one network without a key; above that they get 429."
     )
     leave_url: AnyHttpUrl | None = Field(
         None, description="Where `Leave this page` leads; empty means a blank page of this service."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level that is logged."
+    )
 
     @property
     def database(self) -> str:
