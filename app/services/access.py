@@ -19,10 +19,10 @@ SCOPES = {
     "submissions:read": "read submissions, their summaries and lists",
     "review": "what staff see and do: flags, undetermined rules, passages with their policy, "
     "reviews, notes, contact details, corrections, histories",
-    "bookings": "make one-time links and ask whether a questionnaire is done; never answers",
-    "events": "read the feed of events; with `review` those of attention too",
-    "webhooks": "manage webhook endpoints and read what became of deliveries",
-    "fhir": "hand in and read QuestionnaireResponses",
+    "bookings": "create one-time links and read readiness; never answers",
+    "events": "read the event feed; with `review` also events of attention",
+    "webhooks": "manage webhook endpoints and read their deliveries",
+    "fhir": "create and read QuestionnaireResponses",
 }
 
 

@@ -16,17 +16,17 @@ Json = dict[str, Any]
 TEST = "webhook.test"
 # type: what it tells of, as the API's description has it
 TYPES: Mapping[str, str] = {
-    "handoff.created": "A one-time link was made.",
-    "handoff.opened": "A person began the questionnaire by a one-time link.",
-    "handoff.revoked": "A one-time link was taken back; it opens nothing any more.",
-    "submission.started": "A draft was begun.",
-    "submission.submitted": "A questionnaire was sent.",
-    "submission.corrected": "Staff corrected what was sent.",
-    "submission.merged": "Staff closed a submission into another one of the same person.",
-    "submission.erased": "A submission was erased, with all that was kept of it.",
-    "review.changed": "Staff took a step in their review; `state` says which.",
+    "handoff.created": "A one-time link was created.",
+    "handoff.opened": "A person started the questionnaire through a one-time link.",
+    "handoff.revoked": "A one-time link was revoked; it no longer opens anything.",
+    "submission.started": "A draft was started.",
+    "submission.submitted": "A questionnaire was submitted.",
+    "submission.corrected": "Staff corrected a submission.",
+    "submission.merged": "Staff merged a submission into another one of the same person.",
+    "submission.erased": "A submission was erased, with everything that was stored of it.",
+    "review.changed": "Staff changed the state of a review; `state` is the readiness after it.",
     "attention.needed": "A submission needs attention. Needs the scope `review`.",
-    "attention.overdue": "Nobody dealt with it in time. Needs the scope `review`.",
+    "attention.overdue": "It was not dealt with in time. Needs the scope `review`.",
 }
 RESTRICTED = frozenset(["attention.needed", "attention.overdue"])
 # audit action: (type of event, state it leaves the questionnaire in)
