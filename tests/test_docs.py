@@ -84,26 +84,28 @@ def blocks(language: str, *pages: str) -> list[str]:
 # --- tables ----------------------------------------------------------------------------------------
 
 
-def test_every_type_of_event_is_told() -> None:
-    assert table(PROGRAMS, "| event | meaning |") == [[f"`{name}`", told] for name, told in TYPES.items()]
+def test_every_type_of_event_is_documented() -> None:
+    assert table(PROGRAMS, "| event | meaning |") == [
+        [f"`{name}`", documented] for name, documented in TYPES.items()
+    ]
 
 
 def test_the_event_that_is_shown_is_one() -> None:
     (shown,) = (json.loads(each) for each in blocks("json", PROGRAMS) if '"timestamp"' in each)
     data = shown["data"]
     when = dt.datetime.fromisoformat(shown["timestamp"])
-    told = Event(
+    documented = Event(
         1, shown["id"], shown["type"], when, data["test"], restricted=False, handoff_id=None,
         submission_id=data["submission_id"], booking_reference=data["booking_reference"], state=data["state"],
     )  # fmt: skip
-    assert document(told) == shown
+    assert document(documented) == shown
 
 
-def test_every_setting_is_told_with_its_default_and_meaning() -> None:
+def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
     rows = table(PAGES["docs/settings.md"], "| setting | default | meaning |")
-    told = {name: (default, meaning) for name, default, meaning in rows}
-    assert len(rows) == len(told)
-    assert told == {
+    documented = {name: (default, meaning) for name, default, meaning in rows}
+    assert len(rows) == len(documented)
+    assert documented == {
         f"`PRECONSULT_{name.upper()}`": (shown(field.default), field.description)
         for name, field in Settings.model_fields.items()
     }
@@ -114,41 +116,41 @@ def shown(default: object) -> str:
     return f"`{text}`" if text else "empty"
 
 
-def test_every_secret_that_may_come_as_a_file_is_told() -> None:
-    told = set(re.findall(r"PRECONSULT_(\w+)_FILE", PAGES["docs/settings.md"]))
-    assert told == set(FILES)
+def test_every_secret_that_may_come_as_a_file_is_documented() -> None:
+    documented = set(re.findall(r"PRECONSULT_(\w+)_FILE", PAGES["docs/settings.md"]))
+    assert documented == set(FILES)
 
 
 def test_no_setting_is_named_that_is_not_there() -> None:
     named = re.findall(r"PRECONSULT_([A-Z_]+[A-Z])", "".join(PAGES.values()))
-    told = {name if name in known() else name.removesuffix("_FILE") for name in named}
-    assert told == {name.upper() for name in Settings.model_fields}
+    documented = {name if name in known() else name.removesuffix("_FILE") for name in named}
+    assert documented == {name.upper() for name in Settings.model_fields}
 
 
 def known() -> set[str]:
     return {name.upper() for name in Settings.model_fields}
 
 
-def test_every_problem_is_told_with_its_status_and_title() -> None:
-    told = {tuple(row) for row in table(PROGRAMS, "| slug | status | means |")}
-    assert told == {(f"`{kind.slug}`", str(kind.status), kind.title) for kind in every_problem()}
+def test_every_problem_is_documented_with_its_status_and_title() -> None:
+    documented = {tuple(row) for row in table(PROGRAMS, "| slug | status | means |")}
+    assert documented == {(f"`{kind.slug}`", str(kind.status), kind.title) for kind in every_problem()}
 
 
-def test_every_scope_is_told() -> None:
-    told = {name.strip("`"): meaning for name, meaning in table(PROGRAMS, "| scope | allows |")}
-    assert told == SCOPES
+def test_every_scope_is_documented() -> None:
+    documented = {name.strip("`"): meaning for name, meaning in table(PROGRAMS, "| scope | allows |")}
+    assert documented == SCOPES
 
 
-def test_every_route_of_the_api_is_told_and_no_other() -> None:
-    told = [quoted(route)[0] for route, *_ in table(PROGRAMS, "| route | who | what |")]
+def test_every_route_of_the_api_is_documented_and_no_other() -> None:
+    documented = [quoted(route)[0] for route, *_ in table(PROGRAMS, "| route | who | what |")]
     there = {
         f"{method.upper()} {path}"
         for path, operations in json.loads(OPENAPI)["paths"].items()
         for method in operations
         if method.upper() in METHODS
     }
-    assert set(told) == there
-    assert len(told) == len(there)
+    assert set(documented) == there
+    assert len(documented) == len(there)
 
 
 def test_who_may_call_a_route_is_what_its_description_says() -> None:
@@ -162,9 +164,9 @@ def test_who_may_call_a_route_is_what_its_description_says() -> None:
         assert set(quoted(who)) <= set(SCOPES), route
 
 
-def test_every_verb_of_the_command_line_is_told_and_no_other() -> None:
-    told = [quoted(command)[0] for command, _ in table(OPERATIONS, "| command | what it does |")]
-    assert sorted(told) == sorted(f"preconsult {verb}" for verb in verbs(main))
+def test_every_verb_of_the_command_line_is_documented_and_no_other() -> None:
+    documented = [quoted(command)[0] for command, _ in table(OPERATIONS, "| command | what it does |")]
+    assert sorted(documented) == sorted(f"preconsult {verb}" for verb in verbs(main))
 
 
 def verbs(group: click.Group, before: str = "") -> Iterator[str]:
@@ -175,22 +177,24 @@ def verbs(group: click.Group, before: str = "") -> Iterator[str]:
             yield before + name
 
 
-def test_every_option_that_is_told_is_there() -> None:
+def test_every_option_that_is_documented_is_there() -> None:
     for command, meaning in table(OPERATIONS, "| command | what it does |"):
         found: click.Command = main
         for word in quoted(command)[0].split()[1:]:
             assert isinstance(found, click.Group)
             found = found.commands[word]
         options = {option for parameter in found.params for option in parameter.opts}
-        assert {told.split()[0] for told in quoted(meaning) if told.startswith("--")} <= options
+        assert {
+            documented.split()[0] for documented in quoted(meaning) if documented.startswith("--")
+        } <= options
 
 
-def test_every_field_of_the_logs_is_told_and_no_other() -> None:
-    told = [name for names, _ in table(OPERATIONS, "| field | holds |") for name in quoted(names)]
-    assert sorted(told) == sorted(FIELDS)
+def test_every_field_of_the_logs_is_documented_and_no_other() -> None:
+    documented = [name for names, _ in table(OPERATIONS, "| field | holds |") for name in quoted(names)]
+    assert sorted(documented) == sorted(FIELDS)
 
 
-def test_every_event_of_the_logs_is_told_and_no_other() -> None:
+def test_every_event_of_the_logs_is_documented_and_no_other() -> None:
     (meaning,) = (
         meaning for names, meaning in table(OPERATIONS, "| field | holds |") if "event" in quoted(names)
     )
@@ -198,63 +202,67 @@ def test_every_event_of_the_logs_is_told_and_no_other() -> None:
     assert sorted(quoted(meaning)) == sorted(set(re.findall(r'log\.[a-z]+\(\s*"([a-z_]+)"', code)))
 
 
-def test_every_command_of_dev_py_that_is_told_is_there() -> None:
+def test_every_command_of_dev_py_that_is_documented_is_there() -> None:
     assert set(re.findall(r"python3 dev\.py (\w+)", "".join(PAGES.values()))) == set(dev.COMMANDS)
 
 
-def test_every_bench_that_is_told_is_there() -> None:
-    told = set(re.findall(r"python3 dev\.py bench (\w+)", "".join(PAGES.values())))
-    assert told <= {path.stem for path in (ROOT / "tests" / "bench").glob("[!_]*.py")}
+def test_every_bench_that_is_documented_is_there() -> None:
+    documented = set(re.findall(r"python3 dev\.py bench (\w+)", "".join(PAGES.values())))
+    assert documented <= {path.stem for path in (ROOT / "tests" / "bench").glob("[!_]*.py")}
 
 
-def test_every_metric_is_told_and_no_other() -> None:
+def test_every_metric_is_documented_and_no_other() -> None:
     rows = table(OPERATIONS, "| metric | watch for |")
-    told = [name for names, _ in rows for name in quoted(names)]
+    documented = [name for names, _ in rows for name in quoted(names)]
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py"))
     there = re.findall(r'\b[A-Z]\w+\(\s*"(preconsult_\w+)"', code)
-    assert sorted(told) == sorted(there)
+    assert sorted(documented) == sorted(there)
 
 
 def test_the_table_of_roles_is_the_one_that_is_enforced() -> None:
     staff = PAGES["docs/staff.md"]
     roles = list(ROLES)
-    told = {
+    documented = {
         quoted(permission)[0]: dict(zip(roles, cells, strict=True))
         for permission, *cells in table(staff, f"| permission | {' | '.join(roles)} |")
     }
     every = {permission for permissions in ROLES.values() for permission in permissions}
-    assert told == {name: {role: "yes" if name in ROLES[role] else "no" for role in roles} for name in every}
+    assert documented == {
+        name: {role: "yes" if name in ROLES[role] else "no" for role in roles} for name in every
+    }
 
 
-def test_every_state_of_readiness_is_told() -> None:
-    told = [quoted(state)[0] for state, _ in table(PROGRAMS, "| state | means |")]
-    assert sorted(told) == sorted(get_args(State))
+def test_every_state_of_readiness_is_documented() -> None:
+    documented = [quoted(state)[0] for state, _ in table(PROGRAMS, "| state | means |")]
+    assert sorted(documented) == sorted(get_args(State))
 
 
-def test_every_file_of_an_edition_is_told() -> None:
-    told = {quoted(file)[0] for file, _ in table(PAGES["docs/content.md"], "| file | holds |")}
+def test_every_file_of_an_edition_is_documented() -> None:
+    documented = {quoted(file)[0] for file, _ in table(PAGES["docs/content.md"], "| file | holds |")}
     edition = ROOT / "app" / "rules" / "content" / "ketamine-preconsult" / "1.1.0"
-    assert {name.partition("/")[0] for name in told} == {path.name for path in edition.iterdir()}
+    assert {name.partition("/")[0] for name in documented} == {path.name for path in edition.iterdir()}
 
 
-def test_every_extension_of_fhir_is_told() -> None:
-    told = {quoted(url)[0] for url, *_ in table(PROGRAMS, "| extension | on | says |")}
-    assert told == {url for url in vars(names).values() if str(url).startswith(names.OURS)} - {names.OURS}
+def test_every_extension_of_fhir_is_documented() -> None:
+    documented = {quoted(url)[0] for url, *_ in table(PROGRAMS, "| extension | on | says |")}
+    assert documented == {url for url in vars(names).values() if str(url).startswith(names.OURS)} - {
+        names.OURS
+    }
 
 
-def test_every_cookie_is_told() -> None:
-    told = {
+def test_every_cookie_is_documented() -> None:
+    documented = {
         name
         for cell, *_ in table(PAGES["docs/security.md"], "| cookie | holds | attributes |")
         for name in quoted(cell)
     }
-    assert told == {door.SESSION, door.LANGUAGE, door.HANDOFF, cookies.SESSION, cookies.STEP}
+    assert documented == {door.SESSION, door.LANGUAGE, door.HANDOFF, cookies.SESSION, cookies.STEP}
 
 
 def test_every_test_that_accessibility_names_is_there() -> None:
-    told = [name for name in quoted(PAGES["docs/accessibility.md"]) if name.startswith("tests/")]
-    assert len(told) > 10
-    assert [name for name in told if not (ROOT / name).exists()] == []
+    documented = [name for name in quoted(PAGES["docs/accessibility.md"]) if name.startswith("tests/")]
+    assert len(documented) > 10
+    assert [name for name in documented if not (ROOT / name).exists()] == []
 
 
 def test_the_layers_shown_are_the_ones_that_are_enforced() -> None:
@@ -311,8 +319,8 @@ def body() -> dict[str, Any]:
     """The body of the README's curl."""
     found = re.search(r"-d '(\{.*\})'", README)
     assert found
-    told: dict[str, Any] = json.loads(found[1])
-    return told
+    documented: dict[str, Any] = json.loads(found[1])
+    return documented
 
 
 def test_the_curl_is_the_one_dev_py_prints() -> None:
@@ -341,21 +349,25 @@ def answers_shown() -> list[dict[str, Any]]:
     return short + whole
 
 
-def agrees(told: Any, there: Any, where: str) -> None:
-    """Hold what is told against what is there; where MORE stands there may be more."""
+def agrees(documented: Any, there: Any, where: str) -> None:
+    """Hold what is documented against what is there; where MORE stands there may be more."""
     if where in OF_THE_MOMENT:
-        assert type(told) is type(there), where
-    elif isinstance(told, dict):
-        assert told.keys() - {MORE} < there.keys() if MORE in told else told.keys() == there.keys(), where
-        for name in told.keys() - {MORE}:
-            agrees(told[name], there[name], f"{where}/{name}")
-    elif isinstance(told, list):
-        rest = told and told[-1] == MORE
-        assert len(there) > len(told) - 1 if rest else len(there) == len(told), where
-        for number, each in enumerate(told[:-1] if rest else told):
+        assert type(documented) is type(there), where
+    elif isinstance(documented, dict):
+        assert (
+            documented.keys() - {MORE} < there.keys()
+            if MORE in documented
+            else documented.keys() == there.keys()
+        ), where
+        for name in documented.keys() - {MORE}:
+            agrees(documented[name], there[name], f"{where}/{name}")
+    elif isinstance(documented, list):
+        rest = documented and documented[-1] == MORE
+        assert len(there) > len(documented) - 1 if rest else len(there) == len(documented), where
+        for number, each in enumerate(documented[:-1] if rest else documented):
             agrees(each, there[number], f"{where}/{number}")
     else:
-        assert told == there, where
+        assert documented == there, where
 
 
 def test_the_answer_shown_quotes_the_article_and_never_without_the_cautions_of_the_edition() -> None:
@@ -430,7 +442,7 @@ def test_a_heading_is_found_by_the_name_that_is_used_for_it() -> None:
     assert links(page) == ["#one-two-three-4"]
 
 
-def test_every_page_is_pointed_at_and_says_whom_it_is_for() -> None:
+def test_every_page_is_pointed_at_and_says_who_it_is_for() -> None:
     pointed_at = {
         ((ROOT / name).parent / target.partition("#")[0]).resolve()
         for name, page in PAGES.items()
@@ -511,7 +523,7 @@ def packages(lock: Path) -> set[str]:
     return set(re.findall(r"^[a-zA-Z0-9][^\s;]*", lock.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def test_the_licence_is_apache_2_and_the_article_is_told_not_to_be_covered() -> None:
+def test_the_licence_is_apache_2_and_the_article_is_said_not_to_be_covered() -> None:
     licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
     notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
     assert "Apache License" in licence
