@@ -1,10 +1,10 @@
 # preconsult as an image: hash-locked packages, nothing of the build left behind, no root, no secret.
 # Keys, database address and the rest arrive at run time (PRECONSULT_*, *_FILE); what is kept lies in /data.
 FROM python:3.11-slim-bookworm AS packages
-COPY requirements/pdf.lock /tmp/pdf.lock
+COPY requirements/image.lock /tmp/image.lock
 RUN python -m venv /venv \
  && /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --no-deps -r /tmp/pdf.lock \
+        --require-hashes --no-deps -r /tmp/image.lock \
  && /venv/bin/python -m pip uninstall -y setuptools pip
 
 FROM python:3.11-slim-bookworm

@@ -610,7 +610,7 @@ def lock(args: list[str]) -> None:
         core = f"--constraint={made / 'core.lock'}"
         locks = {
             "core": ["pyproject.toml"],
-            "pdf": ["pyproject.toml", "--extra=pdf", core],
+            "image": ["pyproject.toml", "--extra=pdf", "--extra=redis", core],
             "dev": ["pyproject.toml", "--extra=dev", core],
             "node": ["--group=node"],  # apart: few machines need it
         }
