@@ -69,7 +69,8 @@ def _line(error: Exception) -> str | None:
     if isinstance(error, Refusal | Faulty | Problem):
         return str(error)
     if isinstance(error, SQLAlchemyError):
-        return f"The database can't be used ({type(error).__name__}); see PRECONSULT_DATABASE_URL."
+        cause = getattr(error, "orig", None) or error  # the driver's names say more: LockNotAvailable
+        return f"The database can't be used ({type(cause).__name__}); see PRECONSULT_DATABASE_URL."
     if isinstance(error, OSError):
         return f"{error.filename or 'A file'} can't be used: {error.strerror}."
     return None

@@ -13,7 +13,8 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from click.testing import CliRunner
-from sqlalchemy.exc import OperationalError
+from psycopg.errors import LockNotAvailable
+from sqlalchemy.exc import NoSuchTableError, OperationalError
 
 from app.cli import COMMANDS, main
 from app.cli.lazy import LazyGroup
@@ -113,8 +114,12 @@ def failing(error: Exception) -> click.Group:
     [
         (Refusal("The clinic is closed."), "The clinic is closed."),
         (
-            OperationalError("SELECT secret", {}, Exception("secret")),
-            "The database can't be used (OperationalError); see PRECONSULT_DATABASE_URL.",
+            OperationalError("SELECT secret", {}, LockNotAvailable("secret")),
+            "The database can't be used (LockNotAvailable); see PRECONSULT_DATABASE_URL.",
+        ),
+        (
+            NoSuchTableError("secret"),
+            "The database can't be used (NoSuchTableError); see PRECONSULT_DATABASE_URL.",
         ),
         (FileNotFoundError(2, "No such file", "keys"), "keys can't be used: No such file."),
         (OSError(28, "No space left"), "A file can't be used: No space left."),
