@@ -6,7 +6,7 @@ folders reaches counts as untested.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,19 @@ MEASURED = {"rules", "content"}
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Stop tracing for a test of another folder, while `app.rules` is all that is asked for."""
-    running = Coverage.current() if item.config.getoption("cov_source", None) == ["app.rules"] else None
-    if running is None or item.path.relative_to(TESTS).parts[0] in MEASURED:
+    rules_alone = item.config.getoption("cov_source", None) == ["app.rules"]
+    if not rules_alone or item.path.relative_to(TESTS).parts[0] in MEASURED:
         return (yield)
-    running.stop()
+    stopped = list(_stop_all())
     try:
         return (yield)
     finally:
-        running.start()
+        for each in reversed(stopped):
+            each.start()
+
+
+def _stop_all() -> Iterator[Coverage]:
+    """Stop each measurement that runs: in a process of pytest-xdist there are two, one inside the other."""
+    while (running := Coverage.current()) is not None:
+        running.stop()
+        yield running
