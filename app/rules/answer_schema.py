@@ -1,8 +1,9 @@
-"""The answers of a questionnaire as JSON Schema 2020-12: a client can check before it sends.
+"""The answers of a questionnaire as JSON Schema 2020-12, for clients that check them before sending.
 
-Office: types, options, exclusive options, ranges and, when `complete`, what must be answered and when. A set
-of answers fits this schema exactly when `answers.check` finds no issue (a test holds it), except that `check`
-lets go of null under an unknown name and of [] where one answer goes. Refuses: words.
+Responsible for: types, options, exclusive options, ranges and, if `complete`, which answers are required and
+when. Answers are valid against this schema exactly when `answers.check` finds no issue (a test verifies
+this), except that `check` ignores null under an unknown name, and [] for a question that takes one answer.
+Never: contains texts.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def answer_schema(questionnaire: Questionnaire, *, complete: bool) -> Schema:
-    """The schema of `answers` (linkId to value) as they are when submitted, or at any time in a draft."""
+    """Return the schema of `answers` (linkId to value).
+
+    `complete`: as they must be when submitted; otherwise as they may be in a draft at any time.
+    """
     names = questionnaire.questions
     schema: Schema = {
         "$schema": DIALECT,
@@ -35,7 +39,7 @@ def answer_schema(questionnaire: Questionnaire, *, complete: bool) -> Schema:
 
 
 def value_schema(item: Item) -> Schema:
-    """The values one question takes; null is no answer."""
+    """Return the schema of the values that one question accepts; null means no answer."""
     if item.repeats:
         free = [code for code in item.codes if code not in item.exclusive]
         alone = [code for code in item.codes if code in item.exclusive]
@@ -51,7 +55,7 @@ def value_schema(item: Item) -> Schema:
 
 
 class _Conditions:
-    """Conditions of one questionnaire as schemas of its answers."""
+    """The conditions of one questionnaire as schemas of its answers."""
 
     def __init__(self, questionnaire: Questionnaire) -> None:
         self.questionnaire = questionnaire
@@ -70,7 +74,7 @@ class _Conditions:
         return {"allOf": parts} if parts else {}
 
     def holds(self, condition: Condition, *, wanted: bool) -> Schema:
-        """The answers that make `condition` true, or false; unknown is neither."""
+        """Return the schema of the answers that make `condition` true, or false; unknown is neither."""
         match condition:
             case AllOf() | AnyOf():
                 word = "allOf" if isinstance(condition, AllOf) is wanted else "anyOf"
@@ -84,7 +88,7 @@ class _Conditions:
         raise TypeError("conditions about rules are no part of a questionnaire")
 
     def _compared(self, asked: Comparison, *, wanted: bool) -> Schema:
-        """An answer to the question asked, of which the comparison is true, or false."""
+        """Return the schema of answers to the question for which the comparison is true, or false."""
         item = self.questionnaire.questions[asked.question]
         if asked.operator == "exists":
             answered = _member(asked.question, ANSWER)

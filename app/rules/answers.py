@@ -1,6 +1,7 @@
-"""Is this a set of answers to this questionnaire? All that is amiss is told at once.
+"""Checks whether answers are valid for a questionnaire, and reports all issues at once.
 
-Office: types, options, ranges, lengths, what is required. Refuses: meaning (rules) and words (texts/).
+Responsible for: types, options, ranges, lengths, and what is required.
+Never: interprets answers (the rules do) or contains texts (they are in texts/).
 Stable codes: unknown_question contact_item wrong_type not_an_option exclusive_option duplicate_option
 too_small too_large too_long bad_format required must_be_true.
 """
@@ -22,12 +23,12 @@ FORMATS = {
     "phone": re.compile(r"(?=(?:\D*\d){7})\+?[0-9 ().x/-]+"),
     "email": re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f.]+"),
 }
-LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # JSON can carry one, UTF-8 and a digest can't
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # JSON can contain one; UTF-8 and a digest can't
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing amiss: RFC 6901 pointer from the root of the request body, stable code, figures to name."""
+    """One error: RFC 6901 pointer from the root of the request body, stable code, values for the message."""
 
     pointer: str
     code: str
@@ -36,7 +37,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Answers in reading order, their options in the questionnaire's order; the rest is in `issues`."""
+    """The valid answers in reading order, options in the questionnaire's order; errors are in `issues`."""
 
     answers: Answers
     contact: Mapping[str, str]
@@ -52,10 +53,11 @@ def check(
     *,
     complete: bool,
 ) -> Checked:
-    """Every issue of `answers` (linkId to JSON value) and `contact` (name, phone, email).
+    """Return every issue of `answers` (linkId to JSON value) and `contact` (name, phone, email).
 
-    `complete`: they are to be submitted, so what is required must be there. null and [] are no answer.
-    Contact details count only while their question is enabled; otherwise they are let go.
+    `complete`: the answers are to be submitted, so everything required must be present. null and [] mean no
+    answer.
+    Contact details count only while their question is enabled; otherwise they are discarded.
     """
     accepted: dict[str, Answer] = {}
     issues: list[Issue] = []
@@ -91,7 +93,10 @@ def check(
 
 
 def accepts(item: Item, value: object) -> bool:
-    """Is this plainly one of the answers a choice takes? What is not may still be one; see the checks."""
+    """Return True if the value is clearly a valid answer to a choice question.
+
+    False doesn't mean that it is invalid: `issues_of` decides.
+    """
     if item.repeats:
         return (
             isinstance(value, list)
@@ -102,7 +107,10 @@ def accepts(item: Item, value: object) -> bool:
 
 
 def escape(name: str) -> str:
-    """`name` as one token of a JSON pointer (RFC 6901 section 3); what UTF-8 can't write is spelt out."""
+    """Return `name` as one token of a JSON pointer (RFC 6901 section 3).
+
+    Characters that UTF-8 can't encode become backslash escapes.
+    """
     return name.encode(errors="backslashreplace").decode().replace("~", "~0").replace("/", "~1")
 
 
@@ -118,7 +126,7 @@ def _answer_issues(questionnaire: Questionnaire, name: str, value: object) -> It
 
 
 def issues_of(item: Item, pointer: str, value: object) -> Iterator[Issue]:
-    """What is amiss with a value as the answer to a question."""
+    """Yield the issues of a value as the answer to a question."""
     return _CHECKS["repeats" if item.repeats else item.type](item, pointer, value)
 
 
@@ -181,7 +189,7 @@ def _contact_issues(questionnaire: Questionnaire, kind: str, value: object) -> I
 def _frozen(item: Item, value: object) -> Answer:
     if isinstance(value, list | tuple):
         return tuple(sorted(value, key=item.codes.__getitem__))
-    assert isinstance(value, bool | int | str)  # noqa: S101 - the checks above let nothing else through
+    assert isinstance(value, bool | int | str)  # noqa: S101 - the checks above accept nothing else
     return value
 
 

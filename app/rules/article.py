@@ -1,6 +1,7 @@
-"""The article and its passages: code-point offsets, half-open, into a text pinned by SHA-256.
+"""The article and its passages: half-open code-point offsets into a text that is pinned by its SHA-256.
 
-Office: article.yaml's shapes and verbatim slices. Refuses: to retype, join, trim or normalise the text.
+Responsible for: the models of article.yaml and verbatim slices of the text.
+Never: retypes, joins, trims or normalises the text.
 """
 
 import datetime as dt
@@ -34,9 +35,10 @@ class Heading(Strict):
 
 
 class Passage(Strict):
-    """A sentence or list item and what may be done with it.
+    """A sentence or list item, and how it may be used.
 
-    `only_with`: cited only together with one of these. `only_if`: shown only while this is true.
+    `only_with`: the passage is cited only together with one of these. `only_if`: the passage is shown only
+    while this condition is true.
     """
 
     id: str
@@ -53,7 +55,7 @@ class Passage(Strict):
     exact: str
 
     def may_be_cited(self, mode: Mode) -> bool:
-        """May a respondent see it in this citation mode? A `never` passage may not, in any."""
+        """Return True if respondents may see the passage in this mode; always False for `never` passages."""
         return self.policy in {"full": ("as_is", "with_caution"), "limited": ("as_is",), "none": ()}[mode]
 
 
@@ -63,7 +65,7 @@ class CautionMeta(Strict):
 
 
 class Article(Strict):
-    """article.yaml: the article, where its passages stand, who may see them, with which cautions."""
+    """article.yaml: the article, the offsets of its passages, who may see them, and with which cautions."""
 
     article: ArticleMeta
     sources: dict[str, str]
@@ -73,9 +75,10 @@ class Article(Strict):
     general_cautions: tuple[str, ...]
 
     def context(self, text: str, passage: Passage) -> tuple[str, str]:
-        """Up to 32 code points before and after `passage` that belong to no other passage.
+        """Return up to 32 code points before and after `passage` that belong to no other passage.
 
-        Another passage's words, even half of them, never stand outside its own unit of quote and caution.
+        The words of another passage, even a part of them, are never shown without that passage's own
+        cautions.
         """
         before = max((other.end for other in self.passages if other.end <= passage.start), default=0)
         after = min((other.start for other in self.passages if other.start >= passage.end), default=len(text))
@@ -83,7 +86,7 @@ class Article(Strict):
         return prefix, text[passage.end : min(after, passage.end + CONTEXT)]
 
     def place(self, passage: Passage) -> tuple[int, int]:
-        """(section, sentence): 0 is the introduction; sentences count from 1 in their section."""
+        """Return (section, sentence): section 0 is the introduction; sentences start at 1 in each section."""
         sections = [heading.id for heading in self.headings]
         number = sections.index(passage.section) if passage.section in sections else 0
         before = [other for other in self.passages if other.section == passage.section]

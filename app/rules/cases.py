@@ -1,6 +1,7 @@
-"""cases.yaml: sentences a clinician can check, each with answers and what must follow.
+"""cases.yaml: example cases that a clinician can check, each with answers and the expected outcome.
 
-Office: runs the cases of an edition. Refuses: to guess; a case names every rule, passage and flag.
+Responsible for: running the cases of an edition.
+Never: assumes anything; a case names every rule, passage and flag.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ class ExpectedIssue(Strict):
 
 
 class Expect(Strict):
-    """What must follow. `enabled`, `disabled` and `undetermined` are compared only where they are given."""
+    """The expected outcome. `enabled`, `disabled` and `undetermined` are compared only if they are given."""
 
     issues: tuple[ExpectedIssue, ...] = ()
     mode: Mode | None = None
@@ -40,7 +41,7 @@ class Case(Strict):
 
 
 def run_case(edition: Edition, case: Case) -> Iterator[str]:
-    """Each way in which `edition` answers otherwise than `case` expects; nothing when it holds."""
+    """Yield every difference from what `case` expects; nothing if the case passes."""
     checked = edition.check(case.answers, case.contact, complete=case.status == "submitted")
     issues = tuple((issue.pointer, issue.code) for issue in checked.issues)
     yield from _differs("issues", issues, tuple((each.pointer, each.code) for each in case.expect.issues))

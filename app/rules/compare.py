@@ -1,6 +1,7 @@
-"""What differs in meaning between two editions, and between two evaluations of the same answers.
+"""The differences in meaning between two editions, and between two evaluations of the same answers.
 
-Office: `content diff` and the reasons in `verification`. Refuses: layout; moving a line is no difference.
+Responsible for: `content diff` and the reasons in `verification`.
+Never: compares layout; a moved line is not a difference.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from app.rules.summary import Json
 
 
 def trace(edition: Edition, evaluation: Evaluation, digest: str) -> Json:
-    """What a summary rested on, small enough to keep beside the answers and to tell later what changed."""
+    """Return what a summary is based on.
+
+    It is small enough to store with the answers, and enough to report later what has changed.
+    """
     return {
         "digest": digest,
         "edition_sha256": edition.sha256,
@@ -24,7 +28,7 @@ def trace(edition: Edition, evaluation: Evaluation, digest: str) -> Json:
 
 
 def trace_differences(then: Json, now: Json) -> list[Json]:
-    """`[{what, then, now}]`, the digest last; empty when the summary is identical."""
+    """Return the differences as `[{what, then, now}]`, the digest last; empty if the summary is identical."""
     names = [name for name in now if name != "digest"] + ["digest"]
     return [
         {"what": name, "then": then.get(name), "now": now[name]}
@@ -34,7 +38,7 @@ def trace_differences(then: Json, now: Json) -> list[Json]:
 
 
 def edition_differences(old: Edition, new: Edition) -> Iterator[str]:
-    """One line per difference, as "rule P_CRPS: cites was P17, P20, is P20"."""
+    """Yield one line for each difference, for example "rule P_CRPS: cites was P17, P20, is P20"."""
     before, after = dict(_facts(old)), dict(_facts(new))
     yield from (f"- {name} is gone" for name in before if name not in after)
     yield from (f"+ {name} is new" for name in after if name not in before)

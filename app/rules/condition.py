@@ -1,12 +1,13 @@
-"""The law of silence: a question that is not enabled makes every comparison on it false.
+"""Conditions and their evaluation: true, false or unknown.
 
-An enabled question without an answer, or answered with an option marked `unknown: true`, makes a
-comparison unknown, except a comparison naming that very option. On a question that repeats, a selected
-option is true, an unselected one false, or unknown while an unknown option is selected too. `not unknown`
-is unknown (Kleene's strong logic). `exists` asks about silence itself, so it is never unknown.
+A comparison with a question that is not enabled is false. A comparison with an enabled question that has no
+answer, or whose answer is an option marked `unknown: true`, is unknown, unless the comparison names that
+option. For a question that repeats, a selected option is true and an unselected one is false, or unknown
+while an unknown option is selected too. `not unknown` is unknown (Kleene's strong logic). `exists` tests
+whether there is an answer, so it is never unknown.
 
-Office: the one evaluator for enableWhen, requiredWhen, rules and `only_if`. True, False, None = unknown.
-Refuses: reading anything but the facts it is handed.
+Responsible for: the only evaluator for enableWhen, requiredWhen, rules and `only_if`. It returns True, False,
+or None for unknown. Never: reads anything but the facts that are passed to it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
@@ -23,7 +24,7 @@ Operator = Literal["exists", "=", "!=", "in", "has", "has_any", "<", "<=", ">", 
 
 
 class Everything(Collection[str]):
-    """A set that holds every name: the enabled questions, for a rule that heeds disabled ones too."""
+    """A set that contains every name: the enabled questions of a rule that also considers disabled ones."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -40,7 +41,7 @@ EVERYTHING = Everything()
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a condition may look at.
+    """The data that a condition is evaluated against.
 
     `answers`: linkId to answer. `enabled`: linkIds. `unknown`: linkId to its options that mean "not known".
     `fired`: the earlier rules that fired, rule id to (group, passages it cites).
@@ -60,28 +61,28 @@ class Node(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     def compiled(self, unknown: Unknown) -> Ask:
-        """The condition as a function of facts, made once for a questionnaire's unknown options."""
+        """Return the condition as a function of facts, compiled for a questionnaire's unknown options."""
         raise NotImplementedError  # pragma: no cover - every node below answers
 
     def truth(self, facts: Facts) -> Truth:
-        """True, False or None for unknown."""
+        """Return True, False, or None for unknown."""
         return self.compiled(facts.unknown)(facts)
 
     def parts(self) -> tuple["Condition", ...]:
-        """The conditions directly inside this one."""
+        """Return the conditions directly inside this one."""
         return ()
 
     def comparisons(self) -> Iterator["Comparison"]:
-        """Every comparison in this condition, in reading order."""
+        """Yield every comparison in this condition, in reading order."""
         for part in self.parts():
             yield from part.comparisons()
 
     def questions(self) -> tuple[str, ...]:
-        """The linkIds this condition names, each once, in reading order."""
+        """Return the linkIds that this condition names, each once, in reading order."""
         return tuple(dict.fromkeys(comparison.question for comparison in self.comparisons()))
 
     def open_questions(self, facts: Facts) -> tuple[str, ...]:
-        """The linkIds whose silence leaves this condition unknown; empty when it is settled."""
+        """Return the linkIds without which this condition is unknown; empty if it is true or false."""
         if self.truth(facts) is not None:
             return ()
         return tuple(dict.fromkeys(name for part in self.parts() for name in part.open_questions(facts)))
@@ -113,7 +114,7 @@ class Comparison(Node):
         return (self.question,) if self.truth(facts) is None else ()
 
     def named(self) -> tuple[object, ...]:
-        """The values this comparison names: one, or the members of its list."""
+        """Return the values that this comparison names: one value, or the members of its list."""
         return self.answer if isinstance(self.answer, tuple) else (self.answer,)
 
 
@@ -166,7 +167,7 @@ class Not(Node):
 
 
 class Some(BaseModel):
-    """Earlier rules, named one by one or by group."""
+    """Earlier rules, named individually or by group."""
 
     model_config = Node.model_config
     rules: tuple[str, ...] = ()
@@ -178,7 +179,7 @@ class Some(BaseModel):
 
 
 class Fired(Node):
-    """Two-valued: did this earlier rule fire?"""
+    """True if this earlier rule fired, otherwise false."""
 
     fired: str
 
@@ -187,7 +188,7 @@ class Fired(Node):
 
 
 class NoneFired(Node):
-    """Two-valued: did none of these earlier rules fire?"""
+    """True if none of these earlier rules fired, otherwise false."""
 
     none_fired: Some
 
@@ -197,7 +198,7 @@ class NoneFired(Node):
 
 
 class CitesPassage(Node):
-    """Two-valued: does a fired earlier rule of these cite a passage, before any filter?"""
+    """True if one of these earlier rules fired and cites a passage, before any filter; otherwise false."""
 
     cites_passage: Some
 
@@ -212,7 +213,7 @@ KINDS = ("all", "any", "not", "fired", "none_fired", "cites_passage")
 
 
 def _kind(value: Any) -> str:
-    """The tag of a condition, read from a file (dict) or made already (Node)."""
+    """Return the tag of a condition that was read from a file (dict) or is already a model (Node)."""
     keys = set(value) if isinstance(value, dict) else set()
     if isinstance(value, Node):
         keys = {field.alias or name for name, field in type(value).model_fields.items()}
@@ -231,11 +232,11 @@ Condition = Annotated[
 ]
 for _node in (AllOf, AnyOf, Not):
     _node.model_rebuild()
-NEVER = AnyOf.model_construct(any=())  # no author can write it: one of no conditions is never true
+NEVER = AnyOf.model_construct(any=())  # not possible in a file: `any` of no conditions is never true
 
 
 def rules_asked(condition: Condition) -> Iterator[Some]:
-    """What `condition` asks about earlier rules, in reading order."""
+    """Yield the earlier rules that `condition` asks about, in reading order."""
     match condition:
         case Fired():
             yield Some(rules=(condition.fired,))
@@ -248,7 +249,7 @@ def rules_asked(condition: Condition) -> Iterator[Some]:
 
 
 def fired_asked(condition: Condition) -> Iterator[str]:
-    """The earlier rules whose firing `condition` rests on."""
+    """Yield the earlier rules whose firing `condition` depends on."""
     if isinstance(condition, Fired):
         yield condition.fired
     for part in condition.parts():

@@ -1,6 +1,7 @@
-"""Crisis resources: who answers, by place. Local data: a crisis text never waits for a network.
+"""Crisis resources by place. The data is local, so a crisis text never waits for a network.
 
-Office: crisis.yaml's shapes and which resources a place is shown. Refuses: words (texts/<lang>.yaml).
+Responsible for: the models of crisis.yaml, and which resources are shown for a place.
+Never: contains texts (they are in texts/<lang>.yaml).
 """
 
 import datetime as dt
@@ -11,7 +12,7 @@ from app.rules.rule import ResourceKind, Strict
 
 
 class Resource(Strict):
-    """One line that is staffed. `verified_on`: when somebody of the clinic last tried it; null = not yet."""
+    """One staffed service. `verified_on`: when the clinic's staff last tried it; null means not yet."""
 
     id: str
     kind: ResourceKind
@@ -30,7 +31,7 @@ class Resource(Strict):
 
 
 class Primary(Strict):
-    """The resources that `{emergency}` and `{crisis}` stand for."""
+    """The resources whose numbers replace `{emergency}` and `{crisis}`."""
 
     emergency: str
     crisis: str
@@ -41,12 +42,15 @@ class Crisis(Strict):
     primary: dict[str, Primary]
 
     def at(self, place: str) -> tuple[Resource, ...]:
-        """The resources shown at `place` (as `US-FL-PBC`): its own and those of the places around it."""
+        """Return the resources of `place` (for example `US-FL-PBC`) and the regions around it, in order."""
         near = [each for each in self.resources if f"{place}-".startswith(f"{each.region}-")]
         return tuple(sorted(near, key=lambda each: each.order))
 
     def numbers(self, place: str) -> dict[str, str]:
-        """What `{emergency}` and `{crisis}` read at `place`; empty when no place around it has any."""
+        """Return the values of `{emergency}` and `{crisis}` at `place`; empty if no region has them.
+
+        They come from `place` itself or from the nearest region around it that has any.
+        """
         found = next((self.primary[region] for region in _around(place) if region in self.primary), None)
         by_id = {each.id: each for each in self.resources}
         if found is None or not {found.emergency, found.crisis} <= by_id.keys():

@@ -1,6 +1,7 @@
-"""An edition being read: its files as shapes, each finding sent to a file and line.
+"""Reads the files of an edition draft into models, and gives every finding a file and a line.
 
-Office: from YAML to shapes. Refuses: to judge what the shapes say together (integrity.py, lint.py).
+Responsible for: converting YAML to models.
+Never: checks the models against each other (integrity.py and lint.py do).
 """
 
 import hashlib
@@ -26,7 +27,7 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One mistake: where it stands, and what to do about it."""
+    """One mistake: where it is, and what to do about it."""
 
     path: Path
     line: int
@@ -37,7 +38,7 @@ class Finding:
 
 
 class Faulty(Exception):
-    """An edition that can't be served; `findings` says why."""
+    """An edition that can't be served; `findings` contains the reasons."""
 
     def __init__(self, findings: list[Finding]) -> None:
         super().__init__("\n".join(str(finding) for finding in findings))
@@ -46,7 +47,7 @@ class Faulty(Exception):
 
 @dataclass(frozen=True)
 class Draft:
-    """The shapes of one edition and the sources they were read from (name without `.yaml` to source)."""
+    """The models of one edition, and the sources they were read from (name without `.yaml` to source)."""
 
     folder: Path
     meta: EditionMeta
@@ -64,7 +65,7 @@ class Draft:
         return Finding(source.path, source.line(*place), message)
 
     def at(self, file: str, place: Place) -> Callable[[str], Finding]:
-        """`finding` with its place told beforehand."""
+        """Return `finding` with its file and place already set."""
         return partial(self.finding, file, place)
 
     def edition(self) -> Edition:
@@ -82,7 +83,7 @@ class Draft:
 
 
 def read_draft(folder: Path) -> Draft:
-    """Read the files of one edition. Raises Faulty with every finding that is one of shape."""
+    """Read the files of one edition. Raises Faulty with every finding about the structure of a file."""
     reader = _Reader(folder)
     meta = reader.shape("edition", EditionMeta)
     questionnaire = reader.shape("questionnaire", Questionnaire)
@@ -101,7 +102,7 @@ def read_draft(folder: Path) -> Draft:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over the edition's files: relative path, size and bytes of each, in order of path."""
+    """Return the SHA-256 over the edition's files: relative path, size and bytes of each, by path."""
     whole = hashlib.sha256()
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         content = path.read_bytes()
@@ -137,7 +138,7 @@ class _Reader:
 
 
 def _findings(source: Source, error: ValidationError) -> Iterator[Finding]:
-    """Pydantic's errors, the deepest one of each place, in an author's words."""
+    """Convert Pydantic's errors, the deepest one on each line, to messages for authors."""
     deepest: dict[int, tuple[int, str]] = {}
     for each in error.errors(include_url=False, include_input=False):
         place = _place(source.data, each["loc"], missing=each["type"] == "missing")
@@ -151,7 +152,7 @@ def _findings(source: Source, error: ValidationError) -> Iterator[Finding]:
 
 
 def _place(data: Any, loc: Place, *, missing: bool) -> Place:
-    """`loc` without the tags of unions: only what is in the file, and what is missing there."""
+    """Return `loc` without the tags of unions: only keys that are in the file, and the missing one."""
     place: list[str | int] = []
     for part in loc:
         inside = dict(enumerate(data)) if isinstance(data, tuple) else data if isinstance(data, dict) else {}

@@ -1,6 +1,7 @@
-"""An edition: questionnaire, rules, article and words, published together and frozen.
+"""An edition: questionnaire, rules, article and texts, published together and immutable.
 
-Office: what everybody else asks of the rules. Refuses: clock, network, database, framework.
+Responsible for: the interface to the rules for all other code.
+Never: uses the clock, the network, a database or a framework.
 """
 
 import datetime as dt
@@ -23,9 +24,10 @@ from app.rules.texts import Texts
 
 
 class EditionMeta(Strict):
-    """edition.yaml. `reviewed_by`: the clinician who signed it off; null shows as not yet reviewed.
+    """edition.yaml. `reviewed_by`: the clinician who signed it off; null is shown as not yet reviewed.
 
-    `switches`: what a clinic may choose not to ask, by name: the linkIds that are then never enabled.
+    `switches`: the optional question groups that a clinic may turn off, by name: the linkIds that are then
+    never enabled.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
@@ -40,15 +42,17 @@ class EditionMeta(Strict):
     switches: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-LONGEST_TAG = 35  # characters of a language tag that are looked at
+LONGEST_TAG = 35  # characters of a language tag that are read
 
 
 @dataclass(frozen=True, eq=False)
 class Edition:
-    """One published set. `sha256` is over its files; `phrasebooks` are per language, the default first.
+    """One published edition.
 
-    `off`: the switches a clinic has turned off; `asked`: the questionnaire without what they switch.
-    `unreviewed`: may a translation be served that nobody signed off?
+    `sha256`: the hash over its files. `phrasebooks`: one for each language, the default language first.
+    `off`: the optional question groups that the clinic has turned off; `asked`: the questionnaire with those
+    items never enabled.
+    `unreviewed`: translations that no one has signed off may be served.
     """
 
     meta: EditionMeta
@@ -93,7 +97,10 @@ class Edition:
         return self.meta.version
 
     def flag(self, name: str, priority: int) -> Flag:
-        """A raised flag with its targets; one that goes with others takes theirs, by its priority."""
+        """Return a raised flag with its targets.
+
+        A flag that goes with others takes the targets of the one that has this priority.
+        """
         flags = {flag.id: flag for flag in self.meta.flags}
         parents = (flags[parent] for parent in flags[name].with_flags)
         parent = next((each for each in parents if each.priority == priority), flags[name])
@@ -107,15 +114,15 @@ class Edition:
         return (default, *(each for each in others if self.unreviewed or self.texts[each].reviewed_by))
 
     def machine_made(self, language: str) -> bool:
-        """Is it a translation that nobody has signed off?"""
+        """Return True for a translation that no one has signed off."""
         return language != self.meta.languages[0] and not self.texts[language].reviewed_by
 
     def title(self, language: str) -> str:
-        """What the questionnaire is called in a language."""
+        """Return the title of the questionnaire in a language."""
         return self.texts[language].title or self.meta.title
 
     def language(self, wanted: str | None) -> str:
-        """The served language nearest to the BCP 47 tag `wanted` (RFC 4647 lookup), else the default."""
+        """Return the served language for the BCP 47 tag `wanted` (RFC 4647 lookup), or the default."""
         parts = (wanted or "")[:LONGEST_TAG].lower().split("-")
         served = {language.lower(): language for language in self.languages}
         tried = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))
@@ -128,29 +135,32 @@ class Edition:
         *,
         complete: bool = True,
     ) -> answering.Checked:
-        """Every issue at once; see `answers.check`."""
+        """Return all issues at once; see `answers.check`."""
         return answering.check(self.asked, answers, contact or {}, complete=complete)
 
     def enabled(self, answers: Answers) -> frozenset[str]:
-        """The linkIds of the items to be shown for these answers."""
+        """Return the linkIds of the items to be shown for these answers."""
         return self.asked.enabled(answers)
 
     def evaluate(
         self, answers: Answers, raised: Sequence[str] = (), *, enabled: frozenset[str] | None = None
     ) -> Evaluation:
-        """What the rules say of checked answers; `enabled` spares asking again what a check has told."""
+        """Evaluate the rules for checked answers.
+
+        `enabled`: the enabled items, if a check has already found them; otherwise they are computed.
+        """
         return self.rules.evaluate(answers, self.enabled(answers) if enabled is None else enabled, raised)
 
     def summarise(self, evaluation: Evaluation, language: str) -> Json:
-        """The summary in a served language, with its digest; the same answers always give the same."""
+        """Return the summary in a served language, with its digest; equal answers give equal summaries."""
         return summarising.summarise(
             evaluation, self.phrasebooks[language], questionnaire=self.id, edition=self.version
         )
 
     def interruptions(self, evaluation: Evaluation, language: str) -> list[Json]:
-        """What must be shown before anything else, on drafts as well."""
+        """Return the interruptions, which must be shown before anything else, on drafts too."""
         return summarising.interruptions(evaluation, self.phrasebooks[language])
 
     def words(self, issue: answering.Issue, language: str) -> str:
-        """The sentence for one issue in a served language."""
+        """Return the message for one issue in a served language."""
         return self.phrasebooks[language].issue(self.questionnaire, issue.pointer, issue.code, issue.figures)

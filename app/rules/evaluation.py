@@ -1,6 +1,7 @@
-"""What the rules say of a set of answers: which fired and why, what may be quoted, what staff must see.
+"""Evaluates the rules for a set of answers: what fires and why, what may be quoted, what staff must see.
 
-Office: precedence, stops, citation mode, flags, what is still unknown. Refuses: words, clock, storage.
+Responsible for: precedence, stops, citation mode, flags, and what is still unknown.
+Never: reads texts, the clock or the storage.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ class RaisedFlag:
 
 @dataclass(frozen=True, slots=True)
 class Undetermined:
-    """A rule that is neither true nor false yet, and the questions whose answer would settle it."""
+    """A rule that is neither true nor false yet, and the questions whose answers would determine it."""
 
     rule: str
     would_settle: tuple[str, ...]
@@ -36,12 +37,12 @@ class Undetermined:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The rules' whole say.
+    """Everything the rules say about a set of answers.
 
-    `kept`: the answers that count and may be stored. `raised`: rules that fired on answers which are not
-    kept; handed back to `evaluate` with `kept` they give this same evaluation again. They stand until the
-    question they ask is answered anew.
-    `open`: the rules that are unknown; `facts`: what all were asked about.
+    `kept`: the answers that count and may be stored. `raised`: the rules that fired on answers that are not
+    in `kept`; passed back to `evaluate` together with `kept`, they produce the same evaluation. Such a rule
+    stays fired until a question it asks about is answered again. `open`: the rules that are unknown. `facts`:
+    the data that all rules were evaluated against.
     """
 
     kept: Answers
@@ -56,17 +57,17 @@ class Evaluation:
 
     @property
     def undetermined(self) -> tuple[Undetermined, ...]:
-        """The rules that are unknown, each with the questions that would settle it."""
+        """The rules that are unknown, each with the questions whose answers would determine it."""
         return tuple(Undetermined(rule.id, rule.when.open_questions(self.facts)) for rule in self.open)
 
     @property
     def attention(self) -> int | None:
-        """The most urgent priority among the flags, 1 to 4; None when no flag is raised."""
+        """The most urgent priority of the raised flags, 1 to 4; None if no flag is raised."""
         return min((flag.priority for flag in self.flags), default=None)
 
 
 class Rules:
-    """The rules, passages and flags of an edition, their conditions compiled once."""
+    """The rules, passages and flags of an edition, with their conditions compiled once."""
 
     def __init__(
         self, rules: Sequence[Rule], article: Article, flags: Sequence[Flag], unknown: Unknown
@@ -77,7 +78,10 @@ class Rules:
         self.flags = [(flag, _compiled(flag.unless, unknown)) for flag in flags]
 
     def evaluate(self, answers: Answers, enabled: frozenset[str], raised: Sequence[str] = ()) -> Evaluation:
-        """Ask every rule in order. `answers` are checked ones; `raised` comes from an earlier evaluation."""
+        """Evaluate all rules in order.
+
+        `answers` must have passed the checks; `raised` comes from an earlier evaluation.
+        """
         run = _Run(Facts(answers, enabled, self.unknown, {}), raised)
         for rule, when in self.rules:
             run.ask(rule, when)
@@ -98,7 +102,7 @@ class Rules:
         )
 
     def _quoted(self, fired: Sequence[FiredRule], mode: Mode, facts: Facts) -> dict[str, tuple[Passage, ...]]:
-        """Rule id to the passages that may be shown under it, each passage once."""
+        """Return the passages that may be shown under each rule, by rule id; each passage appears once."""
         shown: set[str] = set()
         quoted: dict[str, tuple[Passage, ...]] = {}
         for each in fired:
@@ -122,7 +126,7 @@ class Rules:
 
 
 class _Run:
-    """One pass over the rules in precedence order; `facts.fired` grows as they fire."""
+    """One pass over the rules in precedence order; `facts.fired` grows as rules fire."""
 
     def __init__(self, facts: Facts, raised: Sequence[str]) -> None:
         self.facts, self.raised = facts, raised
@@ -148,7 +152,7 @@ class _Run:
             self.open.append(rule)
 
     def _earlier(self, when: Prepared) -> dict[str, Answer]:
-        """The answers that made the rules fire which this condition rests on."""
+        """Return the answers that fired the earlier rules on which this condition depends."""
         reasons: dict[str, Answer] = {}
         for name in when.fired:
             reasons |= next((each.because for each in self.fired if each.rule.id == name), {})
@@ -163,7 +167,11 @@ class _Run:
             self.keeps = tuple(name for name in rule.keeps if name in before)
 
     def kept(self) -> dict[str, Answer]:
-        """The answers that count: of enabled questions or, after a stop, those it keeps."""
+        """Return the answers that count.
+
+        They are those to enabled questions or, after a stop, those that every rule that stopped the run
+        keeps.
+        """
         names = self.facts.enabled if self.keeps is None else self.keeps
         return {name: answer for name, answer in self.facts.answers.items() if name in names}
 

@@ -1,7 +1,7 @@
-"""What must hold before an edition may be served: every id points at something, every byte agrees.
+"""The conditions for serving an edition: every reference resolves, and every byte matches.
 
-Office: checks at start-up and in `content check`; quotations and words are quoting.py's.
-Refuses: questions of style and reach (lint.py).
+Responsible for: the checks at start-up and in `content check`; quoting.py checks the quotations and
+wording.py the texts. Never: checks style or reachability (lint.py does).
 """
 
 from collections import Counter
@@ -22,12 +22,12 @@ FITTING = {
     "choice": {"exists", "=", "!=", "in"},
     "repeats": {"exists", "has", "has_any"},
 }
-RESERVED = {"asked", "instance", "language", "link", "remove", "token", "website"}  # fields of the form's own
+RESERVED = {"asked", "instance", "language", "link", "remove", "token", "website"}  # the form's own fields
 LISTS = {"in", "has_any"}
 
 
 def check_integrity(draft: Draft) -> list[Finding]:
-    """Every finding that keeps `draft` from being served, in order of file and line."""
+    """Return every finding that prevents `draft` from being served, sorted by file and line."""
     checks = (_ids, _names, _items, _initial, _enablement, _switches, _rules, _passages, _flags, _crisis)
     words = (check_article, check_words)
     return sorted({finding for check in (*checks, *words) for finding in check(draft)})
@@ -77,7 +77,11 @@ def _items(draft: Draft) -> Iterator[Finding]:
 
 
 def _initial(draft: Draft) -> Iterator[Finding]:
-    """What a form may show before anybody has answered: never a person's consent, details or danger."""
+    """Find initial values that a form must not show before the person has answered.
+
+    An initial value must not stand for a person's consent, for contact details, or for an answer that an
+    interruption asks about; and it must be a valid answer to its question.
+    """
     interrupting = [rule.when for rule in draft.book.rules if rule.interruption]
     safety = {name for condition in interrupting for name in condition.questions()}
     for place, item in places(draft):
@@ -91,7 +95,7 @@ def _initial(draft: Draft) -> Iterator[Finding]:
 
 
 def places(draft: Draft) -> Iterator[tuple[Place, Item]]:
-    """Every item of the questionnaire with its place in the file."""
+    """Return every item of the questionnaire with its location in the file."""
 
     def walk(items: tuple[Item, ...], around: Place) -> Iterator[tuple[Place, Item]]:
         for index, item in enumerate(items):
@@ -121,7 +125,7 @@ def _enablement(draft: Draft) -> Iterator[Finding]:
 
 
 def _switches(draft: Draft) -> Iterator[Finding]:
-    """What may be switched off is there, and nobody has to answer it."""
+    """Check that the items of each optional question group exist and that none of them must be answered."""
     for switch, names in draft.meta.switches.items():
         say = draft.at("edition", ("switches", switch))
         for name in names:
@@ -135,7 +139,10 @@ def _switches(draft: Draft) -> Iterator[Finding]:
 def check_condition(
     draft: Draft, file: str, place: Place, condition: Condition, *, rules: bool = False
 ) -> Iterator[Finding]:
-    """Does every comparison name a question and options that are there? `rules`: may it ask about rules?"""
+    """Find comparisons with a question or an option that doesn't exist.
+
+    `rules`: the condition may ask about rules.
+    """
     say = draft.at(file, place)
     if not rules and next(rules_asked(condition), None):
         yield say("Only the `when` of a rule may ask about rules; ask about answers here.")

@@ -1,7 +1,8 @@
-"""Every edition this service can serve, loaded once and checked byte for byte.
+"""Every edition that this service can serve, loaded once and checked byte for byte.
 
-Office: finds, loads and pins editions. Refuses: to serve an edition that is at fault or whose published
-bytes moved (editions.lock): a correction is a new edition.
+Responsible for: finding, loading and pinning editions.
+Never: serves an edition that has errors or whose published bytes have changed (editions.lock); a correction
+is a new edition.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,19 +20,26 @@ LOCK = "editions.lock"
 
 
 class Unswitchable(Exception):
-    """A switch that no edition has."""
+    """An optional question group that no edition has."""
 
 
 @dataclass(frozen=True)
 class Library:
-    """questionnaire id to its editions, the newest first; `off`: the switches a clinic has turned off."""
+    """The editions of each questionnaire id, newest first.
+
+    `off`: the optional question groups that the clinic has turned off.
+    """
 
     editions: Mapping[str, tuple[Edition, ...]]
 
     off: frozenset[str] = frozenset()
 
     def serving(self, *, off: frozenset[str], unreviewed: bool) -> "Library":
-        """The library as a clinic has set it: switches that are off, translations nobody signed off."""
+        """Return the library with the clinic's settings.
+
+        `off`: the optional question groups to turn off. `unreviewed`: serve translations that no one has
+        signed off. Raises Unswitchable if no edition has one of the groups.
+        """
         every = [edition for each in self.editions.values() for edition in each]
         known = {name for edition in every for name in edition.meta.switches}
         if not off <= known:
@@ -44,28 +52,28 @@ class Library:
         return Library(editions, off)
 
     def find_as(self, questionnaire: str, version: str, off: frozenset[str]) -> Edition | None:
-        """That edition as it was asked when the switches `off` were off."""
+        """Return the edition as it was served when the optional question groups `off` were turned off."""
         found = self.find(questionnaire, version)
         return found and _set(found, off, found.unreviewed)
 
     def current(self, questionnaire: str) -> Edition | None:
-        """The newest edition, or None when there is no such questionnaire."""
+        """Return the newest edition, or None if the questionnaire doesn't exist."""
         return next(iter(self.editions.get(questionnaire, ())), None)
 
     def find(self, questionnaire: str, version: str | None) -> Edition | None:
-        """That edition, the current one when `version` is None, or None when there is none."""
+        """Return the edition, or the current one if `version` is None; None if it doesn't exist."""
         if version is None:
             return self.current(questionnaire)
         return next((each for each in self.editions.get(questionnaire, ()) if each.version == version), None)
 
     def article(self, article: str) -> Edition | None:
-        """The newest edition that carries this article."""
+        """Return the newest edition that contains this article."""
         every = (each for editions in self.editions.values() for each in editions)
         return next((each for each in every if each.article.article.id == article), None)
 
 
 def load(folder: Path) -> Edition:
-    """One edition. Raises Faulty with what is wrong, file and line."""
+    """Load one edition. Raises Faulty with every error, its file and its line."""
     draft = read_draft(folder)
     found = check_integrity(draft)
     if found:
@@ -74,12 +82,12 @@ def load(folder: Path) -> Edition:
 
 
 def folders(content: Path) -> Iterator[Path]:
-    """The edition folders below `content`: <questionnaire>/<version>/."""
+    """Return the edition folders below `content`: <questionnaire>/<version>/."""
     return (path.parent for path in sorted(content.glob("*/*/edition.yaml")))
 
 
 def load_library(content: Path = CONTENT) -> Library:
-    """Every edition below `content`, held against its lock. Raises Faulty."""
+    """Load every edition below `content` after checking them against the lock. Raises Faulty."""
     found = check_lock(content)
     if found:
         raise Faulty(found)
@@ -98,7 +106,7 @@ def load_library(content: Path = CONTENT) -> Library:
 
 
 def check_lock(content: Path) -> list[Finding]:
-    """Findings where editions.lock and the folders disagree."""
+    """Return a finding for each difference between editions.lock and the folders."""
     lock, pinned = content / LOCK, read_lock(content)
     found = []
     present = {_name(folder): folder for folder in folders(content)}
@@ -118,14 +126,14 @@ def check_lock(content: Path) -> list[Finding]:
 
 
 def read_lock(content: Path) -> dict[str, str]:
-    """`<questionnaire>/<version>` to SHA-256, from lines `<sha256>  <name>`; empty without a lock."""
+    """Return `<questionnaire>/<version>` to SHA-256, from lines `<sha256>  <name>`; empty without a lock."""
     path = content / LOCK
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines if "  " in line)}
 
 
 def write_lock(content: Path) -> list[str]:
-    """Pin every edition not pinned yet; gives their names. Raises Faulty when a pinned one changed."""
+    """Pin every edition that isn't pinned yet; return their names. Raises Faulty if a pinned one changed."""
     pinned = read_lock(content)
     fresh = {_name(folder): fingerprint(folder) for folder in folders(content) if _name(folder) not in pinned}
     lines = sorted(f"{sha256}  {name}" for name, sha256 in (pinned | fresh).items())

@@ -1,7 +1,7 @@
-"""`preconsult content check`: every mistake an author can make that a program can name.
+"""`preconsult content check`: finds every mistake of an author that a program can detect.
 
-Office: words, reach, review dates, cases and the lock, on top of integrity.py. Refuses: to change a file;
-`today` is handed in.
+Responsible for: texts, reachability, review dates and example cases, in addition to integrity.py.
+Never: changes a file or reads the clock; the caller passes `today`.
 """
 
 import datetime as dt
@@ -26,14 +26,14 @@ CASES = TypeAdapter(tuple[Case, ...])
 
 
 def check(folder: Path, *, today: dt.date) -> list[Finding]:
-    """Every finding in the edition at `folder`, in order of file and line; empty when it may be published."""
+    """Return every finding in the edition at `folder` by file and line; none if it may be published."""
     try:
         draft = read_draft(folder)
     except Faulty as faulty:
         return faulty.findings
     found = check_integrity(draft)
     if found:
-        return found  # what follows would trip over them
+        return found  # the checks below need an edition without these
     edition = draft.edition()
     return sorted(
         {
@@ -47,7 +47,7 @@ def check(folder: Path, *, today: dt.date) -> list[Finding]:
 
 
 def banned_in(words: str, texts: Texts) -> list[str]:
-    """The ids of the banned phrases that `words` hits."""
+    """Return the ids of the banned phrases that match in `words`."""
     return [banned.id for banned in texts.banned_phrases if re.search(banned.regex, words, re.IGNORECASE)]
 
 
@@ -63,7 +63,7 @@ def _banned(draft: Draft) -> Iterator[Finding]:
 
 
 class _Filled(dict[str, str]):
-    """Places that are filled in later read as a plain word."""
+    """Replaces every placeholder that has no value yet with a plain word."""
 
     def __missing__(self, name: str) -> str:
         return "this"
@@ -74,7 +74,7 @@ def _reading(draft: Draft) -> Iterator[Finding]:
         names = sorted(texts.names_of_conditions, key=len, reverse=True)
         for path, words in texts.own_words():
             if path[0] == "flags":
-                continue  # staff read these
+                continue  # only staff read these
             plain = words
             for name in names:
                 plain = re.sub(re.escape(name), "it", plain, flags=re.IGNORECASE)

@@ -1,6 +1,7 @@
-"""The questions, in FHIR's names (Questionnaire.item, R4), and which of them are enabled.
+"""The questions, with the names of FHIR R4 (Questionnaire.item), and which of them are enabled.
 
-Office: items as data and the one place that decides enablement. Refuses: words (they live in texts/).
+Responsible for: the models of the items, and the only code that decides which items are enabled.
+Never: contains texts (they are in texts/).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -22,7 +23,11 @@ class Fhir(BaseModel):
 
 
 class AnswerOption(Fhir):
-    """`exclusive`: no other option goes with it. `unknown`: it means the person doesn't know or say."""
+    """One option of a choice question.
+
+    `exclusive`: it can't be selected together with another option. `unknown`: it means that the person
+    doesn't know or prefers not to say.
+    """
 
     code: str = Field(pattern=r"^[a-z0-9_]+$")
     exclusive: bool = False
@@ -32,7 +37,8 @@ class AnswerOption(Fhir):
 class Item(Fhir):
     """A question, a group (one page) or a display text.
 
-    `initial`: what a form shows before anybody has answered; it is no answer until the person sends it.
+    `initial`: the value that a form shows before the person has answered; it is not an answer until the
+    person submits it.
     """
 
     link_id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -56,7 +62,7 @@ class Item(Fhir):
 
     @cached_property
     def codes(self) -> dict[str, int]:
-        """Option code to its place in the list."""
+        """The position of each option in the list, by option code."""
         return {option.code: place for place, option in enumerate(self.answer_option)}
 
     @cached_property
@@ -69,7 +75,7 @@ class Questionnaire(Fhir):
 
     @cached_property
     def placed(self) -> tuple[tuple[Item, str | None], ...]:
-        """Every item in reading order with the linkId of the group around it."""
+        """Every item in reading order, with the linkId of the group that contains it."""
         return tuple(_walk(self.item, None))
 
     @cached_property
@@ -78,17 +84,17 @@ class Questionnaire(Fhir):
 
     @cached_property
     def questions(self) -> dict[str, Item]:
-        """The questions whose answers rules may see: linkId to item; contact items are kept apart."""
+        """The questions whose answers rules may see: linkId to item, without the contact items."""
         return {name: item for name, item in self.by_id.items() if item.is_question and not item.contact}
 
     @cached_property
     def contact_items(self) -> dict[str, Item]:
-        """`name`, `phone`, `email` to the item that asks for it."""
+        """The item that asks for each of `name`, `phone` and `email`."""
         return {item.contact: item for item in self.by_id.values() if item.contact}
 
     @cached_property
     def unknown(self) -> dict[str, frozenset[str]]:
-        """By linkId: the options that mean "not known", where it has any."""
+        """The options that mean "not known", by linkId; questions without such options are left out."""
         marked = {
             name: frozenset(option.code for option in item.answer_option if option.unknown)
             for name, item in self.questions.items()
@@ -96,9 +102,10 @@ class Questionnaire(Fhir):
         return {name: codes for name, codes in marked.items() if codes}
 
     def enabled(self, answers: Answers) -> frozenset[str]:
-        """The linkIds of the enabled items, groups and display texts among them.
+        """Return the linkIds of the enabled items, including groups and display texts.
 
-        An item is enabled when the group around it is and its enableWhen is true; unknown is not enough.
+        An item is enabled if the group that contains it is enabled and its enableWhen is true; unknown is not
+        enough.
         """
         enabled: set[str] = set()
         facts = Facts(answers, enabled, self.unknown)
@@ -108,7 +115,7 @@ class Questionnaire(Fhir):
         return frozenset(enabled)
 
     def missing(self, answers: Answers, enabled: frozenset[str]) -> tuple[str, ...]:
-        """The enabled questions that must still be answered before the answers can be submitted."""
+        """Return the enabled questions that must be answered before the answers can be submitted."""
         facts = Facts(answers, enabled, self.unknown)
         return tuple(
             item.link_id
@@ -119,9 +126,9 @@ class Questionnaire(Fhir):
         )
 
     def possible(self, answers: Answers) -> frozenset[str]:
-        """The linkIds of the items that are enabled or may become so by answers not given yet.
+        """Return the linkIds of the items that are enabled or that further answers may enable.
 
-        Answers to questions that are not enabled say nothing yet: they may come to count, or not.
+        Answers to questions that are not enabled are ignored: it is not known yet whether they will count.
         """
         enabled = self.enabled(answers)
         possible: set[str] = set()
@@ -135,12 +142,12 @@ class Questionnaire(Fhir):
         return frozenset(possible)
 
     def never_asking(self, names: Collection[str]) -> "Questionnaire":
-        """The questionnaire with the items `names` never enabled; an answer to one is still an answer."""
+        """Return the questionnaire with the items `names` never enabled; answers to them stay valid."""
         return Questionnaire.model_construct(item=tuple(_never(each, names) for each in self.item))
 
     @cached_property
     def _enabling(self) -> tuple[tuple[str, str | None, Ask | None], ...]:
-        """linkId, group and compiled enableWhen of every item, in reading order."""
+        """The linkId, group and compiled enableWhen of every item, in reading order."""
         return tuple(
             (item.link_id, group, item.enable_when.compiled(self.unknown) if item.enable_when else None)
             for item, group in self.placed
@@ -148,7 +155,7 @@ class Questionnaire(Fhir):
 
     @cached_property
     def _requiring(self) -> tuple[tuple[Item, Ask | None], ...]:
-        """The questions that may have to be answered, with their compiled requiredWhen."""
+        """The questions that must be answered, always or in some cases, with their compiled requiredWhen."""
         return tuple(
             (item, item.required_when.compiled(self.unknown) if item.required_when else None)
             for item in self.questions.values()
@@ -156,12 +163,12 @@ class Questionnaire(Fhir):
         )
 
     def order(self, answers: Mapping[str, object]) -> Iterator[str]:
-        """The linkIds of `answers` in reading order."""
+        """Return the linkIds of `answers` in reading order."""
         return (name for name in self.questions if name in answers)
 
 
 def _waits(condition: Condition | None, facts: Facts) -> bool:
-    """Does `condition` ask whether there is an answer, where there may be one yet?"""
+    """Return True if `condition` tests the existence of an answer that may still be given."""
     return condition is not None and any(
         each.operator == "exists" and each.question in facts.enabled and each.question not in facts.answers
         for each in condition.comparisons()

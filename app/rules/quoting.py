@@ -1,6 +1,7 @@
-"""Quotations: every passage matches the article, stands alone and carries its cautions.
+"""Checks the quotations: every passage matches the article, overlaps no other and has its cautions.
 
-Office: checks of article.yaml against article.txt. Refuses: to mend; a changed article is a new edition.
+Responsible for: checking article.yaml against article.txt.
+Never: corrects anything; a changed article needs a new edition.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from app.rules.draft import Draft, Finding
 
 
 def check_article(draft: Draft) -> Iterator[Finding]:
-    """Every finding about bytes, offsets, passages and cautions."""
+    """Yield every finding about bytes, offsets, passages and cautions."""
     for check in (_quotes, _passages, _cautions):
         yield from check(draft)
 

@@ -1,7 +1,7 @@
-"""Which questions and rules can be reached by some answers.
+"""Determines which questions and rules some set of answers can reach.
 
-Office: tries every combination of answers that a chain of conditions can tell apart. Refuses: to try what
-makes no difference: options that are named together stand for one another.
+Responsible for: trying every combination of answers that a chain of conditions can distinguish. Never: tries
+answers that make no difference; of the options that the same comparisons name, only one is tried.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,15 +11,15 @@ from app.rules.condition import Answer, Answers, Comparison, Condition
 from app.rules.edition import Edition
 from app.rules.questionnaire import Item
 
-MOST = 200_000  # combinations
+MOST = 200_000  # combinations of answers
 
 
 class TooMany(Exception):
-    """There are more combinations than anybody tries; a condition is then taken as reachable."""
+    """There are too many combinations to try; the condition then counts as reachable."""
 
 
 def reachable_answers(edition: Edition, conditions: Iterable[Condition]) -> Iterator[Answers]:
-    """Sets of answers that differ in what `conditions` and the ones around their questions can see.
+    """Yield sets of answers that `conditions`, and the conditions of their questions, can distinguish.
 
     Raises TooMany after the first 200,000.
     """
@@ -44,7 +44,7 @@ def reachable_answers(edition: Edition, conditions: Iterable[Condition]) -> Iter
 
 
 def enabling(edition: Edition, name: str) -> list[Condition]:
-    """The enableWhen of an item and of the groups around it."""
+    """Return the enableWhen of an item and of the groups that contain it."""
     groups = {item.link_id: group for item, group in edition.questionnaire.placed}
     found: list[Condition] = []
     place: str | None = name

@@ -1,8 +1,9 @@
-"""How hard a text is to read.
+"""Measures how hard a text is to read.
 
-Office: Flesch-Kincaid grade for English (Kincaid et al. 1975), LIX for other spaced languages (Bjoernsson
-1968). Refuses: dictionaries and downloads; syllables are counted by groups of vowels, good to about half a
-grade on a paragraph.
+Responsible for: the Flesch-Kincaid grade for English (Kincaid et al. 1975), and LIX for other languages that
+separate words with spaces (Bjoernsson 1968).
+Never: uses dictionaries or downloads. Syllables are counted as groups of vowels, which is accurate to about
+half a grade on a paragraph.
 """
 
 import re
@@ -11,11 +12,11 @@ WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 SENTENCES = re.compile(r"[.!?:]+(?:\s|$)")
 VOWELS = re.compile(r"[aeiouy]+")
 HARDEST_GRADE, HARDEST_LIX = 8.0, 45.0
-FEWEST_WORDS = 9  # shorter strings have no grade worth the name
+FEWEST_WORDS = 9  # shorter strings have no meaningful grade
 
 
 def grade(text: str) -> float:
-    """US school grade of English `text`, 0 when it has no words."""
+    """Return the US school grade of an English `text`; 0 if it has no words."""
     words = WORDS.findall(text)
     if not words:
         return 0.0
@@ -24,7 +25,7 @@ def grade(text: str) -> float:
 
 
 def lix(text: str) -> float:
-    """Words a sentence plus the percentage of words longer than six letters."""
+    """Return the number of words per sentence plus the percentage of words longer than six letters."""
     words = WORDS.findall(text)
     if not words:
         return 0.0
@@ -32,7 +33,7 @@ def lix(text: str) -> float:
 
 
 def too_hard(text: str, language: str) -> str | None:
-    """As "grade 9.1, at most 8" when `text` is harder than respondents should meet; else None."""
+    """Return, for example, "grade 9.1, at most 8" if `text` is too hard for respondents; otherwise None."""
     if len(WORDS.findall(text)) < FEWEST_WORDS:
         return None
     if language.split("-", maxsplit=1)[0] == "en":

@@ -1,14 +1,14 @@
-"""Why a condition is true: a minimal set of the answers that make it so.
+"""Explains why a condition is true: a minimal set of the answers that make it true.
 
-Office: conditions made ready to be asked over and over, and their reasons. Refuses: to judge (condition.py
-does).
+Responsible for: compiling conditions for repeated evaluation, and explaining them.
+Never: implements the logic of conditions (condition.py does).
 """
 
 from app.rules.condition import Answer, Answers, Condition, Facts, Unknown, fired_asked
 
 
 class Prepared:
-    """A condition ready to be asked over and over."""
+    """A condition that is compiled for repeated evaluation."""
 
     __slots__ = ("ask", "fired", "named")
 
@@ -20,10 +20,11 @@ class Prepared:
             self.named[comparison.question].update(comparison.named())
 
     def because(self, facts: Facts) -> dict[str, Answer]:
-        """A minimal set of answers that makes this true condition true: linkId to answer.
+        """Return a minimal set of answers that makes this true condition true: linkId to answer.
 
-        Answers that can go while the condition stays true are let go one by one, the last named first,
-        until none can. Of a question that repeats, only the named options that were selected are given.
+        Answers that are not needed for the condition to stay true are removed one at a time, starting with
+        the last one named, until none can be removed. For a question that repeats, the answer contains only
+        the selected options that the condition names.
         """
 
         def spare(kept: Answers, name: str) -> bool:
@@ -42,5 +43,5 @@ class Prepared:
 
 
 def because(condition: Condition, facts: Facts) -> dict[str, Answer]:
-    """`Prepared.because` of a condition asked once."""
+    """Return `Prepared.because` of a condition that is evaluated only once."""
     return Prepared(condition, facts.unknown).because(facts)

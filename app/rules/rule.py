@@ -1,6 +1,7 @@
-"""Rules and flags as data: what is asked, what is said, what staff must do.
+"""The models of rules and flags: their conditions, what they cite, and what staff must do.
 
-Office: the shapes of rules.yaml and of the flags in edition.yaml. Refuses: evaluation (edition.py).
+Responsible for: the models of rules.yaml and of the flags in edition.yaml.
+Never: evaluates a rule (evaluation.py does).
 """
 
 from typing import Literal
@@ -20,9 +21,10 @@ class Strict(BaseModel):
 class Rule(Strict):
     """One rule. An interruption is shown before anything else; every other fired rule is a topic.
 
-    `even_if_disabled`: it heeds an answer although its question is not enabled (safety beats the age stop).
-    `stops`: groups that don't run once it fired; `keeps`: the only answers then stored.
-    `basis`: sources of facts that are not in the article.
+    `even_if_disabled`: the rule also considers answers to questions that are not enabled (safety takes
+    precedence over the age stop).
+    `stops`: the groups that are not evaluated after the rule fires; `keeps`: the only answers stored then.
+    `basis`: the sources of facts that are not in the article.
     """
 
     id: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
@@ -39,17 +41,17 @@ class Rule(Strict):
 
 
 class RuleBook(Strict):
-    """Groups in precedence order, rules in the order they are asked."""
+    """The groups in precedence order and the rules in evaluation order."""
 
     groups: tuple[str, ...]
     rules: tuple[Rule, ...]
 
 
 class Flag(Strict):
-    """What staff must look at, and by when (targets are the clinic's to set).
+    """What staff must handle, and by when (each clinic can set its own targets).
 
-    `priority`: 1 is the most urgent; `parent` takes the most urgent of the raised `with_flags`.
-    `target_open`: ISO 8601 duration or a word; `target_closed`: what holds outside opening hours.
+    `priority`: 1 is the most urgent; `parent` takes the most urgent priority of the raised `with_flags`.
+    `target_open`: an ISO 8601 duration or a keyword; `target_closed`: the target outside opening hours.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

@@ -1,7 +1,8 @@
-"""`content show`: an edition as a reader sees it, in plain text, for somebody who checks the words.
+"""`content show`: an edition in plain text as respondents see it, for people who check the wording.
 
-Office: questions in order with who sees them, every rule with its words and quotations, crisis resources.
-Refuses: data a reader never meets, except the ids to talk about and the policy of each passage.
+Responsible for: the questions in order with their conditions, every rule with its text and quotations, and
+the crisis resources. Never: shows data that respondents don't see, except the ids, the conditions, and the
+passages that are never shown.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from app.rules.rule import Rule
 
 
 def show(edition: Edition, language: str) -> Iterator[str]:
-    """Lines of text."""
+    """Yield the lines of text."""
     words = edition.texts[language]
     yield f"{edition.meta.title} ({edition.id} {edition.version}, {language})"
     yield f"Reviewed by: {edition.meta.reviewed_by or 'nobody yet: not clinically reviewed'}"
@@ -73,7 +74,7 @@ def _rule(edition: Edition, rule: Rule, language: str) -> Iterator[str]:
 
 
 def plain(condition: Condition) -> str:
-    """A condition in words and signs, as `age_band in (18_24, 25_44) and not (ride_home = yes)`."""
+    """Return a condition in words and signs, as `age_band in (18_24, 25_44) and not (ride_home = yes)`."""
     match condition:
         case Comparison():
             named = ", ".join(str(value) for value in condition.named())

@@ -1,6 +1,6 @@
-"""YAML 1.2 with line numbers: what is said where, so that an author is sent to the right line.
+"""Reads YAML 1.2 with line numbers, so that a finding can point authors to the right line.
 
-Office: the only reader of YAML. Refuses: duplicate keys, and anything that isn't plain data.
+Responsible for: all reading of YAML. Never: accepts duplicate keys, or anything that isn't plain data.
 """
 
 import datetime as dt
@@ -12,14 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-PARSED = Path(__file__).parent / "parsed.json"  # beside the content: a published folder stays as it is
-DAY = "$date"  # what JSON has no word for
+PARSED = Path(__file__).parent / "parsed.json"  # beside the content: a published folder never changes
+DAY = "$date"  # the key of a date, a type that JSON doesn't have
 Json = dict[str, Any]
 Lines = dict[tuple[str | int, ...], int]
 
 
 class Unreadable(Exception):
-    """A file that is not there or not YAML. `line` counts from 1."""
+    """A file that doesn't exist or isn't valid YAML. `line` starts at 1."""
 
     def __init__(self, path: Path, line: int, reason: str) -> None:
         super().__init__(f"{path}:{line}: {reason}")
@@ -28,15 +28,15 @@ class Unreadable(Exception):
 
 @dataclass
 class Source:
-    """A file's plain data (lists as tuples) and the line of each key and list entry, once asked for."""
+    """A file's plain data (lists as tuples), and the line of each key and list entry, loaded on demand."""
 
     path: Path
     data: Any
     lines: Lines | None = field(default=None, repr=False)
-    published: bool = False  # the bytes are those of a file we publish, checked when it was
+    published: bool = False  # the bytes are those of a published file, checked at publication
 
     def line(self, *place: str | int) -> int:
-        """The line of the value at `place`, or of the nearest thing around it that has one."""
+        """Return the line of the value at `place`, or of its nearest parent that has one."""
         if self.lines is None:
             self.lines = parse(self.path)[1]
         for size in range(len(place), 0, -1):
@@ -55,12 +55,12 @@ def read(path: Path) -> Source:
 
 
 def parse(path: Path) -> tuple[Any, Lines]:
-    """The data of a file and its lines, from its YAML. Raises Unreadable."""
-    from ruamel.yaml import YAML  # noqa: PLC0415 - what we publish is read without it
+    """Parse the YAML of a file; return its data and its lines. Raises Unreadable."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - published files are read without it
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
     try:
-        # typ="rt" keeps positions; "safe" would be quicker and blind
+        # typ="rt" provides positions; "safe" is faster but provides none
         document = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -73,16 +73,16 @@ def parse(path: Path) -> tuple[Any, Lines]:
 
 @cache
 def _published() -> Json:
-    """The data of every file we publish, by the SHA-256 of its bytes; other bytes are parsed.
+    """Return the data of every published file by the SHA-256 of its bytes; all other files are parsed.
 
-    To parse them all takes a second, and a service that died has to be back in two.
+    Parsing all of them takes a second, and a service that crashed must be available again within two.
     """
     found: Json = json.loads(PARSED.read_bytes()) if PARSED.exists() else {}
     return found
 
 
 def publish(paths: Iterable[Path]) -> str:
-    """What `parsed.json` holds for these files: deterministic, so that a test can compare it."""
+    """Return the content of `parsed.json` for these files; it is deterministic, so a test can compare it."""
     data = {hashlib.sha256(path.read_bytes()).hexdigest(): parse(path)[0] for path in sorted(paths)}
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=_day) + "\n"
 
@@ -103,7 +103,7 @@ def _plain(value: Any, place: tuple[str | int, ...], lines: Lines) -> Any:
     from ruamel.yaml.comments import CommentedMap, CommentedSeq  # noqa: PLC0415 - as above
 
     if isinstance(value, CommentedMap):
-        for key in value:  # a key that was merged in (<<) has no line of its own
+        for key in value:  # a merged key (<<) has no line of its own
             at = value.lc.data[key][0] if key in value.lc.data else value.lc.line
             lines[*place, key] = at + 1
         return {key: _plain(inner, (*place, key), lines) for key, inner in value.items()}
@@ -111,7 +111,7 @@ def _plain(value: Any, place: tuple[str | int, ...], lines: Lines) -> Any:
         for index in range(len(value)):
             lines[*place, index] = value.lc.item(index)[0] + 1
         return tuple(_plain(inner, (*place, index), lines) for index, inner in enumerate(value))
-    for plain in (bool, int, float, str):  # ruamel's scalars are subclasses that remember their style
+    for plain in (bool, int, float, str):  # ruamel's scalars are subclasses that store their style
         if isinstance(value, plain):
             return plain(value)
     return value

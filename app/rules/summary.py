@@ -1,7 +1,8 @@
-"""The summary "Things to discuss with a clinician": own words, and the article's words verbatim.
+"""The summary "Things to discuss with a clinician": authored texts, and verbatim quotations of the article.
 
-Office: JSON-ready dicts and their digest. Refuses: clock (`made_at` is added by whoever has one) and policy
-(evaluation.py has decided what may be quoted). The dicts prepared here are shared: nobody changes them.
+Responsible for: JSON-ready dicts and their digest.
+Never: reads the clock (the caller adds `made_at`) or decides what may be quoted (evaluation.py does). The
+dicts prepared here are shared and must not be changed.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ Json = dict[str, Any]
 
 
 class Phrasebook:
-    """The words of one edition in one language, prepared once: texts filled in, quotations sliced."""
+    """The texts of one edition in one language, prepared once: placeholders replaced, quotations sliced."""
 
     def __init__(
         self, texts: Texts, article: Article, article_text: str, *, crisis: Crisis, place: str, book: RuleBook
@@ -45,7 +46,7 @@ class Phrasebook:
     def issue(
         self, questionnaire: Questionnaire, pointer: str, code: str, figures: Mapping[str, object]
     ) -> str:
-        """The sentence a respondent reads about one issue; it says what to do."""
+        """Return the message that a respondent reads about one issue; it says what to do."""
         named = dict(figures)
         item = self.items.get(pointer.split("/")[2])
         if item and "option" in named:
@@ -53,7 +54,10 @@ class Phrasebook:
         return self.texts.issues[code].format(**named)
 
     def section(self, article: Article, passage: Passage) -> str:
-        """As "section 2, sentence 1": headings are places in the article, never headlines of ours."""
+        """Return, for example, "section 2, sentence 1".
+
+        The headings of the article only locate passages; they are never headings of the summary.
+        """
         number, sentence = article.place(passage)
         return self.texts.sections["section" if number else "intro"].format(n=number, m=sentence)
 
@@ -94,7 +98,7 @@ class Phrasebook:
 
 
 def interruptions(evaluation: Evaluation, words: Phrasebook) -> list[Json]:
-    """The crisis and emergency blocks, in precedence order; `page` ones stand alone before anything else."""
+    """Return the crisis and emergency blocks by precedence; `page` ones are shown alone, before all else."""
     return [
         {
             "kind": each.rule.interruption,
@@ -108,7 +112,7 @@ def interruptions(evaluation: Evaluation, words: Phrasebook) -> list[Json]:
 
 
 def summarise(evaluation: Evaluation, words: Phrasebook, *, questionnaire: str, edition: str) -> Json:
-    """The summary as JSON-ready dict with its digest, interruptions first, without `made_at`."""
+    """Return the summary as a JSON-ready dict with its digest, interruptions first, without `made_at`."""
     said = (
         [] if evaluation.mode == "none" else [each for each in evaluation.fired if not each.rule.interruption]
     )
@@ -129,7 +133,7 @@ def summarise(evaluation: Evaluation, words: Phrasebook, *, questionnaire: str, 
         "language": words.texts.language,
         "citation_mode": evaluation.mode,
     }
-    if topics and words.texts.questions:  # as every edition says since there were such words
+    if topics and words.texts.questions:  # only in editions that have such texts
         groups = dict.fromkeys(topic["group"] for topic in topics)
         asked = (words.texts.questions.get(group, ()) for group in groups)
         summary["questions"] = [question for each in asked for question in each]
@@ -149,11 +153,11 @@ def _topic(each: FiredRule, evaluation: Evaluation, words: Phrasebook) -> Json:
 
 
 def digest(document: Json) -> str:
-    """SHA-256, in hex, of the canonical JSON of `document` (RFC 8785).
+    """Return the SHA-256, in hex, of the canonical JSON of `document` (RFC 8785).
 
-    Our documents hold strings, integers, booleans, null, arrays and objects with ASCII keys, and the objects
-    inside them are made with their keys in order; so only the outermost is sorted here, and the compact form
-    is the canonical one (a test holds it against a peer, for any answers).
+    The documents contain strings, integers, booleans, null, arrays and objects with ASCII keys, and the
+    objects inside them are created with sorted keys. So only the outermost object is sorted here, and the
+    compact form is the canonical one (a test compares it with another implementation, for any answers).
     """
     return hashlib.sha256(to_json(_ordered(document))).hexdigest()
 

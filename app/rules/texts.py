@@ -1,6 +1,7 @@
-"""Words for people, one file per language, keyed by the ids of the other files.
+"""The texts that people read: one file per language, keyed by the ids of the other files.
 
-Office: the shape of texts/<lang>.yaml. Refuses: quotations (article.py slices them) and logic.
+Responsible for: the models of texts/<lang>.yaml.
+Never: contains quotations (article.py slices them) or logic.
 """
 
 import re
@@ -11,17 +12,20 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from app.rules.rule import Strict
 
-PLAIN = (  # the parts that are strings by name
+PLAIN = (  # the parts that consist of plain strings
     "not_covered", "questions", "sections", "groups", "pages", "rules", "cautions", "gists", "issues",
     "flags",
 )  # fmt: skip
 
 
-CHECKED = "checked"  # in the context of a validation: each regular expression is known to compile
+CHECKED = "checked"  # key in the validation context: every regular expression is known to compile
 
 
 class SummaryTexts(Strict):
-    """The fixed words of a summary; `{emergency}` and `{crisis}` stand for the numbers of the place."""
+    """The fixed texts of a summary.
+
+    `{emergency}` and `{crisis}` are placeholders for the numbers of the edition's place.
+    """
 
     title: str
     notice: tuple[str, ...]
@@ -60,7 +64,7 @@ class ResourceTexts(Strict):
 
 def _regex(pattern: str, info: ValidationInfo) -> str:
     if info.context and info.context.get(CHECKED):
-        return pattern  # these very bytes were checked before they were published; compiling takes 0.1 s
+        return pattern  # these bytes were checked before publication; compiling takes 0.1 s
     try:
         re.compile(pattern)
     except re.error as error:
@@ -77,7 +81,7 @@ class Banned(Strict):
 class Texts(Strict):
     """texts/<lang>.yaml. `reviewed_by`: who signed it off; null is shown as not yet reviewed.
 
-    `not_covered`: what the article says nothing about. `questions`: to ask a clinician, by group of topics.
+    `not_covered`: what the article doesn't cover. `questions`: questions for a clinician, by group of topics.
     """
 
     language: str
@@ -101,7 +105,7 @@ class Texts(Strict):
     banned_phrases: tuple[Banned, ...]
 
     def own_words(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Every string a person may read, with the path of keys that leads to it."""
+        """Yield every string that a person may read, with the path of keys that leads to it."""
         yield from _strings(("title",), self.title)
         yield from _strings(("summary",), self.summary.model_dump())
         for part in PLAIN:

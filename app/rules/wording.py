@@ -1,6 +1,6 @@
-"""Words: everything that has an id has words in every language, and every place in them is filled.
+"""Checks the texts: every id has a text in every language, and every placeholder has a value.
 
-Office: checks of texts/<lang>.yaml against the other files. Refuses: style (lint.py).
+Responsible for: checking texts/<lang>.yaml against the other files. Never: checks style (lint.py does).
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,11 +23,11 @@ FILLED: dict[tuple[str, ...], set[str]] = {
     ("issues", "contact_item"): {"kind"},
     ("sections", "section"): {"n", "m"},
     ("sections", "intro"): {"m"},
-}  # what fills the places of these words
+}  # the placeholders allowed in each text
 
 
 def check_words(draft: Draft) -> Iterator[Finding]:
-    """Every finding about missing, left-over or unfilled words."""
+    """Yield every finding about missing texts, unused texts and placeholders without a value."""
     for language in draft.meta.languages:
         if language not in draft.texts:
             yield draft.finding("edition", ("languages",), f"texts/{language}.yaml is missing.")
@@ -69,7 +69,7 @@ def _compared(draft: Draft, language: str, part: str, wanted: Iterable[str]) -> 
 
 
 def _headed(draft: Draft, language: str) -> Iterator[Finding]:
-    """Lines of the summary that only some editions have: they need a heading, and groups that are there."""
+    """Check the optional lines of the summary: they need a heading, and their groups must exist."""
     file, texts = f"texts/{language}", draft.texts[language]
     for part in ("not_covered", "questions"):
         if bool(getattr(texts, part)) is not bool(getattr(texts.summary, part)):
@@ -80,7 +80,7 @@ def _headed(draft: Draft, language: str) -> Iterator[Finding]:
 
 
 def _gists(draft: Draft, language: str) -> Iterator[Finding]:
-    """A gist goes with a passage that may be quoted; once a language has any, it has them all."""
+    """Check that gists belong to passages that may be quoted; a language has all of them or none."""
     file, given = f"texts/{language}", draft.texts[language].gists
     citable = {passage.id for passage in draft.article.passages if passage.policy != "never"}
     for name in sorted(given.keys() - citable):
