@@ -1,6 +1,6 @@
-"""What this server can do in FHIR, as a CapabilityStatement (R4).
+"""The FHIR features of this server, as a CapabilityStatement (R4).
 
-Refuses: to promise more than the routes of web/api/fhir.py do.
+Never: declares anything that the routes of web/api/fhir.py don't implement.
 """
 
 from app.fhir.models import (
@@ -13,7 +13,7 @@ from app.fhir.models import (
     CapabilityStatement,
 )
 
-SINCE = "2026-11-25"  # when what it says was changed last
+SINCE = "2026-11-25"  # the date when the statement last changed
 FORMATS = ["application/fhir+json", "json"]
 VALIDATE = "http://hl7.org/fhir/OperationDefinition/Resource-validate"
 SEARCHED = {"_id": "token", "url": "uri", "version": "token", "status": "token"}
@@ -21,7 +21,7 @@ KEYS = "An API key as `Authorization: Bearer`; its scope is fhir, or submissions
 
 
 def statement(base: str) -> CapabilityStatement:
-    """What is offered under `base`, the address of the FHIR routes."""
+    """Return the statement for the FHIR routes at the address `base`."""
     questionnaires = CapabilityResource(
         type="Questionnaire",
         interaction=[CapabilityNamed(code="read"), CapabilityNamed(code="search-type")],

@@ -1,9 +1,10 @@
-"""Our conditions as FHIR's enableWhen: flat rows of which any, or all, must hold.
+"""Converts conditions to FHIR's enableWhen: flat rows, of which any or all must be true.
 
-Office: to say exactly what a condition means. Our law of silence and FHIR's differ: there an unanswered
-question makes `!=` true, here it makes a comparison unknown, and so does an unknown option that is not named.
-So a comparison on a choice is said as the options that make it true, and `!=` stands beside `exists` alone.
-Refuses: to say less than the condition, or more.
+Responsible for: the exact meaning of a condition. This service and FHIR treat missing answers differently:
+in FHIR an unanswered question makes `!=` true; here it makes a comparison unknown, and so does an unknown
+option that the comparison doesn't name. So a comparison with a choice becomes the options that make it true,
+and `!=` is used only together with `exists`.
+Never: returns rows that are true in more or fewer cases than the condition.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,24 +22,24 @@ Rows = list[QuestionnaireEnableWhen]
 
 
 class Unsayable(Exception):
-    """A condition that enableWhen can't say as it is meant."""
+    """A condition that enableWhen can't express with the same meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enabling:
-    """The conditions of one edition in FHIR's words."""
+    """The conditions of one edition in terms of FHIR."""
 
     edition: Edition
 
     def said(self, condition: Condition) -> tuple[str, Rows]:
-        """`any` or `all`, and its rows; no rows mean that it never holds. Raises Unsayable."""
+        """Return `any` or `all`, and the rows; no rows mean that it is never true. Raises Unsayable."""
         try:
             return "any", self.either(condition, wanted=True)
         except Unsayable:
             return "all", self.each(condition, wanted=True) or []
 
     def either(self, condition: Condition, *, wanted: bool) -> Rows:
-        """Rows of which one suffices to make it true (or false, as wanted); none: never."""
+        """Return rows of which one is enough to make it true (or false, as `wanted`); no rows: never."""
         match condition:
             case Not():
                 return self.either(condition.not_, wanted=not wanted)
@@ -52,7 +53,7 @@ class Enabling:
         return _refuse("This asks about rules, and not about answers.")
 
     def each(self, condition: Condition, *, wanted: bool) -> Rows | None:
-        """Rows that must all hold to make it true (or false, as wanted); None: it never is."""
+        """Return rows that must all be true to make it true (or false, as `wanted`); None: it never is."""
         match condition:
             case Not():
                 return self.each(condition.not_, wanted=not wanted)
@@ -65,7 +66,7 @@ class Enabling:
         return (rows or None) if len(rows) < 2 else _refuse("This mixes `any` and `all`.")
 
     def _alternatives(self, asked: Comparison, *, wanted: bool) -> Iterator[QuestionnaireEnableWhen]:
-        """Each answer, or range of answers, that makes the comparison true, or false."""
+        """Yield a row for each answer, or range of answers, that makes the comparison true, or false."""
         item = self.edition.asked.by_id[asked.question]
         if not self._always(item) and not wanted:
             _refuse("A question that is not enabled makes this true; FHIR can't ask for that.")
@@ -82,7 +83,7 @@ class Enabling:
             yield from (self._equals(item, value) for value in self._values(item, asked, wanted=wanted))
 
     def _values(self, item: Item, asked: Comparison, *, wanted: bool) -> Iterator[bool | str]:
-        """The answers of a choice, or yes and no, that make the comparison true, or false."""
+        """Yield the options of a choice, or True and False, that make the comparison true, or false."""
         unknown = self.edition.asked.unknown.get(item.link_id, frozenset())
         if item.repeats:
             if not wanted or asked.operator not in ("has", "has_any"):
@@ -96,7 +97,10 @@ class Enabling:
             _refuse("FHIR's texts are not compared.")
 
     def _excluding(self, asked: Comparison, rows: Rows) -> Iterator[QuestionnaireEnableWhen]:
-        """Alternatives of one question said as rows that must all hold: answered, and with no other."""
+        """Yield the alternatives of one question as rows that must all be true.
+
+        The rows require that there is an answer and that it is none of the other answers.
+        """
         item = self.edition.asked.by_id[asked.question]
         if item.repeats or (item.type == "integer" and asked.operator == "in"):
             _refuse("This mixes `any` and `all`.")
@@ -123,15 +127,15 @@ class Enabling:
         return QuestionnaireEnableWhen(**told, answerCoding=Coding(system=system, code=value))
 
     def _always(self, item: Item) -> bool:
-        """Is it enabled whatever is answered?"""
+        """Return True if the item is enabled for all answers."""
         return all(each.enable_when is None for each in self._around(item))
 
     def _never(self, item: Item) -> bool:
-        """Has the clinic switched it off?"""
+        """Return True if the clinic has turned the item off."""
         return any(each.enable_when is NEVER for each in self._around(item))
 
     def _around(self, item: Item) -> Iterator[Item]:
-        """An item and the groups around it, outwards."""
+        """Yield an item and the groups that contain it, innermost first."""
         groups = {each.link_id: group for each, group in self.edition.asked.placed}
         name: str | None = item.link_id
         while name is not None:
@@ -140,7 +144,7 @@ class Enabling:
 
 
 def _ranges(asked: Comparison, *, wanted: bool) -> Iterator[tuple[Operator, int]]:
-    """The operators and bounds that make a comparison of integers true, or false."""
+    """Yield the operators and bounds that make a comparison of integers true, or false."""
     values = cast("tuple[int, ...]", asked.named())
     equal = asked.operator in ("=", "in") if wanted else asked.operator == "!="
     if equal:

@@ -1,8 +1,9 @@
-"""A FHIR R4 QuestionnaireResponse as it is handed in.
+"""A FHIR R4 QuestionnaireResponse as a client sends it.
 
-Office: what we read of one, strictly typed. Of the rest of R4, text, meta, extensions, who and when are let
-go unread, so that no narrative, reference or address in them has an effect. Refuses: what could change the
-meaning of the answers (contained, modifierExtension, implicitRules), and to fetch anything.
+Responsible for: the strictly typed elements that the service reads. Of the rest of R4, text, extensions,
+persons and times are ignored, and meta is read only for a test label, so that no narrative, reference or
+address in them has an effect. Never: accepts what could change the meaning of the answers (contained,
+modifierExtension, implicitRules), or fetches anything.
 """
 
 from typing import Annotated, Any, Literal
@@ -19,7 +20,7 @@ Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f
 
 
 def _marked_as_test(meta: Any) -> bool:
-    """Does a tag or a security label of this Meta say that it is test data?"""
+    """Return True if a tag or security label of this Meta marks the resource as test data."""
     labels = [meta.get(name) for name in ("tag", "security")] if isinstance(meta, dict) else []
     codings = [coding for each in labels if isinstance(each, list) for coding in each]
     return any(isinstance(coding, dict) and coding.get("code") == names.TEST_TAG[1] for coding in codings)
@@ -55,7 +56,7 @@ class SentCoding(Sent):
 
 
 class SentAnswer(Sent):
-    """One value; nested items belong to it."""
+    """One value, and the items nested under it."""
 
     valueBoolean: bool | None = None
     valueInteger: Annotated[int | None, Field(ge=-(2**31), lt=2**31)] = None
@@ -93,9 +94,10 @@ class SentIdentifier(Sent):
 
 
 class SentResponse(Sent):
-    """`questionnaire` is the canonical url of a Questionnaire, with `|version` or for the current one.
+    """A QuestionnaireResponse as a client sends it.
 
-    `meta`: is it marked as a test?
+    `questionnaire`: the canonical URL of a Questionnaire, with `|version`, or without it for the current one.
+    `meta`: read only for a tag or security label HTEST, which marks the response as a test.
     """
 
     resourceType: Literal["QuestionnaireResponse"]

@@ -1,6 +1,7 @@
-"""FHIR R4 (4.0.1) resources as we write them: the elements we use, under the names of the specification.
+"""FHIR R4 (4.0.1) resources as this service writes them, with the element names of the specification.
 
-Office: shapes, held when a document is made. Refuses: elements we never write, and behaviour.
+Responsible for: the structure, which is validated when a document is created.
+Never: defines elements that the service doesn't write, or behaviour.
 """
 
 from typing import Any, Literal
@@ -16,7 +17,7 @@ class Element(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     def document(self) -> dict[str, Any]:
-        """JSON-ready, without what is not said: FHIR knows no null."""
+        """Return a JSON-ready dict without the elements that are None: FHIR has no null."""
         return self.model_dump(exclude_none=True)
 
 
@@ -56,7 +57,7 @@ class Meta(Element):
 
 
 class QuestionnaireEnableWhen(Element):
-    """One row: of `answer[x]` exactly one is there."""
+    """One row of enableWhen. Exactly one `answer[x]` is present."""
 
     question: str
     operator: Operator
@@ -72,7 +73,7 @@ class QuestionnaireAnswerOption(Element):
 
 
 class QuestionnaireItemInitial(Element):
-    """Of `value[x]` exactly one is there."""
+    """An initial value. Exactly one `value[x]` is present."""
 
     valueBoolean: bool | None = None
     valueInteger: int | None = None
@@ -128,7 +129,7 @@ class QuestionnaireResponseItem(Element):
 
 
 class QuestionnaireResponse(Element):
-    """A kept submission. `extension` holds its interruptions: show them before anything else."""
+    """A stored submission. `extension` contains its interruptions: show them before anything else."""
 
     resourceType: Literal["QuestionnaireResponse"] = "QuestionnaireResponse"
     id: str
@@ -184,7 +185,7 @@ class Bundle(Element):
 
 
 class CapabilityNamed(Element):
-    """Something a statement lists: an interaction (code), a search parameter (name, type), an operation."""
+    """An entry of a list in the statement: interaction (code), search parameter (name, type) or operation."""
 
     code: str | None = None
     name: str | None = None

@@ -1,7 +1,8 @@
-"""How our things are called in FHIR: canonical urls, code systems, extensions, resource ids.
+"""The identifiers this service uses in FHIR: canonical URLs, code systems, extensions and resource ids.
 
-Office: names that hold wherever an edition is served, so two clinics with the same edition name it alike; a
-name is no address, and nobody fetches one. Refuses: to guess; what is not written as here is not ours.
+Responsible for: identifiers that don't depend on where an edition is served, so two clinics with the same
+edition use the same ones. An identifier is not an address, and is never fetched.
+Never: guesses; an identifier in any other form doesn't belong to this service.
 """
 
 from app.rules.edition import Edition
@@ -27,21 +28,24 @@ ITEM_CONTROL = HL7 + "questionnaire-itemControl"
 ITEM_CONTROLS = "http://hl7.org/fhir/questionnaire-item-control"
 TEST_TAG = ("http://terminology.hl7.org/CodeSystem/v3-ActReason", "HTEST", "test health data")
 
-FOOTER = "notice.footer"  # no linkId of an edition holds a dot
+FOOTER = "notice.footer"  # a linkId of an edition never contains a dot
 
 
 def url(questionnaire: str) -> str:
-    """The canonical url of a questionnaire, by its id."""
+    """Return the canonical URL of a questionnaire, by its id."""
     return CANONICAL + questionnaire
 
 
 def canonical(questionnaire: str, version: str) -> str:
-    """`url|version`, as a QuestionnaireResponse names its questionnaire."""
+    """Return `url|version`, the form in which a QuestionnaireResponse refers to its questionnaire."""
     return f"{url(questionnaire)}|{version}"
 
 
 def named(wanted: str) -> tuple[str, str | None] | None:
-    """Questionnaire id and version of a canonical; None when it is none of ours. Version None: not told."""
+    """Return the questionnaire id and version of a canonical, or None for an unknown form.
+
+    The version is None if the canonical has none.
+    """
     if not wanted.startswith(CANONICAL):
         return None
     name, bar, version = wanted.removeprefix(CANONICAL).partition("|")
@@ -49,15 +53,15 @@ def named(wanted: str) -> tuple[str, str | None] | None:
 
 
 def resource_id(edition: Edition) -> str:
-    """The id of the Questionnaire resource of an edition; it holds the version, since editions are frozen."""
+    """Return the id of the Questionnaire of an edition; it contains the version (editions never change)."""
     return f"{edition.id}-{edition.version}"
 
 
 def system(questionnaire: str, link_id: str) -> str:
-    """The code system of the options of one question: `other` means another thing in each."""
+    """Return the code system of one question's options: `other` has a different meaning in each question."""
     return f"{OPTIONS}{questionnaire}:{link_id}"
 
 
 def why(link_id: str) -> str:
-    """The linkId of the display item that says why a question is asked."""
+    """Return the linkId of the display item that explains why a question is asked."""
     return f"{link_id}.why"

@@ -1,7 +1,7 @@
-"""What went wrong, as a FHIR R4 OperationOutcome.
+"""Errors and success as a FHIR R4 OperationOutcome.
 
-Office: from slug, status and JSON pointers to issue types and simple FHIRPath. Refuses: to repeat what
-was sent.
+Responsible for: converting slug, status and JSON pointers to issue types and simple FHIRPath.
+Never: repeats what a client sent.
 """
 
 import re
@@ -32,7 +32,7 @@ CHOICE = re.compile(r"value[A-Z]\w*")
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """One thing amiss: RFC 6901 pointer from the root of the resource, stable code, a sentence."""
+    """One error: RFC 6901 pointer from the root of the resource, stable code, message."""
 
     pointer: str
     code: str
@@ -42,7 +42,10 @@ class Wrong:
 def outcome(
     slug: str, status: int, detail: str, *, root: str, diagnostics: str, wrong: Iterable[Wrong] = ()
 ) -> OperationOutcome:
-    """An issue for each thing amiss, else one for all of it. `root`: the type of the resource, or empty."""
+    """Return an issue for each error in `wrong`, or one issue for the whole problem if it is empty.
+
+    `root`: the type of the resource; if it is empty, the issues have no expression.
+    """
     told = [_issue(each, root, diagnostics) for each in wrong]
     whole = OperationOutcomeIssue(
         severity="error",
@@ -54,7 +57,10 @@ def outcome(
 
 
 def fine(detail: str, blocks: Iterable[tuple[str, str]]) -> OperationOutcome:
-    """Nothing is amiss; `blocks`: rule and words of each interruption, which stand first."""
+    """Return the outcome of a valid resource.
+
+    `blocks`: rule and text of each interruption; their issues come first.
+    """
     told = [
         OperationOutcomeIssue(
             severity="information", code="informational", details=_details(system, code, words)
@@ -68,9 +74,12 @@ def fine(detail: str, blocks: Iterable[tuple[str, str]]) -> OperationOutcome:
 
 
 def expression(pointer: str, root: str) -> str:
-    """A JSON pointer as simple FHIRPath: `/item/0/answer/1/valueCoding` as `….item[0].answer[1].value`.
+    """Return a pointer as simple FHIRPath: `/item/0/answer/1/valueCoding` is `….item[0].answer[1].value`.
 
-    It ends before the first name that is none of FHIR's: what was sent is not repeated.
+    `pointer`: a JSON pointer. `root`: the start of the path.
+
+    The path ends before the first name that can't be an element of FHIR, so that it doesn't repeat what was
+    sent.
     """
     path = root
     for token in pointer.split("/")[1:]:

@@ -1,9 +1,10 @@
-"""An edition as a FHIR R4 Questionnaire, in one language.
+"""Converts an edition to a FHIR R4 Questionnaire in one language.
 
-Office: items, conditions, options and words, 1:1. Displays say what our pages say: the footer on top, why a
-question is asked, and each interruption right behind the question that raises it, where a program that knows
-only FHIR shows it at once. What R4 has no element for stands in extensions of our own (docs/programs.md), and
-is held by the service all the same. Refuses: editions whose conditions FHIR can't say (Unsayable).
+Responsible for: items, conditions, options and texts, 1:1. Display items have the texts of the hosted form:
+the footer first, why a question is asked, and each interruption directly after the question that raises it,
+where a client that supports only FHIR shows it at once. Extensions of this service contain what R4 has no
+element for (docs/programs.md); the service enforces it in any case.
+Never: converts editions whose conditions FHIR can't express (raises Unsayable).
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ Given = dict[str, Any]
 
 
 def questionnaire(edition: Edition, language: str) -> Questionnaire:
-    """The Questionnaire resource of an edition in a served language. Raises Unsayable."""
+    """Return the Questionnaire resource of an edition in a served language. Raises Unsayable."""
     writing = _Writing(edition, language)
     reviewed = edition.meta.reviewed_by and edition.texts[language].reviewed_by
     return Questionnaire(
@@ -47,7 +48,7 @@ def questionnaire(edition: Edition, language: str) -> Questionnaire:
 
 
 def displays(edition: Edition) -> frozenset[str]:
-    """The linkIds that are only shown: displays of the edition, and those that stand in FHIR alone."""
+    """Return the linkIds that are only displayed: displays of the edition, and those that only FHIR has."""
     items = edition.questionnaire.by_id.values()
     own = {item.link_id for item in items if item.type == "display"}
     whys = {names.why(item.link_id) for item in items if item.is_question}
@@ -59,13 +60,13 @@ def _interruptions(edition: Edition) -> Iterator[Rule]:
 
 
 class _Writing:
-    """One edition being written down in one language."""
+    """Builds the Questionnaire of one edition in one language."""
 
     def __init__(self, edition: Edition, language: str) -> None:
         self.edition, self.words = edition, edition.phrasebooks[language]
         self.enabling = Enabling(edition)
         order = list(edition.asked.by_id)
-        self.raised: dict[str, list[Rule]] = {}  # by the last question that an interruption asks about
+        self.raised: dict[str, list[Rule]] = {}  # by the last question an interruption asks about
         for rule in _interruptions(edition):
             asked = rule.when.questions()
             if not asked:
@@ -76,7 +77,7 @@ class _Writing:
         return QuestionnaireItem(linkId=names.FOOTER, type="display", text=self.words.footer)
 
     def items(self, items: tuple[rules.Item, ...]) -> list[QuestionnaireItem]:
-        """Items in their order, without those that are never enabled, and groups of nothing else."""
+        """Return the items in order, without those that are never enabled and groups that become empty."""
         found = []
         for item in items:
             when = self._when(item.enable_when)
@@ -111,7 +112,7 @@ class _Writing:
         )
 
     def _when(self, condition: Condition | None) -> Given | None:
-        """`enableWhen` and enableBehavior; None when it is never enabled."""
+        """Return `enableWhen` and `enableBehavior`; None if the condition is never true."""
         if condition is None:
             return {}
         if condition is NEVER:
@@ -123,7 +124,7 @@ class _Writing:
         return {"enableWhen": rows, "enableBehavior": several}
 
     def _blocks(self, item: rules.Item) -> Iterator[QuestionnaireItem]:
-        """The interruptions that `item` raises."""
+        """Yield the interruptions that `item` raises."""
         for rule in self.raised.get(item.link_id, ()):
             when = self._when(rule.when)
             if when is not None:
@@ -180,7 +181,7 @@ class _Writing:
 
 
 def _initial(item: rules.Item) -> list[QuestionnaireItemInitial] | None:
-    """R4 lets a choice say it at its options alone (invariant que-11)."""
+    """Return the initial value; None for a choice, which has it on its options in R4 (invariant que-11)."""
     match item.initial:
         case bool(value):
             return [QuestionnaireItemInitial(valueBoolean=value)]
@@ -192,6 +193,6 @@ def _initial(item: rules.Item) -> list[QuestionnaireItemInitial] | None:
 
 
 def _control(code: str) -> Extension:
-    """How an item is best shown: our pages show it so."""
+    """Return the extension for the display of an item; the hosted form displays it in the same way."""
     coding = Coding(system=names.ITEM_CONTROLS, code=code)
     return Extension(url=names.ITEM_CONTROL, valueCodeableConcept=CodeableConcept(coding=[coding]))

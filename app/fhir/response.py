@@ -1,8 +1,8 @@
-"""Answers to and from a FHIR R4 QuestionnaireResponse.
+"""Converts answers from and to a FHIR R4 QuestionnaireResponse.
 
-Office: each item at the place where the Questionnaire has it, each value of the type it asks for; what is
-amiss is told all at once, with its place in the resource. Refuses: meaning (the rules), and what
-nobody asked for.
+Responsible for: checking that each item is where the Questionnaire has it, and that each value has the type
+of its question. All errors are reported at once, with their location in the resource.
+Never: interprets answers (the rules do), or accepts items that the questionnaire doesn't have.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ VALUES = {"boolean": bool, "integer": int, "string": str, "choice": SentCoding}
 
 @dataclass(frozen=True, slots=True)
 class Amiss:
-    """One thing amiss: RFC 6901 pointer from the root of the resource, stable code (AMISS has its words)."""
+    """One error: RFC 6901 pointer from the root of the resource, and a stable code (messages in `AMISS`)."""
 
     pointer: str
     code: str
@@ -40,7 +40,10 @@ class Amiss:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """Answers and contact details as `Edition.check` takes them, and where in the resource each stands."""
+    """Answers and contact details in the form for `Edition.check`.
+
+    `places`: the JSON pointer of each item in the resource, by linkId. `amiss`: the errors.
+    """
 
     answers: dict[str, object] = field(default_factory=dict)
     contact: dict[str, object] = field(default_factory=dict)
@@ -48,12 +51,16 @@ class Handed:
     amiss: list[Amiss] = field(default_factory=list)
 
     def about(self, edition: Edition, pointer: str) -> str:
-        """The linkId that an issue of `Edition.check` is about."""
+        """Return the linkId that an issue of `Edition.check` is about."""
         kind, name, *_ = pointer.split("/")[1:]
         return edition.questionnaire.contact_items[name].link_id if kind == "contact" else name
 
     def place(self, edition: Edition, pointer: str) -> str:
-        """Where in the resource an issue of `Edition.check` stands; what is missing, in what is around it."""
+        """Return the pointer in the resource for an issue of `Edition.check`.
+
+        For an item that is missing, it is the pointer of the group around it, or empty if that is missing
+        too.
+        """
         name, rest = self.about(edition, pointer), pointer.split("/")[3:]
         if name in self.places:
             return self.places[name] + "".join(f"/answer/{place}" for place in rest)
@@ -62,7 +69,7 @@ class Handed:
 
 
 def handed(resource: SentResponse, edition: Edition) -> Handed:
-    """What a QuestionnaireResponse to this edition says."""
+    """Return the answers and errors of a QuestionnaireResponse to this edition."""
     found = Handed()
     _Reading(edition, displays(edition), found).items(resource.item or [], edition.questionnaire.item, "")
     return found
@@ -70,7 +77,7 @@ def handed(resource: SentResponse, edition: Edition) -> Handed:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One resource being read."""
+    """Parses one resource."""
 
     edition: Edition
     shown: frozenset[str]
@@ -125,13 +132,13 @@ class _Reading:
 
 
 def items(edition: Edition, answers: Mapping[str, Any], language: str) -> list[QuestionnaireResponseItem]:
-    """The items of a response with these answers (linkId to value), as people read them in a language."""
+    """Return the items of a response with these answers (linkId to value) and the texts of a language."""
     return list(_Telling(edition, answers, language).items(edition.questionnaire.item))
 
 
 @dataclass(frozen=True, slots=True)
 class _Telling:
-    """Answers being written down."""
+    """Builds the items of a response from answers."""
 
     edition: Edition
     answers: Mapping[str, Any]
