@@ -1,7 +1,8 @@
-"""Looking it over, and sending it.
+"""The "check your answers" page, and submitting the form.
 
-Office: every answer so far with the way to change it, what is missing, what is not asked any more; submit.
-Refuses: to send what must be answered still, and to send anything twice.
+Responsible for: every answer so far with a link to change it, required questions without an answer,
+questions that no longer apply, and submitting. Never: submits with a required answer missing, and never
+submits twice.
 """
 
 from functools import partial
@@ -32,7 +33,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/form/check")
 async def check(request: Request) -> Response:
-    """All answers so far, each with the way to change it."""
+    """All answers so far, each with a link to change it."""
     visit = await enter(request)
     if visit.drawn.record.status == "submitted":
         return go("/form/summary")
@@ -56,7 +57,7 @@ def _check(visit: Visit, missing: list[str], *, status: int = 200) -> Response:
 
 
 def _missing_ones(visit: Visit, flow: Flow, errors: dict[str, str]) -> list[dict[str, str]]:
-    """What must be answered still, each with the way to its row."""
+    """The required questions without an answer, each with a link to its row."""
     items = visit.edition.phrasebooks[visit.language].items
     return [
         {"target": _row(flow, name), "words": f"{fields.short(items[name].text)}: {words}"}
@@ -79,13 +80,13 @@ def _part(visit: Visit, flow: Flow, group: Item) -> dict[str, object]:
 
 
 def _row(flow: Flow, name: str) -> str:
-    """Where a question stands on the page of all answers; like every address it tells nothing of it."""
+    """The element id of a question on this page; like every address, it reveals nothing about it."""
     return f"r{1 + list(flow.asked.by_id).index(name)}"
 
 
 @router.post("/form/check")
 async def send(request: Request) -> Response:
-    """Submit. Sent twice, it is submitted once."""
+    """Submit the form; a repeated request has no further effect."""
     here, secret, at = rooms(request), door.secret(request), now()
     if not secret:
         raise SessionEnded("There is no session on this device.")
@@ -97,7 +98,7 @@ async def send(request: Request) -> Response:
         sent = await here.database.write(work)
     except InvalidAnswers:
         return _check(await enter(request), list(before.missing), status=422)
-    except NotADraft:  # sent by the other of two clicks
+    except NotADraft:  # submitted by the other of two clicks
         return go("/form/summary")
     if before.record.status == "draft":
         here.kept.labels("submitted").inc()
@@ -105,7 +106,7 @@ async def send(request: Request) -> Response:
 
 
 def _sent_late(request: Request) -> Response:
-    """It came after the session ended: it is sent, and nothing of it is shown."""
+    """The page after submitting when the session had already ended: it is submitted, no answers are shown."""
     language = language_of(request, edition_of(rooms(request)), None)
     _ = said(language)
     lines = [

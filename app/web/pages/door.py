@@ -1,7 +1,7 @@
-"""The door of the form: cookies, signed forms, and whether a request comes from our own pages.
+"""Security of the form pages: cookies, request bodies, CSRF tokens and origin checks.
 
-Office: the session's cookie, the form body, tokens against forged requests, the signed instance of a fresh
-form. Refuses: requests from other sites' pages, and bodies that are no form.
+Responsible for: the session cookie, the form body, tokens against forged requests, and the signed instance
+id of a new form. Never: accepts requests from pages of other sites, or bodies that are not forms.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ from app.services.drawn import Drawn
 from app.web.deps import Rooms, now, rooms
 
 SESSION, LANGUAGE, HANDOFF = "preconsult_form", "preconsult_language", "preconsult_handoff"
-LIVES = {HANDOFF: 3600}  # seconds; the others end with the browser
+LIVES = {HANDOFF: 3600}  # seconds; the other cookies end with the browser session
 MOST_FIELDS = 400
 QUICKEST, OLDEST = dt.timedelta(seconds=2), dt.timedelta(hours=24)
 PATH = re.compile(r"/form(/[a-z0-9][a-z0-9.-]*)*(\?[a-z]+=1(&[a-z]+=1)*)?")
@@ -31,7 +31,7 @@ Fields = Mapping[str, list[str]]
 
 
 def secret(request: Request) -> str | None:
-    """What the session's cookie holds."""
+    """The value of the session cookie."""
     return request.cookies.get(_name(rooms(request), SESSION))
 
 
@@ -46,9 +46,11 @@ def handoff(request: Request) -> str | None:
 
 
 def remember(response: Response, here: Rooms, name: str, value: str) -> Response:
-    """Set a cookie that scripts can't read and that ends with the browser; empty takes it away.
+    """Set an HttpOnly cookie; an empty value deletes it.
 
-    In a frame on another site only a partitioned cookie arrives (CHIPS); it tells sites apart.
+    It ends with the browser session, or after the seconds in `LIVES`. If the form may be framed by another
+    site, the cookie is partitioned (CHIPS): a frame on another site receives only partitioned cookies, and
+    each embedding site has its own copy.
     """
     secure, framed = _secure(here), _framed(here)
     parts = [f"{_name(here, name)}={value}", "Path=/", "HttpOnly"]
@@ -76,12 +78,12 @@ def _name(here: Rooms, name: str) -> str:
 
 
 def until(here: Rooms, at: dt.datetime) -> dt.datetime:
-    """When a session ends in which a page is sent now."""
+    """When a session ends if a page is sent at `at`."""
     return at + dt.timedelta(minutes=here.settings.form_session_minutes)
 
 
 async def look(request: Request) -> tuple[str, Drawn] | None:
-    """The session's secret and what it opens, or None."""
+    """The session's secret and its submission; None without an open session."""
     here, held, at = rooms(request), secret(request), now()
     if not held:
         return None
@@ -96,7 +98,7 @@ async def look(request: Request) -> tuple[str, Drawn] | None:
 
 
 async def fields(request: Request) -> Fields:
-    """The body of a form: name to values in order. Raises UnsupportedMediaType and BadRequest."""
+    """The form body as field name to values, in order. Raises UnsupportedMediaType and BadRequest."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType("Send the form as application/x-www-form-urlencoded.")
@@ -114,19 +116,20 @@ async def fields(request: Request) -> Fields:
 
 
 def one(given: Fields, name: str) -> str:
-    """The first value of a field, empty when there is none."""
+    """The first value of a field; empty if there is none."""
     return given.get(name, [""])[0]
 
 
 def pasted(given: Fields) -> str:
-    """The secret in a link that was pasted whole, or alone."""
+    """The secret from a pasted link, or the secret itself."""
     return re.split(r"[#/]", one(given, "link").strip())[-1]
 
 
 def guard_origin(request: Request) -> None:
-    """Refuse a request that another site's page has made. Raises Forbidden.
+    """Refuse a request made by a page of another site. Raises Forbidden.
 
-    Browsers tell by Sec-Fetch-Site; older ones by Origin, or not at all: then the token decides.
+    Browsers report the origin in Sec-Fetch-Site; older ones send Origin, or neither: then only the token
+    decides.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site not in (None, "same-origin", "none"):
@@ -137,35 +140,35 @@ def guard_origin(request: Request) -> None:
 
 
 def from_our_page(request: Request) -> bool:
-    """Does the browser itself say that a page of ours has sent this?"""
+    """Does the browser itself report that a page of this service sent the request?"""
     return request.headers.get("sec-fetch-site") == "same-origin"
 
 
 def guard(request: Request, given: Fields, held: str) -> None:
-    """Refuse a form that is not one of ours, made for this session. Raises Forbidden."""
+    """Refuse a form that this service did not create for this session. Raises Forbidden."""
     guard_origin(request)
     if not signed(rooms(request), given, held):
         raise Forbidden("This form belongs to another session; open the page again.")
 
 
 def signed(here: Rooms, given: Fields, held: str) -> bool:
-    """Does this form carry the token of that session?"""
+    """Does the form carry the CSRF token of that session?"""
     return here.desk.vault.keyring.signed("form token", held.encode(), one(given, "token"))
 
 
 def token(here: Rooms, held: str) -> str:
-    """What a form of this session carries, to tell it from a forged one."""
+    """The CSRF token for the forms of this session."""
     return here.desk.vault.keyring.sign("form token", held.encode())
 
 
 def instance(here: Rooms, at: dt.datetime) -> str:
-    """A fresh form, signed: `<milliseconds>.<nonce>.<signature>`. It doubles as the key of idempotency."""
+    """The signed id of a new form: `<milliseconds>.<nonce>.<signature>`. It is also the idempotency key."""
     stem = f"{int(at.timestamp() * 1000)}.{secrets.token_urlsafe(16)}"
     return f"{stem}.{here.desk.vault.keyring.sign('form instance', stem.encode())}"
 
 
 def age(here: Rooms, text: str, at: dt.datetime) -> dt.timedelta | None:
-    """How long ago a form was made; None when it is not ours or too old to be begun."""
+    """The time since a form was created; None if its signature is invalid or it is too old to start with."""
     made, _, rest = text.partition(".")
     nonce, _, signature = rest.partition(".")
     if not here.desk.vault.keyring.signed("form instance", f"{made}.{nonce}".encode(), signature):
@@ -175,7 +178,7 @@ def age(here: Rooms, text: str, at: dt.datetime) -> dt.timedelta | None:
 
 
 def path(request: Request) -> str:
-    """Where a change of language comes back to: a page of ours, without anything it does not need."""
+    """The page to return to after a change of language, with only the necessary query parameters."""
     query = "&".join(f"{name}=1" for name in ("check", "new", "changed") if name in request.query_params)
     found = request.url.path + (f"?{query}" if query else "")
     return found if PATH.fullmatch(found) and request.method == "GET" else "/form/go-on"

@@ -1,7 +1,7 @@
-"""A question as a form shows it, and a form's values as answers.
+"""Form fields: questions as template data, and form values as answers.
 
-Office: from items, words and saved answers to what the macros draw, and back from what was typed. Refuses: to
-judge a value (the edition's check does), and to show a contact detail that was saved.
+Responsible for: converting items, texts and saved answers into template data, and submitted values back
+into answers. Never: validates a value (the edition does), and never shows a saved contact detail in full.
 """
 
 import json
@@ -27,7 +27,7 @@ CONTACT = {"name": ("text", "name", ""), "phone": ("tel", "tel", "tel"), "email"
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What stands in a form again after it was sent: raw values by linkId, and what is amiss with which."""
+    """What a form shows again after it was sent: raw values and error messages by linkId."""
 
     values: Fields
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -36,9 +36,9 @@ class Typed:
 def questions(
     flow: Flow, group: Item, language: str, typed: Typed | None = None, *, begun: bool = False
 ) -> list[Json]:
-    """The questions of one page; with `typed` as they were sent, else as they are saved.
+    """The questions of one page, with the values of `typed` if given, otherwise the saved answers.
 
-    Where nothing of the page is saved yet, what is asked begins with its `initial`, unless it is `begun`.
+    If no answer of the page is saved yet, enabled questions start with their `initial`, unless `begun`.
     """
     edition, drawn = flow.drawn.edition, flow.drawn
     untouched = not begun and not any(item.link_id in flow.answers for item in group.item)
@@ -56,7 +56,7 @@ def questions(
 
 
 def fresh(edition: Edition, group: Item, language: str, typed: Typed | None = None) -> list[Json]:
-    """The questions of the first page, before there is a draft."""
+    """The questions of the first page, before a draft exists."""
     enabled = edition.enabled({})
     made = []
     for item in group.item:
@@ -150,7 +150,7 @@ def _saved(answer: Any) -> list[str]:
 
 
 def masked(kind: str, value: str, language: str) -> str:
-    """Enough of a contact detail to know one's own by."""
+    """A contact detail, shortened, but enough for its owner to recognise it."""
     _ = translations(language).gettext
     if kind == "phone":
         digits = "".join(filter(str.isdigit, value))
@@ -161,7 +161,7 @@ def masked(kind: str, value: str, language: str) -> str:
 
 
 def handed_in(group: Item, given: Fields, contact: Mapping[str, str]) -> tuple[Page, Fields, frozenset[str]]:
-    """What a page's form says: answers and contact details, the raw values, and what it asked."""
+    """The content of a page's form: answers and contact details, the raw values, and the linkIds it asked."""
     asked = frozenset(given.get("asked", ()))
     answers: dict[str, object] = {}
     details: dict[str, object] = {}
@@ -179,7 +179,7 @@ def handed_in(group: Item, given: Fields, contact: Mapping[str, str]) -> tuple[P
 
 
 def _value(item: Item, values: Sequence[str]) -> object:
-    """What was typed, as JSON has it; what can't be read stays text, for the check to say so."""
+    """The submitted value as JSON; a value that can't be parsed stays text, so that validation reports it."""
     if not values:
         return None
     if item.repeats:
@@ -195,7 +195,7 @@ def _value(item: Item, values: Sequence[str]) -> object:
 def amiss(
     edition: Edition, group: Item, issues: Sequence[Issue], missing: Sequence[str], language: str
 ) -> dict[str, str]:
-    """The sentence about each answer that is amiss, by linkId, in the order of the page."""
+    """The error message for each invalid or missing answer, by linkId, in page order."""
     contacts: dict[str, str] = {item.contact: item.link_id for item in group.item if item.contact}
     found: dict[str, str] = {}
     for issue in issues:
@@ -207,12 +207,12 @@ def amiss(
 
 
 def anchor(group: Item, name: str) -> str:
-    """Where a question stands on its page; the address bar shows it, so it tells nothing of the question."""
+    """The element id of a question on its page; it appears in the address bar, and reveals no content."""
     return f"q{1 + next(place for place, item in enumerate(group.item) if item.link_id == name)}"
 
 
 def listed(edition: Edition, group: Item, errors: Mapping[str, str], language: str) -> list[Json]:
-    """The errors as the summary on top lists them: each a link to its question."""
+    """The errors for the error summary at the top of the page, each with a link to its question."""
     items = edition.phrasebooks[language].items
     return [
         {"target": anchor(group, name), "words": f"{short(items[name].text)}: {words}"}
@@ -221,13 +221,13 @@ def listed(edition: Edition, group: Item, errors: Mapping[str, str], language: s
 
 
 def short(text: str) -> str:
-    """A question without its end, for a list."""
+    """A question shortened for a list: its first sentence without final punctuation, about 60 characters."""
     first = re.split(r"(?<=[.?!])\s", text)[0].rstrip(".?!:")
     return first if len(first) <= 60 else f"{first[:57].rsplit(' ', 1)[0]} …"
 
 
 def unanswered(edition: Edition, missing: Sequence[str], language: str) -> dict[str, str]:
-    """The sentence about each question that must be answered still, by linkId."""
+    """The error message for each required question without an answer, by linkId."""
     return {
         name: edition.words(Issue(f"/answers/{name}", _missing_code(edition, name)), language)
         for name in missing
@@ -239,7 +239,7 @@ def _missing_code(edition: Edition, name: str) -> str:
 
 
 def rows(flow: Flow, group: Item, language: str) -> Iterator[tuple[str, str, str]]:
-    """(linkId, question, answer in words or "") of each question that is asked on a page."""
+    """(linkId, question, answer as text or "") of each enabled question of a page."""
     edition, contact = flow.drawn.edition, flow.drawn.record.contact
     for item in group.item:
         if not item.is_question or item.link_id not in flow.drawn.enabled:

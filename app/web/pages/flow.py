@@ -1,7 +1,8 @@
-"""The way through the form: which pages there are for these answers, and what comes before and after each.
+"""Navigation through the form: which pages apply to these answers, and in which order.
 
-Office: pure functions of an edition and the answers so far. Refuses: page addresses that tell an answer (who
-meets the page on pain has said something), progress records: the answers are the progress.
+Responsible for: pure functions of an edition and the answers so far. Never: uses page addresses that reveal
+an answer (reaching the page about pain implies an answer), and never stores progress, which follows from the
+answers.
 """
 
 import hmac
@@ -20,7 +21,7 @@ CONSTANT = {True: "yes", False: "no", None: "unknown"}
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`part` of `total`: pages before and after it may still come or go with the answers."""
+    """`part` of `total`; later answers may still add or remove pages."""
 
     part: int
     total: int
@@ -40,32 +41,32 @@ class Flow:
         return any(item.is_question and item.link_id in enabled for item in group.item)
 
     def step(self, name: str) -> str:
-        """The address of a page: the same for this draft always, and nothing to anybody else."""
+        """The path segment of a page: constant for this draft, and meaningless to everyone else."""
         return hmac.digest(self.drawn.record.token_hash, name.encode(), "sha256").hex()[:12]
 
     def address(self, group: Item, *flags: str) -> str:
-        """Where a page is, with the few flags that go along; none of them tells an answer."""
+        """The address of a page with optional flags; no flag reveals an answer."""
         return flagged(f"/form/s/{self.step(group.link_id)}", *flags)
 
     def interruption(self, group: Item, *flags: str) -> str:
-        """Where that stands which a page has raised."""
+        """The address of the interruption that the answers of a page raise."""
         return flagged(f"/form/s/{self.step(f'after {group.link_id}')}", *flags)
 
     def at(self, step: str) -> Item | None:
-        """The group at an address that is one of the pages now."""
+        """The group at an address, if it is one of the current pages."""
         return next((each for each in self.groups if self.step(each.link_id) == step), None)
 
     def interrupted(self, step: str) -> Item | None:
-        """The group whose interruption stands at an address; it may be one that is not asked any more."""
+        """The group whose interruption is at an address; the group may no longer be one of the pages."""
         return next((each for each in self.asked.item if self.step(f"after {each.link_id}") == step), None)
 
     def after(self, group: Item) -> Item | None:
-        """The next page, or None when the answers can be looked over."""
+        """The next page; None if the next step is checking the answers."""
         later = self.asked.item[self._place(group) + 1 :]
         return next((each for each in later if each in self.groups), None)
 
     def before(self, group: Item) -> Item | None:
-        """The page before, or None at the first."""
+        """The previous page; None at the first page."""
         earlier = reversed(self.asked.item[: self._place(group)])
         return next((each for each in earlier if each in self.groups), None)
 
@@ -73,13 +74,13 @@ class Flow:
         return next(place for place, each in enumerate(self.asked.item) if each.link_id == group.link_id)
 
     def progress(self, group: Item) -> Progress:
-        """As "part 2 of 7"; what may still be asked is counted."""
+        """The progress, as in "part 2 of 7"; pages that may still become enabled count."""
         possible = self.asked.possible(self.answers)
         names = [each.link_id for each in self.asked.item if self._any_question(each, possible)]
         return Progress(names.index(group.link_id) + 1, len(names))
 
     def where_left(self) -> Item | None:
-        """The first page that must be answered, or that was never answered; None when all were."""
+        """The first page without any answer, or with a required answer missing; None if there is none."""
         contact = self.drawn.record.contact
         for group in self.groups:
             names = [item.link_id for item in group.item if item.is_question]
@@ -89,15 +90,15 @@ class Flow:
         return None
 
     def page_of(self, name: str) -> Item | None:
-        """The page that asks a question."""
+        """The page that contains a question."""
         return next((each for each in self.groups if name in {item.link_id for item in each.item}), None)
 
     def unused(self) -> list[str]:
-        """Questions that were answered and are not asked any more, in order."""
+        """Answered questions that are no longer enabled, in order."""
         return [name for name in self.asked.order(self.answers) if name not in self.drawn.enabled]
 
     def interrupts(self, group: Item) -> list[str]:
-        """The rules that the answers on this page raise, and that stand on a page of their own."""
+        """The rules raised by the answers of this page that have an interruption page."""
         names = {item.link_id for item in group.item}
         return [
             each.rule.id
@@ -106,9 +107,9 @@ class Flow:
         ]
 
     def shown(self, group: Item) -> Iterator[tuple[Item, Json | None]]:
-        """The items of a page, each with what on this page its being asked depends on, if anything.
+        """The items of a page, each with the part of its enableWhen that depends on this page, if any.
 
-        An item that nothing on this page can bring up, and that is not asked now, is left out.
+        Items that nothing on this page can enable, and that are not enabled now, are left out.
         """
         inside = {item.link_id for item in group.item if item.is_question}
         facts = Facts(self.answers, self.drawn.enabled, self.asked.unknown)
@@ -122,12 +123,12 @@ class Flow:
 
 
 def flagged(path: str, *flags: str) -> str:
-    """`path` with flags: `check` (back to the page of all answers after it), `new`, `changed`."""
+    """`path` with flags: `check` (return to the page of all answers afterwards), `new`, `changed`."""
     return f"{path}?{urlencode(dict.fromkeys(flags, '1'))}" if flags else path
 
 
 def where_left(drawn: Drawn) -> str:
-    """The address to go on at."""
+    """The address to continue at."""
     if drawn.record.status == "submitted":
         return "/form/summary"
     flow = Flow(drawn)
@@ -136,7 +137,7 @@ def where_left(drawn: Drawn) -> str:
 
 
 def _here(condition: Condition, inside: set[str], facts: Facts) -> Json:
-    """`condition` for a browser that knows the answers of one page: what it can't know is told as it is."""
+    """`condition` for a browser that knows the answers of one page only; the rest becomes a constant."""
     match condition:
         case Comparison() if condition.question in inside:
             return condition.model_dump(mode="json")

@@ -1,7 +1,7 @@
-"""The hosted form: its first page, where it goes on, and the language it is read in.
+"""The start of the hosted form: its first page, continuing a form, and the choice of language.
 
-Office: what is kept begins here. Refuses: to hard-code a question, and to drop what looks like a robot's: it
-is marked.
+Responsible for: creating the draft and its session. Never: hard-codes a question, and never drops a form
+that a robot seems to have sent: it is marked as suspected spam.
 """
 
 from functools import partial
@@ -27,12 +27,12 @@ from app.web.pages.page import PageRoute, actor, edition_of, go, html, language_
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MINUTES = 10
-PLACE = "instance-of-this-form"  # where it stands in a first page that is kept
+PLACE = "instance-of-this-form"  # placeholder of the instance id in a cached first page
 
 
 @router.get("/form")
 async def start(request: Request) -> Response:
-    """The first page; nothing is kept yet."""
+    """The first page; nothing is saved yet."""
     asked = request.query_params.get("language", "")
     edition = edition_of(rooms(request))
     language = edition.language(asked) if asked else language_of(request, edition, None)
@@ -43,7 +43,7 @@ async def start(request: Request) -> Response:
 
 
 async def _untouched(request: Request, language: str) -> Response:
-    """The first page for somebody new: made once for all who read a language, but for its instance."""
+    """The first page for a new visitor: rendered once per language; only the instance id differs."""
     here = rooms(request)
     made = here.first_pages.get(language)
     if made is None:
@@ -85,14 +85,14 @@ async def _start(
 
 
 def _standing(drawn: Drawn, language: str) -> list[dict[str, Any]]:
-    """What the form that is open on this device has raised."""
+    """The interruptions raised by the form that is open on this device."""
     read = language if language in drawn.edition.languages else drawn.record.language
     return drawn.edition.interruptions(drawn.evaluation, read)
 
 
 @router.post("/form")
 async def begin(request: Request) -> Response:
-    """Keep a draft, and open a session on it."""
+    """Save a draft and open a session for it."""
     here, given, at = rooms(request), await door.fields(request), now()
     door.guard_origin(request)
     edition = edition_of(here)
@@ -106,11 +106,11 @@ async def begin(request: Request) -> Response:
     sent, raw, _ = fields.handed_in(group, given, {})
     errors = _errors_of_first(edition, group, sent, language)
     if age is None or errors:
-        same = instance if age is not None else ""  # its time goes on: nobody is too fast who mends a mistake
+        same = instance if age is not None else ""  # retains its age, so that a correction is not too fast
         again = Typed(raw, errors)
         return await _start(request, language, again, status=422, instance=same, stale=age is None)
     link, handoff = await asked_by(request)
-    if handoff is None:  # whoever was asked does not wait behind others of their network
+    if handoff is None:  # invited people are not limited by the number of forms from their network
         await _let_in(request, here)
     odd = {"honeypot": bool(door.one(given, "website")), "too_fast": age < door.QUICKEST}
     quarantine = " ".join(name for name, found in odd.items() if found) or None
@@ -141,7 +141,7 @@ async def begin(request: Request) -> Response:
         opened = await here.database.write(work)
     except Gone:
         return await _start(request, language, Typed(raw), status=422, stale=True)
-    except NotFound:  # somebody was quicker with the same link
+    except NotFound:  # the same link was used by another request first
         return opens_nothing(request)
     if opened == drawn.record.id:
         here.kept.labels("draft").inc()
@@ -150,7 +150,7 @@ async def begin(request: Request) -> Response:
 
 
 def _begin(session: Session, *, link: str | None, drawn: Drawn, **more: Any) -> str:
-    """As forms.begin; a one-time link is used up with it. Raises NotFound when it was before."""
+    """As `forms.begin`, and marks the one-time link as used. Raises NotFound if it was used before."""
     opened = forms.begin(session, drawn=drawn, **more)
     if link and opened == drawn.record.id:
         handoffs.begin(session, link, opened, now=more["now"], actor=more["actor"])
@@ -166,7 +166,7 @@ def _errors_of_first(edition: Edition, group: Item, sent: Page, language: str) -
 
 
 async def _let_in(request: Request, here: Rooms) -> None:
-    """Count one form begun, here and with the other replicas. Raises TooMany."""
+    """Count one started form, in this process and across replicas. Raises TooMany."""
     found = network.network(network.client(request.scope, here.settings.proxies))
     wait = here.limits.take(found) or await here.rates.take_start(found)
     if wait:
@@ -175,7 +175,7 @@ async def _let_in(request: Request, here: Rooms) -> None:
 
 @router.get("/form/go-on")
 async def go_on(request: Request) -> Response:
-    """To where this device left off; to the first page without a session."""
+    """Redirect to where this device left off, or to the first page if there is no session."""
     found = await door.look(request)
     if found is not None:
         return go(where_left(found[1]))
@@ -183,7 +183,7 @@ async def go_on(request: Request) -> Response:
 
 
 def _no_cookies(request: Request) -> Response:
-    """A form was just begun, and the browser kept nothing of it: some do so in a frame on another site."""
+    """The page for a browser that stored no cookie of a new form, as some do in a frame on another site."""
     language = language_of(request, edition_of(rooms(request)), None)
     _ = said(language)
     lines = [
@@ -196,7 +196,7 @@ def _no_cookies(request: Request) -> Response:
 
 @router.post("/form/language")
 async def choose_language(request: Request) -> Response:
-    """Another language, on the page it was chosen on; the answers stay."""
+    """Change the language and return to the same page; the answers stay."""
     given = await door.fields(request)
     door.guard_origin(request)
     edition = edition_of(rooms(request))
@@ -206,11 +206,11 @@ async def choose_language(request: Request) -> Response:
 
 
 def spoken(request: Request, given: door.Fields, edition: Edition, drawn: Drawn | None) -> tuple[bool, str]:
-    """Was another language asked for by this form's own buttons; and the language to answer in."""
+    """Whether a language button of this form was pressed, and the language to respond in."""
     chosen = door.one(given, "language")
     return bool(chosen), edition.language(chosen) if chosen else language_of(request, edition, drawn)
 
 
 def choose(response: Response, request: Request, language: str) -> Response:
-    """Remember the language on this device."""
+    """Save the language on this device."""
     return door.remember(response, rooms(request), door.LANGUAGE, language)

@@ -1,7 +1,7 @@
-"""Where a one-time link leads: a page with one button, then the first page of the form.
+"""One-time links: a page with one button, which leads to the first page of the form.
 
-Office: from the secret of a link to a short-lived cookie that the first page uses up. Refuses: to use a link
-up by a look at it (mail programs look at links), and to tell one that opens nothing from another.
+Responsible for: turning the secret of a link into a short-lived cookie that the first page uses. Never: uses
+up a link on GET (mail programs open links), and never reveals why a link opens nothing.
 """
 
 from functools import partial
@@ -21,13 +21,13 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/r")
 @router.get("/r/{secret}")
 async def ask(request: Request, secret: str = "") -> Response:
-    """A button; nothing is looked up and nothing is used."""
+    """The page with the button; no link is looked up or used."""
     return _ask(request, secret if handoffs.SECRET.fullmatch(secret) else "")
 
 
 @router.post("/r")
 async def begin(request: Request) -> Response:
-    """To the first page of the form, in the language of the link."""
+    """Redirect to the first page of the form, in the language of the link."""
     here, given = rooms(request), await door.fields(request)
     door.guard_origin(request)
     edition, secret = edition_of(here), door.pasted(given)
@@ -46,9 +46,10 @@ async def begin(request: Request) -> Response:
 
 
 async def asked_by(request: Request) -> tuple[str | None, Handoff | None]:
-    """The secret of the link whose button was pressed on this device, and the link while it opens something.
+    """The secret of the link whose button was pressed on this device, and the link if it still opens a form.
 
-    The other of two clicks finds it used up; whether that was by itself, its form's instance tells.
+    The second of two clicks finds the link used; the instance id of its form shows whether it was the same
+    form that used it.
     """
     here, secret = rooms(request), door.handoff(request)
     if not secret:
@@ -60,7 +61,7 @@ async def asked_by(request: Request) -> tuple[str | None, Handoff | None]:
 
 
 def opens_nothing(request: Request) -> Response:
-    """The same page for a link that was used, taken back, is over, or never was."""
+    """The same page for a link that is used, revoked, expired or unknown."""
     language = language_of(request, edition_of(rooms(request)), None)
     _ = said(language)
     lines = [

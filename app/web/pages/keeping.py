@@ -1,7 +1,7 @@
-"""What belongs to a form beside its questions: the way back in, leaving, the summary, and deleting it all.
+"""Pages around the questions: save and resume, leaving, the summary, erasure, privacy and branding.
 
-Office: links, sessions and copies. Refuses: acts by GET, and a secret in an address (but in the one a browser
-without scripts needs).
+Responsible for: resume links, ending sessions, and copies of the summary. Never: changes data on GET, and
+never puts a secret in an address (except the resume link that a browser without scripts needs).
 """
 
 import asyncio
@@ -42,19 +42,19 @@ KEPT = {"cache-control": "public, max-age=31536000, immutable"}
 LINK = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-# --- the way back in -------------------------------------------------------------------------------
+# --- save and resume -------------------------------------------------------------------------------
 
 
 @router.get("/form/save")
 async def offer_link(request: Request) -> Response:
-    """Until when it is saved, and the way to a link."""
+    """Until when the form is saved, and how to get a resume link."""
     visit = await enter(request)
     return await _save_page(visit, visit.drawn.record.retained_until)
 
 
 @router.post("/form/save")
 async def make_link(request: Request) -> Response:
-    """A link back in, shown this once."""
+    """Create a resume link; it is shown only once."""
     visit = await enter(request)
     door.guard(request, await door.fields(request), visit.secret)
     secret, here = forms.new_secret(), visit.here
@@ -76,7 +76,7 @@ async def _save_page(visit: Visit, until: dt.datetime, *, link: str = "", plain_
 
 
 async def _way_back(visit: Visit) -> str | None:
-    """Where the booking was made, for somebody who came by a one-time link from there."""
+    """The address of the booking site, if the user came from there by a one-time link; otherwise None."""
     record = visit.drawn.record
     outcome: Outcome = "submitted" if record.status == "submitted" else "in_progress"
     return await visit.here.database.read(partial(handoffs.way_back, submission=record.id, outcome=outcome))
@@ -85,7 +85,7 @@ async def _way_back(visit: Visit) -> str | None:
 @router.get("/form/resume")
 @router.get("/form/resume/{secret}")
 async def ask_for_link(request: Request, secret: str = "") -> Response:
-    """Where a link leads: a button opens the form, so that nobody opens it by looking at the link."""
+    """The page that a resume link leads to: a button opens the form, so that a link preview does not."""
     held, drawn = await door.look(request) or (None, None)
     link = secret if LINK.fullmatch(secret) else ""
     return page(request, "form/resume.html", drawn=drawn, secret=held, link=link, errors=[])
@@ -93,7 +93,7 @@ async def ask_for_link(request: Request, secret: str = "") -> Response:
 
 @router.post("/form/resume")
 async def resume(request: Request) -> Response:
-    """Open a session by a link."""
+    """Open a session with a resume link."""
     here, given, at = rooms(request), await door.fields(request), now()
     door.guard_origin(request)
     held = door.pasted(given)
@@ -128,27 +128,27 @@ async def resume(request: Request) -> Response:
 
 @router.post("/form/leave")
 async def leave(request: Request) -> Response:
-    """End the session and be gone, at once, whatever state the service is in."""
+    """End the session and leave the site at once, whatever state the service is in."""
     here = rooms(request)
     away = RedirectResponse(here.theme.leave, 303, headers=NO_STORE)
     try:
         return await _closed(request, away)
-    except (Unavailable, InFlight):  # the cookie goes in any case; the session ends by itself
+    except (Unavailable, InFlight):  # the cookie is deleted in any case; the session expires on its own
         return _forgotten(away, here)
-    except Forbidden:  # another site's page ends nothing
+    except Forbidden:  # a page of another site can't end the session
         return away
 
 
 @router.get("/form/left")
 async def left(request: Request) -> Response:
-    """A page that says nothing of where one was."""
+    """A neutral page that reveals nothing about the form."""
     html = (TEMPLATES / "form" / "left.html").read_text(encoding="utf-8")
     return HTMLResponse(html, headers=headers(rooms(request)) | NO_STORE)
 
 
 @router.post("/form/clear")
 async def clear(request: Request) -> Response:
-    """End the session on this device; what was saved stays saved."""
+    """End the session on this device; saved answers stay saved."""
     language = language_of(request, edition_of(rooms(request)), None)
     response = await _closed(request, go(f"/form/cleared?language={language}"))
     response.headers["clear-site-data"] = '"cache"'
@@ -157,7 +157,7 @@ async def clear(request: Request) -> Response:
 
 @router.get("/form/cleared")
 async def cleared(request: Request) -> Response:
-    """Nothing of the form is left on this device; the address tells the language, since no cookie does."""
+    """Nothing of the form is left on this device; the language is in the query, since its cookie is gone."""
     language = edition_of(rooms(request)).language(request.query_params.get("language"))
     _ = said(language)
     lines = [
@@ -169,9 +169,10 @@ async def cleared(request: Request) -> Response:
 
 
 async def _closed(request: Request, response: Response) -> Response:
-    """End the session of this device, if there is one, and take its cookies away. Raises Forbidden.
+    """End the session of this device, if there is one, and delete its cookies. Raises Forbidden.
 
-    Whichever of our pages asks, an older one too: who leaves or clears means all there is on this device.
+    The form token is not checked, so that an older page works too: leaving and clearing always apply to
+    everything on this device.
     """
     here, secret = rooms(request), door.secret(request)
     await door.fields(request)
@@ -182,7 +183,7 @@ async def _closed(request: Request, response: Response) -> Response:
 
 
 def _forgotten(response: Response, here: Rooms) -> Response:
-    """Take away what this device keeps of the form."""
+    """Delete all cookies of the form on this device."""
     for name in (door.SESSION, door.LANGUAGE, door.HANDOFF):
         door.remember(response, here, name, "")
     return response
@@ -193,7 +194,7 @@ def _forgotten(response: Response, here: Rooms) -> Response:
 
 @router.get("/form/summary")
 async def summary(request: Request) -> Response:
-    """Things to discuss with a clinician, and what to do with them."""
+    """The summary: things to discuss with a clinician, and what to do with them."""
     visit = await enter(request)
     if visit.drawn.record.status == "draft":
         return go("/form/go-on")
@@ -204,7 +205,7 @@ async def summary(request: Request) -> Response:
 
 @router.get("/form/summary.txt")
 async def summary_as_text(request: Request) -> Response:
-    """The same as plain text."""
+    """The summary as plain text."""
     visit = await enter(request)
     if visit.drawn.record.status == "draft":
         return go("/form/go-on")
@@ -213,7 +214,7 @@ async def summary_as_text(request: Request) -> Response:
 
 @router.get("/form/summary.pdf")
 async def summary_as_pdf(request: Request) -> Response:
-    """The same as an accessible PDF, where the server makes one."""
+    """The summary as an accessible PDF, if the server can make one."""
     visit = await enter(request)
     if visit.drawn.record.status == "draft":
         return go("/form/go-on")
@@ -227,7 +228,7 @@ def _file(content: bytes, kind: str, ending: str) -> Response:
 
 
 def _spoken(visit: Visit) -> dict[str, Any]:
-    """The summary in the language being read; the one that was kept is in the language it was made in."""
+    """The summary in the language being read; the stored summary is in the language it was made in."""
     drawn = visit.drawn
     made = drawn.edition.summarise(drawn.evaluation, visit.language)
     made |= {"made_at": drawn.made_at}
@@ -235,12 +236,12 @@ def _spoken(visit: Visit) -> dict[str, Any]:
     return summaries.spoken(drawn.edition, made, kept_until=drawn.record.retained_until, zone=zone)
 
 
-# --- deleting, and who can see ---------------------------------------------------------------------
+# --- erasing, privacy and branding -----------------------------------------------------------------
 
 
 @router.get("/form/delete")
 async def ask_to_delete(request: Request) -> Response:
-    """Is it meant?"""
+    """Ask for confirmation before erasing."""
     return show(await enter(request), "form/delete.html")
 
 
@@ -262,7 +263,7 @@ async def delete(request: Request) -> Response:
 
 
 async def _deleted_already(request: Request, given: door.Fields) -> bool:
-    """Is what this page of ours was to delete gone, as by the other of two clicks?"""
+    """Is the submission of this signed form already erased, for example by the other of two clicks?"""
     here, held = rooms(request), door.secret(request)
     if not held or not door.signed(here, given, held):
         return False
@@ -271,7 +272,7 @@ async def _deleted_already(request: Request, given: door.Fields) -> bool:
 
 @router.get("/form/deleted")
 async def deleted(request: Request) -> Response:
-    """It is gone."""
+    """The page that confirms the erasure."""
     language = edition_of(rooms(request)).language(request.query_params.get("language"))
     _ = said(language)
     line = _("Your answers and your contact details are deleted.")
@@ -297,13 +298,13 @@ async def privacy(request: Request) -> Response:
 
 @router.get("/form/theme.css")
 async def theme(request: Request) -> Response:
-    """The clinic's colours."""
+    """The style sheet with the clinic's colours."""
     return Response(rooms(request).theme.sheet, media_type="text/css", headers=KEPT)
 
 
 @router.get("/form/logo")
 async def logo(request: Request) -> Response:
-    """The clinic's logo."""
+    """The clinic's logo. Raises NotFound if none is set."""
     shown = rooms(request).theme
     if shown.logo is None:
         raise NotFound("No logo is set.")
@@ -312,5 +313,5 @@ async def logo(request: Request) -> Response:
 
 @router.get("/form/{rest:path}")
 async def nothing(rest: str) -> Response:
-    """An address of the form that is none."""
+    """Any other address of the form. Raises NotFound."""
     raise NotFound("There is nothing at this address.")

@@ -1,7 +1,7 @@
-"""An address that is none: a page for somebody who came with a browser, a problem for a program.
+"""Unknown addresses: an HTML page for a browser, a problem document for a program.
 
-Office: what the framework refuses outside the API, as whoever asked can read it. Refuses: pages to programs,
-and below the API to anybody.
+Responsible for: responses to unknown paths and methods outside the API, in a format the client can read.
+Never: returns a page to a program, or for any API path.
 """
 
 from starlette.exceptions import HTTPException

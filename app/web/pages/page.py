@@ -1,7 +1,8 @@
-"""A page of the form: what all of them share, whatever stands in the middle.
+"""The layout and request handling that all pages of the form share.
 
-Office: language, the clinic's look, the crisis blocks on top and the footer below, headers, problems told as
-pages. Refuses: a page without the footer, and to be framed by anybody the clinic has not named.
+Responsible for: language, branding, interruptions at the top, the footer, headers, and problems as HTML
+pages. Never: renders a page without the footer, and never allows framing by a site that the clinic has not
+named.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ NO_STORE = {"cache-control": "no-store"}
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Somebody at the form: `secret` of their session, what it opens, and the language they read."""
+    """A request within a session: the session's `secret`, its submission, and the language in use."""
 
     request: Request
     here: Rooms
@@ -45,7 +46,7 @@ class Visit:
 
 
 class PageRoute(APIRoute):
-    """A route whose problems are told as a page, with the footer on it."""
+    """A route that shows problems as an HTML page, with the footer."""
 
     def get_route_handler(self) -> Handler:
         inner = super().get_route_handler()
@@ -56,9 +57,9 @@ class PageRoute(APIRoute):
                 return await inner(request)
             except Problem as problem:
                 return await trouble(request, problem)
-            except ClientDisconnect:  # there is nobody to answer
+            except ClientDisconnect:  # the client has disconnected
                 raise
-            except Exception as error:  # the last catch: nobody who fills in a form is shown JSON
+            except Exception as error:  # last resort: a user who fills in a form never sees JSON
                 log.error(
                     "accident", request_id=request_id(request), error=type(error).__name__, at=where(error)
                 )
@@ -68,15 +69,15 @@ class PageRoute(APIRoute):
 
 
 def edition_of(here: Rooms) -> Edition:
-    """The edition that new forms ask."""
+    """The edition that new forms use."""
     named = here.settings.form_questionnaire or min(here.library.editions)
     edition = here.library.current(named)
-    assert edition is not None  # noqa: S101 - main.py has refused to start otherwise
+    assert edition is not None  # noqa: S101 - main.py refuses to start otherwise
     return edition
 
 
 def language_of(request: Request, edition: Edition, drawn: Drawn | None) -> str:
-    """What they chose on this device, else what the draft is written in, else what the browser asks for."""
+    """The language chosen on this device, else that of the draft, else what the browser asks for."""
     chosen = door.language(request)
     if chosen in edition.languages:
         return str(chosen)
@@ -106,7 +107,7 @@ def page(
     status: int = 200,
     **words: Any,
 ) -> Response:
-    """One page. `drawn` and `secret`: the session it is shown in."""
+    """One page; `drawn` and `secret` belong to the session it is shown in."""
     here = rooms(request)
     edition = drawn.edition if drawn else edition_of(here)
     language = language or language_of(request, edition, drawn)
@@ -129,34 +130,34 @@ def page(
 
 
 def html(here: Rooms, content: str | bytes, status: int = 200) -> Response:
-    """A page that is ready, as it is sent."""
+    """A response with a rendered page."""
     return HTMLResponse(content, status, headers=headers(here) | NO_STORE)
 
 
 def headers(here: Rooms) -> dict[str, str]:
-    """The content policy of pages that the clinic's website may frame."""
+    """The Content-Security-Policy of pages that the clinic's website may frame."""
     framers = " ".join(here.settings.framers) or "'none'"
     policy = HEADERS["content-security-policy"].replace(
         "frame-ancestors 'none'", f"frame-ancestors {framers}"
     )
-    if here.settings.leave_url:  # what a policy says of forms holds for redirects too
+    if here.settings.leave_url:  # `form-action` also applies to redirects
         away = urlsplit(str(here.settings.leave_url))
         policy = policy.replace("form-action 'self'", f"form-action 'self' {away.scheme}://{away.netloc}")
     return {"content-security-policy": policy}
 
 
 def actor(request: Request) -> Actor:
-    """The respondent of this request, for the audit trail."""
+    """The respondent of this request, for the audit log."""
     return Actor("respondent", None, request_id(request))
 
 
 def go(path: str) -> RedirectResponse:
-    """To another page of the form, by GET."""
+    """Redirect to another page of the form, by GET."""
     return RedirectResponse(path, 303, headers=NO_STORE)
 
 
 def said(language: str) -> Callable[[str], str]:
-    """The gettext of a language, for words that handlers say themselves."""
+    """The gettext function of a language, for texts that handlers write themselves."""
     return translations(language).gettext
 
 
@@ -170,7 +171,7 @@ def message(
     apart: tuple[str, str] | None = None,
     found: tuple[str, Drawn] | None = None,
 ) -> Response:
-    """A page that says one thing and tells where to go; `apart`: in a window of its own."""
+    """A page with one message and links onward; the `apart` link opens in a new window."""
     secret, drawn = found or (None, None)
     return page(
         request,
@@ -187,11 +188,11 @@ def message(
 
 
 async def trouble(request: Request, problem: Problem) -> Response:
-    """What went wrong, in words for somebody who fills in a form; what their answers raised stays on top."""
+    """The error page for a problem, written for respondents; their interruptions stay at the top."""
     here = rooms(request)
     found = None
     if not isinstance(problem, SessionEnded):
-        with contextlib.suppress(Exception):  # this page must not fail of what it tells
+        with contextlib.suppress(Exception):  # an error here must not prevent the error page
             found = await door.look(request)
     language = language_of(request, edition_of(here), None)
     _ = said(language)

@@ -1,8 +1,8 @@
-"""The summary as an accessible PDF: tagged, titled, in its reader's language (PDF/UA-1), by Typst.
+"""The summary as an accessible PDF (PDF/UA-1): tagged, titled, in the reader's language, made with Typst.
 
-Office: hands the words of a summary to templates/summary.typ and gives back the file. Refuses: markup (words
-travel as JSON and stay text), the network, the fonts of this computer and its clock: the same summary always
-gives the same bytes. Typst is optional.
+Responsible for: compiling `templates/summary.typ` with the texts of a summary. Never: interprets the texts
+as markup (they are passed as JSON), and never uses the network, system fonts or the clock: the same summary
+always gives the same bytes. Typst is optional.
 """
 
 import datetime as dt
@@ -28,9 +28,12 @@ def installed() -> bool:
 
 
 def pdf(spoken: dict[str, Any]) -> bytes:
-    """The file; `spoken` as summary.py gives it. Raises NotInstalled."""
+    """The PDF file; `spoken` as `summary.spoken` returns it.
+
+    Raises NotInstalled if Typst is missing, or if its fonts lack a character of the text.
+    """
     try:
-        import typst  # noqa: PLC0415 (optional and large: loaded by who asks for a PDF)
+        import typst  # noqa: PLC0415 (optional and large: loaded only when a PDF is requested)
     except ImportError:
         raise NotInstalled(ABSENT) from None
     try:
@@ -44,7 +47,7 @@ def pdf(spoken: dict[str, Any]) -> bytes:
             timestamp=dt.datetime.fromisoformat(spoken["summary"]["made_at"]).replace(microsecond=0),
         )
     except typst.TypstError as error:
-        # PDF/UA holds no letter that can't be drawn: a language beyond the fonts that come with Typst
+        # PDF/UA allows no missing glyph: the language is not covered by the fonts that come with Typst
         if "could not be displayed" in error.message:
             raise NotInstalled(NO_LETTERS) from None
         raise

@@ -1,7 +1,8 @@
-"""The pages of questions: shown, saved when they are sent, and what they raise.
+"""The question pages: showing them, saving them, and the interruptions that their answers raise.
 
-Office: each page is saved before the next is shown; what it raises for the first time comes before everything
-else. Refuses: to lose a good answer beside a bad one, and to hold anybody up.
+Responsible for: saving each page before the next is shown; a newly raised interruption is shown before
+everything else. Never: loses a valid answer because another one is invalid, and never blocks the user's
+way onward.
 """
 
 from dataclasses import replace
@@ -27,7 +28,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/form/s/{step}")
 async def ask(request: Request, step: str) -> Response:
-    """A page of questions, or what a page of answers has raised."""
+    """A page of questions, or the interruption that the answers of a page raise."""
     visit = await enter(request)
     if visit.drawn.record.status == "submitted":
         return go("/form/summary")
@@ -41,7 +42,7 @@ async def ask(request: Request, step: str) -> Response:
 
 @router.post("/form/s/{step}")
 async def answer(request: Request, step: str) -> Response:
-    """Save a page of answers, and go where they lead."""
+    """Save a page of answers and redirect to the next step."""
     here, secret, given = rooms(request), door.secret(request), await door.fields(request)
     if not secret:
         raise SessionEnded("There is no session on this device.")
@@ -68,7 +69,7 @@ async def answer(request: Request, step: str) -> Response:
     )
     try:
         saved = await here.database.write(work)
-    except NotADraft:  # sent from another tab meanwhile
+    except NotADraft:  # submitted from another tab in the meantime
         return go("/form/summary?changed=1")
     visit = Visit(request, here, secret, saved.drawn, language)
     raised = [rule for rule in Flow(saved.drawn).interrupts(group) if rule not in flow.interrupts(group)]
@@ -83,7 +84,7 @@ async def answer(request: Request, step: str) -> Response:
 
 
 def _too_late(visit: Visit, group: Item, given: door.Fields) -> Response:
-    """A page sent after the form was: nothing of it is kept, but what it calls for is shown at once."""
+    """A page sent after submission: it is not saved, but the interruptions it raises are shown at once."""
     before, edition = visit.drawn, visit.edition
     sent, _, _ = fields.handed_in(group, given, before.record.contact)
     named = {name: value for name, value in sent.answers.items() if value is not None}
@@ -96,9 +97,9 @@ def _too_late(visit: Visit, group: Item, given: door.Fields) -> Response:
 
 
 def _late(visit: Visit, raised: list[str]) -> Response:
-    """A page that came after its session ended is kept; of it is shown only what to do at once, if anything.
+    """A page that arrived after its session ended: it is saved; only the interruptions it raises are shown.
 
-    Raises SessionEnded.
+    Raises SessionEnded if it raises none.
     """
     if not raised:
         raise SessionEnded("This page came late; it is saved.")
@@ -106,7 +107,7 @@ def _late(visit: Visit, raised: list[str]) -> Response:
 
 
 def _alone(visit: Visit, raised: list[str], onward: str) -> Response:
-    """What a page calls for, outside of any session."""
+    """The interruptions of a page, outside any session."""
     heading, blocks = _first_thing(visit, raised[0]), _raised(visit, raised)
     return page(
         visit.request,
@@ -125,7 +126,7 @@ def _raised(visit: Visit, rules: list[str]) -> list[dict[str, Any]]:
 
 
 def _again(visit: Visit, group: Item, raw: door.Fields, saved: Saved) -> Response:
-    """The same page in another language, with all that was typed on it."""
+    """The same page in another language, with everything that was typed on it."""
     flow = Flow(saved.drawn)
     if not saved.issues:
         return go(flow.address(group, *_kept(visit.request)))
@@ -136,9 +137,11 @@ def _again(visit: Visit, group: Item, raw: door.Fields, saved: Saved) -> Respons
 def _onward(
     visit: Visit, group: Item, raw: door.Fields, asked: frozenset[str], saved: Saved, before: Drawn
 ) -> Response:
-    """Where a saved page leads: to what it raises, to what is amiss on it or brought up by it, or on.
+    """The next step after a page was saved.
 
-    What is raised for the first time comes before everything else; then the page has more to say.
+    An interruption raised for the first time comes before everything else; it leads back to the page if there
+    are errors or newly enabled questions. Then follow, in this order: the page with its errors, the page with
+    the questions it enabled, the interruption, and the next page.
     """
     drawn, flow = saved.drawn, Flow(saved.drawn)
     missing = [name for name in drawn.missing if name in asked]
@@ -160,28 +163,28 @@ def _onward(
 
 
 def _next(visit: Visit, flow: Flow, group: Item, *flags: str) -> str:
-    """The page after; somebody who came from the check page goes back there once nothing is missing."""
+    """The next page; for a user from the check page, the next with an answer missing, or the check page."""
     kept = _kept(visit.request)
     after = flow.after(group)
     if kept:
         open_ones = [flow.page_of(name) for name in flow.drawn.missing]
         after = next((each for each in open_ones if each), None)
     if after is None:
-        return "/form/check"  # it lists what is not asked any more in any case
+        return "/form/check"  # it always lists the answers that no longer apply
     return flow.address(after, *kept, *flags)
 
 
 def _kept(request: Request) -> list[str]:
-    """Somebody who came from the page of all answers goes back there."""
+    """The `check` flag, if the user came from the page of all answers and returns there."""
     return ["check"] if "check" in request.query_params else []
 
 
 def _interruption(visit: Visit, flow: Flow, group: Item) -> Response:
-    """What the answers on a page have raised: short, alone, with one way on."""
+    """The interruption that the answers of a page raise: short, on its own page, with one link onward."""
     raised = flow.interrupts(group)
     blocks = _raised(visit, raised)
     query = visit.request.query_params
-    if "new" in query:  # the page it came from has more to ask
+    if "new" in query:  # the page it came from has errors or new questions
         onward = flow.address(group, *_kept(visit.request), "new")
     else:
         onward = _next(visit, flow, group, *(["changed"] if "changed" in query else []))
@@ -194,7 +197,10 @@ def _interruption(visit: Visit, flow: Flow, group: Item) -> Response:
 
 
 def _first_thing(visit: Visit, rule: str) -> str:
-    """The one action that heads an interruption, as "Call 988"; a rule that stops the form heads none."""
+    """The heading of an interruption: its one action, as "Call 988".
+
+    A rule that stops the form, or has no number to call, gets the general help heading.
+    """
     book = visit.edition.phrasebooks[visit.language]
     stops = next(each.stops for each in visit.edition.book.rules if each.id == rule)
     number = next((each["call"] for each in book.helplines[rule] if each["call"]), None)

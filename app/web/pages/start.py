@@ -1,7 +1,7 @@
-"""For whoever runs the service: the start page and live examples, in development; the script for frames.
+"""Pages for operators and developers: the start page and live examples in development, and the embed script.
 
-Office: ways into every part, with the reader's own host. Refuses: to show any of it in production, where `/`
-leads to the form.
+Responsible for: links to every part of the service, with the reader's own host. Never: shows the start page
+or the examples in production, where `/` redirects to the form.
 """
 
 from fastapi import APIRouter, Request, Response
@@ -17,29 +17,29 @@ development = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def door(request: Request) -> Response:
-    """To the form; in development to the start page."""
+    """Redirect to the form; in development, the start page."""
     settings = rooms(request).settings
-    if settings.development:  # the set address: what a Host header says is never repeated here
+    if settings.development:  # the configured address: the Host header is never repeated here
         return _page(request, "operator/start.html", own=str(settings.public_url).rstrip("/"))
     return RedirectResponse("/form", 307)
 
 
 @router.get("/embed.js")
 async def embed() -> Response:
-    """The script that a website loads beside its frame; it may be loaded from anywhere."""
+    """The script that a website loads next to its frame; any origin may load it."""
     sent = {"cross-origin-resource-policy": "cross-origin", "cache-control": "public, max-age=300"}
     return FileResponse(STATIC / "embed.js", media_type="text/javascript", headers=sent)
 
 
 @development.get("/examples/embed")
 async def framed(request: Request) -> Response:
-    """A page of a clinic's website with the form in a frame."""
+    """An example page of a clinic's website with the form in a frame."""
     return _page(request, "operator/embed.html")
 
 
 @development.get("/examples/own-form")
 async def own_form(request: Request) -> Response:
-    """A form of the clinic's own, which asks the API from the browser."""
+    """An example of a clinic's own form, which calls the API from the browser."""
     edition = edition_of(rooms(request))
     footer = edition.phrasebooks[edition.languages[0]].footer
     return _page(request, "operator/own_form.html", questionnaire=edition.id, footer=footer)

@@ -1,7 +1,7 @@
-"""The summary as a page and as plain text.
+"""The summary as an HTML page and as plain text.
 
-Office: from the JSON summary to what a person reads; quotation and caution stay one unit. Refuses: scripts,
-inline styles, anything from elsewhere, and marking up words it did not write.
+Responsible for: rendering the JSON summary for people, with each quotation and its caution as one unit.
+Never: includes scripts, inline styles or external resources, and never treats texts as markup.
 """
 
 import datetime as dt
@@ -11,29 +11,29 @@ from app.rules.edition import Edition
 from app.web.pages.render import date, environment, translations
 
 Json = dict[str, Any]
-UNREVIEWED = (  # as base.html says it, where the catalogs find it
+UNREVIEWED = (  # the same text as in base.html, here for the translation catalogues
     "A trained translator has not checked these words yet. "
     "If something is not clear, ask for an interpreter or read it in English."
 )
 
 
 def html(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> str:
-    """A whole page for whoever asks by REST, in the same dress as the form."""
+    """A complete HTML page for REST clients, with the same design as the form."""
     return filled("summary.html", spoken(edition, summary, kept_until=kept_until, zone=zone))
 
 
 def text(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> str:
-    """Plain text, as for a letter or a mail somebody writes to their own doctor."""
+    """Plain text, for example for a message that the user writes to their own doctor."""
     return filled("summary.txt", spoken(edition, summary, kept_until=kept_until, zone=zone))
 
 
 def filled(template: str, words: Json) -> str:
-    """A template with what `spoken` gives."""
+    """A template rendered with the values of `spoken`."""
     return environment(words["summary"]["language"]).get_template(template).render(words)
 
 
 def spoken(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> Json:
-    """The summary and every word around it, as templates take them."""
+    """The summary and all texts around it, as the templates expect them."""
     language = summary["language"]
     words = edition.phrasebooks[language]
     fixed = words.texts.summary
@@ -53,7 +53,7 @@ def spoken(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, z
 
 
 def _because(edition: Edition, language: str, topic: Json) -> list[tuple[str, str]]:
-    """(question, what was answered) in the respondent's words."""
+    """(question, answer) for each answer that raised a topic, in the language of the summary."""
     return [
         (edition.phrasebooks[language].items[reason["link_id"]].text, said(edition, language, **reason))
         for reason in topic["because"]
@@ -61,7 +61,7 @@ def _because(edition: Edition, language: str, topic: Json) -> list[tuple[str, st
 
 
 def said(edition: Edition, language: str, *, link_id: str, answer: Any) -> str:
-    """An answer in the words it was given in."""
+    """An answer as text in `language`: the labels of the chosen options, or the value itself."""
     words = edition.phrasebooks[language].items[link_id]
     codes = answer if isinstance(answer, list | tuple) else [answer]
     named = {True: words.yes, False: words.no}

@@ -1,7 +1,7 @@
-"""The clinic's own look: name, logo, colours, contact line, privacy text.
+"""The clinic's branding: name, logo, colours, contact line and privacy text.
 
-Office: from settings to what templates and one small style sheet show. Refuses: colours nobody can read
-(settings.py does), and marking up what the clinic wrote.
+Responsible for: converting settings into template values and one small style sheet. Never: accepts colours
+with too little contrast (settings.py checks that), and never treats the clinic's texts as markup.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ SHEET = """:root {{ --accent: {light}; --on-accent: #ffffff; }}
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """What pages show of the clinic; `sheet` and `logo` are served with addresses that change with them."""
+    """The branding of the pages; the addresses of `sheet` and `logo` change with their content."""
 
     name: str
     contact: str
@@ -50,7 +50,7 @@ class Theme:
         )
 
     def words(self) -> dict[str, Any]:
-        """What templates need."""
+        """The values that templates need."""
         return {
             "name": self.name,
             "contact": self.contact,
