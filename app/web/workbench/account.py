@@ -1,7 +1,7 @@
-"""One's own account: password, second factor, and the sessions that are open.
+"""The signed-in staff user's own account: password, second factor and open sessions.
 
-Office: what everybody of the staff may do to their own account. Refuses: to touch another's, and to take away
-a second factor that a role needs.
+Responsible for: what every staff user may change in their own account. Never: changes the account of another
+user, and never removes a second factor that a role requires.
 """
 
 import io
@@ -35,14 +35,14 @@ router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 @router.get("/staff/account")
 @signed_in
 async def account(request: Request) -> Response:
-    """Password, second factor, sessions."""
+    """The account page: password, second factor, sessions."""
     return await _account(request)
 
 
 @router.post("/staff/account/password")
 @signed_in
 async def change_password(request: Request) -> Response:
-    """Another password; all other sessions end."""
+    """Change the password; all other sessions end."""
     here, given, who = rooms(request), await door.fields(request), signed(request)
     password = door.one(given, "password")
     wrong = refused(request, who.email, who.name, password, door.one(given, "again"))
@@ -70,7 +70,7 @@ async def change_password(request: Request) -> Response:
 @router.post("/staff/account/sessions")
 @signed_in
 async def end_sessions(request: Request) -> Response:
-    """End one session, or all but this one."""
+    """End one session, or all but the current one."""
     who, session_id = signed(request), door.one(await door.fields(request), "session")
     act: Callable[..., object] = partial(staff_sessions.end, session_id=session_id)
     if session_id == "others":
@@ -107,7 +107,7 @@ def _own(session: Session, *, staff_id: str, at: Any) -> dict[str, Any]:
 @freshly_signed_in
 @before_second_factor
 async def offer_factor(request: Request) -> Response:
-    """A picture for the app, and the first code."""
+    """The QR code for the authenticator app, and the form for the first code."""
     keyring = rooms(request).desk.vault.keyring
     return _offer(request, second_factor.offer(keyring, signed(request).staff.id))
 
@@ -116,7 +116,7 @@ async def offer_factor(request: Request) -> Response:
 @freshly_signed_in
 @before_second_factor
 async def set_factor_up(request: Request) -> Response:
-    """Put it into use; the recovery codes, this once."""
+    """Enable the second factor; the recovery codes are shown only once."""
     here, given, who = rooms(request), await door.fields(request), signed(request)
     offer = door.one(given, "offer")
     work = partial(
@@ -138,7 +138,7 @@ async def set_factor_up(request: Request) -> Response:
 @router.post("/staff/account/recovery-codes")
 @freshly_signed_in
 async def make_codes(request: Request) -> Response:
-    """Fresh recovery codes, this once."""
+    """Create new recovery codes; they are shown only once."""
     if not (await _person(request)).totp:
         raise Forbidden("Recovery codes belong to a second factor; set one up first.")
     work = partial(
@@ -150,7 +150,7 @@ async def make_codes(request: Request) -> Response:
 @router.post("/staff/account/second-factor/remove")
 @freshly_signed_in
 async def remove_factor(request: Request) -> Response:
-    """Sign in by password alone, where the role allows it."""
+    """Remove the second factor, if no role requires it."""
     here, who = rooms(request), signed(request)
     if here.settings.second_factor_needed & set(who.roles):
         raise Forbidden("Your role needs a second factor. You can set up another one in its place.")
@@ -181,11 +181,11 @@ def _offer(request: Request, offer: str, wrong: str = "") -> Response:
 
 def _picture(address: str) -> Markup:
     """A QR code as an SVG element without styles."""
-    import segno  # noqa: PLC0415 - for who sets a second factor up
+    import segno  # noqa: PLC0415 - only needed to set up a second factor
 
     drawn = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
         drawn, kind="svg", xmldecl=False, svgns=True, omitsize=True, svgclass=None, lineclass=None, border=2,
         title="A picture for the app; the key below says the same",
     )  # fmt: skip
-    return Markup(drawn.getvalue().decode().replace("<svg ", '<svg role="img" ', 1))  # noqa: S704 - made here, of an address we have made
+    return Markup(drawn.getvalue().decode().replace("<svg ", '<svg role="img" ', 1))  # noqa: S704 - made here, from an address created here

@@ -1,6 +1,6 @@
-"""The article as staff may see it: every passage with what may be done with it.
+"""The article as staff see it: every passage with its policy.
 
-Office: the passages in their order under their headings. Refuses: to let one that is not for patients stand
+Responsible for: the passages in order, under their headings. Never: shows a passage that is not for patients
 without saying so.
 """
 
@@ -42,7 +42,7 @@ def _words(edition: Edition) -> Any:
 
 
 def _sections(edition: Edition) -> list[tuple[str, list[Json]]]:
-    """Heading and passages, in the order of the article."""
+    """Headings with their passages, in the order of the article."""
     headings = {each.id: each.exact for each in edition.article.headings}
     cited = {name: [rule.id for rule in edition.book.rules if name in rule.cites] for name in _names(edition)}
     found: dict[str, list[Json]] = {}

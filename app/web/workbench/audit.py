@@ -1,7 +1,8 @@
-"""The audit trail, for auditors: what was done, by whom, and who had to do with a person.
+"""The audit log, for auditors: actions, their actors, and the access report of a submission.
 
-Office: filters as an address that can be kept (ids and days, never a name), pages from the newest on, the
-state of the chain on top. Refuses: to look without being on record, and to change anything.
+Responsible for: filters as a bookmarkable address (ids and days, never a name), pages from the newest event
+on, and the state of the audit chain at the top. Never: shows the log without recording that access, and
+never changes anything.
 """
 
 import datetime as dt
@@ -37,7 +38,7 @@ SEQ = re.compile(r"[0-9]{1,18}")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a page asks for, and what of it can't be used, by field."""
+    """The filters and the position that a page asks for, and the invalid values, by field."""
 
     given: Mapping[str, str]
     filters: Filters
@@ -48,7 +49,7 @@ class Asked:
 @router.get("/staff/audit")
 @permission("audit")
 async def trail(request: Request) -> Response:
-    """The trail, the newest on top: `?actor=&action=&object=&day=&before=`."""
+    """The audit log, newest first: `?actor=&action=&object=&day=&before=`."""
     here = rooms(request)
     asked = _asked(request.query_params, here.settings.clinic_time_zone)
     await _on_record(request, Act("audit.read", "audit", None))
@@ -79,7 +80,7 @@ async def trail(request: Request) -> Response:
 @router.get("/staff/audit/access/{submission}")
 @permission("audit")
 async def access(request: Request, submission: str) -> Response:
-    """Who had to do with one submission, also when it has been erased since."""
+    """Who accessed one submission, even if it has been erased since."""
     here = rooms(request)
     seen = await here.database.read(partial(_seen, submission=submission))
     if not seen[0]:
@@ -97,7 +98,7 @@ async def access(request: Request, submission: str) -> Response:
 
 
 async def _on_record(request: Request, act: Act) -> None:
-    """Who looks at the trail is in it."""
+    """Record the access to the audit log in the log itself."""
     at, who = now(), actor(request)
     await rooms(request).database.write(lambda session: audit.record(session, who, at, act))
 
@@ -112,7 +113,7 @@ def _seen(session: Session, *, submission: str) -> tuple[list[Seen], dict[str, s
 
 
 def _names(session: Session) -> dict[str, str]:
-    """Names of the staff and of API keys, by id; they stand beside the trail, never in it."""
+    """Names of staff users and API keys, by id; they are shown next to the log and never stored in it."""
     named = {person.id: person.name for person in people.every(session)}
     return named | {key.id: f"{key.name} (API key)" for key in keys.every(session)}
 
@@ -136,7 +137,7 @@ def _asked(query: Mapping[str, str], zone: str) -> Asked:
 
 
 def _day(text: str, zone: str) -> tuple[dt.datetime, dt.datetime]:
-    """When that day begins and ends at the clinic. Raises ValueError."""
+    """When that day begins and ends in the clinic's time zone, in UTC. Raises ValueError."""
     local = zoneinfo.ZoneInfo(zone)
     day = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=local)
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
@@ -146,5 +147,5 @@ def _day(text: str, zone: str) -> tuple[dt.datetime, dt.datetime]:
 
 
 def _clock(at: dt.datetime, zone: str) -> str:
-    """A time to the second, at the clinic."""
+    """A time to the second, in the clinic's time zone."""
     return at.astimezone(zoneinfo.ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")

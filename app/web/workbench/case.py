@@ -1,8 +1,8 @@
-"""A case: all that is known of it, and what can be done about it.
+"""A case: everything known about it, and the commands on it.
 
-Office: every act carries the version its doer saw; one that comes too late meets a page that shows what
-changed and still holds what they wanted. Refuses: contact details in any page but the answer to being asked
-for them.
+Responsible for: sending the case version that the user saw with each command; if that is outdated, the page
+shows what changed and retains the user's input. Never: shows contact details, except in the response to an
+explicit request for them.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ Work = Callable[[Session, Turn], object]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants done: in words, and as the form holds it."""
+    """What a user asked for: as text, and as form fields."""
 
     words: str
     fields: Sequence[tuple[str, str]] = ()
@@ -41,7 +41,7 @@ class Wish:
 
 
 def turn(request: Request, case: str, given: Fields | None = None) -> Turn:
-    """One act of who is signed in; with a form at the version that the form was made for."""
+    """A command of the signed-in user; with a form, for the case version that the form was made for."""
     version = None if given is None else _version(given)
     return Turn(case, signed(request).staff, actor(request), now(), version)
 
@@ -55,20 +55,20 @@ def _version(given: Fields) -> int:
     return int(text)
 
 
-# --- looking ---------------------------------------------------------------------------------------
+# --- viewing ---------------------------------------------------------------------------------------
 
 
 @router.get("/staff/cases/{case}")
 @permission("case")
 async def one(request: Request, case: str) -> Response:
-    """One case; that it was looked at goes on record first."""
+    """One case; the view is recorded first."""
     return await case_page(request, case)
 
 
 async def case_page(
     request: Request, case: str, problem: Problem | None = None, *, note: str = "", target: str = ""
 ) -> Response:
-    """The page of a case, with what could not be done on top."""
+    """The page of a case, with the problem of a failed command at the top."""
     here = rooms(request)
     found = await here.database.write(partial(review.look, desk=here.desk, turn=turn(request, case)))
     errors = [{"target": target, "words": problem.detail}] if problem else []
@@ -94,19 +94,19 @@ async def _shown(request: Request, found: Case, *, status: int = 200, **words: A
 @router.post("/staff/cases/{case}/contact")
 @permission("contact")
 async def reveal(request: Request, case: str) -> Response:
-    """The case with contact details, this once; that they were shown goes on record first."""
+    """The case with contact details, only in this response; the access is recorded first."""
     here = rooms(request)
     found = await here.database.write(partial(review.reveal, desk=here.desk, turn=turn(request, case)))
     return await _shown(request, found, contact=dict(found.drawn.record.contact))
 
 
-# --- acting ----------------------------------------------------------------------------------------
+# --- commands --------------------------------------------------------------------------------------
 
 
 @router.post("/staff/cases/{case}/review")
 @permission("review")
 async def decide(request: Request, case: str) -> Response:
-    """A step of the review."""
+    """Change the review state."""
     given = await door.fields(request)
     step = door.one(given, "review")
     if step not in get_args(Review):
@@ -122,7 +122,7 @@ def _decide(session: Session, turn: Turn, desk: Any, step: Review) -> object:
 @router.post("/staff/cases/{case}/take")
 @permission("review")
 async def take(request: Request, case: str) -> Response:
-    """Take a case: it is mine, and a new one is in review."""
+    """Assign a case to the signed-in user; a new case becomes "in review"."""
     me = signed(request).staff.id
     return await act(request, case, Wish("Take the case"), partial(_take, me=me))
 
@@ -135,14 +135,14 @@ def _take(session: Session, turn: Turn, desk: Any, me: str) -> Drawn:
 
 
 def replace_version(turn: Turn, drawn: Drawn) -> Turn:
-    """The same turn, going on from what it has just done."""
+    """The same command, based on the case version it has just created."""
     return Turn(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
 
 
 @router.post("/staff/cases/{case}/assign")
 @permission("review")
 async def assign(request: Request, case: str) -> Response:
-    """Give a case to somebody, or to nobody."""
+    """Assign a case to a staff user, or to no one."""
     given = await door.fields(request)
     to = door.one(given, "assignee") or None
     wish = Wish(
@@ -159,7 +159,7 @@ def _assign(session: Session, turn: Turn, desk: Any, to: str | None) -> Drawn:
 @keeps_words
 @permission("review")
 async def note(request: Request, case: str) -> Response:
-    """Write something down."""
+    """Add a note."""
     given = await door.fields(request)
     text = door.one(given, "text")
     return await act(request, case, Wish("Keep this note", text=text), partial(_note, text=text))
@@ -172,7 +172,7 @@ def _note(session: Session, turn: Turn, desk: Any, text: str) -> object:
 @router.post("/staff/cases/{case}/flags/{flag}")
 @permission("review")
 async def flag(request: Request, case: str, flag: str) -> Response:
-    """Say what was done about a flag."""
+    """Record what was done about a flag."""
     given = await door.fields(request)
     action = door.one(given, "action")
     if action not in ACTIONS:
@@ -188,7 +188,7 @@ def _flag(session: Session, turn: Turn, desk: Any, flag: str, action: Action) ->
 @router.post("/staff/cases/{case}/merge")
 @permission("correct")
 async def merge(request: Request, case: str) -> Response:
-    """Close a duplicate into another case of the same person."""
+    """Merge a duplicate into another case of the same person, and close it."""
     given = await door.fields(request)
     into = door.one(given, "into").strip().lower().rpartition("/")[2]
     return await act(
@@ -201,7 +201,7 @@ def _merge(session: Session, turn: Turn, desk: Any, into: str) -> object:
 
 
 async def act(request: Request, case: str, wish: Wish, work: Callable[..., object]) -> Response:
-    """Do it and go back to the case, or to where the form came from; show what stands against it."""
+    """Run a command and redirect to the case, or to the page the form came from; on failure, show why."""
     here, given = rooms(request), await door.fields(request)
     doing = partial(work, turn=turn(request, case, given), desk=here.desk)
     try:
@@ -218,7 +218,7 @@ async def act(request: Request, case: str, wish: Wish, work: Callable[..., objec
 
 
 async def conflict(request: Request, case: str, wish: Wish) -> Response:
-    """Somebody was quicker: what changed since, and what was wanted, ready to be sent once more."""
+    """The page after a conflict: what has changed since, and the user's input, ready to be sent again."""
     here = rooms(request)
     found = await here.database.write(partial(review.look, desk=here.desk, turn=turn(request, case)))
     return show(

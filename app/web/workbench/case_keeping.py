@@ -1,7 +1,7 @@
-"""How long a case is kept: a hold, its end, and erasing it for good.
+"""Retention of a case: placing and ending a legal hold, and erasing the case.
 
-Office: asks once more before anything is erased. Refuses: to erase what is under a hold, or has changed since
-it was looked at.
+Responsible for: asking for confirmation before anything is erased. Never: erases a case that is under a hold,
+or that has changed since the user viewed it.
 """
 
 from functools import partial
@@ -23,7 +23,7 @@ router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 @router.post("/staff/cases/{case}/hold")
 @permission("erase")
 async def hold(request: Request, case: str) -> Response:
-    """Keep it past its time, until the hold is ended."""
+    """Place a legal hold: the case is stored past its retention time until the hold ends."""
     work = partial(
         holding.hold, submission=case, principal=signed(request).staff, now=now(), actor=actor(request)
     )
@@ -34,7 +34,7 @@ async def hold(request: Request, case: str) -> Response:
 @router.post("/staff/cases/{case}/release")
 @permission("erase")
 async def release(request: Request, case: str) -> Response:
-    """End the hold; what is past its time is gone from that moment."""
+    """End the legal hold; a case past its retention time is gone from that moment."""
     work = partial(
         holding.release, submission=case, principal=signed(request).staff, now=now(), actor=actor(request)
     )
@@ -45,7 +45,7 @@ async def release(request: Request, case: str) -> Response:
 @router.get("/staff/cases/{case}/erase")
 @permission("erase")
 async def ask(request: Request, case: str) -> Response:
-    """Is it really to be erased?"""
+    """Ask for confirmation before erasing."""
     here = rooms(request)
     found = await here.database.write(partial(review.look, desk=here.desk, turn=turn(request, case)))
     return show(request, "staff/case_erase.html", case=found.drawn.record)
@@ -54,7 +54,7 @@ async def ask(request: Request, case: str) -> Response:
 @router.post("/staff/cases/{case}/erase")
 @permission("erase")
 async def erase(request: Request, case: str) -> Response:
-    """Erase it: answers, contact details, flags, notes, older versions. The records keep its number."""
+    """Erase answers, contact details, flags, notes and older versions. The audit log retains the case id."""
     here, given = rooms(request), await door.fields(request)
     act = turn(request, case, given)
     work = partial(

@@ -1,7 +1,7 @@
-"""A case in words: the summary as it was seen and what it rests on, what to ask still, what was done.
+"""The view model of a case: summary and its basis, open questions, flags and history.
 
-Office: from a Case to what templates take, in the respondent's words and in the clinic's. Refuses: contact
-details, unless they are handed in to be shown this once.
+Responsible for: converting a `Case` into template data, in the respondent's and the clinic's language.
+Never: includes contact details.
 """
 
 import datetime as dt
@@ -72,7 +72,7 @@ ACTORS = {"respondent": "the person", "service": "this service", "command": "the
 
 
 def words(case: Case, now: dt.datetime) -> Json:
-    """All that a case page shows."""
+    """All template data of a case page."""
     drawn = case.drawn
     record, edition = drawn.record, drawn.edition
     own = edition.languages[0]
@@ -104,11 +104,11 @@ def words(case: Case, now: dt.datetime) -> Json:
     }
 
 
-# --- what was said ---------------------------------------------------------------------------------
+# --- answers and summary ---------------------------------------------------------------------------
 
 
 def _interruptions(drawn: Drawn) -> list[Json]:
-    """What was put before everything else, and when."""
+    """The interruptions that were shown before everything else, and when."""
     own = drawn.edition.phrasebooks[drawn.edition.languages[0]].rules
     return [
         each | {"own": own[each["rule"]], "at": _raised(drawn, each["rule"])}
@@ -117,14 +117,14 @@ def _interruptions(drawn: Drawn) -> list[Json]:
 
 
 def _raised(drawn: Drawn, rule: str) -> dt.datetime | None:
-    """When a rule's flag was raised first: then its interruption was shown."""
+    """When a rule's flag was first raised, and its interruption shown; else when the form was submitted."""
     kinds = {flag.id for flag in drawn.edition.meta.flags if rule in flag.raised_by}
     times = [flag.raised_at for flag in drawn.record.flags if flag.kind in kinds]
     return min(times, default=drawn.record.submitted_at)
 
 
 def topics(drawn: Drawn) -> list[Json]:
-    """Each topic as the person read it, its rule, the answers that raised it, the passages under it."""
+    """Each topic as the respondent read it, with its rule, the answers that raised it, and its passages."""
     edition, own = drawn.edition, drawn.edition.languages[0]
     said_once = drawn.said["topics"]
     fired = {each.rule.id: each for each in drawn.evaluation.fired}
@@ -153,7 +153,7 @@ def _reasons(edition: Edition, fired: FiredRule) -> list[tuple[str, str, str]]:
 
 
 def _script(drawn: Drawn) -> list[Json]:
-    """What to ask still, in the order it is asked: each question with the rules its answer would settle."""
+    """The open questions in the order of the form, each with the rules that its answer would settle."""
     edition = drawn.edition
     settles: dict[str, list[str]] = {}
     for each in drawn.evaluation.undetermined:
@@ -186,7 +186,7 @@ def _options(edition: Edition, name: str) -> list[str]:
 
 
 def _answers(drawn: Drawn) -> list[tuple[str, list[Json]]]:
-    """Every page with its questions and answers, but for contact details."""
+    """Every page with its questions and answers, without contact details."""
     edition, own = drawn.edition, drawn.edition.languages[0]
     given = drawn.record.answers["answers"]
     pages = []
@@ -207,12 +207,12 @@ def _answer(edition: Edition, own: str, name: str, given: Mapping[str, Any]) -> 
 
 
 def _unused(drawn: Drawn) -> list[str]:
-    """Answers that are kept and do not count, since their question is not asked."""
+    """Stored answers that do not count, since their question is not enabled."""
     given = drawn.record.answers["answers"]
     return [name for name in given if name not in drawn.enabled]
 
 
-# --- what was done ---------------------------------------------------------------------------------
+# --- flags, review and history ---------------------------------------------------------------------
 
 
 def _flag(flag: FlagRecord, case: Case, now: dt.datetime) -> Json:
@@ -235,7 +235,7 @@ def _flag(flag: FlagRecord, case: Case, now: dt.datetime) -> Json:
 
 
 def _steps(record: Record) -> Sequence[Review]:
-    """Where the review may go; nobody is ready by a form that was not sent."""
+    """The review states that may follow; a form that was not submitted can't become ready."""
     steps = next(steps for at, steps in STEPS.items() if at == record.review)
     return [to for to in steps if to != "ready" or record.status != "draft"]
 
@@ -245,7 +245,7 @@ def _step(at: str, to: Review) -> str:
 
 
 def event(done: Event, case: Case) -> Json:
-    """One line of the history in words."""
+    """One line of the history as text."""
     edition = case.drawn.edition
     kinds = {flag.id: flag.kind for flag in case.drawn.record.flags}
     flags = edition.texts[edition.languages[0]].flags
@@ -265,7 +265,7 @@ def _event(action: str) -> str:
 
 
 def by(names: Mapping[str, str], done: Any) -> str:
-    """Who did it, by name."""
+    """The name of the actor."""
     if done.actor_kind == "staff":
         return names.get(done.actor_id or "", "somebody who has left")
     if done.actor_kind == "api_key":

@@ -1,8 +1,8 @@
-"""Pictures of figures, drawn on the server as SVG.
+"""Charts, rendered on the server as SVG.
 
-Office: columns, lines, bars and shares, each with its title and a description for whoever can't see it; what
-is not shown is a hatched stub. Refuses: scripts, styles of its own (classes, coloured in staff.css), and any
-number that the table under the picture does not show.
+Responsible for: columns, lines, bars and shares, each with a title and a description for screen readers;
+suppressed values are shown as short outlined bars. Never: uses scripts or inline styles (the classes get
+their colours in staff.css), and never shows a number that is not in the table below the chart.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ Values = Sequence[Sequence[float | None]]
 
 
 def draw(picture: Picture) -> Markup:
-    """The picture; its table says the same in words."""
+    """The chart as SVG; its table has the same content as text."""
     high, parts = KINDS[picture.kind](picture)
     names = escape(f"{picture.name}-title"), escape(f"{picture.name}-desc")
     opening = Markup(
@@ -66,7 +66,7 @@ def _lines(picture: Picture) -> tuple[int, Iterator[Markup]]:
 
 
 def _path(name: str, points: Sequence[tuple[float, float | None]]) -> Iterator[Markup]:
-    """One line with a dot for each value; a gap where nothing is shown."""
+    """One line with a dot for each value, and a gap where no value is shown."""
     drawn, pen = [], "M"
     for x, y in points:
         if y is None:
@@ -80,7 +80,7 @@ def _path(name: str, points: Sequence[tuple[float, float | None]]) -> Iterator[M
 
 
 def _bars(picture: Picture) -> tuple[int, Iterator[Markup]]:
-    """One row for each label: a bar, or several parts of one, and what its table says beside it."""
+    """One row for each label: a bar, or several parts of one, followed by its number."""
     most = max((sum(each or 0 for each in values) for values in picture.values), default=0) or 1
     room = WIDE - LABEL - NUMBERS
 
@@ -102,14 +102,14 @@ def _bars(picture: Picture) -> tuple[int, Iterator[Markup]]:
 
 
 def _beside(row: Sequence[object]) -> str:
-    """`12`, or `11 of 12` where the table has both."""
+    """`12`, or `11 of 12` if the table has both numbers; `·` if the number is suppressed."""
     if len(row) == 3 and isinstance(row[2], int):
         return f"{row[2]:,} of {row[1]:,}"
     return f"{row[1]:,}" if isinstance(row[1], int) else "·"
 
 
 def _axes(picture: Picture, top: float) -> Iterator[Markup]:
-    """Two lines to read heights by, and the first and last label."""
+    """Three grid lines with their scale, and the first and last label."""
     for share in (0.0, 0.5, 1.0):
         y = _y(top * share, top)
         yield Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(
@@ -123,7 +123,7 @@ def _axes(picture: Picture, top: float) -> Iterator[Markup]:
 
 
 def _top(values: Values) -> float:
-    """A round number that no value is above."""
+    """The upper end of the scale: a round number that no value exceeds."""
     most = max((each for row in values for each in row if each is not None), default=0) or 1
     power = 1.0
     while power * 10 <= most:

@@ -1,7 +1,7 @@
-"""The workbench's cookies: the session, and the step between password and second factor.
+"""The staff app's cookies: the session, and the step between password and second factor.
 
-Office: HttpOnly, SameSite=Strict, ended with the browser; Secure and bound to this host wherever https is
-spoken. Refuses: to be read from other sites, or by scripts.
+Responsible for: cookies with HttpOnly and SameSite=Strict that end with the browser session; with https, also
+Secure and bound to this host. Never: allows reading by scripts, or sending from other sites.
 """
 
 from starlette.requests import Request
@@ -13,12 +13,12 @@ SESSION, STEP = "preconsult_staff", "preconsult_staff_step"
 
 
 def read(request: Request, name: str) -> str:
-    """What a cookie holds; empty without one."""
+    """The value of a cookie; empty if there is none."""
     return request.cookies.get(_name(rooms(request), name), "")
 
 
 def put(response: Response, here: Rooms, name: str, value: str) -> Response:
-    """Set a cookie; empty takes it away."""
+    """Set a cookie; an empty value deletes it."""
     parts = [f"{_name(here, name)}={value}", "Path=/", "HttpOnly", "SameSite=Strict"]
     parts += ["Secure"] if _secure(here) else []
     parts += [] if value else ["Max-Age=0"]

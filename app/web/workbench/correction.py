@@ -1,7 +1,7 @@
-"""Answers put right: the questions as fields, and every correction side by side with what was there before.
+"""Corrections of answers: the form, and every correction side by side with the previous answers.
 
-Office: only what differs is sent on; what is amiss is shown beside its question with what was typed. Refuses:
-contact details, which are no answers.
+Responsible for: sending only changed answers, and showing errors next to their question with the submitted
+value. Never: corrects contact details, which are not answers.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The case as it was when its form was made, and as it would be with what was typed."""
+    """The case as it was when its form was made, and as it would be with the submitted answers."""
 
     drawn: Drawn
     would_be: Drawn
@@ -42,7 +42,7 @@ class Form:
 
     @classmethod
     def of(cls, drawn: Drawn, given: Fields) -> "Form":
-        """What was typed, held against the answers there were: what a colleague did since is not undone."""
+        """Compare the submitted answers with those the form was made with; later changes by others remain."""
         changed: dict[str, object] = {}
         kept = drawn.record.answers["answers"]
         for group in _asked(drawn):
@@ -54,7 +54,7 @@ class Form:
 @router.get("/staff/cases/{case}/correct")
 @permission("correct")
 async def form(request: Request, case: str) -> Response:
-    """Every question that is asked, with the answer there is."""
+    """Every enabled question with its current answer."""
     drawn = await _opened(request, case)
     return _form(request, drawn, drawn, None)
 
@@ -63,7 +63,7 @@ async def form(request: Request, case: str) -> Response:
 @keeps_words
 @permission("correct")
 async def correct(request: Request, case: str) -> Response:
-    """Keep what differs as a new version."""
+    """Save the changed answers as a new version."""
     here, given = rooms(request), await door.fields(request)
     before = partial(corrections.as_it_was, desk=here.desk, turn=turn(request, case, given))
     typed = Form.of(_with(await here.database.read(before), {}), given)
@@ -86,7 +86,7 @@ async def correct(request: Request, case: str) -> Response:
 
 
 async def _opened(request: Request, case: str) -> Drawn:
-    """The case; that it was looked at goes on record."""
+    """The case; the view is recorded."""
     here = rooms(request)
     found = await here.database.write(partial(review.look, desk=here.desk, turn=turn(request, case)))
     return found.drawn
@@ -117,7 +117,7 @@ def _form(request: Request, drawn: Drawn, would_be: Drawn, typed: Typed | None) 
 
 
 def _asked(drawn: Drawn) -> list[Item]:
-    """The pages with their questions, without those for contact details."""
+    """The pages with enabled questions, without those for contact details."""
     found = []
     for group in drawn.edition.asked.item:
         items = tuple(item for item in group.item if not item.contact)
@@ -127,13 +127,13 @@ def _asked(drawn: Drawn) -> list[Item]:
 
 
 def _fields(flow: Flow, group: Item, number: int, language: str, typed: Typed | None) -> list[Json]:
-    """The questions of one page, under ids of their own among those of all pages."""
+    """The fields of one page, with element ids that are unique among all pages."""
     made = fields.questions(flow, group, language, typed, begun=True)
     return [each | {"id": f"p{number}{each['id']}"} for each in made]
 
 
 def _with(drawn: Drawn, changed: Mapping[str, object]) -> Drawn:
-    """The case as it would be: which questions are asked then."""
+    """The case with the changed answers, and the questions that these enable."""
     merged = {**drawn.record.answers["answers"], **changed}
     given = {name: value for name, value in merged.items() if value is not None}
     checked = drawn.edition.check(given, complete=False)
@@ -143,14 +143,14 @@ def _with(drawn: Drawn, changed: Mapping[str, object]) -> Drawn:
 
 
 def _other(value: object, kept: object) -> bool:
-    """Is this another answer? The order of several choices is none."""
+    """Is the answer different? The order of several choices does not matter."""
     if isinstance(value, list) and isinstance(kept, list | tuple):
         return sorted(map(str, value)) != sorted(map(str, kept))
     return value != kept
 
 
 def _wish(typed: Form) -> Wish:
-    """The correction as it can be sent once more."""
+    """The correction, ready to be sent again."""
     names = [name for name in typed.drawn.edition.questionnaire.by_id if name in typed.changed]
     told = "; ".join(_said(typed.drawn, name, typed.changed[name]) for name in names)
     sent = [("asked", name) for name in names]
@@ -168,13 +168,13 @@ def _said(drawn: Drawn, name: str, answer: object) -> str:
     return f"{question}: {words}"
 
 
-# --- what was corrected ----------------------------------------------------------------------------
+# --- history of corrections ------------------------------------------------------------------------
 
 
 @router.get("/staff/cases/{case}/corrections")
 @permission("case")
 async def differences(request: Request, case: str) -> Response:
-    """Every correction, the newest first, side by side with what was there before."""
+    """Every correction, newest first, side by side with the previous answers."""
     here = rooms(request)
     work = partial(corrections.corrections, desk=here.desk, turn=turn(request, case))
     drawn, found, names = await here.database.write(work)

@@ -1,6 +1,7 @@
-"""The dashboard: pictures of one period that name nobody.
+"""The dashboard: charts of one period that identify no one.
 
-Office: counts at most every ten minutes, and says when it did. Refuses: made-up submissions beside real ones.
+Responsible for: counting at most every ten minutes, and showing when. Never: mixes test submissions with
+real ones.
 """
 
 import datetime as dt
@@ -23,7 +24,7 @@ USUAL = 30
 @router.get("/staff/dashboard")
 @permission("dashboard")
 async def dashboard(request: Request) -> Response:
-    """The pictures of a period, `?days=7`; `&test=1` shows the made-up ones instead."""
+    """The charts of a period, `?days=7`; `&test=1` shows test submissions instead."""
     days = next((each for each in PERIODS if request.query_params.get("days") == str(each)), USUAL)
     test = request.query_params.get("test") == "1"
     here = rooms(request)
@@ -42,7 +43,7 @@ async def dashboard(request: Request) -> Response:
 
 
 async def _counted(here: Rooms, days: int, *, test: bool) -> tuple[dt.datetime, tuple[Picture, ...]]:
-    """The figures as they were counted last, or anew when that is a while ago; one at a time counts."""
+    """The figures as last counted, or counted again if they are too old; one request at a time counts."""
     async with here.counting:
         found = here.figures.get((days, test))
         at = now()

@@ -1,7 +1,7 @@
-"""What leaves the workbench as a file: a list as CSV, a case as PDF or JSON.
+"""File exports of the staff app: a list as CSV, a case as PDF or JSON.
 
-Office: asks for the filter, has it put on record, and only then sends the first byte. Refuses: to hold a long
-list in memory, and filters it does not know.
+Responsible for: reading the filter, recording the export, and only then sending the first byte. Never: holds
+a long list in memory, and never accepts unknown filters.
 """
 
 import asyncio
@@ -27,26 +27,26 @@ from app.web.workbench.route import StaffRoute, actor, permission, show, signed
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 
 
-# --- a list ----------------------------------------------------------------------------------------
+# --- export of a list ------------------------------------------------------------------------------
 
 
 @router.get("/staff/export")
 @permission("export")
 async def offer(request: Request) -> Response:
-    """What an export of this list holds, and the two ways to take it."""
+    """What an export of this list contains, and the two ways to download it."""
     asked = _asked(request)
     return show(request, "staff/export.html", chosen=_words(asked), query=asked.query(), most=exports.MOST)
 
 
 def _words(asked: Asked) -> list[str]:
-    """The filter, for reading."""
+    """The filter as text."""
     return [f"{name}: {value.replace('_', ' ')}" for name, value in asked.choices.items()]
 
 
 @router.get("/staff/export.csv")
 @permission("export")
 async def take_list(request: Request) -> Response:
-    """The list as CSV; `?answers=1` with a column for each question."""
+    """The list as CSV; with `?answers=1`, a column for each question."""
     here, at = rooms(request), now()
     filters = _asked(request).filters(signed(request).staff.id)
     wanted = Wanted(filters, answers=request.query_params.get("answers") == "1")
@@ -65,7 +65,7 @@ async def take_list(request: Request) -> Response:
 
 
 async def _rest(request: Request, text: str, piece: Piece) -> AsyncIterator[str]:
-    """What is there, then piece by piece what follows."""
+    """The given text, then the remaining pieces one by one."""
     yield text
     while piece.following:
         piece = await _piece(request, piece.following)
@@ -73,7 +73,7 @@ async def _rest(request: Request, text: str, piece: Piece) -> AsyncIterator[str]
 
 
 async def _piece(request: Request, wanted: Wanted) -> Piece:
-    """Some lines; answers are put on record with them, so those are written and not only read."""
+    """The next lines. Exported answers are recorded with them, which needs a write instead of a read."""
     here = rooms(request)
     work = partial(exports.piece, desk=here.desk, wanted=wanted, now=now(), actor=actor(request))
     return await (here.database.write(work) if wanted.answers else here.database.read(work))
@@ -85,13 +85,13 @@ def _asked(request: Request) -> Asked:
     return Asked.of(QueryParams(given))
 
 
-# --- a case ----------------------------------------------------------------------------------------
+# --- export of a case ------------------------------------------------------------------------------
 
 
 @router.get("/staff/cases/{submission}/export.json")
 @permission("export")
 async def take_case(request: Request, submission: str) -> Response:
-    """All that is kept of a case; `?contact=1` with contact details."""
+    """Everything stored about a case, as JSON; with `?contact=1`, including contact details."""
     here, contact = rooms(request), request.query_params.get("contact") == "1"
     work = partial(case_file.document, desk=here.desk, turn=_turn(request, submission), contact=contact)
     document = await here.database.write(work)
@@ -101,7 +101,7 @@ async def take_case(request: Request, submission: str) -> Response:
 @router.get("/staff/cases/{submission}/export.pdf")
 @permission("export")
 async def take_letter(request: Request, submission: str) -> Response:
-    """The summary of a case as a letter, where the server makes PDFs."""
+    """The summary of a case as a PDF; if the server can't make one, a page that says so."""
     if not pdf.installed():
         return _no_pdf(request, submission)
     here = rooms(request)

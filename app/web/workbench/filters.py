@@ -1,7 +1,7 @@
-"""The filters of the queue as they stand in an address, and the chips that set them.
+"""The filters of the queue as URL query, and the chips that set them.
 
-Office: from a query to Filters and back, and a way to every other choice. Refuses: what it does not know, and
-anything in an address that could say something of a person.
+Responsible for: converting a query into `Filters` and back, and links to every other choice. Never: accepts
+unknown filters, and never puts anything about a person into an address.
 """
 
 import datetime as dt
@@ -35,14 +35,14 @@ AS_IT_IS: Choices = {}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an address asks for: the choices made, in order, and the place a page begins after."""
+    """What an address asks for: the choices in order, and the position after which the page begins."""
 
     choices: Mapping[str, str]
     after: Place | None
 
     @classmethod
     def of(cls, query: QueryParams) -> "Asked":
-        """Raises BadRequest naming what is not known."""
+        """Parse a query. Raises BadRequest, naming the filter that can't be used."""
         given = {name: value for name, value in query.items() if value and name not in ("after", "part")}
         for name, value in given.items():
             if name not in CHOICES or not CHOICES[name].fullmatch(value):
@@ -52,7 +52,7 @@ class Asked:
         return cls(ordered, _place(query.get("after")))
 
     def filters(self, me: str) -> Filters:
-        """For the services; `me`: who asks."""
+        """The filters for the services; `me` is the id of the signed-in user."""
         given, whose = self.choices, self.choices.get("whose")
         return Filters(
             states=(given["state"],) if "state" in given else WAITING,
@@ -66,13 +66,13 @@ class Asked:
         )
 
     def query(self, changed: Choices = AS_IT_IS, after: Place | None = None) -> str:
-        """The address's query with some choices made differently; None takes one back."""
+        """The query with some choices changed; None removes a choice."""
         choices = {name: value for name, value in {**self.choices, **changed}.items() if value}
         ordered = [(name, choices[name]) for name in CHOICES if name in choices]
         return urlencode([*ordered, *([("after", _told(after))] if after else [])])
 
     def path(self, changed: Choices = AS_IT_IS, after: Place | None = None) -> str:
-        """The address of the queue with some choices made differently."""
+        """The address of the queue with some choices changed."""
         query = self.query(changed, after)
         return f"/staff?{query}" if query else "/staff"
 
@@ -90,7 +90,7 @@ CHOICES = {
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A choice: its words, where it leads, whether it is made, and how many cases it holds."""
+    """A choice: its label, its link, whether it is active, and the number of its cases."""
 
     words: str
     path: str
@@ -101,7 +101,7 @@ class Chip:
 def chips(
     asked: Asked, languages: Iterable[tuple[str, str]], counts: Mapping[str, int], overdue: int, most: int
 ) -> list[tuple[str, list[Chip]]]:
-    """Every group of choices with its name. Counts are of real cases, so none stands over a list of tests."""
+    """Every group of choices with its name. Counts are of real cases, so a list of tests shows none."""
     real = "test" not in asked.choices
     held = {name: _counted(number, most) if real else "" for name, number in counts.items()}
     states = [("All that wait", None, ""), *((STATE_NAMES[name], name, held[name]) for name in STATES)]

@@ -1,6 +1,6 @@
-"""One-time links as staff give them to people: which there are of a booking, one made, one taken back.
+"""One-time links, for staff: listing those of a booking, creating and revoking them.
 
-Office: the list, a form for a new link. Refuses: to show a link twice, and what came in by it (a case).
+Responsible for: the list, and the form for a new link. Never: shows a link twice, or the case that it led to.
 """
 
 import datetime as dt
@@ -41,7 +41,7 @@ async def listed(request: Request) -> Response:
 @router.post("/staff/handoffs")
 @permission("queue")
 async def make(request: Request) -> Response:
-    """Make a link; it is shown this once."""
+    """Create a link; it is shown only once."""
     here, given, secret = rooms(request), await door.fields(request), forms.new_secret()
     try:
         made = handoffs.draw_up(_wanted(request, given), secret, key_id=None, now=now())
@@ -57,19 +57,19 @@ async def make(request: Request) -> Response:
 @router.post("/staff/handoffs/{handoff}/revoke")
 @permission("queue")
 async def revoke(request: Request, handoff: str) -> Response:
-    """Take a link back; pressed twice, it is taken back once. Raises NotFound."""
+    """Revoke a link; a repeated request has no further effect. Raises NotFound."""
     work = partial(
         handoffs.revoke, handoff=handoff, test=False, version=None, now=now(), actor=actor(request)
     )
     try:
         await rooms(request).database.write(work)
-    except Conflict:  # somebody has begun by it meanwhile, as the list shows
+    except Conflict:  # a form was started with it in the meantime, as the list shows
         return go("/staff/handoffs")
     return go("/staff/handoffs")
 
 
 def _wanted(request: Request, given: door.Fields) -> Wanted:
-    """What a new link is to be. Raises Unprocessable."""
+    """The new link as requested. Raises Unprocessable."""
     reference, appointment, language = (door.one(given, each).strip() for each in FIELDS)
     if not REFERENCE.fullmatch(reference):
         told = "Give a booking reference: letters, digits and . _ : - alone, at most 100. Never a name."
@@ -80,7 +80,7 @@ def _wanted(request: Request, given: door.Fields) -> Wanted:
 
 
 def _local(request: Request, text: str) -> dt.datetime:
-    """A time as the browser's field gives it, in the clinic's zone. Raises Unprocessable."""
+    """A time from the browser's field, in the clinic's time zone, converted to UTC. Raises Unprocessable."""
     zone = zoneinfo.ZoneInfo(rooms(request).settings.clinic_time_zone)
     try:
         return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=zone).astimezone(dt.UTC)

@@ -1,6 +1,7 @@
-"""API keys, for whoever administers them: which there are, what each may do, making and ending one.
+"""API keys, for administrators: listing them with their scopes, creating and revoking them.
 
-Office: the list, a form for a new key, the question before one is ended. Refuses: to show a key twice.
+Responsible for: the list, the form for a new key, and confirmation before one is revoked. Never: shows a key
+twice.
 """
 
 import datetime as dt
@@ -38,7 +39,7 @@ async def listed(request: Request) -> Response:
 @router.post("/staff/keys")
 @permission("keys")
 async def make(request: Request) -> Response:
-    """Make a key; it is shown this once."""
+    """Create a key; it is shown only once."""
     given = await door.fields(request)
     try:
         wanted = _wanted(given)
@@ -52,27 +53,27 @@ async def make(request: Request) -> Response:
 @router.get("/staff/keys/{key_id}")
 @permission("keys")
 async def one(request: Request, key_id: str) -> Response:
-    """One key, and the question whether to end it."""
+    """One key, with a request to confirm before it is revoked."""
     return show(request, "staff/api_key.html", **_line(await _key(request, key_id), now()))
 
 
 @router.post("/staff/keys/{key_id}/revoke")
 @permission("keys")
 async def revoke(request: Request, key_id: str) -> Response:
-    """End a key; every process refuses it within a second."""
+    """Revoke a key; every process refuses it within a second."""
     key = await _key(request, key_id)
-    if key.revoked_at is None:  # the same button pressed twice ends it once
+    if key.revoked_at is None:  # a repeated request has no further effect
         work = partial(keys.revoke, key_id=key.id, now=now(), actor=actor(request))
         try:
             await rooms(request).database.write(work)
-        except Refusal:  # somebody else was quicker
+        except Refusal:  # revoked by another request in the meantime
             return go("/staff/keys")
     return go("/staff/keys")
 
 
 async def _key(request: Request, key_id: str) -> ApiKey:
-    """Raises NotFound."""
-    known = ID.fullmatch(key_id)  # what is no id is not looked for: it may hold a NUL
+    """The key with this id. Raises NotFound."""
+    known = ID.fullmatch(key_id)  # a malformed id is not queried: it may contain a NUL
     key = await rooms(request).database.read(partial(rows.fetch, key_id=key_id)) if known else None
     if key is None:
         raise NotFound("There is no such API key.")
@@ -80,7 +81,7 @@ async def _key(request: Request, key_id: str) -> ApiKey:
 
 
 def _wanted(given: door.Fields) -> Wanted:
-    """What a new key is to be. Raises Refusal."""
+    """The new key as requested. Raises Refusal."""
     name, origins, cidrs, days = (door.one(given, each).strip() for each in FIELDS)
     if not name.isprintable():
         raise Refusal("A name is text, without control characters.")

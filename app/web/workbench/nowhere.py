@@ -1,6 +1,6 @@
-"""An address below /staff that is none: told as a page, to whoever is signed in.
+"""Unknown addresses below /staff: an error page for signed-in users.
 
-Refuses: to come before any other route of the workbench (main.py includes it last).
+Never: takes precedence over another route of the staff app (main.py includes it last).
 """
 
 from fastapi import APIRouter, Response
@@ -15,5 +15,5 @@ router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 @router.get(ELSEWHERE)
 @signed_in
 async def nowhere(rest: str) -> Response:
-    """There is nothing here."""
+    """Any unknown address. Raises NotFound."""
     raise NotFound(NOWHERE)

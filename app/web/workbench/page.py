@@ -1,7 +1,7 @@
-"""A page of the workbench: what all of them share, whatever stands in the middle.
+"""The layout that all pages of the staff app share.
 
-Office: who is signed in, the way around by what they may do, times in the clinic's zone, problems told as
-pages. Refuses: to be kept by a cache, and to be framed.
+Responsible for: the signed-in user, navigation by permission, times in the clinic's time zone, and problems
+as HTML pages. Never: allows caching or framing.
 """
 
 import datetime as dt
@@ -27,7 +27,7 @@ from app.web.pages.render import moment, render
 from app.web.workbench import cookies
 
 NO_STORE = {"cache-control": "no-store"}
-ELSEWHERE = "/staff/{rest:path}"  # matches whatever no page answers to
+ELSEWHERE = "/staff/{rest:path}"  # matches every address without a page
 NAV: tuple[tuple[str, str, Permission], ...] = (
     ("/staff", "Queue", "queue"),
     ("/staff/handoffs", "Links", "queue"),
@@ -61,7 +61,7 @@ HELP = {
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Who is signed in, and how. `csrf`: what each form carries; `unfinished`: a second factor is missing."""
+    """The signed-in user. `csrf`: the token for forms; `unfinished`: a required second factor is missing."""
 
     staff: Staff
     name: str
@@ -74,7 +74,7 @@ class Signed:
 
     @classmethod
     def of(cls, request: Request, held: Held) -> "Signed":
-        """Whoever holds the session of this request."""
+        """The user of this request's session."""
         here, secret = rooms(request), cookies.read(request, cookies.SESSION)
         person, session = held.person, held.session
         return cls(
@@ -90,7 +90,7 @@ class Signed:
 
 
 def signed(request: Request) -> Signed:
-    """Who is signed in. Raises SessionEnded."""
+    """The signed-in user. Raises SessionEnded."""
     found: Signed | None = request.scope.get("signed")
     if found is None:
         raise SessionEnded("You are signed out.")
@@ -98,7 +98,7 @@ def signed(request: Request) -> Signed:
 
 
 def actor(request: Request) -> Actor:
-    """Who is signed in, for the audit trail."""
+    """The signed-in user, for the audit log."""
     return signed(request).staff.actor(request_id(request))
 
 
@@ -123,12 +123,12 @@ def show(request: Request, template: str, *, status: int = 200, **words: Any) ->
 
 
 def go(path: str) -> RedirectResponse:
-    """To another page of the workbench, by GET."""
+    """Redirect to another page of the staff app, by GET."""
     return RedirectResponse(path, 303, headers=NO_STORE)
 
 
 def trouble(request: Request, problem: Problem) -> Response:
-    """What went wrong, and what to do about it."""
+    """The error page: what went wrong, and what to do about it."""
     heading = HEADINGS.get(problem.status, "That did not work")
     lines = [problem.detail, HELP.get(problem.status, "")]
     who = request.scope.get("signed")
@@ -151,10 +151,10 @@ def trouble(request: Request, problem: Problem) -> Response:
 
 
 async def unsent(request: Request, problem: Problem) -> Response:
-    """What was typed in a session that is no more, given back to be sent in the next. It is kept nowhere."""
+    """Return the input of a form whose session has ended, to be sent again. It is not stored."""
     try:
         given = await door.fields(request)
-    except Problem:  # it was no form of ours
+    except Problem:  # it was not a valid form
         return trouble(request, problem)
     hidden = [(name, each) for name, values in given.items() for each in values]
     return show(
@@ -176,17 +176,17 @@ def staff_routes(app: FastAPI) -> Iterator[Any]:
 
 
 def home(who: Signed) -> str:
-    """The first page that this person may see."""
+    """The first page that this user may see."""
     return next((path for path, _, needed in NAV if needed in who.staff.permissions), "/staff/account")
 
 
 def acts(request: Request) -> bool:
-    """Is it more than looking?"""
+    """Can the request change anything (neither GET nor HEAD)?"""
     return request.method not in ("GET", "HEAD")
 
 
 def page_of(request: Request) -> str:
-    """The page a request belongs to: itself, or for an act the nearest page above it."""
+    """The page a request belongs to: its own address, or for a command the nearest page above it."""
     if not acts(request):
         return request.url.path + (f"?{request.url.query}" if request.url.query else "")
     path = str(request.url.path)
@@ -202,7 +202,7 @@ def _is_page(request: Request, path: str) -> bool:
 
 
 def _here(request: Request, path: str) -> bool:
-    """Is this page, or one below it, being shown? Cases stand below the queue."""
+    """Is this page, or one below it, being shown? Cases are below the queue."""
     asked = str(request.url.path)
     if path == "/staff":
         return asked == path or asked.startswith("/staff/cases")

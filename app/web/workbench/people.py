@@ -1,6 +1,6 @@
-"""The staff, for whoever administers it: who is here, as what, and the link that lets somebody in.
+"""Staff users, for administrators: accounts, roles and invitation links.
 
-Office: add, roles, disable, enable, a new link. Refuses: to show a link twice.
+Responsible for: adding, changing roles, disabling, enabling, and new links. Never: shows a link twice.
 """
 
 from collections.abc import Callable
@@ -27,14 +27,14 @@ router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 @router.get("/staff/people")
 @permission("staff")
 async def listed(request: Request) -> Response:
-    """Everybody."""
+    """All staff users."""
     return await _listed(request)
 
 
 @router.post("/staff/people")
 @permission("staff")
 async def add(request: Request) -> Response:
-    """Add somebody; their link is shown this once."""
+    """Add a staff user; the invitation link is shown only once."""
     given, secret = await door.fields(request), staff.new_secret()
     wanted = Wanted(door.one(given, "email"), given.get("role", []), door.one(given, "name"))
     try:
@@ -47,14 +47,14 @@ async def add(request: Request) -> Response:
 @router.get("/staff/people/{staff_id}")
 @permission("staff")
 async def one(request: Request, staff_id: str) -> Response:
-    """One person, and what can be done."""
+    """One staff user, and the available actions."""
     return await _one(request, staff_id)
 
 
 @router.post("/staff/people/{staff_id}/roles")
 @permission("staff")
 async def set_roles(request: Request, staff_id: str) -> Response:
-    """Other roles; all their sessions end."""
+    """Change the roles; all sessions of the user end."""
     roles = (await door.fields(request)).get("role", [])
     try:
         await _do(request, staff.set_roles, staff_id=staff_id, roles=roles)
@@ -66,7 +66,7 @@ async def set_roles(request: Request, staff_id: str) -> Response:
 @router.post("/staff/people/{staff_id}/disable")
 @permission("staff")
 async def disable(request: Request, staff_id: str) -> Response:
-    """Let them in no more, from this moment."""
+    """Disable a staff user, with immediate effect."""
     await _do(request, staff.disable, staff_id=staff_id)
     return go(f"/staff/people/{staff_id}")
 
@@ -74,7 +74,7 @@ async def disable(request: Request, staff_id: str) -> Response:
 @router.post("/staff/people/{staff_id}/enable")
 @permission("staff")
 async def enable(request: Request, staff_id: str) -> Response:
-    """Let them in again."""
+    """Enable a staff user again."""
     await _do(request, staff.enable, staff_id=staff_id)
     return go(f"/staff/people/{staff_id}")
 
@@ -82,7 +82,7 @@ async def enable(request: Request, staff_id: str) -> Response:
 @router.post("/staff/people/{staff_id}/reset")
 @permission("staff")
 async def reset(request: Request, staff_id: str) -> Response:
-    """A new link, shown this once; their password and, when asked, their second factor are forgotten."""
+    """Create a new link, shown only once. It removes the password and, on request, the second factor."""
     given, secret = await door.fields(request), staff.new_secret()
     forget = door.one(given, "second_factor") == "forget"
     person = await _do(request, _reset, staff_id=staff_id, secret=secret, forget=forget)
@@ -97,7 +97,7 @@ def _reset(session: Session, staff_id: str, secret: str, *, forget: bool, **more
 
 
 async def _do(request: Request, act: Callable[..., Person], **given: Any) -> Person:
-    """Do something to the staff in the name of who is signed in."""
+    """Run a command on staff users in the name of the signed-in user."""
     work = partial(act, now=now(), actor=actor(request), **given)
     return await rooms(request).database.write(work)
 

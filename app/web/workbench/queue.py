@@ -1,7 +1,7 @@
-"""The queue: what waits, what is due first on top, and the search for one person's cases.
+"""The queue: waiting cases with the earliest due date first, and the search for one person's cases.
 
-Office: filters from the address, lines in words, a part of the page that refreshes itself. Refuses: what was
-searched for in any address, health data in one, and to show a case before it is on record who saw it.
+Responsible for: filters from the address, rows as text, and a part of the page that refreshes itself. Never:
+puts a search term or health data into an address, and never shows a case before that access is recorded.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ FURTHER = (
 @router.get("/staff")
 @permission("queue")
 async def waiting(request: Request) -> Response:
-    """The cases that wait; `?part=1` only the lines, for a page that refreshes itself."""
+    """The waiting cases; with `?part=1` only the rows, for a page that refreshes itself."""
     return await _queue(request)
 
 
@@ -78,7 +78,7 @@ async def _queue(request: Request, problem: Unprocessable | None = None, named: 
 @router.post("/staff/found")
 @permission("queue")
 async def found(request: Request) -> Response:
-    """The cases of exactly this phone number, e-mail address, booking reference or case number."""
+    """The cases with exactly this phone number, e-mail address, booking reference or case number."""
     here, given = rooms(request), await door.fields(request)
     who, text = signed(request).staff, door.one(given, "text")
     work = partial(queue.found, desk=here.desk, principal=who, text=text, now=now(), actor=actor(request))
@@ -97,7 +97,7 @@ async def found(request: Request) -> Response:
 @router.post("/staff/views")
 @permission("queue")
 async def save_view(request: Request) -> Response:
-    """Keep these filters under a name."""
+    """Save these filters under a name."""
     given = await door.fields(request)
     query, name = door.one(given, "query"), door.one(given, "name")
     asked = Asked.of(QueryParams(query))
@@ -119,7 +119,7 @@ async def save_view(request: Request) -> Response:
 @router.post("/staff/views/{view}/forget")
 @permission("queue")
 async def forget_view(request: Request, view: str) -> Response:
-    """Take a view away."""
+    """Delete a saved view."""
     work = partial(views.forget, who=signed(request).staff, view=view, now=now(), actor=actor(request))
     await rooms(request).database.write(work)
     return go(safe(door.one(await door.fields(request), "back")))
@@ -153,7 +153,7 @@ def _around(session: Session, me: str) -> tuple[dict[str, int], int, Sequence[ke
 
 
 def _languages(here: Rooms) -> list[str]:
-    """Every language that an edition is served in, the first of the newest first."""
+    """Every language of the editions, in the order of the editions from the newest, without duplicates."""
     every = (edition for editions in here.library.editions.values() for edition in editions)
     return list(dict.fromkeys(tag for edition in every for tag in edition.languages))
 
@@ -187,7 +187,7 @@ def _line(line: Line, names: dict[str, str], here: Rooms) -> Json:
 
 
 def _marks(line: Line) -> list[tuple[str, str]]:
-    """(words, how they look) of what else is to be known of a case."""
+    """(label, style) of further facts about a case."""
     row = line.row
     told = [
         (line.changed, "changed since you looked", "warn"),

@@ -1,7 +1,8 @@
-"""The one way into a page of the workbench: who is asking, whether they may, and what goes wrong as a page.
+"""Access control of the staff app: sessions, permissions, and problems as HTML pages.
 
-Office: each endpoint declares a permission, `signed_in` or `anybody`; sessions, fresh passwords, second
-factors that a role needs, forged forms. Refuses: routes that declare nothing, and everything to strangers.
+Responsible for: the permission, `signed_in` or `anybody` that each endpoint declares; sessions, recent
+password confirmation, second factors that a role requires, and forged forms. Never: serves a route that
+declares nothing, and never serves other pages to users who are not signed in.
 """
 
 import re
@@ -54,44 +55,44 @@ NOWHERE = "The address may be mistyped, or what it named is gone."
 
 
 def permission(name: Permission) -> Callable[[Endpoint], Endpoint]:
-    """Whoever has this permission; where it is one of FRESH, soon after giving the password."""
+    """Requires this permission; if it is one of FRESH, also a recent password confirmation."""
     return partial(_declare, needs=name, fresh=name in FRESH)
 
 
 def freshly_permitted(name: Permission) -> Callable[[Endpoint], Endpoint]:
-    """Whoever has this permission, soon after giving the password: for acts, where looking asks for less."""
+    """Requires this permission and a recent password confirmation: for commands whose view requires less."""
     return partial(_declare, needs=name, fresh=True)
 
 
 def signed_in(endpoint: Endpoint) -> Endpoint:
-    """Everybody of the staff."""
+    """Requires a signed-in staff user."""
     return _declare(endpoint, needs="signed_in", fresh=False)
 
 
 def freshly_signed_in(endpoint: Endpoint) -> Endpoint:
-    """Everybody of the staff, soon after giving the password."""
+    """Requires a signed-in staff user and a recent password confirmation."""
     return _declare(endpoint, needs="signed_in", fresh=True)
 
 
 def anybody(endpoint: Endpoint) -> Endpoint:
-    """Whoever comes: pages of signing in."""
+    """Requires nothing: for the pages of signing in."""
     return _declare(endpoint, needs="anybody", fresh=False)
 
 
 def before_second_factor(endpoint: Endpoint) -> Endpoint:
-    """Open to somebody as well whose role needs a second factor that is not set up yet."""
+    """Also allows users whose role requires a second factor that is not set up yet."""
     endpoint.__dict__["unfinished"] = True
     return endpoint
 
 
 def keeps_words(endpoint: Endpoint) -> Endpoint:
-    """Words take a while to type: what comes after the session has ended is given back, to be sent again."""
+    """Returns the input if the session has ended, to be sent again: for forms with long texts."""
     endpoint.__dict__["keeps"] = True
     return endpoint
 
 
 def undeclared(app: FastAPI) -> list[str]:
-    """Routes of the workbench that say nothing of who may come, or pass by this file."""
+    """Paths of the staff app whose routes declare no access, or do not use StaffRoute."""
     return [
         route.path
         for route in staff_routes(app)
@@ -100,7 +101,7 @@ def undeclared(app: FastAPI) -> list[str]:
 
 
 class StaffRoute(APIRoute):
-    """A route that lets in whom its endpoint declares, and tells its problems as a page."""
+    """A route that enforces the access its endpoint declares, and shows problems as an HTML page."""
 
     def get_route_handler(self) -> Handler:
         inner = super().get_route_handler()
@@ -114,11 +115,11 @@ class StaffRoute(APIRoute):
                 return trouble(request, await _on_record(request, problem))
             except Problem as problem:
                 return trouble(request, problem)
-            except (RequestValidationError, HTTPException):  # a path or method that nothing is at
+            except (RequestValidationError, HTTPException):  # an unknown path or method
                 return trouble(request, NotFound(NOWHERE))
-            except ClientDisconnect:  # there is nobody to answer
+            except ClientDisconnect:  # the client has disconnected
                 raise
-            except Exception as error:  # the last catch: nobody of the staff is shown JSON
+            except Exception as error:  # last resort: staff never see JSON
                 log.error(
                     "accident", request_id=request_id(request), error=type(error).__name__, at=where(error)
                 )
@@ -128,17 +129,17 @@ class StaffRoute(APIRoute):
 
 
 def safe(path: str, otherwise: str = "/staff") -> str:
-    """`path` when it is a page of the workbench, to be gone to after signing in."""
+    """`path` if it is a valid address of the staff app to redirect to after signing in, else `otherwise`."""
     return path if len(path) <= LONGEST and SAFE.fullmatch(path) else otherwise
 
 
 def towards(path: str, then: str) -> str:
-    """`path`, which leads on to `then`."""
+    """`path` with the page `then` to continue to."""
     return f"{path}?{urlencode({'next': then})}" if then != "/staff" else path
 
 
 async def _admit(request: Request, declared: dict[str, Any]) -> Response | None:
-    """Nothing when the request may pass; where to go instead. Raises Forbidden, NotFound and SessionEnded."""
+    """None if the request may proceed, else the response. Raises Forbidden, NotFound and SessionEnded."""
     if "needs" not in declared:
         raise Forbidden("Nobody has declared who may come here.")
     if "\0" in request.url.path:
@@ -161,11 +162,11 @@ async def _admit(request: Request, declared: dict[str, Any]) -> Response | None:
 
 
 def _pass(request: Request, declared: dict[str, Any], held: Held) -> Response | None:
-    """Nothing for whoever is signed in and may; where to go first. Raises Forbidden."""
+    """None if the signed-in user may proceed, else a redirect to the required page. Raises Forbidden."""
     if signed(request).unfinished and "unfinished" not in declared:
         return go(SET_UP)
     if request.url.path == "/staff" and not acts(request) and home(signed(request)) != "/staff":
-        return go(home(signed(request)))  # where everybody arrives; not everybody's work is the queue
+        return go(home(signed(request)))  # every user arrives here, but not every role has the queue
     if declared["needs"] != "signed_in":
         require_permission(held.staff, declared["needs"])
     if declared["fresh"] and not held.fresh(now()):
@@ -174,7 +175,7 @@ def _pass(request: Request, declared: dict[str, Any], held: Held) -> Response | 
 
 
 async def _held(request: Request) -> Held | None:
-    """The session of this request; a page asked for lets it go on, one that refreshes itself does not."""
+    """The session of this request. A page request prolongs it; an automatic refresh does not."""
     secret, here, at = cookies.read(request, cookies.SESSION), rooms(request), now()
     if not secret:
         return None
@@ -194,11 +195,11 @@ async def _guard(request: Request, held: Held | None) -> None:
 
 
 async def _on_record(request: Request, problem: Forbidden) -> Problem:
-    """A refusal of somebody who is signed in, once it is on record; what keeps it from there otherwise."""
+    """Record the refusal of a signed-in user and return it; if it can't be recorded, return that problem."""
     if "signed" not in request.scope:
         return problem
     case = str(request.path_params.get("case", ""))
-    known = (case, "submission") if ID.fullmatch(case) else (None, "page")  # nobody's words get on record
+    known = (case, "submission") if ID.fullmatch(case) else (None, "page")  # user input is never recorded
     act = Act(audit.REFUSED, known[1], known[0])
     try:
         await rooms(request).database.write(partial(_record, actor=actor(request), act=act))

@@ -1,7 +1,7 @@
-"""Signing in and out: password, second factor, and the password once more before grave acts.
+"""Signing in and out: password, second factor, and password confirmation before sensitive actions.
 
-Office: three small pages. Refuses: to say which part of a try was wrong, to hash what is throttled, and to
-keep a session's secret from before.
+Responsible for: the pages for these three steps. Never: reveals which part of a login attempt was wrong,
+hashes the password of a throttled attempt, or reuses a session secret from before sign-in.
 """
 
 from functools import partial
@@ -30,7 +30,7 @@ from app.web.workbench.route import (
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 WRONG = "The e-mail address and the password do not belong together. Check both, and try again."
 WRONG_CODE = "This code does not fit, or was used before. Wait for the next one, and try again."
-WRONG_PASSWORD = "This is not your password. Check it, and try again."  # noqa: S105 - words
+WRONG_PASSWORD = "This is not your password. Check it, and try again."  # noqa: S105 - a message
 LONGEST_EMAIL = 254
 
 
@@ -40,7 +40,7 @@ LONGEST_EMAIL = 254
 @router.get("/staff/sign-in")
 @anybody
 async def ask(request: Request) -> Response:
-    """E-mail address and password."""
+    """The form for e-mail address and password."""
     onward = safe(request.query_params.get("next", ""))
     if request.scope.get("signed"):
         return go(onward)
@@ -51,7 +51,7 @@ async def ask(request: Request) -> Response:
 @router.post("/staff/sign-in")
 @anybody
 async def enter(request: Request) -> Response:
-    """Sign in, or go on to the second factor."""
+    """Sign in, or continue to the second factor."""
     here, given, at = rooms(request), await door.fields(request), now()
     onward, password = safe(door.one(given, "next")), door.one(given, "password")
     email = staff.address(door.one(given, "email"))[: LONGEST_EMAIL + 1]
@@ -71,7 +71,7 @@ async def enter(request: Request) -> Response:
 
 
 async def opened(request: Request, person: Person, who: Try, onward: str) -> Response | None:
-    """On, with a session of a fresh secret; nothing when this person may not sign in any more."""
+    """Redirect with a new session under a new secret; None if this user may no longer sign in."""
     here, secret = rooms(request), staff.new_secret()
     work = partial(
         sign_in.open_session,
@@ -88,7 +88,7 @@ async def opened(request: Request, person: Person, who: Try, onward: str) -> Res
 
 
 def let_in(request: Request, secret: str, onward: str) -> Response:
-    """On, with the cookie of a new session."""
+    """Redirect with the cookie of a new session."""
     here = rooms(request)
     response = cookies.put(go(onward), here, cookies.SESSION, secret)
     return cookies.put(response, here, cookies.STEP, "")
@@ -115,7 +115,7 @@ def _ask(
 @router.get("/staff/second-factor")
 @anybody
 async def ask_for_code(request: Request) -> Response:
-    """A code of the app, or a recovery code."""
+    """The form for a code from the authenticator app, or a recovery code."""
     onward = safe(request.query_params.get("next", ""))
     try:
         await _stepped(request)
@@ -127,7 +127,7 @@ async def ask_for_code(request: Request) -> Response:
 @router.post("/staff/second-factor")
 @anybody
 async def enter_with_code(request: Request) -> Response:
-    """Sign in by a code."""
+    """Sign in with a code."""
     here, given, at = rooms(request), await door.fields(request), now()
     onward, keyring, person = safe(door.one(given, "next")), here.desk.vault.keyring, await _stepped(request)
     who, secret = trying(request, person.email), staff.new_secret()
@@ -161,14 +161,14 @@ def _ask_for_code(request: Request, onward: str, wrong: str = "", *, status: int
     return show(request, "staff/second_factor.html", status=status, onward=onward, errors=errors)
 
 
-# --- the password once more ------------------------------------------------------------------------
+# --- confirming the password -----------------------------------------------------------------------
 
 
 @router.get("/staff/confirm")
 @signed_in
 @before_second_factor
 async def ask_again(request: Request) -> Response:
-    """The password once more, before a grave act."""
+    """The form to confirm the password before a sensitive action."""
     return _ask_again(request, safe(request.query_params.get("next", "")))
 
 
@@ -176,7 +176,7 @@ async def ask_again(request: Request) -> Response:
 @signed_in
 @before_second_factor
 async def confirm(request: Request) -> Response:
-    """For the next five minutes the session is fresh."""
+    """Confirm the password; the confirmation is valid for five minutes."""
     here, given = rooms(request), await door.fields(request)
     onward = safe(door.one(given, "next"))
     try:
@@ -199,7 +199,7 @@ async def confirm(request: Request) -> Response:
 
 
 async def known(request: Request, password: str) -> Person | None:
-    """Who is signed in, given their password; None when it is not theirs. Raises TooMany."""
+    """The signed-in user if the password is correct, else None. Raises TooMany."""
     here, at, who = rooms(request), now(), trying(request, signed(request).email)
     keyring = here.desk.vault.keyring
     person = await here.database.write(partial(sign_in.let_try, keyring=keyring, who=who, now=at))
@@ -214,14 +214,14 @@ def _ask_again(request: Request, onward: str, wrong: str = "", *, status: int = 
     return show(request, "staff/confirm.html", status=status, onward=onward, errors=errors)
 
 
-# --- leaving ---------------------------------------------------------------------------------------
+# --- signing out -----------------------------------------------------------------------------------
 
 
 @router.post("/staff/sign-out")
 @signed_in
 @before_second_factor
 async def leave(request: Request) -> Response:
-    """End the session on the server, and let the browser forget it."""
+    """End the session on the server, and delete the browser's cookies and storage."""
     here, who = rooms(request), signed(request)
     work = partial(
         staff_sessions.sign_out,
@@ -237,17 +237,17 @@ async def leave(request: Request) -> Response:
     return response
 
 
-# --- who tries -------------------------------------------------------------------------------------
+# --- callers ---------------------------------------------------------------------------------------
 
 
 def trying(request: Request, email: str) -> Try:
-    """Who tries, and from which network."""
+    """The login attempt: its e-mail address and its network."""
     address = network.client(request.scope, rooms(request).settings.proxies)
     return Try(email, network.network(address))
 
 
 def stranger(request: Request) -> Actor:
-    """Somebody who is not signed in yet, for the audit trail."""
+    """A user who is not signed in yet, for the audit log."""
     return Actor("staff", None, request_id(request))
 
 

@@ -1,7 +1,7 @@
-"""The system, for whoever runs it: settings in force, editions, and how the service is.
+"""The system page, for operators: health, editions and the settings in force.
 
-Office: shows it all on one page, and lets alerts that failed be tried again. Refuses: secrets, and to change
-a setting.
+Responsible for: showing all of it on one page, and retrying failed alerts. Never: shows secrets, and never
+changes a setting.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A setting in force; of a secret only whether it is set. `usual`: nobody has set it otherwise."""
+    """A setting in force; for a secret, only whether it is set. `usual`: it has its default value."""
 
     name: str
     value: str
@@ -65,7 +65,7 @@ async def system(request: Request) -> Response:
 @router.post("/staff/system/alerts")
 @permission("system")
 async def try_again(request: Request) -> Response:
-    """Let the alerts that failed be tried at once; when none did, that is all the better."""
+    """Retry failed alerts at once; without failed alerts, it does nothing."""
     work = partial(alerts.try_again, now=now(), actor=actor(request))
     try:
         await rooms(request).database.write(work)
@@ -117,7 +117,7 @@ def _edition(edition: Edition, at: dt.datetime) -> dict[str, Any]:
 
 
 async def _checked(here: Rooms, at: dt.datetime) -> tuple[dt.datetime, list[str]]:
-    """What `preconsult content check` says of all that is installed; asked once a day, by one at a time."""
+    """The findings of `preconsult content check` for all installed content; run once a day, one at a time."""
     async with here.checking:
         found = here.checked.get(at.date())
         if found is None:

@@ -1,6 +1,6 @@
-"""Times as staff read them: how long ago, how long still.
+"""Relative times for staff: how long ago, and how much time is left.
 
-Office: short words beside which a page writes the time itself. Refuses: false precision.
+Responsible for: short texts that pages show next to the exact time. Never: shows false precision.
 """
 
 import datetime as dt
@@ -9,13 +9,13 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def ago(at: dt.datetime, now: dt.datetime) -> str:
-    """As "3 h ago"."""
+    """The time since `at`, as "3 h ago"."""
     seconds = (now - at).total_seconds()
     return "just now" if seconds < MINUTE else f"{_long(seconds)} ago"
 
 
 def left(due: dt.datetime, now: dt.datetime) -> str:
-    """As "2 h left" or "overdue by 20 min"."""
+    """The time until `due`, as "2 h left" or "overdue by 20 min"."""
     seconds = (due - now).total_seconds()
     if seconds > 0:
         return f"{_long(max(seconds, MINUTE))} left"

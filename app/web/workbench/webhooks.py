@@ -1,7 +1,7 @@
-"""Webhook endpoints, for whoever administers them: how each does, making, testing, pausing, removing.
+"""Webhook endpoints, for administrators: their status, creating, testing, pausing and removing them.
 
-Office: the list with a form for a new one, and a page for each with what became of deliveries. Refuses: to
-show a secret twice, and what a receiver said.
+Responsible for: the list with a form for a new endpoint, and a page for each with its deliveries. Never:
+shows a secret twice, or the content of a receiver's response.
 """
 
 from functools import partial
@@ -34,14 +34,14 @@ PLACES = {"/url": "url", "/description": "description"}
 @router.get("/staff/webhooks")
 @permission("webhooks")
 async def listed(request: Request) -> Response:
-    """Every endpoint and how it does, and a form for a new one."""
+    """Every endpoint with its status, and a form for a new one."""
     return await _listed(request)
 
 
 @router.post("/staff/webhooks")
 @freshly_permitted("webhooks")
 async def make(request: Request) -> Response:
-    """Make an endpoint; its secret is shown this once."""
+    """Create an endpoint; its secret is shown only once."""
     here, given = rooms(request), await door.fields(request)
     work = partial(
         endpoints.create,
@@ -61,7 +61,7 @@ async def make(request: Request) -> Response:
 @router.get("/staff/webhooks/{endpoint}")
 @permission("webhooks")
 async def one(request: Request, endpoint: str) -> Response:
-    """How one endpoint does, what can be done with it, and what became of deliveries."""
+    """The status of one endpoint, the available actions, and its deliveries."""
     asked = request.query_params.get("state", "")
     state = asked if asked in STATES else ""
     before = request.query_params.get("before", "")
@@ -79,7 +79,7 @@ async def one(request: Request, endpoint: str) -> Response:
 @router.post("/staff/webhooks/{endpoint}/test")
 @permission("webhooks")
 async def test(request: Request, endpoint: str) -> Response:
-    """Send it an event that tells of nothing."""
+    """Send a test event without content."""
     await rooms(request).database.write(partial(endpoints.send_test, turn=_turn(request), endpoint=endpoint))
     return go(f"{LIST}/{endpoint}#deliveries")
 
@@ -87,21 +87,21 @@ async def test(request: Request, endpoint: str) -> Response:
 @router.post("/staff/webhooks/{endpoint}/pause")
 @permission("webhooks")
 async def pause(request: Request, endpoint: str) -> Response:
-    """Send it nothing for now; what happens meanwhile waits for it."""
+    """Pause an endpoint; events in the meantime are retained for it."""
     return await _change(request, endpoint, paused=True)
 
 
 @router.post("/staff/webhooks/{endpoint}/resume")
 @permission("webhooks")
 async def resume(request: Request, endpoint: str) -> Response:
-    """Go on, with what waited for it first."""
+    """Resume an endpoint, starting with the retained events."""
     return await _change(request, endpoint, paused=False)
 
 
 @router.post("/staff/webhooks/{endpoint}/rotate")
 @freshly_permitted("webhooks")
 async def rotate(request: Request, endpoint: str) -> Response:
-    """A fresh secret, shown this once; the one before signs too for a day."""
+    """Create a new secret, shown only once; the previous one also signs for a day."""
     here = rooms(request)
     work = partial(endpoints.rotate, keyring=here.desk.vault.keyring, turn=_turn(request), endpoint=endpoint)
     found, secret = await here.database.write(work)
@@ -111,7 +111,7 @@ async def rotate(request: Request, endpoint: str) -> Response:
 @router.get("/staff/webhooks/{endpoint}/remove")
 @permission("webhooks")
 async def ask(request: Request, endpoint: str) -> Response:
-    """The question whether to remove an endpoint."""
+    """Ask for confirmation before removing an endpoint."""
     words = await rooms(request).database.read(partial(_doing, turn=_turn(request), endpoint=endpoint))
     return show(request, "staff/webhook_remove.html", **words)
 
@@ -119,7 +119,7 @@ async def ask(request: Request, endpoint: str) -> Response:
 @router.post("/staff/webhooks/{endpoint}/remove")
 @freshly_permitted("webhooks")
 async def remove(request: Request, endpoint: str) -> Response:
-    """Remove an endpoint; the same button pressed twice removes it once."""
+    """Remove an endpoint; a repeated request has no further effect."""
     work = partial(endpoints.remove, turn=_turn(request), endpoint=endpoint)
     try:
         await rooms(request).database.write(work)
@@ -131,7 +131,7 @@ async def remove(request: Request, endpoint: str) -> Response:
 @router.post("/staff/webhooks/{endpoint}/deliveries/{delivery}/redeliver")
 @permission("webhooks")
 async def redeliver(request: Request, endpoint: str, delivery: str) -> Response:
-    """Send it once more, at once."""
+    """Deliver an event again, at once."""
     work = partial(endpoints.redeliver, turn=_turn(request), endpoint=endpoint, delivery=delivery)
     await rooms(request).database.write(work)
     return go(f"{LIST}/{endpoint}#deliveries")
@@ -165,19 +165,19 @@ async def _listed(
 
 
 def _errors(refused: Problem) -> list[dict[str, str]]:
-    """Each at its field; what is of no field at the form."""
+    """Each error at its field; errors without a field at the form."""
     listed = refused.errors or ()
     found = [{"target": PLACES.get(each.pointer, "new"), "words": each.detail} for each in listed]
     return found or [{"target": "new", "words": refused.detail}]
 
 
 def _plainly(words: str) -> str:
-    """What a type tells of, without what is for those who write programs."""
+    """The description of an event type, without the parts for developers."""
     return words.partition(" Needs the scope")[0].replace("`", "")
 
 
 def _wanted(given: door.Fields) -> Wanted:
-    """What a new endpoint is to be."""
+    """The new endpoint as requested."""
     url, description = (door.one(given, name).strip() for name in ("url", "description"))
     attention = door.one(given, "attention") == "1"
     chosen = list(dict.fromkeys(given.get("type", [])))
@@ -197,7 +197,7 @@ def _line(session: Session, endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _chip(endpoint: Endpoint) -> tuple[str, str]:
-    """How it is, and the colour of that."""
+    """The status and its colour."""
     if endpoint.paused_because == rows.GONE:
         return "gone", "bad"
     if endpoint.paused_at is not None:

@@ -1,7 +1,8 @@
-"""One-time links: how somebody comes in who has no password yet, or no more.
+"""Invitation and reset links, for staff users without a password.
 
-Office: the link's secret is sent by a form and used up by choosing a password. Refuses: acts by GET, so that
-no preview opens a link; a secret in an address (but in the one a browser without scripts needs).
+Responsible for: reading the secret from a form, and marking the link as used when a password is chosen.
+Never: changes data on GET, so that a link preview opens nothing, and never puts a secret in an address
+(except the link that a browser without scripts needs).
 """
 
 import re
@@ -28,14 +29,14 @@ UNEQUAL = "This is not what you typed above. Type the same password twice."
 @router.get("/staff/welcome/{secret}")
 @anybody
 async def ask_for_link(request: Request, secret: str = "") -> Response:
-    """Where a link leads: a button opens it, so that nobody opens it by looking at it."""
+    """The page that a link leads to: a button opens the link, so that a preview does not."""
     return _ask_for_link(request, secret if LINK.fullmatch(secret) else "")
 
 
 @router.post("/staff/welcome")
 @anybody
 async def welcome(request: Request) -> Response:
-    """The page to choose a password, for whoever holds a link."""
+    """The form to choose a password, for the holder of a link."""
     given = await door.fields(request)
     secret = re.split(r"[#/]", door.one(given, "link").strip())[-1]
     try:
@@ -48,7 +49,7 @@ async def welcome(request: Request) -> Response:
 @router.post("/staff/welcome/password")
 @anybody
 async def choose(request: Request) -> Response:
-    """Keep the password, use the link up, and sign in."""
+    """Save the password, mark the link as used, and sign in."""
     here, given = rooms(request), await door.fields(request)
     secret, password = door.one(given, "link"), door.one(given, "password")
     try:
@@ -67,7 +68,7 @@ async def choose(request: Request) -> Response:
 
 
 def refused(request: Request, email: str, name: str, password: str, again: str) -> dict[str, str]:
-    """What is amiss with a new password: field to words."""
+    """The errors of a new password, by field."""
     told = passwords.amiss(password, (email, name, rooms(request).settings.clinic_name))
     if told:
         return {"password": told}
@@ -75,7 +76,7 @@ def refused(request: Request, email: str, name: str, password: str, again: str) 
 
 
 async def _on(request: Request, staff_id: str) -> Response:
-    """Signed in, or to the second factor of somebody who has one."""
+    """Sign in, or redirect to the second factor if there is one."""
     here, at = rooms(request), now()
     person = await here.database.read(partial(staff.find, staff_id=staff_id))
     if person.totp is not None:
