@@ -1,7 +1,8 @@
-"""Alerts: that somebody has to be told of a case, and whether they were.
+"""Alerts: which staff must be notified of a case, and whether they have been.
 
-Office: rows that wait, claimed by one process at a time, and what became of each; flags that nobody has dealt
-with in time. Refuses: words, addresses and connections (outbound.py), and anything of a person.
+Responsible for: the rows of waiting alerts, claimed by one process at a time; the outcome of each; and
+flags that are overdue. Never: composes texts, stores addresses, opens connections (outbound.py) or stores
+personal data.
 """
 
 import datetime as dt
@@ -15,13 +16,15 @@ from app.storage.tables import alerts, flag_actions, flags, submissions
 from app.storage.upsert import insert as insert_into
 
 MOST_COUNTED = 1000
-DEALT_WITH = ("reached", "handed_over")  # who only looked, or called in vain, has not dealt with a flag
+DEALT_WITH = ("reached", "handed_over")  # a view or an unanswered call does not count
 _row = alerts.c
 _UNSENT = _row.sent_at.is_(None)
 
 
 class Alert(NamedTuple):
-    """Of which case to tell whom, by which channel. `tries`: so many were begun, this one among them."""
+    """One notification: the case, the recipient and the channel. `tries` counts the attempts started,
+    including the current one.
+    """
 
     id: str
     submission_id: str
@@ -37,7 +40,7 @@ class Alert(NamedTuple):
 
 
 class Overdue(NamedTuple):
-    """A flag whose time to act is over, and whether its submission is a test."""
+    """A flag that is past its due date, and whether its submission is a test."""
 
     flag_id: str
     submission_id: str
@@ -45,9 +48,10 @@ class Overdue(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """How many alerts are not sent, counted to a thousand; how many of them failed, the oldest since when.
+    """How many alerts are unsent and how many of those failed (each counted up to `MOST_COUNTED` + 1), and
+    when the oldest failed one was created.
 
-    `due`: may one be tried now?
+    `due`: whether an alert can be attempted now.
     """
 
     unsent: int = 0
@@ -80,14 +84,16 @@ _OVERDUE = (
 
 
 def insert(session: Session, new: Sequence[Alert]) -> None:
-    """Keep alerts to be sent; one that is there already stays as it is."""
+    """Insert alerts to be sent. An alert that already exists stays unchanged."""
     session.execute(
         insert_into(session.dialect, alerts).on_conflict_do_nothing(), [each._asdict() for each in new]
     )
 
 
 def claim(session: Session, channel: str, *, now: dt.datetime, until: dt.datetime) -> Alert | None:
-    """The alert that has waited longest, for one process alone until then; None when none is due."""
+    """Claim the due alert that has waited longest, for one process, until `until`. Returns None when none
+    is due.
+    """
     row = session.execute(_NEXT, {"now": now, "channel": channel}).first()
     if row is None:
         return None
@@ -98,19 +104,22 @@ def claim(session: Session, channel: str, *, now: dt.datetime, until: dt.datetim
 
 
 def sent(session: Session, alert: str, at: dt.datetime, failed_with: str | None) -> None:
-    """It is told. `failed_with`: some addresses were refused for good."""
+    """Mark an alert as sent. `failed_with` is set when some addresses were permanently rejected."""
     _change(session, alert, sent_at=at, failed_with=failed_with)
 
 
 def failed(session: Session, alert: str, next_try_at: dt.datetime, failed_with: str) -> None:
-    """It is not told yet, and why: the class of an error, never its words."""
+    """Record a failed attempt and when to retry. `failed_with` is the class of the error, never its
+    message.
+    """
     _change(session, alert, next_try_at=next_try_at, failed_with=failed_with[:60])
 
 
 def drop(session: Session, flag_ids: Collection[str]) -> None:
-    """What was not told yet of these flags need not be told any more.
+    """Discard the unsent alerts of these flags.
 
-    One alert tells of all that came up together: while another flag of its case waits, it is that one's.
+    One alert covers all flags that were raised together: if another flag of the same case is still open,
+    the alert is assigned to that flag instead.
     """
     closed = sa.and_(_row.flag_id.in_(list(flag_ids)), _UNSENT)
     waits = (
@@ -132,13 +141,13 @@ def drop(session: Session, flag_ids: Collection[str]) -> None:
 
 
 def try_again(session: Session, now: dt.datetime) -> int:
-    """Let all that failed be tried at once; how many."""
+    """Make every failed alert due now. Returns how many."""
     again = sa.update(alerts).where(_UNSENT, _row.failed_with.is_not(None)).values(next_try_at=now)
     return session.execute(again).rowcount
 
 
 def waiting(session: Session, now: dt.datetime) -> Waiting:
-    """What is not sent, at a glance."""
+    """Return counts of the unsent alerts."""
     failing = sa.and_(_UNSENT, _row.failed_with.is_not(None))
     due = sa.exists().where(_UNSENT, _row.next_try_at <= now)
     since = sa.select(sa.func.min(_row.created_at)).where(failing).scalar_subquery()
@@ -146,33 +155,35 @@ def waiting(session: Session, now: dt.datetime) -> Waiting:
 
 
 def unsent(session: Session, limit: int) -> list[Alert]:
-    """What is not sent, the oldest first."""
+    """Return the unsent alerts, oldest first."""
     asked = sa.select(*_COLUMNS).where(_UNSENT).order_by(_row.created_at, _row.id).limit(limit)
     return [Alert(*row) for row in session.execute(asked)]
 
 
 def refused(session: Session, limit: int) -> list[Alert]:
-    """The newest that were sent, but not to every address."""
+    """Return the newest alerts that were sent, but not to every address."""
     asked = sa.select(*_COLUMNS).where(_row.sent_at.is_not(None), _row.failed_with.is_not(None))
     return [Alert(*row) for row in session.execute(asked.order_by(_row.sent_at.desc()).limit(limit))]
 
 
-# --- flags nobody has dealt with in time -----------------------------------------------------------
+# --- overdue flags ----------------------------------------------------------------------------------
 
 
 def any_overdue(session: Session, now: dt.datetime) -> bool:
-    """Is there a flag to be escalated?"""
+    """Return whether a flag has to be escalated."""
     return session.execute(_OVERDUE, {"now": now, "most": 1}).first() is not None
 
 
 def overdue(session: Session, *, now: dt.datetime, most: int) -> list[Overdue]:
-    """Flags to be escalated by this work alone; what another work holds just now waits for the next time."""
+    """Lock and return flags to be escalated by this transaction. Flags locked by another transaction are
+    skipped until the next run.
+    """
     alone = _OVERDUE.with_for_update(of=[submissions, flags], skip_locked=True)
     return [Overdue(*row) for row in session.execute(alone, {"now": now, "most": most})]
 
 
 def escalated(session: Session, flag_ids: Collection[str], at: dt.datetime) -> None:
-    """These flags were passed on."""
+    """Mark these flags as escalated."""
     session.execute(sa.update(flags).where(flags.c.id.in_(list(flag_ids))).values(escalated_at=at))
 
 

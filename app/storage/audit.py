@@ -1,7 +1,8 @@
-"""Audit events: who did what to which object, and when. Ids only: no names, values or free text.
+"""Audit events: who did what to which object, and when. They hold ids only: no names, values or free text.
 
-Office: appends beside the act, in the same transaction; no audit, no act. Gives what is on record of an
-object, an actor or a day, a page at a time. Refuses: changes and deletions.
+Responsible for: appending events in the same transaction as the action (without an audit event the action
+is not committed), and reading the events of an object, an actor or a day, one page at a time. Never:
+changes or deletes events.
 """
 
 import datetime as dt
@@ -18,7 +19,7 @@ from app.storage.tables import audit_events, flags
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: `respondent`, `api_key`, `staff`, `command` or `service`; and in which request."""
+    """Who acts (`respondent`, `api_key`, `staff`, `command` or `service`) and in which request."""
 
     kind: str
     id: str | None = None
@@ -26,7 +27,7 @@ class Actor:
 
 
 class Event(NamedTuple):
-    """One event on record; `position` and `mac` are None until it is linked (storage/chain.py)."""
+    """A stored event. `position` and `mac` are None until it is chained (storage/chain.py)."""
 
     seq: int
     at: dt.datetime
@@ -42,9 +43,10 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which events a page shows: all that is given has to fit. From `begin` until before `end`.
+    """Which events a page shows. An event must match every filter given, and its time is from `begin` up to
+    but not including `end`.
 
-    `actor` is an id, or a kind for those that have none.
+    `actor` is an id, or a kind for actors that have no id.
     """
 
     actor: str | None = None
@@ -56,7 +58,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one actor did with a submission: when first, when last, and how often each act."""
+    """What one actor did with a submission: the first time, the last time, and the count of each action."""
 
     actor_kind: str
     actor_id: str | None
@@ -71,12 +73,14 @@ EVENT = tuple(_OF[name] for name in Event._fields)
 ERASED, VIEWED, LISTED = "submission.erased", "submission.viewed", "submission.listed"
 REFUSED = "access.refused"
 KINDS = ("respondent", "api_key", "staff", "command", "service")
-SLACK = dt.timedelta(minutes=1)  # how much the order of writing may differ from the order of times
+SLACK = dt.timedelta(minutes=1)  # how far the order of writing may differ from the order of times
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What was done to which object, as `submission.submitted`, `submission`, its id."""
+    """What was done to which object: an action (`submission.submitted`), an object type (`submission`) and
+    an id.
+    """
 
     action: str
     object_type: str
@@ -84,7 +88,7 @@ class Act:
 
 
 def record(session: Session, actor: Actor, at: dt.datetime, *acts: Act) -> None:
-    """Append one event for each act."""
+    """Append one event for each action."""
     who = {"at": at, "actor_kind": actor.kind, "actor_id": actor.id, "request_id": actor.request_id}
     rows = [
         who | {"action": act.action, "object_type": act.object_type, "object_id": act.object_id}
@@ -94,23 +98,23 @@ def record(session: Session, actor: Actor, at: dt.datetime, *acts: Act) -> None:
 
 
 def count(session: Session, action: str) -> int:
-    """How many events of one action there are."""
+    """Return the number of events with this action."""
     asked = sa.select(sa.func.count()).where(_OF.action == action)
     return int(session.execute(asked).scalar_one())
 
 
 def events_of(session: Session, object_id: str, after: int = 0, limit: int = 100) -> list[Event]:
-    """What was done to an object, the oldest first, past the event `after`."""
+    """Return the events of an object after event `after`, oldest first."""
     return _events(session, _OF.object_id == object_id, after, limit)
 
 
 def events_by(session: Session, actor_id: str, after: int = 0, limit: int = 100) -> list[Event]:
-    """What somebody did, the oldest first, past the event `after`."""
+    """Return the events of an actor after event `after`, oldest first."""
     return _events(session, _OF.actor_id == actor_id, after, limit)
 
 
 def page(session: Session, filters: Filters, before: int | None, limit: int) -> list[Event]:
-    """Events that fit, the newest first, from below the event `before`."""
+    """Return the events that match the filters, newest first, before event `before`."""
     asked = sa.select(*EVENT).where(*_fitting(session, filters))
     if before is not None:
         asked = asked.where(_OF.seq < before)
@@ -118,7 +122,9 @@ def page(session: Session, filters: Filters, before: int | None, limit: int) -> 
 
 
 def who_saw(session: Session, submission: str) -> list[Seen]:
-    """Who had to do with a submission or, while it is kept, with its flags; whoever came first on top."""
+    """Return the actors with events on a submission or, while it is stored, on its flags, ordered by their
+    first event.
+    """
     who, when = (_OF.actor_kind, _OF.actor_id), (sa.func.min(_OF.at), sa.func.max(_OF.at), sa.func.count())
     of_flags = session.execute(sa.select(flags.c.id).where(flags.c.submission_id == submission)).scalars()
     asked = sa.select(*who, _OF.action, *when).where(_OF.object_id.in_([submission, *of_flags]))
@@ -131,7 +137,9 @@ def who_saw(session: Session, submission: str) -> list[Seen]:
 
 
 def place(session: Session, at: dt.datetime) -> int:
-    """The first event of about that time, by halves: times have no index, and follow the order of `seq`."""
+    """Return the first event at about that time, by binary search: times have no index, and follow the
+    order of `seq`.
+    """
     ends = (sa.select(end(_OF.seq)).scalar_subquery() for end in (sa.func.min, sa.func.max))
     first, last = session.execute(sa.select(*ends)).one()
     low, high = first or 0, (last or 0) + 1
@@ -144,24 +152,26 @@ def place(session: Session, at: dt.datetime) -> int:
 
 
 def newest(session: Session) -> int:
-    """The last event there is, by its place in the order of writing."""
+    """Return the `seq` of the newest event, or 0 when there is none."""
     return int(session.execute(sa.select(sa.func.max(_OF.seq))).scalar_one() or 0)
 
 
 def done(session: Session, actions: Sequence[str], past: int) -> list[tuple[str, str, dt.datetime]]:
-    """(action, object, time) of such acts past that event, in the order they were written."""
+    """Return (action, object id, time) of the events with these actions after event `past`, in the order
+    they were written.
+    """
     asked = sa.select(_OF.action, _OF.object_id, _OF.at).where(_OF.seq > past, _OF.action.in_(actions))
     return [tuple(row) for row in session.execute(asked.order_by(_OF.seq))]
 
 
 def erased(session: Session, ids: list[str]) -> set[str]:
-    """Which of these are on record as erased."""
+    """Return which of these ids have an event that records their erasure."""
     asked = sa.select(_OF.object_id).where(_OF.object_id.in_(ids), _OF.action == ERASED)
     return set(session.execute(asked).scalars())
 
 
 def listed(session: Session, actor: Actor, ids: Sequence[str], since: dt.datetime) -> set[str]:
-    """Which of these are on record as shown to somebody in a list since then."""
+    """Return which of these ids have an event since then that shows them in a list to this actor."""
     mine = (_OF.actor_id == actor.id, _OF.action == LISTED, _OF.at >= since)
     asked = sa.select(_OF.object_id).where(_OF.object_id.in_(ids), *mine)
     return set(session.execute(asked).scalars())

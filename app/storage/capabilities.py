@@ -1,7 +1,7 @@
-"""Capabilities: a secret that opens one submission for a while.
+"""Form tokens: secrets that give access to one submission for a limited time.
 
-Office: `session` (a cookie of the hosted form) and `resume` (a link back in), by hash. Refuses: the secrets
-themselves, and more than one submission each.
+Responsible for: `session` tokens (a cookie of the hosted form) and `resume` tokens (a resume link), stored
+by hash. Never: stores the secrets themselves, or gives one token access to more than one submission.
 """
 
 import datetime as dt
@@ -19,7 +19,7 @@ Kind = Literal["session", "resume"]
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """`expires_at`: from then on it opens nothing."""
+    """A token. From `expires_at` on it gives no access."""
 
     secret_hash: bytes
     kind: Kind
@@ -36,26 +36,26 @@ _EXTEND = sa.update(capabilities).where(capabilities.c.secret_hash == sa.bindpar
 
 
 def insert(session: Session, capability: Capability) -> None:
-    """Keep a new one."""
+    """Insert a new token."""
     _INSERT(session, [{name: getattr(capability, name) for name in Capability.__slots__}])
 
 
 def fetch(session: Session, secret_hash: bytes, kind: Kind) -> Capability | None:
-    """The one of this secret and kind, expired or not; None when there is none."""
+    """Return the token with this secret hash and kind, expired or not, or None when there is none."""
     row = session.execute(_HELD, {"secret": secret_hash, "kind": kind}).mappings().first()
     return None if row is None else Capability(**row)
 
 
 def extend(session: Session, secret_hash: bytes, until: dt.datetime) -> None:
-    """Let it live until then."""
+    """Set a new expiry time."""
     session.execute(_EXTEND, {"secret": secret_hash, "expires_at": until})
 
 
 def delete(session: Session, secret_hash: bytes) -> None:
-    """It opens nothing any more."""
+    """Delete a token, so that it gives no access any more."""
     session.execute(sa.delete(capabilities).where(capabilities.c.secret_hash == secret_hash))
 
 
 def delete_older(session: Session, before: dt.datetime) -> int:
-    """Forget those that expired before then; how many."""
+    """Delete the tokens that expired before then. Returns how many."""
     return session.execute(sa.delete(capabilities).where(capabilities.c.expires_at < before)).rowcount

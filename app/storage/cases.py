@@ -1,7 +1,8 @@
-"""What staff add to a submission: notes, acts on flags, looks, and how it was before a correction.
+"""What staff add to a submission: notes, actions on flags, views, and the versions before each correction.
 
-Office: rows; what is personal is sealed under the submission's data key, bound to table, column and row.
-Refuses: changes and deletions (they go with the submission), and meaning.
+Responsible for: the rows; personal data is encrypted with the data key of the submission and bound to
+table, column and row. Never: changes or deletes rows (they are deleted with the submission) or interprets
+them.
 """
 
 import datetime as dt
@@ -25,7 +26,7 @@ MOST = 500  # rows of one case that a page shows
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something a member of staff, or a program for them, wrote about a case."""
+    """A note about a case, written by a staff user or by an API client for them."""
 
     id: str
     actor_kind: str
@@ -36,7 +37,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class FlagAction:
-    """What was done about a flag, by whom, when."""
+    """What was done about a flag, by whom, and when."""
 
     id: str
     flag_id: str
@@ -48,7 +49,7 @@ class FlagAction:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A submission as it was until `replaced_at`. `answers`: {answers, raised, off?}, as in a record."""
+    """A submission as it was until `replaced_at`. `answers` is {answers, raised, off?}, as in a record."""
 
     version: int
     replaced_at: dt.datetime
@@ -59,7 +60,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a case's history."""
+    """One entry of a case's history."""
 
     seq: int
     at: dt.datetime
@@ -72,24 +73,24 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The version of a case that somebody saw last, and when."""
+    """The version of a case that a staff user last viewed, and when."""
 
     version: int
     at: dt.datetime
 
 
-# --- notes and acts on flags -----------------------------------------------------------------------
+# --- notes and actions on flags ---------------------------------------------------------------------
 
 
 def add_note(session: Session, submission: str, note: Note, key: DataKey) -> None:
-    """Keep a note."""
+    """Insert a note, with its body encrypted."""
     row = {name: getattr(note, name) for name in Note.__slots__ if name != "body"}
     sealed = key.seal(padded(to_json(note.body)), "notes", "body", note.id)
     session.execute(sa.insert(notes), row | {"submission_id": submission, "body": sealed})
 
 
 def notes_of(session: Session, submission: str, key: DataKey) -> list[Note]:
-    """The notes on a case, the oldest first."""
+    """Return the notes on a case, oldest first."""
     asked = sa.select(notes).where(notes.c.submission_id == submission).order_by(notes.c.id).limit(MOST)
     return [_note(row, key) for row in session.execute(asked).mappings()]
 
@@ -100,29 +101,29 @@ def _note(row: sa.RowMapping, key: DataKey) -> Note:
 
 
 def add_action(session: Session, submission: str, done: FlagAction) -> None:
-    """Keep what was done about a flag."""
+    """Insert an action on a flag."""
     row = {name: getattr(done, name) for name in FlagAction.__slots__}
     session.execute(sa.insert(flag_actions), row | {"submission_id": submission})
 
 
 def actions_of(session: Session, submission: str) -> list[FlagAction]:
-    """What was done about the flags of a case, the oldest first."""
+    """Return the actions on the flags of a case, oldest first."""
     asked = sa.select(*(flag_actions.c[name] for name in FlagAction.__slots__))
     asked = asked.where(flag_actions.c.submission_id == submission).order_by(flag_actions.c.id).limit(MOST)
     return [FlagAction(**row) for row in session.execute(asked).mappings()]
 
 
 def close_flags(session: Session, ids: Iterable[str], at: dt.datetime) -> None:
-    """Nothing is left to do about these flags."""
+    """Close these flags; flags that are already closed stay unchanged."""
     closing = sa.update(flags).where(flags.c.id.in_(list(ids)), flags.c.closed_at.is_(None))
     session.execute(closing.values(closed_at=at))
 
 
-# --- looks -----------------------------------------------------------------------------------------
+# --- views ------------------------------------------------------------------------------------------
 
 
 def saw(session: Session, staff_id: str, submission: str, look: Look) -> None:
-    """Remember the version that somebody of the staff saw last."""
+    """Record the version that a staff user last viewed."""
     row = {"staff_id": staff_id, "submission_id": submission, "version": look.version, "at": look.at}
     newer = {"version": look.version, "at": look.at}
     key = [looks.c.staff_id, looks.c.submission_id]
@@ -132,13 +133,15 @@ def saw(session: Session, staff_id: str, submission: str, look: Look) -> None:
 
 
 def first_look(session: Session, submission: str, at: dt.datetime) -> None:
-    """Somebody looks at a case; only the first time is kept."""
+    """Record that a case was viewed. Only the first time is stored."""
     asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.looked_at.is_(None))
     session.execute(asked.values(looked_at=at))
 
 
 def seen(session: Session, staff_id: str, ids: Collection[str]) -> dict[str, Look]:
-    """Case to what somebody of the staff saw of it last."""
+    """Map each of these cases to what a staff user last viewed of it. Cases they have not viewed are left
+    out.
+    """
     asked = sa.select(looks.c.submission_id, looks.c.version, looks.c.at)
     asked = asked.where(looks.c.staff_id == staff_id, looks.c.submission_id.in_(list(ids)))
     return {row.submission_id: Look(row.version, row.at) for row in session.execute(asked)}
@@ -148,7 +151,7 @@ def seen(session: Session, staff_id: str, ids: Collection[str]) -> dict[str, Loo
 
 
 def keep_version(session: Session, row_id: str, record: Record, at: dt.datetime, key: DataKey) -> None:
-    """Keep a submission as it was until now."""
+    """Insert the current version of a submission, before it is replaced."""
     parts = {"answers": record.answers, "contact": record.contact or None, "trace": record.trace}
     sealed = {
         name: None if value is None else key.seal(padded(to_json(value)), "versions", name, row_id)
@@ -159,7 +162,7 @@ def keep_version(session: Session, row_id: str, record: Record, at: dt.datetime,
 
 
 def versions_of(session: Session, submission: str, key: DataKey) -> list[Version]:
-    """How a case was before each correction, the oldest first."""
+    """Return the versions of a case before each correction, oldest first."""
     asked = sa.select(versions).where(versions.c.submission_id == submission)
     found = session.execute(asked.order_by(versions.c.version).limit(MOST)).mappings()
     return [_version(row, key) for row in found]
@@ -179,24 +182,24 @@ def _version(row: sa.RowMapping, key: DataKey) -> Version:
     )
 
 
-# --- who and what happened -------------------------------------------------------------------------
+# --- history and names ------------------------------------------------------------------------------
 
 
 def merged_into(session: Session, submission: str) -> list[str]:
-    """The cases that were merged into this one."""
+    """Return the ids of the cases that were merged into this one."""
     asked = sa.select(submissions.c.id).where(submissions.c.merged_into == submission)
     return list(session.execute(asked.order_by(submissions.c.id)).scalars())
 
 
 def history(session: Session, ids: Collection[str], limit: int = MOST) -> list[Event]:
-    """What happened to these objects, reads among it; the newest first."""
+    """Return the audit events of these objects, including reads, newest first."""
     asked = sa.select(*(audit_events.c[name] for name in Event.__slots__))
     asked = asked.where(audit_events.c.object_id.in_(list(ids))).order_by(audit_events.c.seq.desc())
     return [Event(**row) for row in session.execute(asked.limit(limit)).mappings()]
 
 
 def names(session: Session, ids: Iterable[str | None]) -> dict[str, str]:
-    """Id to name of members of staff, disabled ones too."""
+    """Map ids to the names of staff users, including disabled ones."""
     wanted = {each for each in ids if each}
     asked = sa.select(staff.c.id, staff.c.name).where(staff.c.id.in_(wanted))
     return {row.id: row.name for row in session.execute(asked)} if wanted else {}

@@ -1,7 +1,7 @@
-"""The chain through the audit trail: events in the order of their positions, and the head.
+"""The audit chain: events in the order of their positions, and the head of the chain.
 
-Office: rows; what waits for a position, what has one, where the chain ends. Refuses: keys and judgement
-(services/chain.py).
+Responsible for: the rows: which events have no position yet, which have one, and where the chain ends.
+Never: uses keys or verifies the chain (services/chain.py).
 """
 
 import datetime as dt
@@ -15,12 +15,12 @@ from app.storage.audit import EVENT, Event
 from app.storage.database import Session
 from app.storage.tables import audit_events, audit_head
 
-LOCK = 0x61756469  # "audi": one process at a time links
+LOCK = 0x61756469  # "audi": only one process at a time chains events
 PAGE = 5000
 
 
 class Link(NamedTuple):
-    """The place that the event `seq` gets."""
+    """The position and MAC that the event `seq` gets."""
 
     seq: int
     position: int
@@ -29,7 +29,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the chain; `mac` covers position, time and the MAC of the last event."""
+    """The end of the chain. `mac` covers the position, the time and the MAC of the last event."""
 
     position: int
     mac: bytes
@@ -56,70 +56,72 @@ _FOLLOWING = (
 
 
 def alone(session: Session) -> None:
-    """Until this work is done nobody else links (SQLite has one writer anyway)."""
+    """Take a lock so that no other process chains events until this transaction ends (SQLite has one writer
+    anyway).
+    """
     if session.dialect.name != "sqlite":
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
 def still(session: Session) -> None:
-    """What this work reads from now on is one moment; said before it reads anything."""
+    """Read from one snapshot for the rest of this transaction. Call it before the first read."""
     if session.dialect.name != "sqlite":
         session.execution_options(isolation_level="REPEATABLE READ")
 
 
 def head(session: Session) -> Head | None:
-    """The end of the chain, or None when it has not begun."""
+    """Return the head of the chain, or None when the chain has not been started."""
     row = session.execute(sa.select(audit_head)).first()
     return None if row is None else Head(row.position, row.mac, row.at)
 
 
 def move_head(session: Session, to: Head) -> None:
-    """The chain ends there now."""
+    """Set the head of the chain."""
     moved = {"position": to.position, "mac": to.mac, "at": to.at}
     if session.execute(sa.update(audit_head).values(moved)).rowcount == 0:
         session.execute(sa.insert(audit_head), moved | {"id": 1})
 
 
 def waiting(session: Session, limit: int) -> list[Event]:
-    """The next events that have no position, in the order they were written."""
+    """Return the next events without a position, in the order they were written."""
     return [Event(*row) for row in session.execute(_WAITING, {"most": limit})]
 
 
 def to_do(session: Session) -> bool:
-    """Does an event wait, or has the chain not begun?"""
+    """Return whether an event has no position yet, or the chain has not been started."""
     waits = sa.exists().where(audit_events.c.position.is_(None))
     begun = sa.exists().where(audit_head.c.id == 1)
     return bool(session.execute(sa.select(sa.or_(waits, sa.not_(begun)))).scalar_one())
 
 
 def link(session: Session, links: Sequence[Link]) -> None:
-    """Give events their places."""
+    """Store the positions and MACs of events. An event that already has a position stays unchanged."""
     rows = [{"linked": each.seq, "place": each.position, "sealed": each.mac} for each in links]
     if rows:
         session.execute(_LINK, rows)
 
 
 def mac_at(session: Session, position: int) -> bytes | None:
-    """The MAC of the event at a position, or None when there is none."""
+    """Return the MAC of the event at a position, or None when there is none."""
     asked = sa.select(audit_events.c.mac).where(audit_events.c.position == position)
     return session.execute(asked).scalar_one_or_none()
 
 
 def linked(session: Session) -> int:
-    """How many events have a position."""
+    """Return how many events have a position."""
     asked = sa.select(sa.func.count()).where(audit_events.c.position.is_not(None))
     return int(session.execute(asked).scalar_one())
 
 
 def backlog(session: Session) -> tuple[int, dt.datetime | None]:
-    """How many events wait for a position, and since when the oldest does."""
+    """Return how many events have no position yet, and the time of the oldest of them."""
     asked = sa.select(sa.func.count(), sa.func.min(audit_events.c.at))
     count, oldest = session.execute(asked.where(audit_events.c.position.is_(None))).one()
     return count, oldest
 
 
 def walk(session: Session) -> Iterator[Event]:
-    """Every linked event in the order of positions, a page at a time."""
+    """Yield every chained event in the order of positions, reading one page at a time."""
     after = -(2**62)
     while page := session.execute(_FOLLOWING, {"after": after}).all():
         yield from (Event(*row) for row in page)

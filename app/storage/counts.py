@@ -1,7 +1,8 @@
-"""Counts that replicas share, in a Redis or Valkey.
+"""Counters that replicas share, in Redis or Valkey.
 
-Office: add to a count that is forgotten by itself, or say that the store is down. Refuses: to be waited for:
-a store that does not answer at once counts as down, and is left alone for a while.
+Responsible for: adding to a counter that expires by itself, or reporting that the store is down. Never:
+waits for a slow store: one that does not answer within `PATIENCE` counts as down and is not asked for
+`PAUSE`.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Any
 from app.errors import Refusal
 
 PATIENCE = 0.25  # seconds that a request waits for the store
-PAUSE = 5.0  # seconds in which a store that was down is not asked
+PAUSE = 5.0  # seconds for which a store that was down is not asked
 SCHEMES: Mapping[str, str] = {
     **{each: each for each in ("redis", "rediss", "redis+unix")},
     "valkey": "redis",
@@ -22,17 +23,17 @@ SCHEMES: Mapping[str, str] = {
 
 
 class Down(Exception):
-    """The store did not answer, or is not asked just now."""
+    """The store did not answer, or is not being asked at present."""
 
 
 class Counts:
-    """The store at an address. Raises Refusal when it can't be used at all."""
+    """The store at a URL. Raises Refusal when it can't be used at all."""
 
     def __init__(self, url: str) -> None:
         scheme, _, rest = url.partition("://")
         if scheme not in SCHEMES or not rest:
             raise Refusal("PRECONSULT_REDIS_URL can't be used: it reads redis://host:6379/0, or rediss://….")
-        from limits.aio.storage import RedisStorage  # noqa: PLC0415 - for who has set a store
+        from limits.aio.storage import RedisStorage  # noqa: PLC0415 - only needed when a store is configured
         from limits.errors import ConfigurationError  # noqa: PLC0415
 
         try:
@@ -48,12 +49,14 @@ class Counts:
                 "PRECONSULT_REDIS_URL is set, and the Python package redis is not installed; "
                 "install preconsult[redis]."
             ) from None
-        except ValueError:  # its message would repeat the address, and a password in it
+        except ValueError:  # its message would repeat the URL, including a password in it
             raise Refusal("PRECONSULT_REDIS_URL can't be used: it is no address of a Redis.") from None
         self._asked_from = 0.0
 
     async def add(self, name: str, amount: int, *, seconds: int) -> int:
-        """The count of `name` after `amount` more; it begins anew after `seconds`. Raises Down."""
+        """Add `amount` to the counter `name` and return the new count. The counter restarts after
+        `seconds`. Raises Down.
+        """
         if time.monotonic() < self._asked_from:
             raise Down
         try:
@@ -64,6 +67,6 @@ class Counts:
             raise Down from None
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         bridge: Any = self._store.bridge
         await bridge.storage.aclose()

@@ -1,8 +1,8 @@
 """The database: one way to write, one way to read, and every difference between SQLite and PostgreSQL.
 
-Office: `write` resolves only after the commit is durable, `read` sees committed state. Refuses: to start on a
-database that could lose what it acknowledged (SQLite below synchronous=FULL, PostgreSQL with
-synchronous_commit or fsync off); to queue without bound.
+Responsible for: `write` returns only after the commit is durable, and `read` sees committed state. Never:
+starts on a database that could lose acknowledged writes (SQLite below synchronous=FULL, PostgreSQL with
+synchronous_commit or fsync off), or queues without limit.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ Session = sa.Connection  # Core, inside a transaction: no identity map between a
 T = TypeVar("T")
 Work = Callable[[Session], T]
 
-BUSY_SECONDS = 7  # a work may come while another waits in vain: the longest wait is twice this
+BUSY_SECONDS = 7  # a unit of work may arrive while another waits in vain: the longest wait is twice this
 RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
 LOCK_TIMEOUT = "55P03"
-PAUSES = (0.02, 0.1, 0.5)  # seconds before another try
+PAUSES = (0.02, 0.1, 0.5)  # seconds before the next attempt
 POSTGRES_OPTIONS = f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout=30s -c timezone=UTC"
 
 
 class Database:
-    """Units of work on database threads. `work` is a plain function of a Session; it never commits."""
+    """Runs units of work on database threads. `work` is a plain function of a Session; it never commits."""
 
     def __init__(self, url: str, *, pool: int = 8, queue_limit: int = 1000) -> None:
         self.url = sa.make_url(url)
@@ -45,20 +45,21 @@ class Database:
 
     @property
     def waiting(self) -> int:
-        """Works not begun yet (SQLite) or not done yet (PostgreSQL)."""
+        """Calls that are not finished: those on database threads and, with SQLite, those of the writer."""
         return self._waiting + (self.writer.waiting if self.writer else 0)
 
     async def write(self, work: Work[T]) -> T:
-        """Run `work` in a transaction; its result, once the commit is durable.
+        """Run `work` in a transaction and return its result once the commit is durable.
 
-        Raises what `work` raises (its changes are undone) and Unavailable when the database can't take it.
+        Raises what `work` raises (its changes are rolled back), and Unavailable when the database can't
+        take it.
         """
         if self.writer:
             return await self.writer.submit(work)
         return await self.on_thread(lambda: self._transact(work))
 
     async def read(self, work: Work[T]) -> T:
-        """Run `work` on committed state; nothing it does is kept."""
+        """Run `work` on committed state; its changes are not committed."""
         return await self.on_thread(lambda: self.read_now(work))
 
     def write_now(self, work: Work[T]) -> T:
@@ -76,7 +77,11 @@ class Database:
         raise AssertionError  # pragma: no cover - the last pause raises
 
     async def on_thread(self, call: Callable[[], T]) -> T:
-        """Run `call`, which uses this database, on one of its threads: `close` waits for those alone."""
+        """Run `call`, which uses this database, on one of its threads; `close` waits only for calls made
+        this way.
+
+        Raises Unavailable when too many calls are waiting.
+        """
         if self._waiting >= self._queue_limit:
             raise Unavailable("Too many requests are waiting; try again shortly.", retry_after=1)
         self._waiting += 1
@@ -102,7 +107,7 @@ class Database:
         time.sleep(pause)
 
     def check_durable(self) -> None:
-        """Raise Refusal when an acknowledged write could be lost at power loss."""
+        """Raise Refusal when an acknowledged write could be lost in a power failure."""
         if self.is_sqlite:
             wanted = {"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"}
             ask = "PRAGMA {}"
@@ -116,7 +121,9 @@ class Database:
             raise Refusal(f"The database could lose acknowledged answers ({told}); it must be {wanted}.")
 
     def checkpoint(self) -> None:
-        """Let nothing erased linger in SQLite's write-ahead log; readers may put it off to the next time."""
+        """Remove erased data from SQLite's write-ahead log. Active readers may delay this to the next
+        checkpoint.
+        """
         if self.is_sqlite:
             connection = self._readers.raw_connection()
             try:
@@ -125,7 +132,7 @@ class Database:
                 connection.close()
 
     def close(self) -> None:
-        """Finish what is queued, then let go of every connection and thread."""
+        """Finish what is queued, then close every connection and thread."""
         if self.writer:
             self.writer.close()
         self._threads.shutdown()
@@ -134,7 +141,9 @@ class Database:
 
 
 def unavailable(error: SQLAlchemyError) -> Exception:
-    """What a caller is told of a database error: never the statement or its values."""
+    """Return the exception a caller gets for a database error. A mapped error never contains the statement
+    or its values.
+    """
     if _sqlstate(error) == LOCK_TIMEOUT:
         return InFlight("Another request is changing this; try again shortly.", retry_after=1)
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError):
@@ -147,7 +156,9 @@ def _sqlstate(error: SQLAlchemyError) -> str | None:
 
 
 def _may_retry(error: SQLAlchemyError) -> bool:
-    """What was rolled back may run again; not so when the line went dead while the commit was under way."""
+    """Return whether a rolled-back transaction may run again. It may not when the connection was lost
+    during the commit.
+    """
     if _sqlstate(error) in RETRIED:
         return True
     return isinstance(error, DBAPIError) and error.connection_invalidated and error.statement is not None
@@ -170,7 +181,7 @@ def _engine(url: sa.URL, pool: int, *, immediate: bool) -> sa.Engine:
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions of its own
+        connection.isolation_level = None  # the driver must not begin transactions itself
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 

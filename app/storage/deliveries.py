@@ -1,7 +1,8 @@
-"""Deliveries: events on their way to endpoints, and what came of each try.
+"""Webhook deliveries: events to be sent to endpoints, and the result of each attempt.
 
-Office: rows; claimed by one process at a time, in order for each endpoint and subject. Refuses: bodies (they
-are written anew from the event, always the same), and what a receiver said.
+Responsible for: the rows; deliveries are claimed by one process at a time, in order for each endpoint and
+subject. Never: stores request bodies (they are built from the event each time, always the same) or the
+responses of receivers.
 """
 
 import datetime as dt
@@ -20,7 +21,7 @@ _row, _tried = deliveries.c, delivery_attempts.c
 
 
 class Delivery(NamedTuple):
-    """One event for one endpoint. `subject`: what its order is kept by. `tries`: so many were begun."""
+    """One event for one endpoint. `subject` is the ordering key. `tries` counts the attempts started."""
 
     id: str
     endpoint_id: str
@@ -36,7 +37,7 @@ class Delivery(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One try: the status of the answer, or the class of what went wrong."""
+    """One attempt: the HTTP status of the response, or the class of the error."""
 
     id: str
     delivery_id: str
@@ -50,7 +51,7 @@ _COLUMNS = [_row[name] for name in Delivery._fields]
 _EVENT = [events.c[name] for name in Event._fields]
 _WAITING: sa.ColumnElement[str] = sa.literal_column(
     "'pending'"
-)  # as the partial indexes have it; a bound value would not find them
+)  # as in the partial indexes; a bound value would not use them
 _earlier = deliveries.alias("earlier")
 _FREE = sa.and_(
     _row.state == _WAITING,
@@ -82,20 +83,20 @@ _NEXT = (
 
 
 def insert(session: Session, new: Sequence[Delivery]) -> None:
-    """Keep deliveries to be made."""
+    """Insert pending deliveries."""
     if new:
         session.execute(sa.insert(deliveries), [each._asdict() for each in new])
 
 
 def due(session: Session, now: dt.datetime) -> dict[str, bool]:
-    """Endpoints that something may be sent to now; and does each fail at present?"""
+    """Map each endpoint with a delivery that may be sent now to whether the endpoint is failing."""
     return {row.id: row.failing_since is not None for row in session.execute(_DUE, {"now": now})}
 
 
 def claim(
     session: Session, endpoint: str, most: int, *, now: dt.datetime, until: dt.datetime
 ) -> list[Delivery]:
-    """What has waited longest for one endpoint, for one process alone until then."""
+    """Claim the deliveries of one endpoint that have waited longest, for one process, until `until`."""
     rows = session.execute(_NEXT, {"now": now, "endpoint": endpoint, "most": most}).all()
     found = [Delivery(*row) for row in rows]
     leased = sa.update(deliveries).where(_row.id.in_([each.id for each in found]))
@@ -105,13 +106,13 @@ def claim(
 
 
 def told_of(session: Session, event_ids: Collection[str]) -> dict[str, Event]:
-    """The events of these ids, those that are still kept."""
+    """Map these ids to their events. Events that are no longer stored are left out."""
     asked = sa.select(*_EVENT).where(events.c.id.in_(list(event_ids)))
     return {row.id: Event(*row) for row in session.execute(asked)}
 
 
 def fetch(session: Session, endpoint: str, delivery: str, *, lock: bool = False) -> Delivery | None:
-    """One delivery of an endpoint, or None. `lock`: nobody else changes it until this work is done."""
+    """Return one delivery of an endpoint, or None. `lock` locks the row until this transaction ends."""
     asked = sa.select(*_COLUMNS).where(_row.id == delivery, _row.endpoint_id == endpoint)
     row = session.execute(asked.with_for_update() if lock else asked).first()
     return None if row is None else Delivery(*row)
@@ -123,7 +124,7 @@ def change(session: Session, delivery: str, **values: object) -> None:
 
 
 def put_off(session: Session, delivery: Delivery, until: dt.datetime) -> None:
-    """Try it again then; what has to come after it is not looked at before."""
+    """Reschedule a delivery; later ones of the same endpoint and subject are not attempted before it."""
     after = sa.and_(
         _row.endpoint_id == delivery.endpoint_id,
         _row.subject == delivery.subject,
@@ -137,26 +138,26 @@ def put_off(session: Session, delivery: Delivery, until: dt.datetime) -> None:
 
 
 def give_up_all(session: Session, endpoint: str, now: dt.datetime) -> None:
-    """Nothing of what waits for an endpoint is sent."""
+    """Mark every pending delivery of an endpoint as failed, so that none is sent."""
     waiting = sa.update(deliveries).where(_row.endpoint_id == endpoint, _row.state == _WAITING)
     session.execute(waiting.values(state=FAILED, done_at=now))
 
 
 def hasten(session: Session, endpoint: str, *, now: dt.datetime, past: dt.datetime) -> None:
-    """Let what was put off past that time be sent at once."""
+    """Make the pending deliveries of an endpoint that are scheduled after `past` due now."""
     waiting = sa.update(deliveries).where(_row.endpoint_id == endpoint, _row.state == _WAITING)
     session.execute(waiting.where(_row.next_try_at > past).values(next_try_at=now))
 
 
 def tried(session: Session, attempt: Attempt) -> None:
-    """Keep what came of a try."""
+    """Insert an attempt."""
     session.execute(sa.insert(delivery_attempts), attempt._asdict())
 
 
 def page(
     session: Session, endpoint: str, *, state: str | None, after: str | None, limit: int
 ) -> list[Delivery]:
-    """Deliveries of an endpoint, the newest first, from below the delivery `after`."""
+    """Return deliveries of an endpoint, newest first, before the delivery `after`."""
     asked = sa.select(*_COLUMNS).where(_row.endpoint_id == endpoint)
     if state is not None:
         asked = asked.where(_row.state == state)
@@ -166,7 +167,7 @@ def page(
 
 
 def attempts(session: Session, delivery_ids: Collection[str]) -> dict[str, list[Attempt]]:
-    """What came of the tries of these deliveries, in order."""
+    """Map each of these deliveries to its attempts, in order."""
     found: dict[str, list[Attempt]] = {each: [] for each in delivery_ids}
     asked = sa.select(*(_tried[name] for name in Attempt._fields)).where(_tried.delivery_id.in_(list(found)))
     for row in session.execute(asked.order_by(_tried.id)):
@@ -175,6 +176,8 @@ def attempts(session: Session, delivery_ids: Collection[str]) -> dict[str, list[
 
 
 def delete_older(session: Session, before: dt.datetime) -> int:
-    """Forget deliveries that ended before that time, with their attempts; how many."""
+    """Delete up to `MOST_DELETED` deliveries that finished before that time, with their attempts. Returns
+    how many.
+    """
     old = sa.select(_row.id).where(_row.created_at < before, _row.done_at < before).limit(MOST_DELETED)
     return session.execute(sa.delete(deliveries).where(_row.id.in_(old))).rowcount

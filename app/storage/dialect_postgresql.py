@@ -1,4 +1,6 @@
-"""PostgreSQL, equal for every engine (dialects.py); imported by the first engine that needs it."""
+"""PostgreSQL dialect that is equal for every engine (dialects.py); imported by the first engine that needs
+it.
+"""
 
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 

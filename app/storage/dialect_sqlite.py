@@ -1,4 +1,4 @@
-"""SQLite, equal for every engine (dialects.py); imported by the first engine that needs it."""
+"""SQLite dialect that is equal for every engine (dialects.py); imported by the first engine that needs it."""
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 

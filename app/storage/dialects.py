@@ -1,8 +1,8 @@
 """One cache of compiled statements for all engines of a process.
 
-Responsible for: SQLite and PostgreSQL as SQLAlchemy knows them, but equal wherever they word a statement the
-same, so that what one engine compiled serves the next: readers beside the writer, and a second application
-in the process. Never: shares between versions of a database.
+Responsible for: the SQLite and PostgreSQL dialects of SQLAlchemy, made equal where they compile a statement
+to the same SQL, so that what one engine has compiled serves the next: the readers as well as the writer,
+and a second application in the process. Never: shares statements between versions of a database.
 """
 
 from typing import Any
@@ -16,9 +16,9 @@ DRIVERS = {"pysqlite": "sqlite+shared", "psycopg": "postgresql+shared"}
 
 
 class Shared:
-    """Equality of dialects. Everything else they are made with is the same for all engines (database.py)."""
+    """Equality of dialects. Every other setting of a dialect is the same for all engines (database.py)."""
 
-    server_version_info: Any  # known once a first connection was made, which is before anything is compiled
+    server_version_info: Any  # known after the first connection, which is before anything is compiled
 
     def __eq__(self, other: object) -> bool:
         same = type(self) is type(other)
@@ -33,7 +33,7 @@ registry.register("postgresql.shared", "app.storage.dialect_postgresql", "Postgr
 
 
 def create_engine(url: sa.URL, **more: Any) -> sa.Engine:
-    """An engine that compiles nothing another one of this process has compiled."""
+    """Create an engine that reuses every statement other engines of this process have compiled."""
     drivername = DRIVERS.get(url.get_driver_name(), url.drivername)
     return sa.create_engine(
         url.set(drivername=drivername), execution_options={"compiled_cache": COMPILED}, **more

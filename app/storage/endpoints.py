@@ -1,7 +1,7 @@
-"""Webhook endpoints: where other programs are told of events, their secrets sealed.
+"""Webhook endpoints: where API clients are notified of events, with their secrets encrypted.
 
-Office: rows, and what became of each endpoint lately. Refuses: secrets in clear, and connections
-(address_policy.py).
+Responsible for: the rows, and the current delivery status of each endpoint. Never: stores secrets in clear
+text or opens connections (address_policy.py).
 """
 
 import datetime as dt
@@ -12,16 +12,17 @@ import sqlalchemy as sa
 from app.storage.database import Session
 from app.storage.told import deliveries, webhook_endpoints
 
-GONE = "gone"  # why an endpoint is paused for good: it answered 410
+GONE = "gone"  # why an endpoint is paused permanently: it responded with 410
 _row = webhook_endpoints.c
 Sealed = tuple[str, bytes, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Empty `types` mean all. `restricted`: may be told of attention. Secrets are sealed.
+    """A webhook endpoint. Empty `types` mean all types. `restricted`: whether it also gets events that
+    are for the scope `review` only. Secrets are encrypted.
 
-    `former_secret` signs too, until `former_until`. `failing_since`: every try has failed since then.
+    `former_secret` also signs until `former_until`. `failing_since`: every attempt has failed since then.
     """
 
     id: str
@@ -43,7 +44,9 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """How an endpoint does: deliveries that wait for it, the last that arrived, the oldest that waits."""
+    """The delivery status of an endpoint: how many deliveries are pending, when the newest delivered one
+    was delivered, and when the oldest pending one was created.
+    """
 
     waiting: int
     delivered_at: dt.datetime | None
@@ -51,13 +54,13 @@ class Doing:
 
 
 def insert(session: Session, new: Endpoint) -> None:
-    """Keep a new endpoint."""
+    """Insert a new endpoint."""
     row = {name: getattr(new, name) for name in Endpoint.__slots__}
     session.execute(sa.insert(webhook_endpoints), row | {"types": " ".join(new.types)})
 
 
 def fetch(session: Session, endpoint: str, *, lock: bool = False) -> Endpoint | None:
-    """One endpoint, or None. `lock`: nobody else changes it until this work is done."""
+    """Return one endpoint, or None. `lock` locks the row against changes until this transaction ends."""
     asked = sa.select(webhook_endpoints).where(_row.id == endpoint)
     if lock:
         asked = asked.with_for_update(key_share=True)
@@ -66,7 +69,7 @@ def fetch(session: Session, endpoint: str, *, lock: bool = False) -> Endpoint | 
 
 
 def every(session: Session, *, test: bool | None = None) -> list[Endpoint]:
-    """All endpoints, or those of one mode, the oldest first."""
+    """Return all endpoints, or those of one mode (test or live), oldest first."""
     asked = sa.select(webhook_endpoints).order_by(_row.id)
     if test is not None:
         asked = asked.where(_row.test.is_(test))
@@ -74,44 +77,46 @@ def every(session: Session, *, test: bool | None = None) -> list[Endpoint]:
 
 
 def listening(session: Session) -> list[Endpoint]:
-    """All that are not gone; none of them is removed until this work is done."""
+    """Return all endpoints that are not gone, locked against deletion until this transaction ends."""
     asked = sa.select(webhook_endpoints).where(_row.paused_because.is_distinct_from(GONE))
     held = asked.order_by(_row.id).with_for_update(read=True, key_share=True)
     return [_endpoint(row) for row in session.execute(held).mappings()]
 
 
 def count(session: Session, *, test: bool) -> int:
-    """How many endpoints of one mode there are."""
+    """Return the number of endpoints of one mode (test or live)."""
     asked = sa.select(sa.func.count()).select_from(webhook_endpoints).where(_row.test.is_(test))
     return int(session.execute(asked).scalar_one())
 
 
 def alone(session: Session) -> None:
-    """Until this work is done nobody else adds one (SQLite has one writer anyway)."""
+    """Take a lock so that no other transaction adds an endpoint until this one ends (SQLite has one writer
+    anyway).
+    """
     if session.dialect.name != "sqlite":
         session.exec_driver_sql("LOCK TABLE webhook_endpoints IN SHARE ROW EXCLUSIVE MODE")
 
 
 def change(session: Session, endpoint: str, **values: object) -> None:
-    """Set columns of one endpoint; types as they are given, parted by spaces when kept."""
+    """Set columns of one endpoint. `types` is given as a tuple and stored separated by spaces."""
     if isinstance(types := values.get("types"), tuple):
         values["types"] = " ".join(types)
     session.execute(sa.update(webhook_endpoints).where(_row.id == endpoint).values(values))
 
 
 def delete(session: Session, endpoint: str) -> None:
-    """Remove an endpoint, with its deliveries and their attempts."""
+    """Delete an endpoint, with its deliveries and their attempts."""
     session.execute(sa.delete(webhook_endpoints).where(_row.id == endpoint))
 
 
 def trouble(session: Session) -> list[Endpoint]:
-    """Those that nobody has paused and that stand still all the same, the oldest first."""
+    """Return the endpoints that were paused automatically (failing or gone), oldest first."""
     asked = sa.select(webhook_endpoints).where(_row.paused_because.in_(["failing", GONE]))
     return [_endpoint(row) for row in session.execute(asked.order_by(_row.id)).mappings()]
 
 
 def doing(session: Session, endpoint: str) -> Doing:
-    """How one endpoint does."""
+    """Return the delivery status of one endpoint."""
     mine, state = deliveries.c.endpoint_id == endpoint, deliveries.c.state
     pending = sa.select(sa.func.count(), sa.func.min(deliveries.c.created_at)).where(
         mine, state == sa.literal_column("'pending'")
@@ -123,13 +128,13 @@ def doing(session: Session, endpoint: str) -> Doing:
 
 
 def sealed_secrets(session: Session) -> list[Sealed]:
-    """(id, secret, former secret) of every endpoint, sealed."""
+    """Return (id, secret, former secret) of every endpoint, encrypted."""
     asked = sa.select(_row.id, _row.secret, _row.former_secret)
     return [(row.id, row.secret, row.former_secret) for row in session.execute(asked)]
 
 
 def reseal(session: Session, before: Sealed, secret: bytes, former: bytes | None) -> bool:
-    """Put the same secrets sealed anew; False when they have been changed meanwhile."""
+    """Store the same secrets re-encrypted. Returns False when they were changed in the meantime."""
     endpoint, old, old_former = before
     asked = sa.update(webhook_endpoints).where(
         _row.id == endpoint, _row.secret == old, _row.former_secret.is_not_distinct_from(old_former)

@@ -1,7 +1,7 @@
-"""Events: the feed that other programs read.
+"""Events: the event feed (outbox) that API clients read.
 
-Office: rows, in the order of their positions; of what they tell as far as the database still knows. Refuses:
-words and answers; an event has ids, a type, a state and times.
+Responsible for: the rows, in the order of their positions, and what the database still knows of the objects
+of events. Never: stores texts or answers; an event has ids, a type, a state and times.
 """
 
 import datetime as dt
@@ -19,7 +19,9 @@ PURGED = 1000  # in one unit of work
 
 
 class Event(NamedTuple):
-    """`position`: its place in the audit chain. `restricted`: told only to whoever has the scope `review`."""
+    """An event. `position` is its position in the audit chain. `restricted`: only for clients with the
+    scope `review`.
+    """
 
     position: int
     id: str
@@ -34,14 +36,15 @@ class Event(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """What its order is kept by: the one-time link all began with, else the submission."""
+        """Its ordering key: the one-time link it all started with, else the submission."""
         return self.handoff_id or self.submission_id or self.id
 
 
 class Subject(NamedTuple):
-    """What an event is of: a submission, the one-time link it was begun by, or a link nobody has opened.
+    """The objects of an event: a submission, the one-time link it was started with, or a link that is not
+    opened yet.
 
-    `status` and `review`: where the submission stands, while it is kept.
+    `status` and `review` are the states of the submission, while it is stored.
     """
 
     submission_id: str | None
@@ -53,7 +56,7 @@ class Subject(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Which events somebody reads. Empty `types` are all."""
+    """Which events a client reads. Empty `types` mean all types."""
 
     test: bool
     restricted: bool
@@ -64,12 +67,12 @@ _COLUMNS = [_OF[name] for name in Event._fields]
 
 
 def insert(session: Session, new: Sequence[Event]) -> None:
-    """Keep new events."""
+    """Insert new events."""
     session.execute(sa.insert(events), [each._asdict() for each in new])
 
 
 def page(session: Session, wanted: Wanted, *, after: int, until: int, limit: int) -> list[Event]:
-    """Events behind the position `after` and not behind `until`, the oldest first."""
+    """Return the events after the position `after` and up to `until`, oldest first."""
     asked = sa.select(*_COLUMNS).where(_OF.position > after, _OF.position <= until, _OF.test == wanted.test)
     if not wanted.restricted:
         asked = asked.where(_OF.restricted.is_(False))
@@ -79,9 +82,9 @@ def page(session: Session, wanted: Wanted, *, after: int, until: int, limit: int
 
 
 def lost(session: Session, after: int, actions: Collection[str]) -> bool:
-    """Was anything behind that position told once, and is not kept any more?
+    """Return whether an event after that position was published once and is not stored any more.
 
-    Asked in one statement: what is told in between two would look lost.
+    It is one statement: an event published between two statements would look lost.
     """
     oldest = sa.select(sa.func.min(_OF.position)).scalar_subquery()
     place = audit_events.c.position
@@ -91,9 +94,10 @@ def lost(session: Session, after: int, actions: Collection[str]) -> bool:
 
 
 def delete_older(session: Session, before: dt.datetime) -> int:
-    """Forget the oldest up to the first that is not older, some at a time: what is left has no gap; how many.
+    """Delete the oldest events, up to the first that is not older than `before` and at most `PURGED` at a
+    time, so that the rest has no gap. Returns how many.
 
-    Times follow the order of positions only nearly.
+    Times follow the order of positions only approximately.
     """
     oldest = sa.select(_OF.position, _OF.at).order_by(_OF.position).limit(PURGED)
     gone = 0
@@ -104,11 +108,11 @@ def delete_older(session: Session, before: dt.datetime) -> int:
     return session.execute(sa.delete(events).where(_OF.position <= gone)).rowcount if gone else 0
 
 
-# --- what they tell of -----------------------------------------------------------------------------
+# --- objects of events -----------------------------------------------------------------------------
 
 
 def of_submissions(session: Session, ids: Collection[str]) -> dict[str, Subject]:
-    """What is known of each submission; of one that is erased, what was told of it before."""
+    """Map each submission to what is known of it. For an erased one that is what was published before."""
     listed = list(ids)
     found: dict[str, Subject] = {}
     told = sa.select(_OF.submission_id, _OF.handoff_id, _OF.booking_reference, _OF.test)
@@ -125,13 +129,15 @@ def of_submissions(session: Session, ids: Collection[str]) -> dict[str, Subject]
 
 
 def of_handoffs(session: Session, ids: Collection[str]) -> dict[str, Subject]:
-    """What is known of each one-time link."""
+    """Map each one-time link to what is known of it."""
     asked = sa.select(*_OF_HANDOFF).where(handoffs.c.id.in_(list(ids)))
     return {row.id: Subject(*row) for row in session.execute(asked)}
 
 
 def of_flags(session: Session, ids: Collection[str]) -> dict[str, str]:
-    """Flag to submission, of those that have a time to act by; one gone with its submission is left out."""
+    """Map flags that have a due date to their submissions. Flags that were deleted with their submission
+    are left out.
+    """
     asked = sa.select(flags.c.id, flags.c.submission_id)
     asked = asked.where(flags.c.id.in_(list(ids)), flags.c.due_at.is_not(None))
     return {row.id: row.submission_id for row in session.execute(asked)}
@@ -140,7 +146,9 @@ def of_flags(session: Session, ids: Collection[str]) -> dict[str, str]:
 def told_of(
     session: Session, submission_ids: Collection[str], types: Collection[str]
 ) -> set[tuple[str, str, dt.datetime]]:
-    """(type, submission, time) of what was told of these submissions."""
+    """Return (type, submission id, time) of the events of these types that were published for these
+    submissions.
+    """
     asked = sa.select(_OF.type, _OF.submission_id, _OF.at)
     asked = asked.where(_OF.submission_id.in_(list(submission_ids)), _OF.type.in_(list(types)))
     return {(row.type, row.submission_id, row.at) for row in session.execute(asked)}

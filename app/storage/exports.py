@@ -1,6 +1,6 @@
-"""What an export needs beyond lists and cases: the answers of one page of a list, opened.
+"""What an export needs beyond lists and cases: the decrypted answers of one page of a list.
 
-Office: rows. Refuses: to let one that does not open keep the others.
+Responsible for: the rows. Never: lets one row that cannot be decrypted block the others.
 """
 
 import json
@@ -18,7 +18,9 @@ Json = dict[str, Any]
 
 
 def answers(session: Session, vault: Vault, ids: Sequence[str]) -> dict[str, Json | None]:
-    """Id to answers; None where they can't be opened. Who has been erased in the meantime is not there."""
+    """Map ids to answers, or to None where they can't be decrypted. Submissions erased in the meantime are
+    left out.
+    """
     row = submissions.c
     asked = sa.select(row.id, row.data_key, row.answers).where(row.id.in_(ids))
     return {each["id"]: _opened(each, vault) for each in session.execute(asked).mappings()}

@@ -1,8 +1,8 @@
-"""What the dashboard counts, out of the submissions that are kept.
+"""The counts of the dashboard, computed from the stored submissions.
 
-Office: counts by index alone, and the newest few rows where a count needs more than the index holds. Refuses:
-a walk over everything: an id is a UUIDv7, so those of a period stand side by side in every index that ends
-with the id.
+Responsible for: counts that use an index alone, and the newest rows up to a limit where a count needs more
+than the index holds. Never: scans everything: an id is a UUIDv7, so the ids of a period are adjacent in
+every index that ends with the id.
 """
 
 import datetime as dt
@@ -19,12 +19,14 @@ from app.storage.submissions import Vault
 from app.storage.tables import flag_actions, flags, submissions
 
 Json = dict[str, Any]
-LOOKED_ONLY = ("seen",)  # acts that say somebody looked, not that anything was done
+LOOKED_ONLY = ("seen",)  # actions that record only a view, not that anything was done
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Submissions begun from `since` until just before `until`; made-up ones (`test`) or real ones."""
+    """Submissions started from `since` up to but not including `until`; test submissions (`test`) or real
+    ones.
+    """
 
     since: dt.datetime
     until: dt.datetime
@@ -33,7 +35,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One that was submitted. `rules`: those that fired; None when it can't be opened."""
+    """A submitted submission. `rules` are the rules that fired, or None when they can't be decrypted."""
 
     language: str
     edition: tuple[str, str]
@@ -44,7 +46,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A draft that was left. `answered`: the linkIds it holds answers to; None when it can't be opened."""
+    """An abandoned draft. `answered` are the linkIds that have answers, or None when they can't be
+    decrypted.
+    """
 
     edition: tuple[str, str]
     answered: tuple[str, ...] | None
@@ -52,7 +56,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class FlagKept:
-    """A flag with a target, whose submission it is, and when somebody first acted on it or closed it."""
+    """A flag with a due date, its submission, and when it was first acted on or closed."""
 
     submission: str
     priority: int
@@ -61,19 +65,19 @@ class FlagKept:
 
 
 def first_id(at: dt.datetime) -> str:
-    """No id made from that time on sorts before this one."""
+    """Return an id such that no id created from that time on sorts before it."""
     text = f"{int(at.timestamp() * 1000):012x}"
     return f"{text[:8]}-{text[8:]}-0000-0000-000000000000"
 
 
 def count(session: Session, stretch: Stretch, status: str) -> int:
-    """How many of a status there are: by the index on (test, status, id) alone."""
+    """Return how many submissions have a status, using the index on (test, status, id) alone."""
     asked = sa.select(sa.func.count()).select_from(submissions).where(*_within(stretch, status))
     return int(session.execute(asked).scalar_one())
 
 
 def arrivals(session: Session, vault: Vault, stretch: Stretch, limit: int) -> list[Arrival]:
-    """The newest that were submitted, at most `limit`."""
+    """Return the newest submitted submissions, at most `limit`."""
     row = submissions.c
     asked = sa.select(
         row.id,
@@ -90,7 +94,7 @@ def arrivals(session: Session, vault: Vault, stretch: Stretch, limit: int) -> li
 
 
 def left(session: Session, vault: Vault, stretch: Stretch, idle: dt.datetime, limit: int) -> list[Left]:
-    """The newest drafts that nobody has written to since `idle`, at most `limit`."""
+    """Return the newest drafts that have not been changed since `idle`, at most `limit`."""
     row = submissions.c
     asked = sa.select(row.id, row.questionnaire, row.edition, row.data_key, row.answers)
     asked = asked.where(*_within(stretch, "draft"), row.updated_at < idle)
@@ -99,7 +103,7 @@ def left(session: Session, vault: Vault, stretch: Stretch, idle: dt.datetime, li
 
 
 def flags_kept(session: Session, stretch: Stretch, limit: int) -> list[FlagKept]:
-    """The newest flags that have a target, at most `limit`: by the index on the submission's id."""
+    """Return the newest flags that have a due date, at most `limit`, using the index on the submission id."""
     acted = sa.select(sa.func.min(flag_actions.c.at)).where(
         flag_actions.c.flag_id == flags.c.id, flag_actions.c.action.not_in(LOOKED_ONLY)
     )
@@ -114,7 +118,7 @@ def flags_kept(session: Session, stretch: Stretch, limit: int) -> list[FlagKept]
         flags.c.submission_id >= first_id(stretch.since),
         flags.c.submission_id < first_id(stretch.until),
         flags.c.due_at.is_not(None),
-        is_test.scalar_subquery() == stretch.test,  # a join would walk the submissions of the whole stretch
+        is_test.scalar_subquery() == stretch.test,  # a join would scan the submissions of the whole period
     )
     found = session.execute(asked.order_by(flags.c.submission_id.desc()).limit(limit)).mappings()
     return [_flag(row) for row in found]
@@ -151,7 +155,9 @@ def _left(row: sa.RowMapping, vault: Vault) -> Left:
 
 
 def _opened(row: sa.RowMapping, name: str, vault: Vault) -> Json | None:
-    """A sealed field; None when it does not open: one row keeps nobody from the figures of all others."""
+    """Return a decrypted field, or None when it cannot be decrypted: one row must not block the figures of
+    all others.
+    """
     try:
         key = vault.keyring.unwrap(row["data_key"], row["id"])
         found: Json = json.loads(key.open(row[name], "submissions", name, row["id"]))

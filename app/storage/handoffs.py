@@ -1,6 +1,7 @@
-"""Handoffs: one-time links that a booking system gives to a person, by the hash of their secret.
+"""Handoffs: one-time links that a booking system gives to a respondent, stored by the hash of their secret.
 
-Office: rows; which one a secret opens; a page of them, the newest first. Refuses: the secrets themselves.
+Responsible for: the rows, the link that a secret opens, and pages of links, newest first. Never: stores the
+secrets themselves.
 """
 
 import datetime as dt
@@ -18,7 +19,9 @@ _OF = handoffs.c
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """`submission_id`: what was begun by it; nobody else can begin by it then."""
+    """A one-time link. `submission_id` is the submission started with it; no other can be started with it
+    then.
+    """
 
     id: str
     secret_hash: bytes
@@ -37,39 +40,39 @@ class Handoff:
     submission_id: str | None = None
 
     def opens(self, now: dt.datetime) -> bool:
-        """Can somebody begin by it?"""
+        """Return whether a submission can be started with this link."""
         return self.opened_at is None and self.revoked_at is None and now < self.expires_at
 
 
 def insert(session: Session, new: Handoff) -> None:
-    """Keep a new one."""
+    """Insert a new link."""
     session.execute(sa.insert(handoffs), {name: getattr(new, name) for name in Handoff.__slots__})
 
 
 def fetch(session: Session, handoff: str, *, lock: bool = False) -> Handoff | None:
-    """One, or None. `lock`: nobody else changes it until this work is done."""
+    """Return one link, or None. `lock` locks the row against changes until this transaction ends."""
     return _one(session, _OF.id == handoff, lock=lock)
 
 
 def by_secret(session: Session, secret_hash: bytes, *, lock: bool = False) -> Handoff | None:
-    """The one that a secret belongs to, whether it opens anything or not."""
+    """Return the link that a secret belongs to, whether it is still usable or not, or None."""
     return _one(session, _OF.secret_hash == secret_hash, lock=lock)
 
 
 def of_submission(session: Session, submission: str) -> Handoff | None:
-    """The one a submission was begun by, or None."""
+    """Return the link that a submission was started with, or None."""
     return _one(session, _OF.submission_id == submission, lock=False)
 
 
 def change(session: Session, handoff: str, **values: Any) -> None:
-    """Change some columns of one."""
+    """Set columns of one link."""
     session.execute(sa.update(handoffs).where(_OF.id == handoff).values(values))
 
 
 def page(
     session: Session, *, test: bool, booking_reference: str | None, after: str | None, limit: int
 ) -> list[Handoff]:
-    """The next, the newest first."""
+    """Return the next links, newest first."""
     asked = sa.select(handoffs).where(_OF.test == test).order_by(_OF.id.desc()).limit(limit)
     if booking_reference is not None:
         asked = asked.where(_OF.booking_reference == booking_reference)
@@ -79,7 +82,9 @@ def page(
 
 
 def delete_older(session: Session, before: dt.datetime) -> int:
-    """Forget those that expired before then and whose submission is gone, if there was one; how many."""
+    """Delete the links that expired before then and whose submission, if they had one, is deleted. Returns
+    how many.
+    """
     kept = sa.exists().where(submissions.c.id == _OF.submission_id)
     return session.execute(sa.delete(handoffs).where(_OF.expires_at < before, ~kept)).rowcount
 

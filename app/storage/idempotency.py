@@ -1,6 +1,8 @@
-"""Idempotency keys: the first answer, sealed under the submission's data key, for whoever asks again.
+"""Idempotency keys: the first response, encrypted with the data key of the submission, for repeated
+requests.
 
-Office: rows. Refuses: to keep an answer once the submission is erased; the row stays, so the key stays used.
+Responsible for: the rows. Never: retains a response once the submission is erased; the row stays, so that
+the key stays used.
 """
 
 import datetime as dt
@@ -18,7 +20,7 @@ from app.storage.upsert import insert as insert_into
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """`response` is None once the submission has been erased."""
+    """A stored response. `response` is None once the submission has been erased."""
 
     submission_id: str
     response: bytes | None
@@ -35,13 +37,15 @@ _CLAIM = Prepared(_claiming)
 
 
 def claim(session: Session, key_hash: bytes, submission: str, response: bytes, now: dt.datetime) -> bool:
-    """Take the key for this request; False when it is taken. Waits for a rival that has not committed yet."""
+    """Reserve the key for this request. Returns False when it is taken. Waits for a concurrent request that
+    has not committed yet.
+    """
     row = {"key_hash": key_hash, "submission_id": submission, "response": response, "created_at": now}
     return _CLAIM(session, [row]).first() is not None
 
 
 def fetch(session: Session, key_hash: bytes) -> Remembered | None:
-    """What the key was used for, or None."""
+    """Return what the key was used for, or None."""
     table = idempotency_keys.c
     asked = sa.select(table.submission_id, table.response).where(table.key_hash == key_hash)
     row = session.execute(asked).first()
@@ -49,12 +53,12 @@ def fetch(session: Session, key_hash: bytes) -> Remembered | None:
 
 
 def forget_response(session: Session, submission: str) -> None:
-    """Drop the kept answer of an erased submission; the key stays used."""
+    """Delete the stored response of an erased submission; the key stays used."""
     asked = sa.update(idempotency_keys).where(idempotency_keys.c.submission_id == submission)
     session.execute(asked.values(response=None))
 
 
 def delete_older(session: Session, before: dt.datetime) -> int:
-    """Free the keys used before that time; how many there were."""
+    """Delete the keys used before that time. Returns how many."""
     asked = sa.delete(idempotency_keys).where(idempotency_keys.c.created_at < before)
     return session.execute(asked).rowcount

@@ -1,6 +1,7 @@
-"""API keys (only the hash of their secret) and the proofs that the keyring is the right one.
+"""API keys (only the hash of their secret), and the check values that prove that the keyring is the right
+one.
 
-Office: rows. Refuses: secrets in clear.
+Responsible for: the rows. Never: stores secrets in clear text.
 """
 
 import datetime as dt
@@ -14,7 +15,9 @@ from app.storage.tables import api_keys, sealing_keys
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key of a program. Empty `origins` or `cidrs` mean any; `last_used_at` has the precision of a day."""
+    """The key of an API client. Empty `origins` or `cidrs` mean any; `last_used_at` has the precision of a
+    day.
+    """
 
     id: str
     name: str
@@ -29,56 +32,58 @@ class ApiKey:
     last_used_at: dt.datetime | None = None
 
     def is_live(self, now: dt.datetime) -> bool:
-        """Neither revoked nor expired."""
+        """Return whether the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 def insert(session: Session, key: ApiKey) -> None:
-    """Keep a new key."""
+    """Insert a new key."""
     lists = {"scopes": sorted(key.scopes), "origins": sorted(key.origins), "cidrs": key.cidrs}
     row = {name: getattr(key, name) for name in ApiKey.__slots__}
     session.execute(sa.insert(api_keys), row | {name: " ".join(value) for name, value in lists.items()})
 
 
 def fetch(session: Session, key_id: str) -> ApiKey | None:
-    """One key, or None."""
+    """Return one key, or None."""
     row = session.execute(sa.select(api_keys).where(api_keys.c.id == key_id)).mappings().first()
     return None if row is None else _key(row)
 
 
 def every(session: Session) -> list[ApiKey]:
-    """All keys, the oldest first."""
+    """Return all keys, oldest first."""
     return [
         _key(row) for row in session.execute(sa.select(api_keys).order_by(api_keys.c.created_at)).mappings()
     ]
 
 
 def revoke(session: Session, key_id: str, now: dt.datetime) -> bool:
-    """End a key; False when there is no live one of that id."""
+    """Revoke a key. Returns False when there is no key with that id or it is already revoked."""
     asked = sa.update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
     return session.execute(asked.values(revoked_at=now)).rowcount == 1
 
 
 def used(session: Session, key_id: str, day: dt.date) -> None:
-    """Keep the day a key was last used; never an earlier one than is kept."""
+    """Record the day a key was last used. An earlier day never replaces a later one."""
     at = dt.datetime.combine(day, dt.time(), dt.UTC)
     earlier = sa.or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < at)
     session.execute(sa.update(api_keys).where(api_keys.c.id == key_id, earlier).values(last_used_at=at))
 
 
 def proofs(session: Session) -> dict[str, bytes]:
-    """Sealing key id to the proof that only that key opens."""
+    """Map encryption key ids to their check values, which only the right key decrypts."""
     return {row.id: row.proof for row in session.execute(sa.select(sealing_keys))}
 
 
 def alone(session: Session) -> None:
-    """Until this work is done nobody else adds a proof (SQLite has one writer anyway)."""
+    """Take a lock so that no other transaction adds a check value until this one ends (SQLite has one
+    writer anyway).
+    """
     if session.dialect.name != "sqlite":
         session.exec_driver_sql("LOCK TABLE sealing_keys IN EXCLUSIVE MODE")
 
 
 def add_proof(session: Session, key_id: str, proof: bytes, now: dt.datetime) -> None:
-    """Remember how to recognise a sealing key."""
+    """Insert the check value of an encryption key."""
     session.execute(sa.insert(sealing_keys), {"id": key_id, "proof": proof, "created_at": now})
 
 

@@ -1,7 +1,7 @@
-"""Files that are only ever added to, beside the database: published heads, what was erased.
+"""Append-only files beside the database: published heads of the audit chain, and erasures.
 
-Office: whole lines, durable before anybody counts on them, readable by the owner alone. Refuses: to change or
-take out a line.
+Responsible for: appending whole lines that are durable before they are relied on and readable by the owner
+alone. Never: changes or removes a line.
 """
 
 import os
@@ -9,7 +9,9 @@ from pathlib import Path
 
 
 def append(file: Path, *lines: str) -> None:
-    """Add lines; they are durable when this returns. What a crash cut off keeps a line of its own."""
+    """Append lines, which are durable when this returns. A line cut off by a crash is ended first, so that
+    it stays separate.
+    """
     handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         size = os.fstat(handle).st_size
@@ -23,12 +25,12 @@ def append(file: Path, *lines: str) -> None:
 
 
 def lines(file: Path) -> list[str]:
-    """Every line there is; none without a file."""
+    """Return all lines, or none when the file does not exist."""
     return file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
 
 
 def _settle(folder: Path) -> None:
-    """Make the name of a new file durable."""
+    """Make the directory entry of a new file durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,7 +1,8 @@
-"""Lists of submissions for programs: the newest first, or the oldest change first.
+"""Lists of submissions for API clients: newest first, or oldest change first.
 
-Office: one walk along the index of the filter that narrows most. Refuses: pages by offset, and to walk on and
-on where filters have little in common: after `MOST_LOOKED` rows a page ends, and says where to go on.
+Responsible for: one scan along the index of the most selective filter. Never: pages by offset, or scans
+without limit where few rows match all filters: after `MOST_LOOKED` rows a page ends and returns the place
+to continue from.
 """
 
 import datetime as dt
@@ -17,15 +18,15 @@ from app.storage.submissions import PLAIN, Listed
 from app.storage.tables import submissions
 
 MOST_LOOKED = 1000
-INDEXED = ("booking_reference", "assignee_id", "attention", "status")  # what narrows most comes first
+INDEXED = ("booking_reference", "assignee_id", "attention", "status")  # the most selective first
 Condition = sa.ColumnElement[bool]
-Place = tuple[str, ...]  # the id of a row; the time of its change before it where the order goes by that
+Place = tuple[str, ...]  # the id of a row, preceded by the time of its last change where that is the order
 _row = submissions.c
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which submissions a list asks for: exact filters, and the place it goes on after."""
+    """Which submissions a list asks for: exact filters, and the place to continue after."""
 
     limit: int
     test: bool
@@ -39,28 +40,28 @@ class Page:
 
     @property
     def order(self) -> tuple[sa.ColumnElement[Any], ...]:
-        """By what the list goes; an id tells when a submission was begun."""
+        """The sort order. Ids sort by the time a submission was started."""
         if self.updated_after is None:
             return (_row.id.desc(),)
         return _row.updated_at, _row.id
 
     def place(self, updated_at: dt.datetime, name: str) -> Place:
-        """Where a row stands in that order."""
+        """Return the place of a row in that order."""
         return (name,) if self.updated_after is None else (updated_at.isoformat(), name)
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some rows, and the place the next ones come after; None when these are the last."""
+    """Some rows, and the place the next ones come after, or None when these are the last."""
 
     rows: tuple[Listed, ...]
     following: Place | None
 
 
 def list_page(session: Session, page: Page) -> Stretch:
-    """One page: newest first, or oldest change first when `updated_after` is asked for.
+    """Return one page: newest first, or oldest change first when `updated_after` is given.
 
-    Where few rows are like that it holds fewer than its limit, or none, and goes on all the same.
+    Where few rows match, the page may hold fewer rows than its limit, or none, and still have a next page.
     """
     along, beside = _asked(page)
     end = _end(session, page, along) if beside else None
@@ -76,7 +77,7 @@ def list_page(session: Session, page: Page) -> Stretch:
 
 
 def _end(session: Session, page: Page, along: tuple[Condition, ...]) -> Place | None:
-    """The place where enough was looked at, if the list goes on as far."""
+    """Return the place at which the scan stops after `MOST_LOOKED` rows, or None when there are fewer."""
     names = (_row.id,) if page.updated_after is None else (_row.updated_at, _row.id)
     asked = sa.select(*names).where(*along).order_by(*page.order).offset(MOST_LOOKED - 1).limit(1)
     row = session.execute(asked).first()
@@ -84,7 +85,9 @@ def _end(session: Session, page: Page, along: tuple[Condition, ...]) -> Place | 
 
 
 def _asked(page: Page) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
-    """Conditions that one index holds, and the others, told so that no other index is taken for them."""
+    """Return the conditions that one index covers, and the others, written so that no other index is used
+    for them.
+    """
     values = {name: value for name in (*INDEXED, "review") if (value := getattr(page, name)) is not None}
     along = list(_along(page))
     first = next((name for name in INDEXED if name in values), None)
@@ -104,7 +107,7 @@ def _along(page: Page) -> Iterator[Condition]:
 def _compared(
     page: Page, place: Place, falling: Callable[[Any, Any], Any], rising: Callable[[Any, Any], Any]
 ) -> Condition:
-    """Rows on one side of a place; which, depends on the way the order goes."""
+    """Return the condition for rows on one side of a place; which side depends on the sort order."""
     if page.updated_after is None:
         return sa.type_coerce(falling(_row.id, place[0]), sa.Boolean)
     at = dt.datetime.fromisoformat(place[0])

@@ -1,8 +1,10 @@
-"""Blind look-ups: a phone number or an e-mail address finds its submissions, and nobody can read it here.
+"""Contact index (a blind index): finds submissions by phone number or e-mail address without storing either
+in readable form.
 
-Office: of each, 16 bytes of an HMAC-SHA256 by the newest sealing key, derived for this alone; a search asks
-for the digests by every key of the keyring, so that rotation loses nothing and nothing is written again.
-Refuses: values in clear, prefixes and parts; a number written in another way is the same number.
+Responsible for: storing, for each value, 16 bytes of an HMAC-SHA256 under a key derived from the newest
+encryption key for this purpose alone. A search asks for the digests under every key of the keyring, so that
+a rotation loses nothing and requires no rewrite. Never: stores values in clear text, or matches prefixes
+and parts. A number written in another way is the same number.
 """
 
 import contextlib
@@ -22,11 +24,11 @@ from app.storage.tables import lookups, submissions
 Kind = Literal["phone", "email"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PURPOSE, SIZE = "lookup", 16
-HERE = "1"  # the country of a number of ten digits: the United States and their neighbours
+HERE = "1"  # the country code of a ten-digit number: the United States and their neighbours
 
 
 def keep(session: Session, keyring: Keyring, submission: str, contact: Mapping[str, str]) -> None:
-    """Let a new submission be found by its contact details."""
+    """Index a new submission by its contact details."""
     rows = [
         {"submission_id": submission, "kind": kind, "digest": _cut(keyring.digest(PURPOSE, message))}
         for kind in KINDS
@@ -37,28 +39,31 @@ def keep(session: Session, keyring: Keyring, submission: str, contact: Mapping[s
 
 
 def replace(session: Session, keyring: Keyring, submission: str, contact: Mapping[str, str]) -> None:
-    """Let a submission be found by the contact details it has now, and by no older ones."""
+    """Index a submission by its current contact details, and remove the entries of older ones."""
     session.execute(sa.delete(lookups).where(lookups.c.submission_id == submission))
     keep(session, keyring, submission, contact)
 
 
 def digests(keyring: Keyring, kind: Kind, value: str) -> list[bytes]:
-    """What a phone number or an e-mail address may be kept as; none for what can be no such thing."""
+    """Return the digests a phone number or e-mail address may be stored as; none for a value that can be
+    neither.
+    """
     message = _message(kind, value)
     return [_cut(each) for each in keyring.digests(PURPOSE, message)] if message else []
 
 
 def find(session: Session, keyring: Keyring, kind: Kind, value: str, *, limit: int = 100) -> list[str]:
-    """Ids of the submissions with this phone number or e-mail address, the newest first."""
+    """Return the ids of the submissions with this phone number or e-mail address, newest first."""
     found = lookups.c.kind == kind, lookups.c.digest.in_(digests(keyring, kind, value))
     asked = sa.select(lookups.c.submission_id).where(*found).order_by(lookups.c.submission_id.desc())
     return list(session.execute(asked.limit(limit)).scalars())
 
 
 def lacking(session: Session, vault: Vault, after: str, until: str, limit: int) -> str | None:
-    """Let the next submissions that can't be found yet be found; the last one's id, None when there are none.
+    """Index the next submissions that are not in the index yet. Returns the id of the last one, or None
+    when there are none.
 
-    They are those with ids past `after` and below `until`.
+    Only ids after `after` and below `until` are considered.
     """
     known = sa.exists().where(lookups.c.submission_id == submissions.c.id)
     asked = sa.select(submissions.c.id).where(
@@ -66,20 +71,22 @@ def lacking(session: Session, vault: Vault, after: str, until: str, limit: int) 
     )
     ids = list(session.execute(asked.order_by(submissions.c.id).limit(limit)).scalars())
     for each in ids:
-        with contextlib.suppress(Unopenable):  # nobody else is kept waiting for it
+        with contextlib.suppress(Unopenable):  # one that cannot be decrypted does not stop the others
             found = fetch(session, vault, each, lock=True)
             replace(session, vault.keyring, each, found[0].contact if found else {})
     return ids[-1] if ids else None
 
 
 def id_at(at: dt.datetime) -> str:
-    """Where ids made at that time begin (UUIDv7 counts milliseconds)."""
+    """Return the prefix at which ids created at that time begin (UUIDv7 counts milliseconds)."""
     digits = f"{max(0, int(at.timestamp() * 1000)):012x}"
     return f"{digits[:8]}-{digits[8:]}"
 
 
 def normal(kind: Kind, value: str) -> str:
-    """One spelling of a phone number or an e-mail address; empty for what can be none."""
+    """Return the normalised form of a phone number or e-mail address; empty for a value that can be
+    neither.
+    """
     text = value.strip().lower()
     return _number(text.partition("x")[0]) if kind == "phone" else unicodedata.normalize("NFC", text)
 
@@ -96,7 +103,7 @@ def _number(text: str) -> str:
 
 
 def _message(kind: Kind, value: str) -> bytes:
-    """What a digest is of: `kind|value`; nothing for what can be no such thing."""
+    """Return the message to digest, `kind|value`; empty for a value that can be neither."""
     spelled = normal(kind, value)
     return f"{kind}|{spelled}".encode("utf-8", "replace") if spelled else b""
 

@@ -1,7 +1,8 @@
-"""Indexes over some rows of a table, for migrations and whoever compares the schema.
+"""Partial indexes, for migrations and for code that compares the schema.
 
-Responsible for: what a row seldom has is not written to its index. Never: imported by a service, which
-has no use for them: to describe one, SQLAlchemy loads PostgreSQL's dialect, also beside SQLite.
+Responsible for: indexes that leave out the rows without a value in a rarely filled column. Never: imported
+by a service, which does not need them: to describe a partial index, SQLAlchemy loads the PostgreSQL
+dialect, even with SQLite.
 """
 
 from typing import Any

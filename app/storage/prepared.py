@@ -1,7 +1,7 @@
-"""Inserts compiled once and handed to the driver as they stand.
+"""Inserts that are compiled once and passed to the driver unchanged.
 
-Office: the few inserts on the hot path; what it saves is in `python3 dev.py bench submit`. Refuses: rows that
-lack a column.
+Responsible for: the few inserts on the hot path; `python3 dev.py bench submit` measures what it saves.
+Never: accepts rows that lack a column.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ Bind = tuple[str, Callable[[Any], Any] | None]
 
 
 class Prepared:
-    """An insert into all columns of a table but those the database fills in."""
+    """An insert into all columns of a table except those that the database fills in."""
 
     def __init__(self, make: Callable[[Dialect], Insert], *left_out: str) -> None:
         self._make, self._left_out = make, left_out

@@ -1,12 +1,14 @@
-"""The queue: cases that wait for somebody, what is due first on top.
+"""The queue: cases that wait for staff, ordered by due date.
 
-Office: one walk along an index for each state that is asked for, put together here; counts that stop at a
-thousand. Refuses: pages by offset, a sort of everything, contact details, and to walk on and on where filters
-have little in common: after `MOST_LOOKED` cases a page ends, shows what it has, and says where to go on.
+Responsible for: one scan along an index for each state asked for, merged here, and counts that stop at a
+thousand. Never: pages by offset, sorts everything, reads contact details, or scans without limit where few
+cases match all filters: after `MOST_LOOKED` cases a page ends, shows what it has, and returns the place to
+continue from.
 
-The order is (due_at, id), those without a time to act by last: whoever waits longest comes first. A case with
-such a time is never closed, and the closed ones are left out unless they are asked for; so are drafts, but
-for those with an open flag: people drop out after they have told something.
+The order is (due_at, id), with cases without a due date last: the one that has waited longest comes first.
+A case with a due date is never closed, and closed cases are left out unless they are asked for. Drafts are
+left out too, except those with an open flag: respondents may drop out after they have reported something
+urgent.
 """
 
 import datetime as dt
@@ -31,13 +33,13 @@ KEPT = ("id", "data_key", "answers")
 _row = submissions.c
 Condition = sa.ColumnElement[bool]
 Conditions = tuple[Condition, ...]
-ALWAYS = 2  # conditions that nearly every case meets: it is shown, and kept still
+ALWAYS = 2  # conditions that nearly every case meets: it is shown, and still retained
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which cases. `assignee`: of one of the staff; `nobody`: of none. `ids`: found by a
-    search, tests and drafts among them.
+    """Which cases to return. `assignee`: assigned to this staff user; `nobody`: not assigned. `ids`: found
+    by a search, including tests and drafts.
     """
 
     states: tuple[str, ...] = WAITING
@@ -54,19 +56,21 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Queued(Listed):
-    """A line of the queue, nothing sealed in it."""
+    """A row of the queue, without encrypted fields."""
 
     version: int
 
     @property
     def place(self) -> Place:
-        """Where it stands in the order."""
+        """Its place in the order."""
         return self.due_at, self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a line of the queue tells of what is sealed. `flags`: (kind, priority) of those nobody closed."""
+    """The decrypted fields of a row of the queue. `flags`: (kind, priority) of the flags that are not
+    closed.
+    """
 
     answers: Json
     flags: tuple[tuple[str, int], ...]
@@ -74,7 +78,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some cases in order, and the place the next ones come after; None when these are the last."""
+    """Some cases in order, and the place the next ones come after, or None when these are the last."""
 
     rows: tuple[Queued, ...]
     following: Place | None
@@ -86,7 +90,7 @@ _COLUMNS = [_row[name] for name in Queued.__match_args__]
 def list_cases(
     session: Session, filters: Filters, limit: int, after: Place | None = None, *, now: dt.datetime
 ) -> Stretch:
-    """The next cases after a place in the order: `limit` of them, or fewer where few are like that."""
+    """Return the next cases after a place in the order: `limit` of them, or fewer where few match."""
     found: list[Queued] = []
     ends: list[Place] = []
     for state in filters.states:
@@ -96,7 +100,7 @@ def list_cases(
             if end:
                 ends.append(end)
                 break
-    upto = min(ends, key=_order, default=None)  # past it another state may hold cases nobody has looked at
+    upto = min(ends, key=_order, default=None)  # past it another state may hold cases that were not scanned
     near = sorted((row for row in found if _is_near(row.place, upto)), key=lambda row: _order(row.place))
     shown = tuple(near[:limit])
     return Stretch(shown, shown[-1].place if len(near) > limit else upto)
@@ -111,30 +115,32 @@ def _order(place: Place) -> tuple[bool, dt.datetime, str]:
     return due is None, due or dt.datetime.min.replace(tzinfo=dt.UTC), name
 
 
-# --- a walk along an index -------------------------------------------------------------------------
+# --- a scan along an index -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Cases that stand side by side in one index (`along`), and what else they have to be (`beside`)."""
+    """Cases that are adjacent in one index (`along`), and the other conditions they have to meet
+    (`beside`).
+    """
 
     along: Conditions
     beside: Conditions
     narrow: bool
 
     def rows(self, limit: int, upto: Place | None = None) -> sa.Select[Any]:
-        """Those that are all of it, as far as a place."""
+        """Select the cases that meet all conditions, up to a place."""
         asked = sa.select(*_COLUMNS).where(*self.along, *self.beside).order_by(_row.due_at, _row.id)
         return asked.limit(limit) if upto is None else asked.where(_until(upto)).limit(limit)
 
     def end(self, most: int) -> sa.Select[Any]:
-        """The place where so many were looked at, if it goes on as far."""
+        """Select the place of the case at which the scan stops after `most` cases, if there are that many."""
         asked = sa.select(_row.due_at, _row.id).where(*self.along).order_by(_row.due_at, _row.id)
         return asked.offset(most - 1).limit(1)
 
 
 def _walk(session: Session, part: Part, limit: int, most: int) -> tuple[list[Queued], Place | None]:
-    """Cases of one part, and the place it is to be gone on from; None when there are no more."""
+    """Return cases of one part, and the place to continue from, or None when there are no more."""
     end = None
     if part.narrow:
         last = session.execute(part.end(most)).first()
@@ -150,7 +156,7 @@ def _until(place: Place) -> Condition:
 
 
 def _parts(filters: Filters, state: str, after: Place | None, now: dt.datetime) -> Iterator[Part]:
-    """The cases of one state: those with a time to act by, then those without; each along an index."""
+    """Yield the cases of one state: those with a due date, then those without, each along an index."""
     along, beside = _asked(filters, state, now)
     narrow = filters.ids is None and len(beside) > ALWAYS
     due, name = after or (None, "")
@@ -163,7 +169,9 @@ def _parts(filters: Filters, state: str, after: Place | None, now: dt.datetime) 
 
 
 def _asked(filters: Filters, state: str, now: dt.datetime) -> tuple[Conditions, Conditions]:
-    """Conditions that one index holds, and the others, told so that no other index is taken for them."""
+    """Return the conditions that one index covers, and the others, written so that no other index is used
+    for them.
+    """
     review, narrowing = _row.review == state, dict(_narrowing(filters))
     chosen = next((name for name, (held, _) in narrowing.items() if held is not None), "")
     held, late = narrowing[chosen][0] if chosen else None, _row.due_at < now if filters.overdue else None
@@ -171,7 +179,7 @@ def _asked(filters: Filters, state: str, now: dt.datetime) -> tuple[Conditions, 
     beside = [_is_shown(filters), _is_kept(now)]
     if filters.ids is not None:
         along, chosen = [review, _row.id.in_(filters.ids), late], ""
-    elif chosen == "quarantine":  # few enough to look at tests among them
+    elif chosen == "quarantine":  # few enough to filter out tests by reading the rows
         beside.append(sa.func.coalesce(_row.test, sa.false()) == filters.test)
     else:
         along.append(_row.test == filters.test)
@@ -180,7 +188,9 @@ def _asked(filters: Filters, state: str, now: dt.datetime) -> tuple[Conditions, 
 
 
 def _narrowing(filters: Filters) -> Iterator[tuple[str, tuple[Condition | None, Condition]]]:
-    """Each filter that is set, as an index holds it and hidden from indexes; what narrows most first."""
+    """Yield each filter that is set, as an index covers it and hidden from indexes; the most selective
+    first.
+    """
     if filters.quarantine:
         yield "quarantine", (_row.quarantine.is_not(None), _told("quarantine") != "")
     wanted = {"booking_reference": filters.booking_reference, "assignee_id": filters.assignee}
@@ -196,12 +206,16 @@ def _narrowing(filters: Filters) -> Iterator[tuple[str, tuple[Condition | None, 
 
 
 def _told(name: str) -> sa.ColumnElement[str]:
-    """A column that no index is taken for: it is looked at in the rows of another."""
+    """Return a column expression that no index is used for: it is read from the rows found by another
+    index.
+    """
     return sa.func.coalesce(_row[name], "")
 
 
 def _is_shown(filters: Filters) -> Condition:
-    """A search finds drafts too; elsewhere only those that told something urgent."""
+    """Return the condition for cases that are shown: a search finds all drafts; elsewhere only drafts with
+    an open flag are shown.
+    """
     sent = sa.or_(_row.status == "submitted", _row.attention.is_not(None))
     return sent if filters.ids is None else sa.true()
 
@@ -214,13 +228,13 @@ def _is_kept(now: dt.datetime) -> Condition:
 
 
 def counts(session: Session, now: dt.datetime, *, test: bool = False) -> dict[str, int]:
-    """How many cases there are in each state; more than `MOST_COUNTED` are counted no further."""
+    """Return how many cases are in each state. Counting stops at `MOST_COUNTED` + 1."""
     most = MOST_COUNTED + 1
     return {state: _count(session, Filters((state,), test=test), now, most) for state in STATES}
 
 
 def overdue(session: Session, now: dt.datetime, *, test: bool = False) -> int:
-    """How many cases are past their time, counted as far as `counts` does."""
+    """Return how many cases are past their due date. Counting stops at `MOST_COUNTED` + 1."""
     number = 0
     for state in WAITING:
         asked = Filters((state,), overdue=True, test=test)
@@ -229,31 +243,35 @@ def overdue(session: Session, now: dt.datetime, *, test: bool = False) -> int:
 
 
 def _count(session: Session, filters: Filters, now: dt.datetime, most: int) -> int:
-    """By an index alone: asked for in its order, so that no planner takes the table instead."""
+    """Count by an index alone, in its order, so that no query planner scans the table instead."""
     along, beside = _asked(filters, filters.states[0], now)
     one = sa.select(sa.literal(1)).where(*along, *beside).order_by(_row.due_at, _row.id).limit(most)
     return int(session.execute(sa.select(sa.func.count()).select_from(one.subquery())).scalar_one())
 
 
-# --- searches and what is sealed -------------------------------------------------------------------
+# --- searches and encrypted fields -----------------------------------------------------------------
 
 
 def named(session: Session, text: str) -> list[str]:
-    """Ids of the cases of a booking reference, the newest first, or the one case of that id."""
+    """Return the ids of the cases with a booking reference, newest first, or else the one case with that
+    id.
+    """
     asked = sa.select(_row.id).where(_row.booking_reference == text).order_by(_row.id.desc())
     ids = list(session.execute(asked.limit(MOST_FOUND)).scalars())
     return ids or list(session.execute(sa.select(_row.id).where(_row.id == text.lower())).scalars())
 
 
 def opened(session: Session, vault: Vault, ids: Collection[str]) -> dict[str, Opened]:
-    """What lines of the queue tell of what is sealed; one that can't be opened is left out."""
+    """Map ids to the decrypted fields of their rows of the queue. Rows that can't be decrypted are left
+    out.
+    """
     asked = sa.select(*(_row[name] for name in KEPT)).where(_row.id.in_(list(ids)))
     raised = _flags(session, ids)
     found = {}
     for row in session.execute(asked).mappings():
         try:
             found[row["id"]] = _opened(row, raised.get(row["id"], ()), vault)
-        except Unopenable:  # nobody else is kept from the queue for it
+        except Unopenable:  # one such row does not block the queue
             continue
     return found
 

@@ -1,7 +1,7 @@
-"""Readiness: where the questionnaire of a booking stands.
+"""Readiness: the state of the questionnaire of a booking.
 
-Office: for many bookings at once, the submission that counts, the appointment, and when its state last
-changed. Refuses: answers, contact, flags and attention: none is read.
+Responsible for: finding, for many bookings at once, the submission that counts, the appointment, and when
+the state of the submission last changed. Never: reads answers, contact details, flags or attention.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ _OF = submissions.c
 
 
 class Standing(NamedTuple):
-    """What is kept of the submission that counts for a booking."""
+    """The stored state of the submission that counts for a booking."""
 
     submission_id: str
     booking_reference: str
@@ -31,9 +31,11 @@ class Standing(NamedTuple):
 def standings(
     session: Session, references: Collection[str], *, test: bool, now: dt.datetime
 ) -> list[Standing]:
-    """The submission that counts of each booking that has one: one that was sent before a draft, the newest.
+    """Return, for each booking that has one, the submission that counts: the newest submitted one, else the
+    newest draft.
 
-    For one that was merged into another, the other counts. What is due to be erased does not.
+    For a submission that was merged into another, the other one counts. A submission that is due for
+    erasure does not count.
     """
     of = submissions.alias("counting")
     counts = sa.and_(of.c.id == sa.func.coalesce(_OF.merged_into, _OF.id), of.c.merged_into.is_(None))
@@ -48,7 +50,7 @@ def standings(
 
 
 def appointments(session: Session, references: Collection[str], *, test: bool) -> dict[str, dt.datetime]:
-    """The appointment of each booking, as the newest link that tells one has it."""
+    """Map each booking to its appointment, taken from the newest link that has one."""
     link = handoffs.c
     asked = sa.select(link.booking_reference, link.appointment_at).order_by(link.id)
     asked = asked.where(link.booking_reference.in_(list(references)), link.test == test)
@@ -59,7 +61,7 @@ def appointments(session: Session, references: Collection[str], *, test: bool) -
 def changed(
     session: Session, submission_ids: Collection[str], actions: Collection[str]
 ) -> dict[str, dt.datetime]:
-    """When the last of these acts was done to each submission."""
+    """Map each submission to the time of the last of these actions on it."""
     act = audit_events.c
     asked = sa.select(act.object_id, sa.func.max(act.at)).group_by(act.object_id)
     asked = asked.where(act.object_id.in_(list(submission_ids)), act.action.in_(list(actions)))

@@ -1,7 +1,8 @@
-"""The embedded database put back to a backup.
+"""Restore of the embedded database from a backup.
 
-Office: a copy of the backup to check and complete, and the exchange, while nobody else has the database open.
-Refuses: what is no whole database; to exchange beside a running service; to destroy what was there.
+Responsible for: a copy of the backup that can be checked and completed, and swapping it in while no other
+process has the database open. Never: accepts an incomplete database, swaps beside a running service, or
+destroys the previous database.
 """
 
 import contextlib
@@ -18,7 +19,9 @@ REST = ("-wal", "-shm")
 
 @contextlib.contextmanager
 def candidate(backup: Path, database: Path) -> Iterator[Path]:
-    """A copy of the backup beside the database, found whole; gone afterwards unless it was put in place."""
+    """Copy the backup beside the database and check it. The copy is deleted at the end unless it was
+    swapped in.
+    """
     copy = database.with_name(f"{database.name}.restoring")
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove(copy)
@@ -32,7 +35,11 @@ def candidate(backup: Path, database: Path) -> Iterator[Path]:
 
 
 def exchange(copy: Path, database: Path) -> Path | None:
-    """Put the copy in place; where what was there is kept now. Raises Refusal while anybody has it open."""
+    """Swap the copy in and return where the previous database is stored now, or None when there was none.
+
+    Raises Refusal while another process has the database open, or when a file of an earlier restore is in
+    the way.
+    """
     _settle(copy)
     if not database.exists():
         copy.rename(database)
@@ -50,7 +57,9 @@ def exchange(copy: Path, database: Path) -> Path | None:
 
 @contextlib.contextmanager
 def _alone(database: Path) -> Iterator[None]:
-    """Nobody else has it open, and all of it is in its one file."""
+    """Lock the database so that no other process has it open, and merge the write-ahead log into its one
+    file.
+    """
     with contextlib.closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as session:
         try:
             for statement in ("locking_mode=EXCLUSIVE", "wal_checkpoint(TRUNCATE)", "journal_mode=DELETE"):
@@ -58,7 +67,7 @@ def _alone(database: Path) -> Iterator[None]:
             session.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
             raise Refusal("The database is in use: stop the service first.") from None
-        except sqlite3.DatabaseError:  # what is to be replaced may be broken
+        except sqlite3.DatabaseError:  # the database to be replaced may be broken
             pass
         yield
 
@@ -80,7 +89,7 @@ def _remove(copy: Path) -> None:
 
 
 def _settle(path: Path) -> None:
-    """Make a file, or the names in a folder, durable."""
+    """Make a file, or the entries of a directory, durable."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

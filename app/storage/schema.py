@@ -1,7 +1,7 @@
 """Migrations: Alembic, under one database-wide lock, so that any number of replicas may start at once.
 
-Office: brings the schema to head, or says where it stands. Refuses: to run beside another migration; to touch
-a schema that is at head already.
+Responsible for: migrating the schema to head, and reporting its revision. Never: runs beside another
+migration, or changes a schema that is at head already.
 """
 
 import contextlib
@@ -24,24 +24,26 @@ REVISION = re.compile(r'^(down_)?revision = (?:None|"(\w+)")$', re.MULTILINE)
 
 @cache
 def head() -> str:
-    """The newest revision there is."""
+    """Return the newest revision of this release."""
     return revisions()[-1]
 
 
 def current(database: Database) -> str | None:
-    """The revision the database is at, or None when it is empty."""
+    """Return the revision of the database, or None when it is empty."""
     with database.engine.connect() as session:
         return _found(session)
 
 
 def is_current(session: sa.Connection) -> bool:
-    """Can this release serve the schema: its own head, or that of a newer release?"""
+    """Return whether this release supports the schema: it is at its own head, or at a revision of a newer
+    release.
+    """
     found = _found(session)
     return found is not None and (found == head() or found not in revisions())
 
 
 def _found(session: sa.Connection) -> str | None:
-    """What Alembic has written into its table; a start that has nothing to migrate does without Alembic."""
+    """Return the revision in the table of Alembic; a start without migrations does not import Alembic."""
     if not sa.inspect(session).has_table(VERSION.name):
         return None
     return session.execute(sa.select(VERSION.c.version_num)).scalar_one_or_none()
@@ -49,7 +51,7 @@ def _found(session: sa.Connection) -> str | None:
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """The revisions this release has, the oldest first, as their files say."""
+    """Return the revisions of this release, oldest first, as read from their files."""
     after: dict[str, str] = {}
     for path in (MIGRATIONS / "versions").glob("*.py"):
         told = dict(REVISION.findall(path.read_text(encoding="utf-8")))
@@ -62,7 +64,10 @@ def revisions() -> tuple[str, ...]:
 
 
 def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the schema to `revision`, up or down; a no-op when it is there already."""
+    """Migrate the schema to `revision`, up or down.
+
+    Does nothing when it is there already, or at a revision this release does not know.
+    """
     target = head() if revision == "head" else revision
     found = current(database)
     if found == target or (found is not None and found not in revisions()):
@@ -70,13 +75,13 @@ def migrate(database: Database, revision: str = "head") -> None:
     with _locked(database) as session:
         at, known = _found(session), revisions()
         if at == target:
-            return  # a rival was quicker
+            return  # another process was faster
         down = target == "base" or (at in known and target in known and known.index(target) < known.index(at))
         _run(session, target, down=down)
 
 
 def _run(session: sa.Connection, target: str, *, down: bool) -> None:
-    from alembic import command  # noqa: PLC0415 - only where there is something to migrate
+    from alembic import command  # noqa: PLC0415 - only needed when there is something to migrate
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
@@ -87,7 +92,7 @@ def _run(session: sa.Connection, target: str, *, down: bool) -> None:
 
 
 def backup(database: Database, file: Path) -> None:
-    """A consistent copy of the embedded database (SQLite's online backup). Raises Refusal."""
+    """Write a consistent copy of the embedded database (SQLite's online backup). Raises Refusal."""
     if not database.is_sqlite:
         raise Refusal("This copies the embedded database; for PostgreSQL use pg_dump: docs/operations.md.")
     if file.exists():
@@ -101,7 +106,7 @@ def backup(database: Database, file: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(database: Database) -> Iterator[sa.Connection]:
-    """One transaction that holds the lock: BEGIN IMMEDIATE on SQLite, an advisory lock on PostgreSQL."""
+    """Open a transaction that holds the lock: BEGIN IMMEDIATE on SQLite, an advisory lock on PostgreSQL."""
     with database.engine.begin() as session:
         if not database.is_sqlite:
             session.exec_driver_sql("SET LOCAL lock_timeout = '120s'")

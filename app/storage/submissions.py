@@ -1,7 +1,7 @@
-"""Submissions and their flags, sealed.
+"""Submissions and their flags, encrypted.
 
-Office: rows to records and back; every sealed field is bound to its table, column and row. Refuses: meaning
-(services and rules), and lists (lists.py).
+Responsible for: converting rows to records and back; every encrypted field is bound to its table, column
+and row. Never: interprets them (services and rules do) or lists them (lists.py).
 """
 
 import datetime as dt
@@ -25,7 +25,7 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as uuid7() writ
 
 @dataclass(frozen=True, slots=True)
 class FlagRecord:
-    """`kind` is the flag's id in the edition."""
+    """A flag. `kind` is the flag's id in the edition."""
 
     id: str
     kind: str
@@ -39,9 +39,10 @@ class FlagRecord:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A submission as it is kept. `answers`: {answers, raised, off?}; `trace`: what its summary rested on.
+    """A submission as it is stored. `answers`: {answers, raised, off?}; `trace`: what its summary was based
+    on.
 
-    `quarantine`: why nobody may have written it, as `honeypot too_fast`; it is kept and shown all the same.
+    `quarantine`: why it is suspected spam, as `honeypot too_fast`; it is stored and shown all the same.
     """
 
     id: str
@@ -73,7 +74,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a list shows of a submission: nothing sealed."""
+    """What a list shows of a submission, without encrypted fields."""
 
     id: str
     questionnaire: str
@@ -97,9 +98,9 @@ class Listed:
 
 
 FLAG_PLAIN = tuple(field.name for field in fields(FlagRecord) if field.name != "kind")
-KIND = 64  # bytes that every kind of flag takes when sealed
+KIND = 64  # bytes to which every kind of flag is padded before encryption
 PLAIN = tuple(field.name for field in fields(Listed))
-LATER = ("review", "assignee_id", "looked_at", "held", "merged_into")  # nobody has acted on a new one
+LATER = ("review", "assignee_id", "looked_at", "held", "merged_into")  # no action on a new one yet
 _INSERT = Prepared(lambda _dialect: sa.insert(submissions), *LATER)
 _INSERT_FLAG = Prepared(lambda _dialect: sa.insert(flags), "escalated_at", "closed_at")
 _BY_ID = sa.select(submissions).where(submissions.c.id == sa.bindparam("id"))
@@ -110,18 +111,18 @@ _FLAGS_OF = sa.select(flags).where(flags.c.submission_id == sa.bindparam("id")).
 
 
 class Vault:
-    """Seals and opens the fields of submissions under the keyring."""
+    """Encrypts and decrypts the fields of submissions with the keyring."""
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
 
     def seal(self, record: Record, key: DataKey) -> Json:
-        """The row of `record`."""
+        """Return the row of `record`."""
         row = {name: getattr(record, name) for name in (*PLAIN, "version", "token_hash")}
         return row | self.sealed_fields(record, key) | {"data_key": self.keyring.wrap(key, record.id)}
 
     def sealed_fields(self, record: Record, key: DataKey) -> Json:
-        """The sealed columns of `record`, under the data key it already has."""
+        """Return the encrypted columns of `record`, under the data key it already has."""
         fields = {"answers": record.answers, "contact": record.contact or None, "trace": record.trace}
         return {
             name: None if value is None else key.seal(padded(to_json(value)), "submissions", name, record.id)
@@ -129,7 +130,7 @@ class Vault:
         }
 
     def seal_flag(self, flag: FlagRecord, submission: str, key: DataKey) -> Json:
-        """The row of one flag."""
+        """Return the row of one flag."""
         return {
             "id": flag.id,
             "submission_id": submission,
@@ -141,7 +142,7 @@ class Vault:
         }
 
     def open(self, row: sa.RowMapping, flag_rows: Sequence[sa.RowMapping]) -> tuple[Record, DataKey]:
-        """The record of a row, and its data key. Raises Unopenable."""
+        """Return the record of a row, and its data key. Raises Unopenable."""
         key = self.keyring.unwrap(row["data_key"], row["id"])
 
         def opened(name: str) -> Any:
@@ -159,7 +160,7 @@ class Vault:
 
 
 def insert(session: Session, row: Json, flag_rows: Sequence[Json]) -> None:
-    """Keep a new submission and its flags."""
+    """Insert a new submission and its flags."""
     _INSERT(session, [row])
     if flag_rows:
         _INSERT_FLAG(session, flag_rows)
@@ -168,7 +169,9 @@ def insert(session: Session, row: Json, flag_rows: Sequence[Json]) -> None:
 def fetch(
     session: Session, vault: Vault, submission: str, *, lock: bool = False
 ) -> tuple[Record, DataKey] | None:
-    """One submission with its flags, or None. `lock`: nobody else changes it until this work is done."""
+    """Return one submission with its flags, or None. `lock` locks the row against changes until this
+    transaction ends.
+    """
     row = session.execute(_LOCKED if lock else _BY_ID, {"id": submission}).mappings().first()
     if row is None:
         return None
@@ -176,7 +179,7 @@ def fetch(
 
 
 def data_key(session: Session, vault: Vault, submission: str, now: dt.datetime) -> DataKey | None:
-    """The data key of a submission, or None when it is gone or due."""
+    """Return the data key of a submission, or None when it is erased or due for erasure."""
     asked = sa.select(submissions.c.data_key)
     kept = sa.or_(submissions.c.retained_until > now, submissions.c.held)
     asked = asked.where(submissions.c.id == submission, kept)
@@ -185,7 +188,9 @@ def data_key(session: Session, vault: Vault, submission: str, now: dt.datetime) 
 
 
 def replace(session: Session, vault: Vault, record: Record, key: DataKey) -> None:
-    """Keep the new state of a submission, and every flag it did not have yet or that changed."""
+    """Store the new state of a submission, insert its new flags, and set `answer_changed_at` of a flag the
+    first time it is given.
+    """
     plain = {name: getattr(record, name) for name in (*PLAIN, "version") if name != "id"}
     row = plain | vault.sealed_fields(record, key)
     session.execute(_CHANGE, row | {"changed": record.id})
@@ -199,14 +204,15 @@ def replace(session: Session, vault: Vault, record: Record, key: DataKey) -> Non
 
 
 def mark(session: Session, submission: str, **plain: Any) -> None:
-    """Change plain columns of a submission; nothing that is sealed is touched."""
+    """Set plain columns of a submission; encrypted columns stay unchanged."""
     session.execute(_CHANGE, plain | {"changed": submission})
 
 
 def delete(session: Session, submission: str, due: dt.datetime | None = None) -> bool:
-    """Forget a submission: data key, fields and all that hangs on it, unless it is under a hold.
+    """Delete a submission with its data key, its fields and all dependent rows, unless it is under a legal
+    hold.
 
-    With `due` only if it is not kept longer than that.
+    With `due`, only if its retention ends by that time. Returns whether it was deleted.
     """
     asked = sa.delete(submissions).where(submissions.c.id == submission, submissions.c.held.is_(False))
     if due is not None:
@@ -215,9 +221,10 @@ def delete(session: Session, submission: str, due: dt.datetime | None = None) ->
 
 
 def due(session: Session, now: dt.datetime, limit: int, past: int = 0) -> list[str]:
-    """Ids of submissions kept longer than promised, but those under a hold; the longest overdue first.
+    """Return the ids of submissions whose retention has ended, without those under a legal hold, the
+    longest overdue first.
 
-    The first `past` of them are passed over.
+    The first `past` of them are skipped.
     """
     asked = sa.select(submissions.c.id).where(
         submissions.c.retained_until <= now, submissions.c.held.is_(False)
@@ -227,9 +234,10 @@ def due(session: Session, now: dt.datetime, limit: int, past: int = 0) -> list[s
 
 
 def kept_until(session: Session, submission: str) -> tuple[dt.datetime, bool] | None:
-    """Until when a submission is kept, and whether a hold keeps it longer; None when there is none.
+    """Return when the retention of a submission ends, and whether it is under a legal hold, or None when
+    there is none.
 
-    Nobody else changes it until this work is done.
+    The row is locked against changes until this transaction ends.
     """
     asked = sa.select(submissions.c.retained_until, submissions.c.held).where(submissions.c.id == submission)
     row = session.execute(asked.with_for_update()).first()
@@ -237,19 +245,21 @@ def kept_until(session: Session, submission: str) -> tuple[dt.datetime, bool] | 
 
 
 def hold(session: Session, submission: str, *, held: bool) -> bool:
-    """Put a submission under a hold, or end it; False when that is how it was, or there is none."""
+    """Place a submission under a legal hold, or release it. Returns False when nothing changes or there is
+    none.
+    """
     asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.held.is_not(held))
     return session.execute(asked.values(held=held)).rowcount == 1
 
 
 def wrapped_keys(session: Session, after: str, limit: int) -> list[tuple[str, bytes]]:
-    """(id, wrapped data key) of the next submissions in order of id, for re-wrapping."""
+    """Return (id, wrapped data key) of the next submissions in the order of their ids, for re-wrapping."""
     asked = sa.select(submissions.c.id, submissions.c.data_key).where(submissions.c.id > after)
     return [(row.id, row.data_key) for row in session.execute(asked.order_by(submissions.c.id).limit(limit))]
 
 
 def rewrap(session: Session, submission: str, older: bytes, newer: bytes) -> None:
-    """Put the newly wrapped data key in place of the older one, unless somebody was quicker."""
+    """Replace the wrapped data key with a newly wrapped one, unless it has changed in the meantime."""
     asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.data_key == older)
     session.execute(asked.values(data_key=newer))
 

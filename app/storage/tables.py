@@ -1,6 +1,7 @@
-"""Tables. What is sealed is LargeBinary; what is plain is what lists need: ids, states, times.
+"""Tables. Encrypted columns are LargeBinary; plain columns are what lists need: ids, states, times.
 
-Office: the schema, equal to the newest migration (a test compares). Refuses: queries (one file per noun).
+Responsible for: the schema, equal to the newest migration (a test compares them). Never: runs queries (one
+file per noun).
 """
 
 import datetime as dt
@@ -35,7 +36,7 @@ metadata = MetaData(
 
 
 class Instant(TypeDecorator[dt.datetime]):
-    """An aware UTC time; SQLite keeps no zone, so it is put back on the way out."""
+    """An aware UTC time. SQLite stores no time zone, so UTC is set again when a value is read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -79,11 +80,11 @@ Index(None, submissions.c.test, submissions.c.id)
 Index(None, submissions.c.test, submissions.c.status, submissions.c.id)
 Index(None, submissions.c.test, submissions.c.updated_at, submissions.c.id)
 Index(None, submissions.c.held, submissions.c.retained_until)
-# the queue: each state in the order of what is due first, whatever it is narrowed to; small where it can be
+# the queue: each state in the order of due dates, for each filter; partial indexes where possible
 QUEUED = submissions.c.test, submissions.c.review
 ORDER = submissions.c.due_at, submissions.c.id
 _ASKED = (submissions.c[name] for name in ("status", "attention", "retained_until", "held"))
-Index("ix_submissions_queue", *QUEUED, *ORDER, *_ASKED)  # all that counts ask for
+Index("ix_submissions_queue", *QUEUED, *ORDER, *_ASKED)  # all columns that counts need
 Index("ix_submissions_queue_language", *QUEUED, submissions.c.language, *ORDER)
 
 flags = Table(
@@ -100,7 +101,7 @@ flags = Table(
     Column("closed_at", Instant),
 )
 
-# That somebody has to be told of a case: when a flag with a time to act by is raised, and when that is over.
+# Notifications of staff about a case: when a flag with a due date is raised, and when it is overdue.
 alerts = Table(
     "alerts",
     metadata,
@@ -141,7 +142,7 @@ notes = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# A submission as it was before staff corrected it, sealed under its own data key.
+# A submission as it was before staff corrected it, encrypted with its own data key.
 versions = Table(
     "versions",
     metadata,
@@ -154,7 +155,7 @@ versions = Table(
     Column("trace", LargeBinary),
 )
 
-# When somebody of the staff last looked at a case, and at which version of it.
+# When a staff user last viewed a case, and which version of it.
 looks = Table(
     "looks",
     metadata,
@@ -166,7 +167,7 @@ looks = Table(
     Column("at", Instant, nullable=False),
 )
 
-# Blind indexes: an HMAC of a phone number or e-mail address, to find it by exactly.
+# Blind index: an HMAC of a phone number or e-mail address, to find exact matches.
 lookups = Table(
     "lookups",
     metadata,
@@ -217,7 +218,7 @@ staff_sessions = Table(
     Column("expires_at", Instant, nullable=False, index=True),
 )
 
-# How often somebody may still try: the generic cell rate algorithm's theoretical arrival time of a bucket.
+# Rate limiting of attempts: the theoretical arrival time of a bucket (generic cell rate algorithm).
 throttles = Table(
     "throttles",
     metadata,
@@ -296,7 +297,7 @@ Index(None, audit_events.c.object_id, audit_events.c.seq)
 Index(None, audit_events.c.actor_id, audit_events.c.seq)
 Index(None, audit_events.c.position, unique=True)
 
-# The end of the audit chain: how many events are linked, and the last one's MAC.
+# The head of the audit chain: the position of the last event, and a MAC.
 audit_head = Table(
     "audit_head",
     metadata,

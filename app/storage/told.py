@@ -1,7 +1,7 @@
-"""Tables of what is told to other programs: handoffs, events, webhook endpoints and deliveries.
+"""Tables of the booking links, the outbox and webhooks: handoffs, events, webhook endpoints and deliveries.
 
-Office: the second half of the schema (tables.py holds the first, and what both are made of). Refuses: queries
-(one file per noun).
+Responsible for: the second half of the schema (tables.py holds the first half, and what both share). Never:
+runs queries (one file per noun).
 """
 
 from sqlalchemy import (
@@ -22,7 +22,8 @@ from app.storage.tables import Id, Instant, metadata
 
 __all__ = ["metadata"]  # of both halves
 
-# One-time links: a person asked by the booking system to fill in the questionnaire. Only the secret's hash.
+# One-time links: a booking system asks a respondent to fill in the questionnaire. Only the secret's hash is
+# stored.
 handoffs = Table(
     "handoffs",
     metadata,
@@ -44,8 +45,9 @@ handoffs = Table(
 )
 Index(None, handoffs.c.test, handoffs.c.booking_reference, handoffs.c.id)
 
-# The feed. `position` is the place of the audit event it tells of in the chain: given one by one, by one
-# process at a time, so that whoever reads forward never skips. `restricted`: only for scope `review`.
+# The event feed. `position` is the position of its audit event in the chain: positions are assigned one by
+# one, by one process at a time, so that a client that reads forward never skips an event. `restricted`:
+# only for scope `review`.
 events = Table(
     "events",
     metadata,
@@ -81,8 +83,8 @@ webhook_endpoints = Table(
     Column("failing_since", Instant),
 )
 
-# One event on its way to one endpoint. `subject`: what its order is kept by (a submission or a handoff).
-# `next_try_at` is also the lease of whoever tries just now.
+# One event for one endpoint. `subject` is the ordering key (a submission or a handoff). `next_try_at` is
+# also the lease of the process that is sending it.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -100,7 +102,7 @@ deliveries = Table(
 )
 Index(None, deliveries.c.endpoint_id, deliveries.c.id)
 
-# What came of each try. `error`: the class of what went wrong, never what a receiver said.
+# The result of each attempt. `error`: the class of the error, never the response of a receiver.
 delivery_attempts = Table(
     "delivery_attempts",
     metadata,

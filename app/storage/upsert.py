@@ -1,6 +1,7 @@
-"""`INSERT ... ON CONFLICT`: SQLite and PostgreSQL word it alike, and each has its own construct for it.
+"""`INSERT ... ON CONFLICT`: the same SQL in SQLite and PostgreSQL, but a separate SQLAlchemy construct for
+each.
 
-Responsible for: the construct of the database at hand. Never: imports the other one's.
+Responsible for: the construct of the current database. Never: imports the construct of the other one.
 """
 
 from typing import TYPE_CHECKING, cast
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def insert(dialect: sa.Dialect, table: sa.Table) -> "Insert":
-    """An insertion that may say what to do where a row is there already."""
+    """Return an insert that accepts an ON CONFLICT clause."""
     if dialect.name == "sqlite":
         from sqlalchemy.dialects import sqlite  # noqa: PLC0415
 

@@ -1,6 +1,7 @@
-"""Saved views: the filters of the queue that somebody of the staff comes back to.
+"""Saved views: filters of the queue that a staff user has saved.
 
-Office: rows, each somebody's own. Refuses: more of them than fit on a page (services/queue.py counts).
+Responsible for: the rows; each belongs to one staff user. Never: limits how many there are
+(services/views.py does).
 """
 
 import datetime as dt
@@ -14,7 +15,7 @@ from app.storage.tables import views
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`query`: the filters as they stand in the address."""
+    """A saved view. `query`: the filters as they are in the URL."""
 
     id: str
     staff_id: str
@@ -24,17 +25,17 @@ class View:
 
 
 def insert(session: Session, view: View) -> None:
-    """Keep a new one."""
+    """Insert a new saved view."""
     session.execute(sa.insert(views), {name: getattr(view, name) for name in View.__slots__})
 
 
 def of(session: Session, staff_id: str) -> list[View]:
-    """Somebody's own, the oldest first."""
+    """Return the saved views of a staff user, oldest first."""
     asked = sa.select(views).where(views.c.staff_id == staff_id).order_by(views.c.id)
     return [View(**row) for row in session.execute(asked).mappings()]
 
 
 def delete(session: Session, view: str, staff_id: str) -> bool:
-    """Forget one of somebody's own; False when there is no such one."""
+    """Delete a saved view of a staff user. Returns False when there is none with that id."""
     asked = sa.delete(views).where(views.c.id == view, views.c.staff_id == staff_id)
     return session.execute(asked).rowcount == 1

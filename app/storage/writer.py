@@ -1,7 +1,8 @@
-"""One thread writes to SQLite, a batch of works to a commit.
+"""One thread writes to SQLite and commits units of work in batches.
 
-Office: each work runs in its own SAVEPOINT, so one failure fails one caller; nobody hears before the commit
-is durable (WAL, synchronous=FULL). Refuses: more waiting works than the limit; new works once it closes.
+Responsible for: running each unit of work in its own SAVEPOINT, so that one failure affects one caller, and
+returning results only after the commit is durable (WAL, synchronous=FULL). Never: accepts more waiting
+units of work than the limit, or new ones once it closes.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ class _Queued:
 
     def tell(self) -> None:
         if self.waiter.done():
-            return  # the caller is gone; what it asked for is done all the same
+            return  # the caller is gone; its unit of work is done all the same
         if self.error is None:
             self.waiter.set_result(self.result)
         else:
@@ -46,18 +47,22 @@ class _Queued:
 
 
 class Writer:
-    """The writing thread of one process. What one turn of an event loop asks for goes to it together."""
+    """The writing thread of one process. Units of work from one iteration of an event loop are queued
+    together.
+    """
 
     def __init__(self, engine: sa.Engine, limit: int) -> None:
         self._engine, self._limit, self._closed = engine, limit, False
-        self.waiting = 0  # works not told yet
+        self.waiting = 0  # units of work without a delivered result
         self._gathered: dict[asyncio.AbstractEventLoop, list[_Queued]] = {}
         self._queue: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
     async def submit(self, work: Callable[[sa.Connection], T]) -> T:
-        """The result of `work`, once it is durable. Raises Unavailable when too many wait or it closes."""
+        """Return the result of `work` once it is durable. Raises Unavailable when too many wait or the
+        writer is closed.
+        """
         if self._closed or self.waiting >= self._limit:
             raise Unavailable("Too many requests are waiting; try again shortly.", retry_after=1)
         loop = asyncio.get_running_loop()
@@ -87,7 +92,7 @@ class Writer:
             last = self._fill(batch)
             try:
                 self._commit(batch)
-            except Exception as error:  # whatever it was, every caller is told
+            except Exception as error:  # every caller gets the error, whatever it is
                 for queued in batch:
                     queued.error = _cause(error)
             self._tell(batch)
@@ -95,7 +100,9 @@ class Writer:
                 return
 
     def _fill(self, batch: list[_Queued]) -> bool:
-        """Add what is waiting to `batch`, while it is no full one; is the thread to end after it?"""
+        """Add queued units of work to `batch` until it is full. Returns whether the thread is to end after
+        it.
+        """
         while len(batch) < LARGEST_BATCH:
             try:
                 more = self._queue.get_nowait()
@@ -113,12 +120,12 @@ class Writer:
         BATCH.observe(len(batch))
 
     def _tell(self, batch: list[_Queued]) -> None:
-        """Tell every caller on its own event loop, one wake-up a loop."""
+        """Deliver the results to the callers on their own event loops, with one wake-up per loop."""
         by_loop: dict[asyncio.AbstractEventLoop, list[_Queued]] = {}
         for queued in batch:
             by_loop.setdefault(queued.loop, []).append(queued)
         for loop, told in by_loop.items():
-            with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody to tell
+            with contextlib.suppress(RuntimeError):  # a closed loop has no callers
                 loop.call_soon_threadsafe(self._told, told)
 
     def _told(self, told: list[_Queued]) -> None:
@@ -133,17 +140,19 @@ def _run_in_savepoint(session: sa.Connection, queued: _Queued) -> None:
     driver.execute("SAVEPOINT work")
     try:
         queued.result = queued.work(session)
-    except Exception as error:  # it is the caller's, and told to it
+    except Exception as error:  # it belongs to the caller, who gets it
         queued.error = error if not isinstance(error, sa.exc.SQLAlchemyError) else _cause(error)
         try:
             driver.execute("ROLLBACK TO work")
-        except sqlite3.Error:  # SQLite has ended the transaction: the first cause is everybody's
+        except sqlite3.Error:  # SQLite has ended the transaction: the first error applies to the whole batch
             raise error from None
     driver.execute("RELEASE work")
 
 
 def _cause(error: Exception) -> Exception:
-    """A full disk, a lock or a read error is told as Unavailable; a mistake of ours as itself."""
+    """Return Unavailable for a full disk, a lock or a read error; a programming error is returned
+    unchanged.
+    """
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     if not isinstance(cause, sqlite3.OperationalError) or cause.sqlite_errorcode == sqlite3.SQLITE_ERROR:
         return error
