@@ -1,7 +1,8 @@
-"""Where webhooks go, and where they must not.
+"""Which URLs and addresses webhooks may be sent to.
 
-Responsible for: what a webhook's URL may say, and which addresses may be reached. Never: permits what is not
-public (loopback, private and tunnelled addresses), unless the clinic has listed its network.
+Responsible for: the permitted form of a webhook URL, and the addresses that may be reached. Never: permits
+addresses that are not public (loopback, private and tunnelled addresses), unless the clinic has listed
+their network.
 """
 
 import ipaddress
@@ -26,9 +27,9 @@ URL = re.compile(
     r"((?:[/?][!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]*)?)"
 )
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-NAME = re.compile(rf"(?:{LABEL}\.)+(?=[a-z]){LABEL}")  # the last label begins with a letter: it is no number
+NAME = re.compile(rf"(?:{LABEL}\.)+(?=[a-z]){LABEL}")  # the last label starts with a letter: no number
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "[::1]"])
-# IANA's registries of special-purpose addresses, and what they leave to multicast and to nobody
+# IANA's special-purpose address registries, and the ranges for multicast and for no use at all
 NOT_PUBLIC = tuple(
     ipaddress.ip_network(each)
     for each in (
@@ -41,18 +42,19 @@ NOT_PUBLIC = tuple(
 )  # fmt: skip
 UNICAST = ipaddress.ip_network(
     "2000::/3"
-)  # all of IPv6 that is given out; NAT64, ULA, link-local lie outside
+)  # the global unicast range of IPv6; NAT64, ULA and link-local are outside
 
 
 class NotPermitted(Exception):
-    """A URL or an address that webhooks do not go to; the words are for whoever gave the URL."""
+    """A URL or an address that webhooks may not be sent to. The message is for the person who set the URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What may be reached besides public addresses. `own`: the service's host and port, never reached.
+    """Which addresses may be reached besides public ones. `own` is the host and port of this service, which
+    is never reached.
 
-    `development`: loopback too, by http or https, where the URL itself names it.
+    `development`: loopback is permitted too, over http or https, if the URL itself names it.
     """
 
     networks: tuple[Network, ...] = ()
@@ -61,16 +63,16 @@ class Reach:
 
     @classmethod
     def of(cls, networks: Iterable[Network], public_url: str, *, development: bool) -> "Reach":
-        """From settings."""
+        """Create the policy from settings."""
         parts = urlsplit(public_url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return cls(tuple(networks), development, (bracketed(parts.hostname or ""), port))
 
     def permits(self, text: str, host: str) -> bool:
-        """May a connection be opened to this address, for a URL of that host?"""
+        """Return whether a connection may be opened to this address, for a URL with that host."""
         try:
             address = ipaddress.ip_address(text)
-        except ValueError:  # a zone id, or no address at all
+        except ValueError:  # a zone id, or not an address
             return False
         if address.is_loopback and self.development:
             return host in LOOPBACK
@@ -79,7 +81,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a webhook goes: its URL taken apart and checked. `host`: as in the URL, in lower case."""
+    """The target of a webhook: its URL, parsed and checked. `host` is the host in the URL, in lower case."""
 
     scheme: str
     host: str
@@ -88,7 +90,7 @@ class Target:
 
     @classmethod
     def of(cls, url: str, reach: Reach) -> "Target":
-        """From a URL. Names are resolved when a line is opened, not here. Raises NotPermitted."""
+        """Parse a URL. Names are resolved when a connection is opened, not here. Raises NotPermitted."""
         found = URL.fullmatch(url) if len(url) <= LONGEST_URL else None
         if found is None:
             raise NotPermitted(
@@ -103,13 +105,13 @@ class Target:
 
     @property
     def url(self) -> "httpcore.URL":
-        import httpcore  # noqa: PLC0415 - for who sends
+        import httpcore  # noqa: PLC0415 - only needed for sending
 
         return httpcore.URL(scheme=self.scheme, host=self.host.strip("[]"), port=self.port, target=self.path)
 
     @property
     def authority(self) -> str:
-        """What stands in the Host header."""
+        """The value of the Host header."""
         usual = {"http": 80, "https": 443}[self.scheme]
         return self.host if self.port == usual else f"{self.host}:{self.port}"
 
@@ -125,7 +127,7 @@ class Target:
             raise NotPermitted("A webhook goes to a host on the public internet, by its full name.")
 
     def _is_permitted_literal(self, reach: Reach) -> bool:
-        """Is the host an address, in its one usual spelling, that may be reached?"""
+        """Return whether the host is an address in canonical form that may be reached."""
         text = self.host.strip("[]")
         try:
             usual = bracketed(str(ipaddress.ip_address(text)))
@@ -135,7 +137,7 @@ class Target:
 
 
 def is_public(address: Address) -> bool:
-    """Is it an address of one machine on the public internet?"""
+    """Return whether it is the address of a single machine on the public internet."""
     if isinstance(address, ipaddress.IPv6Address) and address not in UNICAST:
         return False
     special = any(address in network for network in NOT_PUBLIC)

@@ -1,6 +1,7 @@
-"""The parts of a process, each made from settings: content, terms, mail, counts, database, ledger.
+"""The parts of a process, each created from settings: content, retention terms, mail, counters, database,
+ledger.
 
-Responsible for: what the server and the commands open alike. Never: anything of HTTP.
+Responsible for: what the server and the commands both need. Never: handles HTTP.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from app.storage.database import Database
 
 
 def open_library(settings: Settings, load: Callable[[Path], Library] = load_library) -> Library:
-    """The editions to serve, as the clinic has set them. Raises Refusal naming the first mistake."""
+    """Load the editions to serve, as the clinic has configured them. Raises Refusal with the first error."""
     try:
         library = load(settings.content_dir or CONTENT)
         asked = settings.form_questionnaire
@@ -34,7 +35,7 @@ def open_library(settings: Settings, load: Callable[[Path], Library] = load_libr
 
 
 def open_terms(settings: Settings) -> Terms:
-    """How long things are kept, and when the clinic is open. Raises Refusal."""
+    """Create the retention terms and the opening hours of the clinic. Raises Refusal."""
     return Terms.of(
         hours=settings.retention_draft_hours,
         days=settings.retention_days,
@@ -44,24 +45,26 @@ def open_terms(settings: Settings) -> Terms:
 
 
 def open_post(settings: Settings) -> Post | None:
-    """Who is told by e-mail, and by which server; None when there is none. Raises Refusal."""
+    """Create the mailer with its recipients and server, or None when no server is configured. Raises
+    Refusal.
+    """
     return Post.of(settings.smtp_url, settings.alert_from, settings.alert_emails, settings.escalation_emails)
 
 
 def open_counts(settings: Settings) -> Counts | None:
-    """Where replicas count together; None when each counts for itself. Raises Refusal."""
+    """Create the counters that replicas share, or None when each process counts alone. Raises Refusal."""
     return Counts(settings.redis_url) if settings.redis_url else None
 
 
 def open_database(settings: Settings) -> Database:
-    """The database in force; the folder of an embedded one is made."""
+    """Open the configured database. The directory of an embedded one is created."""
     if settings.database.startswith("sqlite"):
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Database(settings.database, pool=settings.database_pool, queue_limit=settings.queue_limit)
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """The erasure ledger in force; the data folder is made for one that is nowhere else."""
+    """Open the configured erasure ledger. The data directory is created when the ledger is in it."""
     if settings.erasure_ledger is None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Ledger(settings.ledger)

@@ -1,7 +1,7 @@
-"""Webhooks on their way: what is due is claimed, sent and settled, again and again.
+"""Webhook delivery worker: claims due deliveries, sends them and stores the results, repeatedly.
 
-Office: several at once, so many for each endpoint and for all; tells staff when an endpoint was paused.
-Refuses: to let one receiver that is slow or fails keep the others.
+Responsible for: sending several deliveries at once, up to a limit for each endpoint and for all, and
+notifying staff when an endpoint is paused. Never: lets one slow or failing receiver block the others.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ from app.web.logs import log, where
 from app.webhook_sender import Sender
 
 POLL_SECONDS = 1
-STOP_SECONDS = 5  # what is under way when a process stops may come to its end
-IN_ALL, EACH = 32, 4  # at once
-EACH_FAILING = 1  # an endpoint that fails is tried, no more
-KEPT_FREE = 16  # places that endpoints which fail never take
+STOP_SECONDS = 5  # how long running deliveries may take to finish when a process stops
+IN_ALL, EACH = 32, 4  # concurrent deliveries in all and for each endpoint
+EACH_FAILING = 1  # a failing endpoint gets single attempts only
+KEPT_FREE = 16  # slots that failing endpoints never take
 TRIES = Metric(
     "preconsult_webhook_tries",
     "Tries to deliver a webhook, by the class of the answer; none: there was no answer.",
@@ -41,12 +41,12 @@ TRIES = Metric(
 
 
 def reach_of(settings: Settings) -> Reach:
-    """Where webhooks may go."""
+    """Create the address policy of webhooks from settings."""
     return Reach.of(settings.may_reach, str(settings.public_url), development=settings.development)
 
 
 class Deliveries(Rounds):
-    """The deliveries of one process; others may do the same beside it."""
+    """The webhook deliveries of one process. Other processes may deliver at the same time."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class Deliveries(Rounds):
 
     @classmethod
     def of(cls, settings: Settings, database: Database, keyring: Keyring, post: Post | None) -> "Deliveries":
-        """As the settings have it."""
+        """Create the worker from settings."""
         sender, pauses = Sender(reach_of(settings)), settings.webhook_pauses
         return cls(database, keyring, sender, pauses, post, str(settings.public_url))
 
     async def keep(self) -> None:
-        """Deliver, until cancelled; what is under way then is ended or let go."""
+        """Deliver until cancelled; running deliveries are then finished or released."""
         try:
             while True:
                 await self.round()
@@ -80,11 +80,11 @@ class Deliveries(Rounds):
             await self.stop()
 
     async def round(self) -> None:
-        """Begin what is due; a database that fails is told in the log and asked again."""
+        """Start what is due. A database failure is logged and retried in the next run."""
         await self._all(self.begin)
 
     async def begin(self) -> None:
-        """Claim what is due and there is room for, and begin to send it."""
+        """Claim the due deliveries for which there is capacity, and start to send them."""
         wanted = self._wanted(await self._database.read(partial(rows.due, now=now())))
         if not wanted:
             return
@@ -92,7 +92,7 @@ class Deliveries(Rounds):
         claiming = asyncio.ensure_future(self._database.write(work))
         try:
             claimed = await asyncio.shield(claiming)
-        except asyncio.CancelledError:  # what is claimed all the same is let go with the rest
+        except asyncio.CancelledError:  # what was claimed all the same is released with the rest
             await asyncio.wait([claiming])
             with contextlib.suppress(Exception):
                 self._send(claiming.result())
@@ -106,7 +106,9 @@ class Deliveries(Rounds):
             task.add_done_callback(self._end)
 
     async def stop(self) -> None:
-        """Let what is under way end, for a while; the rest is let go, for whoever comes next."""
+        """Wait up to `STOP_SECONDS` for running deliveries, and release the rest so that the next process
+        can claim them.
+        """
         if self._under_way:
             await asyncio.wait(list(self._under_way), timeout=STOP_SECONDS)
         broken_off = list(self._under_way.items())
@@ -115,14 +117,16 @@ class Deliveries(Rounds):
         await asyncio.gather(*(task for task, _ in broken_off), return_exceptions=True)
         if broken_off:
             left = [message.delivery for _, message in broken_off]
-            with contextlib.suppress(Exception):  # then the leases end by themselves
+            with contextlib.suppress(Exception):  # on failure the leases expire by themselves
                 await self._database.write(partial(deliveries.let_go, claimed=left, now=now()))
         await self._sender.close()
 
     def _wanted(self, due: Mapping[str, bool]) -> dict[str, int]:
-        """How many to claim for which endpoint; those that fail come last and leave room.
+        """Return how many deliveries to claim for each endpoint. Failing endpoints come last and leave
+        capacity free.
 
-        Of the others whoever has least under way is first, so that none waits for the rest for ever.
+        The other endpoints are ordered by how few running deliveries they have, so that none waits for the
+        rest forever.
         """
         busy = Counter(message.delivery.endpoint_id for message in self._under_way.values())
         free, wanted = IN_ALL - len(self._under_way), {}
@@ -150,17 +154,19 @@ class Deliveries(Rounds):
                 called=message.url,
                 now=now(),
                 pauses=self._pauses,
-                jitter=random.uniform(0.8, 1.2),  # noqa: S311 - it hides nothing
+                jitter=random.uniform(0.8, 1.2),  # noqa: S311 - not used for security
             )
             paused = await self._database.write(work)
-        except Exception as error:  # it is tried again when its lease ends
+        except Exception as error:  # it is retried when its lease ends
             log.error("delivery_not_settled", error=type(error).__name__, at=where(error))
             return
         if paused is not None:
             await self._tell(paused)
 
     async def _tell(self, paused: Endpoint) -> None:
-        """It is on the page of the system; and by e-mail, where that is set up."""
+        """Log that an endpoint was paused (the system page shows it), and send an e-mail where that is
+        configured.
+        """
         log.warning("endpoint_paused")
         if self._post is None:
             return

@@ -1,4 +1,4 @@
-"""What can go wrong, drawn:
+"""The errors of the service, as a tree:
 
     Problem
     ├── BadRequest 400 ........... malformed-json, malformed-request
@@ -20,8 +20,9 @@
     ├── NotInstalled 501
     └── Unavailable 503
 
-Office: slug, title and HTTP status of each (RFC 9457). A slug never changes its meaning. Refuses: HTTP
-itself, and any value a person gave us: `detail` is ours, word for word.
+Responsible for: slug, title and HTTP status of each problem (RFC 9457). A slug never changes its meaning.
+Never: handles HTTP itself, or repeats a value that a person gave: every word of `detail` is written by this
+service.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ TYPE = "urn:preconsult:problem:"
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """One thing amiss in a request: RFC 6901 pointer, stable code, a sentence."""
+    """One error in a request: an RFC 6901 pointer, a stable code, and a sentence."""
 
     pointer: str
     code: str
@@ -41,7 +42,7 @@ class Error:
 
 
 class Problem(Exception):
-    """Base of all: `detail` is a sentence that says what to do."""
+    """Base class of all problems. `detail` is a sentence that says what to do."""
 
     slug: ClassVar[str]
     title: ClassVar[str]
@@ -165,11 +166,11 @@ class Unavailable(Problem):
 
 
 class Refusal(Exception):
-    """The service or a command refuses to start; the message is one clear line for an operator."""
+    """The service or a command does not start. The message is one clear line for an operator."""
 
 
 def every_problem() -> list[type[Problem]]:
-    """All problems that have a slug, base before kind."""
+    """Return all problem classes, each base class before its subclasses."""
     found: list[type[Problem]] = []
     pending = list(Problem.__subclasses__())
     while pending:

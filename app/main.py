@@ -1,7 +1,7 @@
-"""The application: every room wired to the others, once.
+"""The application: creates all parts and connects them once.
 
-Office: `create_app(settings)`, start-up checks and the graceful stop. Refuses: to start on content at fault,
-a database that could lose what it acknowledged, or with a missing or wrong key.
+Responsible for: `create_app(settings)`, the start-up checks and the graceful shutdown. Never: starts with
+invalid content, with a database that could lose acknowledged writes, or with a missing or wrong key.
 """
 
 import asyncio
@@ -133,7 +133,7 @@ WORKBENCH = (
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The ASGI application of one process. Raises Refusal in one clear line when it may not start."""
+    """Create the ASGI application of a process. Raises Refusal with one clear line when it may not start."""
     settings = settings or load_settings()
     logs.configure(settings.log_level)
     here = open_rooms(settings)
@@ -154,9 +154,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def serve_app(settings: Settings | None = None) -> FastAPI:
-    """`create_app` for a process that does nothing else: what start-up made is left out of collections.
+    """Create the application for a process that does nothing else: objects from start-up are excluded from
+    garbage collection.
 
-    Without a collection before: that takes a tenth of the start, for some two thousand objects of 280,000.
+    There is no collection before that: it would take a tenth of the start-up time and free only about two
+    thousand of 280,000 objects.
     """
     app = create_app(settings)
     gc.freeze()
@@ -165,11 +167,11 @@ def serve_app(settings: Settings | None = None) -> FastAPI:
 
 
 def build(library: Library, *, development: bool, lifespan: object = None) -> FastAPI:
-    """The routes and their description, without anything behind them."""
+    """Create the routes and their OpenAPI description, without the services behind them."""
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # a redirect would repeat whatever the Host header said
+        redirect_slashes=False,  # a redirect would repeat whatever the Host header contained
         lifespan=lifespan,  # type: ignore[arg-type]
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -185,9 +187,10 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
 
 @cache
 def _routes(modules: tuple[Any, ...], *, development: bool) -> list[BaseRoute]:
-    """Every route of these modules, in the order they are asked; the busiest has a lane of its own.
+    """Return every route of these modules, in matching order; the busiest route also has a fast path.
 
-    The routers' own routes, as they are: `include_router` would work each signature out a second time.
+    They are the routes of the routers themselves: `include_router` would analyse each signature a second
+    time.
     """
     routes = [route for module in modules for route in module.router.routes]
     routes.append(Mount("/static", Static(STATIC), name="static"))
@@ -197,7 +200,7 @@ def _routes(modules: tuple[Any, ...], *, development: bool) -> list[BaseRoute]:
 
 
 def open_rooms(settings: Settings) -> Rooms:
-    """Every part of a running service, checked. Raises Refusal."""
+    """Create and check every part of a running service. Raises Refusal."""
     library, terms = open_library(settings, load_library), open_terms(settings)
     post, counts = open_post(settings), open_counts(settings)
     database = open_database(settings)
@@ -245,7 +248,7 @@ def open_rooms(settings: Settings) -> Rooms:
 
 
 def _watched(registry: CollectorRegistry) -> Outlook:
-    """What rounds see of alerts, as gauges too."""
+    """Create the alert status that the alert job updates, and gauges for it."""
     outlook = Outlook()
     waiting = Gauge("preconsult_alerts_waiting", "Alerts not sent yet.", registry=registry)
     waiting.set_function(lambda: outlook.waiting.unsent)
@@ -279,7 +282,7 @@ async def _lifespan(here: Rooms, _app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _purge_for_ever(database: Database, told_for: dt.timedelta) -> None:
-    """Erase what is due, now and every ten minutes; a run that fails is told and tried again."""
+    """Erase what is due, at once and then every ten minutes. A failed run is logged and retried."""
     while True:
         try:
             more, failed = True, 0

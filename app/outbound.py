@@ -1,8 +1,8 @@
-"""The only file that opens a connection to somebody else: the clinic's mail server.
+"""SMTP mailer. This file opens the connections to the mail server of the clinic.
 
-Office: sends one letter at a time by SMTP, each step and the whole within a limit. Refuses: settings it can't
-use (in one line, without their value), certificates nobody vouches for, a password in clear, and to say what
-stands in a letter.
+Responsible for: sending one e-mail at a time by SMTP, with a time limit for each step and for the whole.
+Never: accepts settings it can't use (one line, without their value), untrusted certificates or a password
+in clear text, or discloses the content of an e-mail.
 """
 
 import contextlib
@@ -21,17 +21,19 @@ from urllib.parse import unquote, urlsplit
 
 from app.errors import Refusal
 
-STEP, WHOLE = 10.0, 30.0  # seconds for one answer of the server, and for all of a letter
+STEP, WHOLE = 10.0, 30.0  # seconds for one response of the server, and for a whole e-mail
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,186}[A-Za-z0-9])?")
 MOST = 20
-LATER = 500  # answers of a server below it are not for good
+LATER = 500  # SMTP codes below this are not permanent errors
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """`id`: the same for the same letter, however often it is sent; `second`: to the second addresses."""
+    """An e-mail. `id` is the same for each attempt to send it; `second`: it goes to the escalation
+    addresses.
+    """
 
     id: str
     second: bool
@@ -41,7 +43,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A mail server, and how to speak to it."""
+    """A mail server, and how to connect to it."""
 
     scheme: str
     host: str
@@ -51,7 +53,7 @@ class Server:
 
     @classmethod
     def of(cls, url: str) -> "Server":
-        """From `smtp://host:25`, `smtps://user:password@host:465` or `smtp+starttls://…`. Raises Refusal."""
+        """Parse `smtp://host:25`, `smtps://user:password@host:465` or `smtp+starttls://…`. Raises Refusal."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)
@@ -70,7 +72,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Sends letters to `first`, or to `second`: those who are told when the first did nothing."""
+    """Sends e-mails to `first`, or to `second`: the escalation addresses, when no one has acted in time."""
 
     server: Server
     sender: str
@@ -79,9 +81,10 @@ class Post:
 
     @classmethod
     def of(cls, url: str, sender: str, first: str, second: str) -> "Post | None":
-        """From settings; None when no server is set. Without second addresses the first stand for them.
+        """Create the mailer from settings, or None when no server is configured. Without escalation
+        addresses the first addresses are used instead.
 
-        Raises Refusal in one clear line.
+        Raises Refusal with one clear line.
         """
         named = {"ALERT_FROM": sender, "ALERT_EMAILS": first, "ESCALATION_EMAILS": second}
         senders, *to = (_addresses(name, text) for name, text in named.items())
@@ -98,7 +101,9 @@ class Post:
         return cls(server, senders[0], to[0], to[1] or to[0])
 
     def send(self, letter: Letter) -> bool:
-        """Send it; True when some addresses were refused for good. Raises OSError or SMTPException."""
+        """Send an e-mail; True when some addresses were permanently rejected. Raises OSError or
+        SMTPException.
+        """
         to = self.second if letter.second else self.first
         with _line(self.server, self.sender.rpartition("@")[2]) as line:
             refused = line.send_message(self._written(letter, to), self.sender, list(to))
@@ -111,13 +116,15 @@ class Post:
         message["From"], message["To"], message["Subject"] = self.sender, ", ".join(to), letter.subject
         message["Date"] = localtime()
         message["Message-ID"] = f"<{letter.id}@{self.sender.rpartition('@')[2]}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is told back
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: prevents automatic replies
         message.set_content(letter.text)
         return message
 
 
 class _Cut:
-    """A line that is cut after a while, whatever the server does; smtplib limits single steps only."""
+    """Closes a connection after `WHOLE` seconds, whatever the server does; smtplib limits single steps
+    only.
+    """
 
     sock: socket.socket | None
 
@@ -147,7 +154,7 @@ class _Wrapped(_Cut, smtplib.SMTP_SSL):
 
 @contextlib.contextmanager
 def _line(server: Server, own: str) -> Iterator[smtplib.SMTP]:
-    """An open line to the server, signed in where it asks for that. `own`: what we call ourselves."""
+    """Open a connection to the server, logged in where it needs that. `own` is this client's host name."""
     trusted = ssl.create_default_context()
     more: dict[str, Any] = {"local_hostname": own, "timeout": STEP}
     if server.scheme == "smtps":
@@ -160,7 +167,7 @@ def _line(server: Server, own: str) -> Iterator[smtplib.SMTP]:
         if server.user:
             line.login(server.user, server.password)
         yield line
-        with contextlib.suppress(OSError):  # it has taken the letter; how it says goodbye is all one
+        with contextlib.suppress(OSError):  # the e-mail is accepted; a failed QUIT does not matter
             line.quit()
     finally:
         line.timer.cancel()
@@ -168,7 +175,7 @@ def _line(server: Server, own: str) -> Iterator[smtplib.SMTP]:
 
 
 def _addresses(name: str, text: str) -> tuple[str, ...]:
-    """Raises Refusal."""
+    """Parse comma-separated addresses. Raises Refusal."""
     found = tuple(each.strip() for each in text.split(",") if each.strip())
     if len(found) > MOST or not all(ADDRESS.fullmatch(each) for each in found):
         raise _wrong(name, f"it is addresses as intake@clinic.example, comma-separated, at most {MOST}")

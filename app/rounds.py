@@ -1,8 +1,8 @@
-"""What a process that serves does again and again, by itself.
+"""Periodic background jobs of a serving process.
 
-Office: links the audit trail every second, publishes its head every minute; sends alerts and passes on flags
-nobody dealt with every few seconds; at start lets older submissions be found. Refuses: to stop because one
-round failed; it is told in the log and tried again.
+Responsible for: chaining audit events every second and publishing the head of the chain every minute;
+sending alerts and escalating overdue flags every few seconds; and indexing older submissions at start-up.
+Never: stops because one run failed; the failure is logged and the run is retried.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ from app.web.logs import log, where
 
 LINK_SECONDS = 1
 PUBLISH_ROUNDS = 60
-AT_ONCE = 200  # events linked in one unit of work: others who write wait no longer than that takes
+AT_ONCE = 200  # events chained in one unit of work: other writers wait no longer than that takes
 ALERT_SECONDS = 5
-LETTERS = 50  # sent in one round, before flags are looked at again
-QUIET_ROUNDS = 60  # between two lines of the log that say the same
+LETTERS = 50  # sent in one run, before flags are checked again
+QUIET_ROUNDS = 60  # runs between two log lines for the same failure
 
 
 async def index(database: Database, vault: Vault) -> None:
-    """Let submissions kept by an older release be found by phone number and e-mail address."""
+    """Index submissions stored by an older release by phone number and e-mail address."""
     try:
         left: Stretch | None = await database.read(lookups.to_do)
         while left is not None:
@@ -45,7 +45,9 @@ async def index(database: Database, vault: Vault) -> None:
 
 
 class Rounds:
-    """Rounds of several acts: each is tried whatever became of the others, and failures are told seldom."""
+    """A job of several actions: each runs even if the others fail, and repeated failures are logged only
+    now and then.
+    """
 
     _quiet = 0
 
@@ -66,7 +68,7 @@ class Rounds:
 
 
 class Trail(Rounds):
-    """The audit trail of a serving process: links it, publishes its head, follows it with the ledger."""
+    """The audit chain job: chains events, publishes the head, and updates the erasure ledger."""
 
     def __init__(
         self, database: Database, keyring: Keyring, anchor_file: Path | None, erasures: Ledger
@@ -76,30 +78,32 @@ class Trail(Rounds):
         self._published = ""
 
     async def keep(self) -> None:
-        """Link and publish, for ever."""
+        """Chain and publish, forever."""
         while True:
             for turn in range(PUBLISH_ROUNDS):
                 await self.round(publish=turn == 0)
                 await asyncio.sleep(LINK_SECONDS)
 
     async def round(self, *, publish: bool) -> None:
-        """One round; what goes wrong is told now and then, and keeps nothing else."""
+        """Run once. Failures are logged now and then, and do not stop the other actions."""
         acts = [self.settle, self.link, *([self.publish] if publish else [])]
         await self._all(*acts)
 
     async def settle(self) -> None:
-        """Write in the ledger what was erased, revoked or disabled."""
+        """Write to the ledger what was erased, revoked or disabled."""
         await self._database.on_thread(partial(self._erasures.settle, self._database))
 
     async def link(self) -> None:
-        """Link all that waits, and tell of it; the first time the chain begins."""
+        """Chain all events that have no position, and publish them in the event feed. The first run starts
+        the chain.
+        """
         more = await self._database.read(rows.to_do)
         while more:
             work = partial(feed.follow, keyring=self._keyring, now=now(), limit=AT_ONCE)
             more = await self._database.write(work) == AT_ONCE
 
     async def publish(self) -> None:
-        """Add the head to the anchor file, when it has moved."""
+        """Append the head to the anchor file, when it has moved."""
         if self._file is None:
             return
         head = await self._database.read(partial(chain.published, keyring=self._keyring))
@@ -107,36 +111,36 @@ class Trail(Rounds):
             writing = asyncio.create_task(asyncio.to_thread(ledger.append, self._file, head))
             try:
                 await asyncio.shield(writing)
-            finally:  # cancelled or not, the thread writes on: what is published next comes after it
+            finally:  # even when cancelled the thread finishes writing, so that the next head comes after it
                 await writing
                 self._published = head
 
 
 class Alerts(Rounds):
-    """The alerts of a serving process. `outlook` is what the last round saw, for pages and metrics."""
+    """The alert job. `outlook` holds what the last run found, for pages and metrics."""
 
     def __init__(self, database: Database, post: Post | None, public_url: str, outlook: Outlook) -> None:
         self._database, self._post, self._url = database, post, public_url
         self._outlook = outlook
 
     async def keep(self) -> None:
-        """Pass on and send, for ever."""
+        """Escalate and send, forever."""
         while True:
             await self.round()
             await asyncio.sleep(ALERT_SECONDS)
 
     async def round(self) -> None:
-        """One round; a database that fails keeps nothing else."""
+        """Run once. A database failure does not stop the other actions."""
         await self._all(self.escalate, self.send, self.look)
 
     async def escalate(self) -> None:
-        """Pass on what nobody dealt with in time."""
+        """Escalate the flags that are overdue."""
         while await self._database.read(partial(waiting.any_overdue, now=now())):
             if not await self._database.write(partial(alerts.escalate, now=now())):
-                return  # somebody acts on them just now, or another process does this
+                return  # they are being changed, or another process escalates them
 
     async def send(self) -> None:
-        """Send what is due, one after the other."""
+        """Send the alerts that are due, one after the other."""
         await self.look()
         if self._post is None or not self._outlook.waiting.due:
             return
@@ -150,11 +154,11 @@ class Alerts(Rounds):
         try:
             refused = await asyncio.to_thread(post.send, alerts.letter(alert, self._url))
             work = partial(alerts.told, alert=alert, refused=refused)
-        except Exception as error:  # whatever it was, it is tried again
+        except Exception as error:  # it is retried, whatever the error
             log.warning("alert_not_sent", error=type(error).__name__)
             work = partial(alerts.put_off, alert=alert, error=type(error).__name__)
         await self._database.write(partial(work, now=now()))
 
     async def look(self) -> None:
-        """Remember what waits."""
+        """Refresh the status of waiting alerts."""
         self._outlook.waiting = await self._database.read(partial(waiting.waiting, now=now()))

@@ -1,8 +1,9 @@
 """Encryption at rest: a data key per submission, wrapped by the newest key of the keyring.
 
-Office: the only file that touches ciphers. AES-256-GCM with random 96-bit nonces (NIST SP 800-38D); the
-associated data is `table|column|row id`, so a ciphertext moved elsewhere does not open. Wrapped keys read
-`<key id>.<nonce><ciphertext>`. Refuses: to open what it can't verify; plaintext fall-backs.
+Responsible for: all use of ciphers. AES-256-GCM with random 96-bit nonces (NIST SP 800-38D); the associated
+data is `table|column|row id`, so a ciphertext that was moved elsewhere cannot be decrypted. The format of
+wrapped keys is `<key id>.<nonce><ciphertext>`. Never: returns data it can't verify, or falls back to
+plaintext.
 """
 
 import base64
@@ -26,11 +27,11 @@ KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 class Unopenable(Exception):
-    """A sealed value that no key at hand opens: wrong key, wrong place, or changed bytes."""
+    """An encrypted value that no available key decrypts: wrong key, wrong place, or changed bytes."""
 
 
 class DataKey:
-    """Seals the fields of one submission."""
+    """Encrypts the fields of one submission."""
 
     __slots__ = ("_cipher", "_key")
 
@@ -42,20 +43,20 @@ class DataKey:
         return cls(os.urandom(KEY_BYTES))
 
     def seal(self, plain: bytes, *place: str) -> bytes:
-        """Nonce and ciphertext of `plain`, bound to `place` (table, column, row id)."""
+        """Return the nonce and ciphertext of `plain`, bound to `place` (table, column, row id)."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plain, _bound(place))
 
     def mac(self, purpose: str, message: bytes) -> bytes:
-        """HMAC-SHA256 of `message`, under a key derived for `purpose`: no key serves two."""
+        """Return the HMAC-SHA256 of `message`, under a key derived for `purpose` alone."""
         return hmac.digest(self.derived(purpose), message, "sha256")
 
     def derived(self, purpose: str) -> bytes:
-        """A key for one purpose."""
+        """Return a key derived for one purpose."""
         return hmac.digest(self._key, f"preconsult {purpose}".encode(), "sha256")
 
     def open(self, sealed: bytes, *place: str) -> bytes:
-        """The plaintext. Raises Unopenable."""
+        """Return the plaintext. Raises Unopenable."""
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _bound(place))
         except (InvalidTag, ValueError) as error:
@@ -63,12 +64,14 @@ class DataKey:
 
 
 def padded(plain: bytes, size: int = 256) -> bytes:
-    """`plain` with spaces up to a multiple of `size`: AES-GCM hides everything but length."""
+    """Pad `plain` with spaces to a multiple of `size`: AES-GCM hides everything but the length."""
     return plain + b" " * (-len(plain) % size)
 
 
 class Keyring:
-    """Key ids to keys, the newest first. From a key file it follows the file as `keys rotate` extends it."""
+    """Maps key ids to keys, newest first. With a key file it reloads the file when `keys rotate` changes
+    it.
+    """
 
     def __init__(self, keys: Sequence[tuple[str, bytes]], file: Path | None = None) -> None:
         self._file, self._seen = file, _stamp(file)
@@ -91,58 +94,60 @@ class Keyring:
         return key_id in self._ciphers or (bool(self.newest) and key_id in self._ciphers)
 
     def seal(self, plain: bytes, *place: str) -> bytes:
-        """`plain` under the newest key, bound to `place` (table, column, row): for what has no data key."""
+        """Encrypt with the newest key, bound to `place` (table, column, row): for data without a data key."""
         name = self.newest
         return name.encode() + b"." + self._ciphers[name].seal(plain, *place)
 
     def open(self, sealed: bytes, *place: str) -> bytes:
-        """The plaintext of what `seal` made. Raises Unopenable."""
+        """Return the plaintext of what `seal` returned. Raises Unopenable."""
         name = key_id(sealed)
         if name not in self:
             raise Unopenable(f"key {name}")
         return self._ciphers[name].open(sealed[len(name) + 1 :], *place)
 
     def wrap(self, key: DataKey, row: str) -> bytes:
-        """`key` for storage beside the row it belongs to."""
+        """Wrap `key` for storage in the row it belongs to."""
         return self.seal(key._key, "submissions", "data_key", row)
 
     def unwrap(self, wrapped: bytes, row: str) -> DataKey:
-        """The data key of a row. Raises Unopenable."""
+        """Return the data key of a row. Raises Unopenable."""
         return DataKey(self.open(wrapped, "submissions", "data_key", row))
 
     def sign(self, purpose: str, message: bytes) -> str:
-        """`<key id>.<hex>`: an HMAC-SHA256 of `message` under a key of the newest key's, for one purpose."""
+        """Return `<key id>.<hex>`: an HMAC-SHA256 of `message` under a key derived from the newest one for
+        one purpose.
+        """
         return self.signer(purpose)(message)
 
     def signer(self, purpose: str) -> Callable[[bytes], str]:
-        """`sign` for many messages at once: by one key, looked for and derived once."""
+        """Return a `sign` function for many messages, which finds and derives its key once."""
         name = self.newest
         derived = self._ciphers[name].derived(purpose)
         return lambda message: f"{name}.{hmac.digest(derived, message, 'sha256').hex()}"
 
     def signed(self, purpose: str, message: bytes, signature: str) -> bool:
-        """Did one of our keys sign it for this purpose?"""
+        """Return whether a key of the keyring signed the message for this purpose."""
         name, _, mac = signature.partition(".")
         if name not in self:
             return False
         return hmac.compare_digest(self._ciphers[name].mac(purpose, message).hex().encode(), mac.encode())
 
     def digest(self, purpose: str, message: bytes) -> bytes:
-        """An HMAC-SHA256 of `message` by the newest key, to find it by."""
-        name = self.newest  # asked first: it may replace the ciphers by those of the file
+        """Return an HMAC-SHA256 of `message` under the newest key, as a search key."""
+        name = self.newest  # read first: it may replace the ciphers by those of the file
         return self._ciphers[name].mac(purpose, message)
 
     def digests(self, purpose: str, message: bytes) -> list[bytes]:
-        """What `digest` may have given since the oldest key was the newest: so rotation loses nothing."""
-        assert self.newest  # noqa: S101 - asked so that the key file is followed
+        """Return what `digest` returns under every key of the keyring, so that a rotation loses nothing."""
+        assert self.newest  # noqa: S101 - read so that a changed key file is reloaded
         return [key.mac(purpose, message) for key in self._ciphers.values()]
 
     def prove(self) -> bytes:
-        """A value that only the newest key opens again, to be kept and checked at every start."""
+        """Return a check value that only the newest key decrypts, to be stored and checked at every start."""
         return self.seal(b"preconsult", "sealing_keys", "proof")
 
     def proves(self, proof: bytes) -> bool:
-        """Does the key named in `proof` open it?"""
+        """Return whether the key named in `proof` decrypts it."""
         try:
             return self.open(proof, "sealing_keys", "proof") == b"preconsult"
         except Unopenable:
@@ -150,12 +155,14 @@ class Keyring:
 
 
 def key_id(wrapped: bytes) -> str:
-    """The id of the key that wrapped it."""
+    """Return the id of the key that wrapped a value."""
     return wrapped.partition(b".")[0].decode("ascii", "replace")
 
 
 def parse_keys(text: str, where: str) -> list[tuple[str, bytes]]:
-    """`id:base64` pairs, comma- or line-separated, newest first. Raises Refusal naming `where`, no key."""
+    """Parse `id:base64` pairs, comma- or line-separated, newest first. Raises Refusal that names `where`,
+    but no key.
+    """
     keys = []
     for pair in text.replace("\n", ",").split(","):
         name, _, encoded = pair.strip().partition(":")
@@ -174,7 +181,10 @@ def parse_keys(text: str, where: str) -> list[tuple[str, bytes]]:
 
 
 def open_keyring(given: str, file: Path) -> Keyring | None:
-    """The keyring from the setting or, without one, from the key file; None when neither is there."""
+    """Load the keyring from the setting or, without one, from the key file; None when neither exists.
+
+    Raises Refusal when it is invalid, or when other users can read the file.
+    """
     if given:
         return Keyring(parse_keys(given, "PRECONSULT_KEYRING"))
     if not file.exists():
@@ -185,7 +195,7 @@ def open_keyring(given: str, file: Path) -> Keyring | None:
 
 
 def add_key(file: Path) -> str:
-    """Put a fresh key on top of the key file (mode 0600, replaced in one step); gives its id."""
+    """Add a new key at the top of the key file (mode 0600, replaced atomically) and return its id."""
     with _alone(file):
         name, fresh = _write_keys(file, file.read_text(encoding="utf-8"))
         fresh.replace(file)
@@ -194,7 +204,7 @@ def add_key(file: Path) -> str:
 
 
 def first_key(file: Path) -> None:
-    """Make the key file, unless somebody else just made it: what is there is never replaced."""
+    """Create the key file, unless another process has just done so: an existing file is never replaced."""
     file.parent.mkdir(parents=True, exist_ok=True)
     _, fresh = _write_keys(file, "")
     with contextlib.suppress(FileExistsError):
@@ -205,14 +215,14 @@ def first_key(file: Path) -> None:
 
 @contextlib.contextmanager
 def _alone(file: Path) -> Iterator[None]:
-    """One rotation at a time: two would each put their key on top of the same older ones."""
+    """Lock out other rotations: two at once would each add their key to the same older ones."""
     with file.with_name(f"{file.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _settle(folder: Path) -> None:
-    """Make the names in a folder durable, before data depends on them."""
+    """Make the entries of a directory durable, before data depends on them."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,7 +1,7 @@
-"""Every setting, once. Nobody else reads the environment.
+"""All settings. No other module reads the environment.
 
-Office: `PRECONSULT_*` from the environment, a `.env` file, or `PRECONSULT_*_FILE` for secrets. Refuses: to
-start in production with a setting that is not safe there, in one clear line each.
+Responsible for: `PRECONSULT_*` from the environment, a `.env` file, or `PRECONSULT_*_FILE` for secrets.
+Never: starts in production with a setting that is unsafe there; the error is one clear line.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class Settings(BaseSettings):
-    """One frozen set of settings; each field's description is its line in docs/settings.md."""
+    """An immutable set of settings. The description of each field is its entry in docs/settings.md."""
 
     model_config = SettingsConfigDict(
         env_prefix="PRECONSULT_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
@@ -190,7 +190,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL in force."""
+        """The SQLAlchemy URL in use."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'preconsult.db'}"
 
     @property
@@ -223,7 +223,7 @@ class Settings(BaseSettings):
 
     @property
     def may_reach(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        """Networks that are not public and that webhooks may go to all the same."""
+        """Non-public networks that webhooks may be sent to."""
         return tuple(ipaddress.ip_network(each) for each in _listed(self.webhook_networks))
 
     @property
@@ -232,12 +232,14 @@ class Settings(BaseSettings):
 
     @property
     def fresh_for(self) -> dt.timedelta:
-        """How long before the appointment answers may have been sent."""
+        """How long before the appointment answers may have been submitted without counting as stale."""
         return dt.timedelta(days=self.stale_days)
 
     @property
     def told_for(self) -> dt.timedelta:
-        """How long the feed of events goes back: never less than submissions are kept, or letters tried."""
+        """How long events are stored: never less than submissions are stored, or webhook deliveries are
+        retried.
+        """
         tried = math.ceil(1.2 * sum(self.webhook_pauses) / 86400) + 1
         return dt.timedelta(days=max(self.events_days, self.retention_days + 1, tried))
 
@@ -251,7 +253,7 @@ class Settings(BaseSettings):
 
     @property
     def framers(self) -> tuple[str, ...]:
-        """Who may frame the form; in development our own example page as well."""
+        """Origins that may show the form in a frame; in development also the example page of this service."""
         own = ("'self'",) if self.development else ()
         return (*own, *_listed(self.frame_ancestors))
 
@@ -297,7 +299,7 @@ class Settings(BaseSettings):
     def _zone(cls, value: str) -> str:
         try:
             zoneinfo.ZoneInfo(value)
-        except (KeyError, ValueError, OSError):  # unknown, malformed, and what names a folder
+        except (KeyError, ValueError, OSError):  # unknown, malformed, or the name of a directory
             raise ValueError("there is no such time zone; America/New_York is one") from None
         return value
 
@@ -322,7 +324,7 @@ class Settings(BaseSettings):
 
 
 def contrast(one: str, other: str) -> float:
-    """Contrast ratio of two colours `#rrggbb`, 1 to 21 (WCAG 2.2, relative luminance)."""
+    """Return the contrast ratio of two colours `#rrggbb`, 1 to 21 (WCAG 2.2, relative luminance)."""
     darker, lighter = sorted(_luminance(each) for each in (one, other))
     return (lighter + 0.05) / (darker + 0.05)
 
@@ -344,7 +346,9 @@ def _listed(value: str) -> tuple[str, ...]:
 
 
 def load_settings() -> Settings:
-    """Settings from the environment. Raises Refusal naming the setting at fault, never its value."""
+    """Load the settings from the environment. Raises Refusal that names the invalid setting, never its
+    value.
+    """
     try:
         return Settings(**_secrets()).refuse_unsafe()
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """Standard Webhooks 1.0.0: sign and verify.
 
-Office: the signature of one message under one or more secrets. Refuses: to say which secret fitted, and to
-compare in a time that tells.
+Responsible for: the signature of one message under one or more secrets. Never: reveals which secret
+matched, directly or by the time a comparison takes.
 """
 
 import base64
@@ -11,22 +11,22 @@ import secrets
 from collections.abc import Sequence
 
 PREFIX = "whsec_"
-BYTES = 32  # of a new secret; the specification asks for 24 to 64
+BYTES = 32  # length of a new secret; the specification asks for 24 to 64
 
 
 def new_secret() -> str:
-    """A secret as receivers are given it: `whsec_` and base64."""
+    """Return a new secret in the form receivers get it: `whsec_` and base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(BYTES)).decode()
 
 
 def sign(message_id: str, timestamp: int, body: bytes, *keys: str) -> str:
-    """What stands in `webhook-signature`: one `v1,<base64>` for each secret, parted by spaces."""
+    """Return the value of `webhook-signature`: one `v1,<base64>` for each secret, separated by spaces."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     return " ".join(f"v1,{_mac(signed, key)}" for key in keys)
 
 
 def verify(message_id: str, timestamp: int, body: bytes, signature: str, keys: Sequence[str]) -> bool:
-    """Is one of the signatures by one of the secrets? The age of the timestamp is the caller's to judge."""
+    """Return whether a signature matches one of the secrets. The caller checks the age of the timestamp."""
     ours = sign(message_id, timestamp, body, *keys).split()
     given = signature.encode("utf-8", "surrogatepass").split()
     fitting = [hmac.compare_digest(each, our.encode()) for each in given for our in ours]  # all are compared

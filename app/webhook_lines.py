@@ -1,6 +1,8 @@
-"""The lines that webhooks go out on: opened to an address that was checked right before, never to another.
+"""Connections of webhooks: each is opened to an address that was checked immediately before, never to
+another.
 
-Responsible for: looking names up and connecting. Never: what is sent; imported before something is.
+Responsible for: resolving names and connecting. Never: handles what is sent, or is imported before the
+first message is sent.
 """
 
 import asyncio
@@ -12,12 +14,12 @@ import httpcore
 
 from app.address_policy import NotPermitted, Reach, Resolve, bracketed
 
-LOOKING = 32  # names looked up at once: one that hangs keeps the others not
+LOOKING = 32  # names resolved at once, so that one that hangs does not block others
 SOCKET_OPTION = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
 class Guarded(httpcore.AsyncNetworkBackend):
-    """Opens lines to addresses that are permitted, each checked right before it is connected to."""
+    """Opens connections to permitted addresses, each checked immediately before connecting."""
 
     def __init__(self, reach: Reach, resolve: Resolve) -> None:
         self._reach, self._resolve, self._plain = reach, resolve, httpcore.AnyIOBackend()
@@ -51,13 +53,13 @@ class Guarded(httpcore.AsyncNetworkBackend):
 
 
 class Names:
-    """Looks names up on threads of its own, so that a name server that hangs keeps nobody else."""
+    """Resolves names on its own threads, so that a name server that hangs blocks no other work."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(LOOKING, thread_name_prefix="names")
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """The addresses of a name, in the system's order. Raises OSError."""
+        """Return the addresses of a name, in the system's order. Raises OSError."""
         found = await asyncio.get_running_loop().run_in_executor(self._threads, _looked_up, host, port)
         return list(dict.fromkeys(found))
 

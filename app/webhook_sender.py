@@ -1,8 +1,8 @@
-"""The second file that opens connections to somebody else: webhooks go out here, and nowhere they must not.
+"""Webhook HTTP client. With outbound.py, one of the two modules that connect to third parties.
 
-Office: one POST at a time to exactly the address that was checked (address_policy.py), each step and all of
-it within a limit. Refuses: redirects, proxies, cookies, certificates nobody vouches for; and to say what a
-receiver said.
+Responsible for: sending one POST at a time to exactly the address that was checked (address_policy.py),
+with a time limit for each step and for the whole. Never: follows redirects, uses proxies or cookies,
+accepts untrusted certificates, or reports what a receiver responded.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from app.address_policy import Reach, Resolve, Target
 if TYPE_CHECKING:
     import httpcore
 
-CONNECT, WHOLE = 5.0, 15.0  # seconds until a line is open, and for all of a delivery
+CONNECT, WHOLE = 5.0, 15.0  # seconds until a connection is open, and for a whole delivery
 MOST_READ = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one try: the status of the answer, or the class of what went wrong.
+    """The result of one attempt: the HTTP status of the response, or the class of the error.
 
     `retry_after`: the header of that name, as it was sent.
     """
@@ -37,7 +37,7 @@ class Outcome:
 
 
 class Sender:
-    """Sends webhooks, many at once. `trusted`: whose certificates are taken, when not the system's."""
+    """Sends webhooks, many at once. `trusted` replaces the system's trusted certificates."""
 
     def __init__(
         self, reach: Reach, *, resolve: Resolve | None = None, trusted: ssl.SSLContext | None = None
@@ -46,22 +46,22 @@ class Sender:
 
     @cached_property
     def _pool(self) -> "httpcore.AsyncConnectionPool":
-        """Made for the first message: whose certificates are taken is read from files."""
-        import httpcore  # noqa: PLC0415 - for who sends
+        """Created for the first message, because the trusted certificates are read from files."""
+        import httpcore  # noqa: PLC0415 - only needed for sending
 
         from app.webhook_lines import Guarded, Names  # noqa: PLC0415 - the same
 
         return httpcore.AsyncConnectionPool(
             ssl_context=self._trusted or ssl.create_default_context(),
             max_connections=None,
-            max_keepalive_connections=0,  # each line is opened anew, and its address checked
+            max_keepalive_connections=0,  # each connection is opened again, and its address checked
             http1=True,
             http2=False,
             network_backend=Guarded(self.reach, self._resolve or Names()),
         )
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
-        """Send it once; whatever happens is told in the outcome, nothing is raised but cancellation."""
+        """Send it once. Any failure is returned in the outcome; only cancellation is raised."""
         begun, status, retry_after = time.monotonic(), None, ""
         error: str | None = None
         try:
@@ -76,18 +76,18 @@ class Sender:
                 ) as response:
                     status, retry_after = response.status, _header(response, b"retry-after")
                     await _throw_away(response)
-        except Exception as wrong:  # also those of a receiver that talks nonsense
+        except Exception as wrong:  # including errors from an invalid response
             error = _class_of(wrong) if status is None else None
         return Outcome(status, round((time.monotonic() - begun) * 1000), error, retry_after)
 
     async def close(self) -> None:
-        """Let go of every line."""
+        """Close all connections."""
         if "_pool" in self.__dict__:
             await self._pool.aclose()
 
 
 async def _throw_away(response: "httpcore.Response") -> None:
-    """Read what is left of an answer, so much of it, and forget it."""
+    """Read and discard the rest of a response, up to about `MOST_READ` bytes."""
     read = 0
     async for part in response.aiter_stream():
         read += len(part)
@@ -101,7 +101,7 @@ def _header(response: "httpcore.Response", name: bytes) -> str:
 
 
 def _class_of(error: BaseException) -> str:
-    """The class of what went wrong, where a certificate or a name is behind it that one."""
+    """Return the class name of an error, or that of its cause if that concerns a certificate or a name."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError | socket.gaierror):

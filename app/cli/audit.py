@@ -1,6 +1,6 @@
-"""`preconsult audit`: the chain of audit events.
+"""`preconsult audit`: the audit chain.
 
-Responsible for: verify, head. Never: prints anything of an event.
+Responsible for: the commands verify and head. Never: prints the content of an event.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from app.storage import ledger
 
 @click.group("audit")
 def audit_group() -> None:
-    """The audit trail: verify its chain, publish its head."""
+    """The audit log: verify its chain, publish its head."""
 
 
 @audit_group.command("verify")
@@ -28,7 +28,7 @@ def audit_group() -> None:
     help="A file of published heads: only that tells a roll-back to an older copy.",
 )
 def verify_chain(anchor: Path | None) -> None:
-    """Walk the whole chain; status 1 when an event was changed, moved, taken out or put in."""
+    """Verify the whole chain. The exit status is 1 when an event was changed, moved, removed or inserted."""
     settings = load_settings()
     anchors = chain.parse_anchors(ledger.lines(anchor)) if anchor else None
     with opened(settings) as database:
@@ -44,7 +44,7 @@ def verify_chain(anchor: Path | None) -> None:
 
 @audit_group.command("head")
 def print_head() -> None:
-    """The end of the chain as one JSON line, for an anchor file somewhere else."""
+    """Print the head of the chain as one JSON line, for an anchor file stored elsewhere."""
     settings = load_settings()
     with opened(settings) as database:
         try:

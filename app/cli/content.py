@@ -1,6 +1,6 @@
-"""`preconsult content`: editions, for who writes and publishes them.
+"""`preconsult content`: editions, for their authors and publishers.
 
-Responsible for: check, show, diff, lock. Never: changes an edition.
+Responsible for: the commands check, show, diff and lock. Never: changes an edition.
 """
 
 import sys
@@ -23,8 +23,8 @@ def content_group() -> None:
 @content_group.command("check")
 @click.argument("path", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 def check_content(path: Path | None) -> None:
-    """Every mistake in the editions below PATH: file, line and what to do."""
-    from app.rules.lint import check  # noqa: PLC0415 - only this command lints
+    """List every error in the editions below PATH: file, line and what to do."""
+    from app.rules.lint import check  # noqa: PLC0415 - only used by this command
 
     content = path or load_settings().content_dir or CONTENT
     single = (content / "edition.yaml").exists()
@@ -44,8 +44,8 @@ def check_content(path: Path | None) -> None:
 @click.argument("version", required=False)
 @click.option("--language", help="One that the edition serves.")
 def show_content(questionnaire: str, version: str | None, language: str | None) -> None:
-    """An edition as a reader sees it."""
-    from app.rules.show import show  # noqa: PLC0415 - only this command shows
+    """Show an edition as a reader sees it."""
+    from app.rules.show import show  # noqa: PLC0415 - only used by this command
 
     edition = open_library(load_settings()).find(questionnaire, version)
     if edition is None:
@@ -57,8 +57,8 @@ def show_content(questionnaire: str, version: str | None, language: str | None) 
 @click.argument("old", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("new", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def diff_content(old: Path, new: Path) -> None:
-    """What changed in meaning between two edition folders."""
-    from app.rules.compare import edition_differences  # noqa: PLC0415 - only this command compares
+    """List what changed in meaning between two edition folders."""
+    from app.rules.compare import edition_differences  # noqa: PLC0415 - only used by this command
 
     for line in edition_differences(load(old), load(new)):
         click.echo(line)
@@ -66,7 +66,7 @@ def diff_content(old: Path, new: Path) -> None:
 
 @content_group.command("lock")
 def lock_content() -> None:
-    """Publish: pin the bytes of every edition that is not pinned yet."""
+    """Publish: record the checksum of every edition that has none yet."""
     content = load_settings().content_dir or CONTENT
     for name in write_lock(content):
         click.echo(f"{name} is published; from now on its files stay as they are.")

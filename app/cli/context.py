@@ -1,7 +1,7 @@
-"""What commands share: the database of the settings, opened and checked, and who acts.
+"""What the commands share: the configured database, opened and checked, and the actor.
 
-Responsible for: a schema at head before a command works, audit events linked after it wrote. Never: decides
-what a command does.
+Responsible for: migrating the schema to head before a command runs, and chaining audit events after it has
+written. Never: decides what a command does.
 """
 
 import datetime as dt
@@ -20,12 +20,12 @@ from app.storage.audit import Actor
 from app.storage.database import Database
 
 COMMAND = Actor("command")
-LINKED = 10_000  # a command links at most that many events; the rest is for the service
+LINKED = 10_000  # a command chains at most that many events; the service chains the rest
 
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
-    """The database, durable and at head."""
+    """Open the database, checked to be durable and migrated to head."""
     database = open_database(settings)
     try:
         database.check_durable()
@@ -37,11 +37,11 @@ def opened(settings: Settings) -> Iterator[Database]:
 
 @contextmanager
 def writing(settings: Settings) -> Iterator[Database]:
-    """The same for a command that leaves audit events: they are linked before it ends.
+    """The same for a command that writes audit events: they are chained before it ends.
 
-    Without the keyring at hand they wait for the service.
+    If the keyring is not available, the service chains them later.
     """
-    from app.services import feed  # noqa: PLC0415 - a command that only reads starts quicker without these
+    from app.services import feed  # noqa: PLC0415 - a command that only reads starts faster without these
     from app.services.chain import Broken  # noqa: PLC0415
     from app.services.sealing_keys import known_keyring  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ def writing(settings: Settings) -> Iterator[Database]:
 
 
 def keyring_at_hand(database: Database, settings: Settings) -> Keyring:
-    """The keyring in force. Raises Refusal when it is not there."""
+    """Return the keyring in use. Raises Refusal when it is not available."""
     from app.services.sealing_keys import known_keyring  # noqa: PLC0415 - as above
 
     keyring = known_keyring(database, settings.keyring, settings.key_file)
@@ -67,5 +67,5 @@ def keyring_at_hand(database: Database, settings: Settings) -> Keyring:
 
 
 def now() -> dt.datetime:
-    """The time."""
+    """Return the current time in UTC."""
     return dt.datetime.now(dt.UTC)

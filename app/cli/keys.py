@@ -1,6 +1,7 @@
-"""`preconsult keys`: API keys, and the sealing key.
+"""`preconsult keys`: API keys and encryption keys.
 
-Responsible for: create, list, revoke, rotate. Never: prints a secret anywhere but on stdout, alone, once.
+Responsible for: the commands create, list, revoke and rotate. Never: prints a secret except once, alone, on
+stdout.
 """
 
 from functools import partial
@@ -18,7 +19,7 @@ from app.storage import keys
 
 @click.group("keys")
 def keys_group() -> None:
-    """API keys (create, list, revoke) and the sealing key (rotate)."""
+    """API keys (create, list, revoke) and the encryption key (rotate)."""
 
 
 @keys_group.command("create")
@@ -39,7 +40,7 @@ def create_key(
     *,
     test: bool,
 ) -> None:
-    """Make an API key; it stands alone on stdout and is never shown again."""
+    """Create an API key. It is printed alone on stdout and is never shown again."""
     wanted = Wanted(name, scopes, test=test, origins=origins, cidrs=cidrs, days=days)
     with writing(load_settings()) as database:
         click.echo(database.write_now(partial(api_keys.create, wanted=wanted, now=now(), actor=COMMAND)))
@@ -47,7 +48,7 @@ def create_key(
 
 @keys_group.command("list")
 def list_keys() -> None:
-    """Every API key: id, state, the day it was last used, scopes, name. Never the secret."""
+    """List every API key: id, mode, state, the day it was last used, scopes, name. Never shows the secret."""
     with opened(load_settings()) as database:
         for key in database.read_now(keys.every):
             state = "live" if key.is_live(now()) else "revoked" if key.revoked_at else "expired"
@@ -59,7 +60,7 @@ def list_keys() -> None:
 @keys_group.command("revoke")
 @click.argument("key_id")
 def revoke_key(key_id: str) -> None:
-    """End an API key by its id; every replica refuses it within a second."""
+    """Revoke an API key by its id. Every replica rejects it within a second."""
     with writing(load_settings()) as database:
         database.write_now(partial(api_keys.revoke, key_id=key_id, now=now(), actor=COMMAND))
     click.echo(f"{key_id} is revoked.")
@@ -67,7 +68,11 @@ def revoke_key(key_id: str) -> None:
 
 @keys_group.command("rotate")
 def rotate_keys() -> None:
-    """Make a fresh sealing key (in the key file) and wrap every data key under it; the service goes on."""
+    """Create a new encryption key in the key file and re-wrap every data key with it; the service keeps
+    running.
+
+    When the keys come from the environment, no key is created and the newest of them is used.
+    """
     settings = load_settings()
     with writing(settings) as database:
         name, moved = rotate(database, settings.keyring, settings.key_file, now=now(), actor=COMMAND)

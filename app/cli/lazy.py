@@ -1,7 +1,7 @@
-"""A group of commands that are imported when they are asked for (Click, "Lazily Loading Subcommands").
+"""A group of commands that are imported when they are used (Click, "Lazily Loading Subcommands").
 
-Responsible for: names and help of commands without their modules; one line and exit status 1 for what is
-refused. Never: imports a library to list the commands.
+Responsible for: names and help of the commands without their modules, and one line with exit status 1 for
+an expected error. Never: imports a library to list the commands.
 """
 
 import sys
@@ -17,7 +17,7 @@ Table = Mapping[str, tuple[str, str]]
 
 
 class Commands(Mapping[str, click.Command]):
-    """The commands of a table, each imported by the first look-up of its name."""
+    """The commands of a table, each imported by the first lookup of its name."""
 
     def __init__(self, package: str, table: Table) -> None:
         self._package, self._table = package, table
@@ -35,7 +35,9 @@ class Commands(Mapping[str, click.Command]):
 
 
 class LazyGroup(click.Group):
-    """Lists the commands of `table` from it alone; turns what a command refuses into one line."""
+    """Lists the commands of `table` without importing them, and turns the expected errors of a command into
+    one line.
+    """
 
     def __init__(self, *args: Any, package: str, table: Table, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -51,7 +53,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise  # Click's own words and exit statuses
+            raise  # Click's own messages and exit statuses
         except Exception as error:
             line = _line(error)
             if line is None:
@@ -61,15 +63,15 @@ class LazyGroup(click.Group):
 
 
 def _line(error: Exception) -> str | None:
-    """What an operator reads of an error; None for what is a mistake of ours."""
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - only who meets an error waits for it
+    """Return the message for an operator, or None for an unexpected error."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - only needed when there is an error
 
     from app.rules.draft import Faulty  # noqa: PLC0415 - the same
 
     if isinstance(error, Refusal | Faulty | Problem):
         return str(error)
     if isinstance(error, SQLAlchemyError):
-        cause = getattr(error, "orig", None) or error  # the driver's names say more: LockNotAvailable
+        cause = getattr(error, "orig", None) or error  # the driver's class names say more: LockNotAvailable
         return f"The database can't be used ({type(cause).__name__}); see PRECONSULT_DATABASE_URL."
     if isinstance(error, OSError):
         return f"{error.filename or 'A file'} can't be used: {error.strerror}."

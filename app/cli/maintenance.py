@@ -1,6 +1,7 @@
-"""`preconsult migrate`, `backup` and `purge`: the database's own work.
+"""`preconsult migrate`, `backup` and `purge`: maintenance of the database.
 
-Responsible for: the schema, a copy, and what is to be erased. Never: prints anything of a submission.
+Responsible for: migrating the schema, copying the database, and erasing what is due. Never: prints the
+content of a submission.
 """
 
 import datetime as dt
@@ -17,7 +18,7 @@ from app.storage import expiry, schema
 
 @click.command("migrate")
 def migrate() -> None:
-    """Bring the database schema to this release; does nothing when it is there."""
+    """Migrate the database schema to this release; does nothing when it is up to date."""
     with opened(load_settings()) as database:
         click.echo(f"The schema is at {schema.current(database)}.")
 
@@ -25,7 +26,7 @@ def migrate() -> None:
 @click.command("backup")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup_database(file: Path) -> None:
-    """Copy the embedded database to FILE while the service goes on. Keep the sealing keys elsewhere."""
+    """Copy the embedded database to FILE while the service runs. Store the encryption keys elsewhere."""
     with writing(load_settings()) as database:
         schema.backup(database, file)
         database.write_now(partial(health.backed_up, now=now(), actor=COMMAND))
@@ -41,7 +42,7 @@ def backup_database(file: Path) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Only tell how many submissions that is.")
 def purge_due(at: dt.datetime | None, *, dry_run: bool) -> None:
-    """Erase what is kept longer than promised; the service does so by itself every ten minutes."""
+    """Erase what is past its retention period; the service does so by itself every ten minutes."""
     moment = at.replace(tzinfo=dt.UTC) if at else now()
     submissions = freed = failed = 0
     settings = load_settings()

@@ -1,4 +1,4 @@
-"""`preconsult openapi`: the description of the API. Never: anything but JSON on stdout."""
+"""`preconsult openapi`: the OpenAPI description. Never: prints anything but JSON on stdout."""
 
 import json
 
@@ -11,6 +11,6 @@ from app.settings import load_settings
 
 @click.command("openapi")
 def print_openapi() -> None:
-    """The OpenAPI description, as JSON on stdout."""
+    """Print the OpenAPI description as JSON on stdout."""
     document = build(load_library(load_settings().content_dir or CONTENT), development=False).openapi()
     click.echo(json.dumps(document, ensure_ascii=False, indent=1))

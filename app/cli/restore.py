@@ -1,6 +1,8 @@
-"""`preconsult restore`: the database as it was at a backup, and what was ended since then ended again.
+"""`preconsult restore`: restores the database from a backup, and again erases, revokes and disables what
+was ended since.
 
-Responsible for: the embedded database, and the ledger after pg_restore. Never: puts back what was erased.
+Responsible for: the embedded database, and applying the erasure ledger after pg_restore. Never: restores
+what was erased.
 """
 
 from functools import partial
@@ -28,7 +30,7 @@ BACK = (
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--ledger-only", is_flag=True, help="After pg_restore: end again what the ledger names.")
 def restore_database(file: Path | None, *, ledger_only: bool) -> None:
-    """Put the embedded database back to a backup, FILE; what was erased or ended since then stays so."""
+    """Restore the embedded database from the backup FILE; what was erased or ended since then stays so."""
     if ledger_only == (file is not None):
         raise click.UsageError("Name a backup, or say --ledger-only.")
     settings = load_settings()
@@ -59,11 +61,11 @@ def _put_back(file: Path, settings: Settings) -> None:
 
 
 def _completed(settings: Settings) -> str:
-    """Bring a copy of a backup up to date, check it, and end what has been ended since."""
+    """Migrate a copy of a backup, verify it, and apply the erasure ledger to it."""
     with opened(settings) as database:
         keyring = keyring_at_hand(database, settings)
         found = database.read_now(partial(chain.verify, keyring=keyring, now=now()))
-        begun = found.linked > 0  # a backup by a release before there was a chain has none
+        begun = found.linked > 0  # a backup by a release without the chain has none
         if begun and found.fault and found.fault.kind != "waiting":
             raise Refusal(f"The backup's audit chain is broken at position {found.fault.position}.")
         told = _ended_again(database, settings)

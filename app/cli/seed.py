@@ -1,4 +1,4 @@
-"""`preconsult seed`: made-up submissions. Never: in production."""
+"""`preconsult seed`: creates demo submissions. Never: in production."""
 
 import click
 
@@ -16,7 +16,7 @@ from app.settings import load_settings
 @click.option("--seed", "number", default=1, show_default=True, help="The same number, the same people.")
 @click.option("--staff", is_flag=True, help="Made-up staff as well, who have worked on some of them.")
 def seed_made_up(count: int, number: int, *, staff: bool) -> None:
-    """Keep made-up submissions, marked as tests, to see the service at work; again adds more."""
+    """Create made-up submissions, marked as tests, to try the service; running it again adds more."""
     settings = load_settings()
     if not settings.development:
         raise Refusal(
@@ -24,7 +24,7 @@ def seed_made_up(count: int, number: int, *, staff: bool) -> None:
         )
     library = open_library(settings)
     edition = library.current(settings.form_questionnaire or min(library.editions))
-    assert edition is not None  # noqa: S101 - open_library has refused otherwise
+    assert edition is not None  # noqa: S101 - open_library has raised otherwise
     with writing(settings) as database:
         vault = open_vault(database, settings.keyring, settings.key_file, now=now())
         seeded = seeding.seed(

@@ -1,7 +1,7 @@
 """`preconsult serve`: the server.
 
-Responsible for: all checks of a start before the first request, and uvicorn's settings. Never: a traceback
-for a start that is refused.
+Responsible for: all start-up checks before the first request, and the settings of uvicorn. Never: prints a
+traceback when the start is refused.
 """
 
 import gc
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
 def serve(host: str, port: int, workers: int) -> None:
     """Serve the API; migrates first, under a lock, so that replicas may start together."""
-    gc.disable()  # what a start makes stays: to look for garbage in it takes a sixth of the start
+    gc.disable()  # objects from start-up stay in use: collecting them takes a sixth of the start-up time
     try:
         app, connection = _ready(workers)
     finally:
         gc.enable()
-    import uvicorn  # noqa: PLC0415 - `serve --help` answers without it
+    import uvicorn  # noqa: PLC0415 - `serve --help` runs without it
 
     click.echo(f"preconsult serves http://{host}:{port} (stop with Ctrl-C)", err=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has stopped
@@ -50,8 +50,10 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 def _ready(workers: int) -> tuple["FastAPI | str", type["Connection"]]:
-    """What uvicorn is to serve, checked: an application, or for several processes the name of its maker."""
-    from app.errors import Refusal  # noqa: PLC0415 - `serve --help` answers without these
+    """Return what uvicorn serves, checked: an application, or for several processes the name of its
+    factory.
+    """
+    from app.errors import Refusal  # noqa: PLC0415 - `serve --help` runs without these
     from app.main import serve_app  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
     from app.web.connections import Connection  # noqa: PLC0415
@@ -68,7 +70,7 @@ def _ready(workers: int) -> tuple["FastAPI | str", type["Connection"]]:
 
 
 def _prepare(settings: "Settings") -> None:
-    """All checks of a start, once, before several processes do: a refusal is one line, not a traceback."""
+    """Run all start-up checks once, before several processes do: an error is one line, not a traceback."""
     from app import container  # noqa: PLC0415
     from app.cli.context import now, opened  # noqa: PLC0415
     from app.services.sealing_keys import open_vault  # noqa: PLC0415

@@ -1,7 +1,7 @@
-"""`preconsult staff`: who may sign in to the workbench, from the server's own shell.
+"""`preconsult staff`: who may sign in to the staff app, managed from the command line of the server.
 
-Office: add (the first administrator comes this way), list, disable, reset. Refuses: to print a link anywhere
-but on stdout, alone, once.
+Responsible for: the commands add (which also creates the first administrator), list, disable and reset.
+Never: prints a link except once, alone, on stdout.
 """
 
 from functools import partial
@@ -20,7 +20,7 @@ from app.storage.staff import Person
 
 @click.group("staff")
 def staff_group() -> None:
-    """Who works with the workbench: add, list, disable, reset."""
+    """Users of the staff app: add, list, disable, reset."""
 
 
 @staff_group.command("add")
@@ -28,7 +28,7 @@ def staff_group() -> None:
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(list(ROLES)), help="Repeat.")
 @click.option("--name", default="", help="As colleagues see it; else the e-mail address stands for it.")
 def add(email: str, roles: tuple[str, ...], name: str) -> None:
-    """Add somebody; the one-time link to choose a password stands alone on stdout."""
+    """Add a staff user; the one-time link to choose a password is printed alone on stdout."""
     settings, secret = load_settings(), staff.new_secret()
     wanted = Wanted(email, roles, name)
     with writing(settings) as database:
@@ -38,7 +38,7 @@ def add(email: str, roles: tuple[str, ...], name: str) -> None:
 
 @staff_group.command("list")
 def list_staff() -> None:
-    """Everybody: state, roles, e-mail address, name."""
+    """List all staff users: state, roles, e-mail address, name."""
     with opened(load_settings()) as database:
         everybody, invited = database.read_now(
             lambda session: (people.every(session), people.invited(session, now()))
@@ -51,7 +51,7 @@ def list_staff() -> None:
 @staff_group.command("disable")
 @click.argument("email")
 def disable(email: str) -> None:
-    """Let somebody in no more; their sessions end at once."""
+    """Disable a staff user; their sessions end at once."""
     with writing(load_settings()) as database:
         database.write_now(partial(_disable, email=email))
     click.echo(f"{staff.address(email)} is disabled.")
@@ -61,7 +61,7 @@ def disable(email: str) -> None:
 @click.argument("email")
 @click.option("--second-factor", "forget", is_flag=True, help="Forget their second factor as well.")
 def reset(email: str, *, forget: bool) -> None:
-    """Forget somebody's password; the link to choose another stands alone on stdout."""
+    """Reset the password of a staff user; the link to choose a new one is printed alone on stdout."""
     settings, secret = load_settings(), staff.new_secret()
     with writing(settings) as database:
         database.write_now(partial(_reset, email=email, secret=secret, forget=forget))

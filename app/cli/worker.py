@@ -1,7 +1,7 @@
-"""`preconsult work`: links the audit trail and delivers webhooks, beside servers that leave it to this.
+"""`preconsult work`: chains audit events and delivers webhooks, for servers that leave this to it.
 
-Office: the rounds of a process that serves nobody, until it is told to stop. Refuses: to leave a delivery
-claimed that it did not make.
+Responsible for: the background jobs of a process that serves no requests, until it is stopped. Never:
+leaves a delivery claimed that it has not sent.
 """
 
 import asyncio
