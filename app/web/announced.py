@@ -1,7 +1,7 @@
-"""What is announced beside the operations: the limits of each, and the webhooks that are sent.
+"""The parts of the OpenAPI document that apply across operations: rate limits and webhooks.
 
-Office: 429 and the RateLimit fields of every operation of the API, `webhooks` of OpenAPI 3.1 from the types
-of events. Refuses: to say of an operation what its handler says itself.
+Responsible for: 429 and the RateLimit fields of every operation of the API, and the `webhooks` of OpenAPI
+3.1, generated from the event types. Never: describes what the handler of an operation already describes.
 """
 
 from typing import Any
@@ -55,7 +55,7 @@ RECEIVED: Json = {
 
 
 def describe(app: FastAPI, library: Library) -> Json:
-    """The whole description of the API, made once."""
+    """Return the complete OpenAPI document, with the limits and the webhooks. Called once."""
     document = openapi.describe(app, library)
     document["components"]["headers"] = FIELDS
     for path, operations in document["paths"].items():
@@ -71,7 +71,7 @@ def describe(app: FastAPI, library: Library) -> Json:
 
 
 def _limited(path: str, operation: Json) -> None:
-    """Say that this operation may be asked to wait; with a key every answer tells what is left."""
+    """Document 429 on an operation; with an API key every success response reports the remaining limit."""
     fields = {name: {"$ref": f"#/components/headers/{name}"} for name in FIELDS}
     told = (outcomes if speaks_fhir(path) else problems)(TooMany)[429]
     if any("api_key" in each for each in operation.get("security", [])):

@@ -1,7 +1,8 @@
-"""A request body, read with limits and parsed once.
+"""Reads a request body within limits and parses it once.
 
-Office: size, depth, time and media type before parsing; strict JSON after. Refuses: duplicate names, NaN,
-lone surrogates, bytes that aren't UTF-8 (RFC 8259, RFC 7493), and to echo what it refused.
+Responsible for: checking size, depth, time and media type before parsing, and strict JSON after. Never:
+accepts duplicate names, NaN, lone surrogates or bytes that are not UTF-8 (RFC 8259, RFC 7493), or echoes
+rejected input.
 """
 
 import json
@@ -16,13 +17,13 @@ from app.errors import Error, MalformedJson, Unprocessable, UnsupportedMediaType
 from app.rules.answers import escape
 
 DEEPEST = 16
-# possessive, and true of a string that never ends as well: linear, whatever is sent
+# possessive, and also matches an unterminated string: linear time for any input
 STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 BRACKETS = re.compile(rb"[\[\]{}]")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 Model = TypeVar("Model", bound=BaseModel)
 
-SENTENCES = {  # with the limits pydantic tells beside them
+SENTENCES = {  # filled in with the limits that pydantic reports
     "missing": "Add this member.",
     "extra_forbidden": "This member is not known here; take it out.",
     "string_pattern_mismatch": "This has to be written like the pattern {pattern}",
@@ -43,9 +44,9 @@ SENTENCES = {  # with the limits pydantic tells beside them
 
 
 async def read_json(request: Request, model: type[Model], *, also: Sequence[str] = ()) -> tuple[Model, bytes]:
-    """The body as `model`, and its bytes.
+    """Return the body as `model`, and its bytes.
 
-    Raises TooLarge and TooSlow (from the receiving side), UnsupportedMediaType, MalformedJson, Unprocessable.
+    Raises TooLarge and TooSlow (while receiving), UnsupportedMediaType, MalformedJson, Unprocessable.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in ("application/json", *also):
@@ -60,7 +61,7 @@ async def read_json(request: Request, model: type[Model], *, also: Sequence[str]
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value of `body`. Raises MalformedJson."""
+    """Return the JSON value of `body`. Raises MalformedJson."""
     if not body:
         raise MalformedJson("There is no body; send JSON.")
     if _depth(body) > DEEPEST:
@@ -75,14 +76,14 @@ def parse(body: bytes) -> Any:
         raise MalformedJson("The body is not UTF-8, or holds half of a surrogate pair.") from None
     except json.JSONDecodeError as error:
         raise MalformedJson(f"The JSON breaks off at line {error.lineno}, column {error.colno}.") from None
-    except ValueError as error:  # ours, or a number of too many digits
+    except ValueError as error:  # `_Odd`, or a number with too many digits
         told = str(error) if isinstance(error, _Odd) else "A number has too many digits."
         raise MalformedJson(told) from None
     return value
 
 
 def errors(error: ValidationError, *, root: str = "") -> list[Error]:
-    """Pydantic's errors without a trace of the input."""
+    """Convert pydantic's errors, without any part of the input."""
     return [
         Error(root + "".join(f"/{escape(str(part))}" for part in each["loc"]), each["type"], sentence(each))
         for each in error.errors(include_input=False, include_url=False)
@@ -90,7 +91,7 @@ def errors(error: ValidationError, *, root: str = "") -> list[Error]:
 
 
 def sentence(error: Mapping[str, Any]) -> str:
-    """What to do about one of pydantic's errors. Its limits and values are ours, not what was sent."""
+    """Return the message for one of pydantic's errors; it shows limits of the model, never input."""
     if error["type"] == "literal_error":
         return f"This takes {error['msg'].removeprefix('Input should be ')}."
     return SENTENCES.get(error["type"], "This is not as documented.").format_map(error.get("ctx", {}))
@@ -101,9 +102,9 @@ class _Odd(ValueError):
 
 
 def _depth(body: bytes) -> int:
-    """How deep the JSON is nested, or 0 when that is plainly within the limit."""
+    """Return the nesting depth of the JSON, or 0 when its few brackets cannot exceed the limit."""
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
-        return 0  # too few to be too deep
+        return 0  # too few brackets to exceed the limit
     depth = deepest = 0
     for bracket in BRACKETS.findall(STRINGS.sub(b"", body)):
         depth += 1 if bracket in (b"[", b"{") else -1
@@ -119,7 +120,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(text: str) -> float | int:
-    """JSON has one kind of number: 5.0 is the integer 5 (RFC 8259, JSON Schema 2020-12)."""
+    """Parse a number. JSON has one kind: 5.0 is the integer 5 (RFC 8259, JSON Schema 2020-12)."""
     value = float(text)
     return int(value) if value.is_integer() else value
 

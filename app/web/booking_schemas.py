@@ -1,7 +1,7 @@
-"""The shapes of what a booking system sends and gets: one-time links, readiness, events.
+"""Request and response models for booking systems: one-time links, readiness, events.
 
-Office: as schemas.py, for the scopes `bookings` and `events`. Refuses: behaviour, and every member that could
-hold an answer: ids, states and times are all there is.
+Responsible for: the same as schemas.py, for the scopes `bookings` and `events`. Never: has behaviour, or a
+member that could hold an answer; there are only ids, states and times.
 """
 
 import datetime as dt
@@ -31,7 +31,10 @@ Type = Literal[
 
 
 class HandoffIn(In):
-    """A person is to be asked. Without `expires_at` the link opens until the appointment, else 14 days."""
+    """A new one-time link for a person who is to fill in the questionnaire.
+
+    Without `expires_at` the link can be opened until the appointment, or for 14 days without an appointment.
+    """
 
     booking_reference: BookingReference
     appointment_at: Time | None = None
@@ -48,7 +51,7 @@ class HandoffIn(In):
 
 
 class HandoffOut(Out):
-    """A one-time link. `submission_id`: what was begun by it."""
+    """A one-time link. `submission_id`: the submission that was started with it."""
 
     id: Id
     booking_reference: Reference
@@ -66,21 +69,21 @@ class HandoffOut(Out):
 
 
 class HandoffMade(HandoffOut):
-    """The link itself is told this once. `plain_link`: for browsers without scripts."""
+    """A one-time link with its address, shown only once. `plain_link`: for browsers without scripts."""
 
     link: str
     plain_link: str
 
 
 class HandoffPage(Out):
-    """The newest first. `next`: the address of the next page."""
+    """A page of one-time links, newest first. `next`: the address of the next page."""
 
     items: list[HandoffOut]
     next: str | None
 
 
 class ReadinessOut(Out):
-    """Whether a questionnaire is done. `updated_at`: when its state last changed."""
+    """Whether the questionnaire of a booking is done. `updated_at`: when its state last changed."""
 
     booking_reference: Reference
     state: readiness.State
@@ -91,13 +94,13 @@ class ReadinessOut(Out):
 
 
 class ReadinessList(Out):
-    """In the order asked."""
+    """The readiness of several bookings, in the order requested."""
 
     readiness: list[ReadinessOut]
 
 
 class EventData(Out):
-    """Of what: ids, and the state it left the questionnaire in. What is not known is left out."""
+    """What an event is about: ids, and the resulting state. Members that are not known are omitted."""
 
     submission_id: Id | None = None
     handoff_id: Id | None = None
@@ -107,7 +110,7 @@ class EventData(Out):
 
 
 class EventOut(Out):
-    """One event. `timestamp`: when it happened; the order of the feed decides, not the times."""
+    """One event. `timestamp`: when it happened; the order of the feed is authoritative, not the times."""
 
     id: Id
     type: Type
@@ -116,7 +119,7 @@ class EventOut(Out):
 
 
 class EventPage(Out):
-    """`next`: the cursor to go on from, always; `more`: there are more already."""
+    """A page of events. `next`: the cursor to continue from, always set; `more`: more are available."""
 
     events: list[EventOut]
     next: Annotated[str, Field(max_length=200)]

@@ -1,6 +1,7 @@
-"""A connection until the head of a request is whole: uvicorn bounds neither its size nor its time.
+"""The HTTP connection until a request head is complete: uvicorn limits neither its size nor its time.
 
-Office: both bounds; what follows the head is bounded in security.py. Refuses: heads that do not end.
+Responsible for: both limits; what follows the head is limited in security.py. Never: waits for a head that
+does not end.
 """
 
 import asyncio
@@ -10,12 +11,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.web.waiting import STOPPING
 
-LARGEST_HEAD = 64 * 1024  # bytes, give or take what one read brings
+LARGEST_HEAD = 64 * 1024  # bytes; may be exceeded by the size of one read
 SLOWEST_HEAD = 10.0  # seconds
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's protocol that hangs up on a head without end. A whole head in one piece costs no timer."""
+    """uvicorn's protocol, which closes a connection when a request head is too slow or too large.
+
+    After the first request on a connection, a head that arrives in one read needs no timer.
+    """
 
     _in_head, _head = False, 0
     _watch: asyncio.TimerHandle | None = None
@@ -47,7 +51,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def shutdown(self) -> None:
-        """Whoever waits for something to happen is answered now (web/waiting.py)."""
+        """End the wait of a long-polling request, which is answered now (web/waiting.py)."""
         if self.cycle is not None:
             cast("dict[str, Any]", self.cycle.scope)[STOPPING] = True
         super().shutdown()

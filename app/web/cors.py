@@ -1,13 +1,14 @@
 """Which websites may call the API from a browser (CORS).
 
-Office: the exact origins of the settings, for what a form of the clinic's own needs: questionnaires,
-submissions, evaluations. Refuses: credentials (cookies), patterns, `*` and `null`, and every other path.
+Responsible for: the exact origins in the settings, for what a clinic's own form needs: questionnaires,
+submissions, evaluations. Never: allows credentials (cookies), patterns, `*`, `null`, or any other path.
 
-Its place is outside the Shell, so added last of all in create_app: the Shell itself answers 400, 408, 413
-and the accidents, and a page can read a problem only when that answer too carries these headers. Lane and
-exception handlers lie further in and need nothing. The Shell logs, counts and dresses each such request as
-before. A preflight alone is answered here and never reaches it: no x-request-id, no log line, no metric, no
-security headers; it has no body, names nobody and asks nothing of the service.
+This middleware wraps `Shell`, so `create_app` adds it last. `Shell` itself answers 400, 408, 413 and
+unhandled errors, and a page can read a problem only when that response carries these headers too. `Lane` and
+the exception handlers are further in and need nothing. `Shell` still logs and counts each of these requests
+and adds its headers. Only a preflight is answered here and never reaches `Shell`: it gets no x-request-id,
+log line, metric or security headers. A preflight has no body, identifies no one and requests nothing of the
+service.
 """
 
 import re
@@ -34,7 +35,7 @@ READ = (
 
 
 class Cors:
-    """Plain ASGI around everything; main.py adds it only when there are origins."""
+    """Plain ASGI middleware around the application; main.py adds it only when origins are configured."""
 
     def __init__(self, app: ASGIApp, *, origins: Collection[str]) -> None:
         if not {"*", "null"}.isdisjoint(origins):

@@ -1,6 +1,7 @@
 """Opaque cursors and the address of the next page (RFC 8288).
 
-Office: a page of a list from a query, and the way on. Refuses: cursors it did not write.
+Responsible for: reading a page of a list from a query, and the link to the next page. Never: accepts a cursor
+that is not in the format it writes.
 """
 
 import base64
@@ -22,34 +23,34 @@ POSITION, TAG = re.compile(r"[0-9]{1,18}"), re.compile(r"[0-9a-f]{0,8}")
 
 
 def page(limit: int, cursor: str | None, *, updated_after: str | None, **filters: Any) -> Page:
-    """The page a list asks for. Raises Unprocessable."""
+    """Return the page that a list query asks for. Raises Unprocessable."""
     since = None if updated_after is None else moment("updated_after", updated_after)
     after = None if cursor is None else _decoded(cursor, 1 if since is None else 2)
     return Page(limit=limit, updated_after=since, after=after, **filters)
 
 
 def following(request: Request, place: Place | None) -> str | None:
-    """The address of the page after a place, or None without one."""
+    """Return the address of the page after `place`, or None if there is no place."""
     return None if place is None else _address(request, place)
 
 
 def after_id(cursor: str | None) -> str | None:
-    """The last id of the page before, of a list in the order of ids. Raises Unprocessable."""
+    """Return the last id of the previous page, for a list in id order. Raises Unprocessable."""
     return None if cursor is None else _decoded(cursor, 1)[0]
 
 
 def following_id(request: Request, last: str) -> str:
-    """The address of the page after the one that ends with this id."""
+    """Return the address of the page after the one that ends with the id `last`."""
     return _address(request, [last])
 
 
 def to_place(place: feed.Place) -> str:
-    """A place in the feed, as it is told."""
+    """Encode a position in the event feed as a cursor."""
     return _packed([str(place.position), place.tag])
 
 
 def from_place(cursor: str) -> feed.Place:
-    """The place a cursor of the feed names. Raises Unprocessable."""
+    """Decode a cursor of the event feed. Raises Unprocessable."""
     place = _loaded(cursor)
     if len(place) == 2 and POSITION.fullmatch(place[0]) and TAG.fullmatch(place[1]):
         return feed.Place(int(place[0]), place[1])
@@ -57,7 +58,7 @@ def from_place(cursor: str) -> feed.Place:
 
 
 def moment(name: str, text: str) -> dt.datetime:
-    """The time in UTC, to the millisecond, that the member `name` holds. Raises Unprocessable."""
+    """Return the time given in the member `name`, in UTC, to the millisecond. Raises Unprocessable."""
     told = "Give an RFC 3339 time with its zone, as 2026-11-22T09:30:00Z."
     try:
         at = dt.datetime.fromisoformat(text)
@@ -78,7 +79,7 @@ def _decoded(cursor: str, size: int) -> tuple[str, ...]:
 
 
 def _loaded(cursor: str) -> list[str]:
-    """The texts in a cursor; none when it is not one of ours."""
+    """Return the strings in a cursor; empty if the cursor is not an encoded list of strings."""
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, RecursionError):

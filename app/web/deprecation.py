@@ -1,8 +1,8 @@
-"""How a route is given up: first it says so for a while, then it goes.
+"""Deprecation of a route: it is announced for a while before the route is removed.
 
-Office: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and their link on every answer of a route, and
-`deprecated` in the description. Refuses: a sunset before the deprecation. The one route in the lane goes past
-what routes declare; to give that up, take it out of the lane first.
+Responsible for: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and their link on every response of a route,
+and `deprecated` in the OpenAPI document. Never: accepts a sunset before the deprecation. The one route in
+`Lane` bypasses the dependencies that routes declare; to deprecate it, take it out of `Lane` first.
 """
 
 import datetime as dt
@@ -15,9 +15,10 @@ from app.web.rates import FIELDS
 
 
 def deprecated(*, since: dt.datetime, sunset: dt.datetime | None = None, link: str = "") -> dict[str, Any]:
-    """What a route's decorator takes: `@router.get("/old", **deprecated(since=…, sunset=…, link=…))`.
+    """Return the arguments that a route's decorator takes.
 
-    `link`: a page that says what to use instead. Raises ValueError for a sunset that comes first.
+    Use: `@router.get("/old", **deprecated(since=…, sunset=…, link=…))`.
+    `link`: a page that says what to use instead. Raises ValueError if the sunset precedes the deprecation.
     """
     if sunset is not None and sunset < since:
         raise ValueError("A route is deprecated before its sunset.")

@@ -1,6 +1,7 @@
-"""What a handler needs of the application it runs in.
+"""What a request handler needs from the application it runs in.
 
-Office: one frozen set of rooms, made in main.py. Refuses: transactions (handlers hand works to the database).
+Responsible for: the frozen set of services of one process, which main.py creates. Never: opens transactions;
+handlers pass units of work to the database.
 """
 
 import asyncio
@@ -31,13 +32,14 @@ from app.web.waiting import Waiting
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """The parts of one running service. `kept`: submissions kept, by status; `limits`: of forms begun.
+    """The services of one running process.
 
-    `first_pages`: the form's first page as somebody new sees it, by language.
-    `figures`: the dashboard's pictures by (days, test) and when they were counted, by one at a time.
-    `post`: sends letters, None when no mail server is set; `outlook`: what the last round saw of alerts.
-    `reach`: where webhooks may go; `waiting`: requests that wait for something to happen.
-    `checked`: what a check of the content found today, asked by one at a time.
+    `kept`: counts stored submissions, by status; `limits`: the limits of started forms.
+    `first_pages`: the form's first page as a new user sees it, by language.
+    `figures`: the dashboard charts by (days, test), with the time of computation; `counting` is their lock.
+    `post`: sends e-mail, None without a mail server; `outlook`: the alert status found by the last run.
+    `reach`: where webhooks may be sent; `waiting`: long-polling requests.
+    `checked`: what today's check of the content found; `checking` is its lock.
     """
 
     settings: Settings
@@ -64,13 +66,16 @@ class Rooms:
 
 
 def rooms(request: Request) -> Rooms:
-    """The rooms of the application this request came to."""
+    """Return the services of the application that received this request."""
     found: Rooms = request.app.state.rooms
     return found
 
 
 async def erase(here: Rooms, work: Work[T]) -> T:
-    """`write` for a work that erases: it resolves once the erasure stands in the ledger too."""
+    """Run a unit of work that erases; return its result once the erasure is also in the ledger.
+
+    Raises Unavailable if the erasure is committed but could not be written to the ledger.
+    """
     done = await here.database.write(work)
     try:
         await here.database.on_thread(partial(here.ledger.settle, here.database))
@@ -81,12 +86,12 @@ async def erase(here: Rooms, work: Work[T]) -> T:
 
 
 def now() -> dt.datetime:
-    """The time, to the millisecond that the API shows."""
+    """Return the current time in UTC, to the millisecond, as the API shows it."""
     at = dt.datetime.now(dt.UTC)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def request_id(request: Request) -> str:
-    """The id under which this request is logged and audited."""
+    """Return the id under which this request is logged and audited."""
     found: str = request.scope["request_id"]
     return found

@@ -1,7 +1,7 @@
-"""The one hot path: a request to keep a submission goes to its handler without the framework's detours.
+"""The fast path: requests that create a submission reach their handler without the framework's overhead.
 
-Office: the same handler, described by the same OpenAPI, held by the same tests; what it saves is in
-`python3 dev.py bench submit`. Refuses: any other route.
+Responsible for: calling the same handler, which has the same OpenAPI description and the same tests; `python3
+dev.py bench submit` measures the time saved. Never: handles any other route.
 """
 
 from fastapi.routing import APIRoute
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Lane:
-    """Plain ASGI, inside the shell, which answers the problems the handler raises."""
+    """Plain ASGI middleware inside `Shell`, which answers the problems that the handler raises."""
 
     def __init__(self, app: ASGIApp, *, route: APIRoute) -> None:
         self.app, self.route = app, route

@@ -1,14 +1,14 @@
-"""How many forms may be begun in an hour, by one network and by everybody.
+"""How many forms may be started in an hour, by one network and in total.
 
-Office: to count, and to say how long to wait. Per process: what replicas count together stands in rates.py.
-Refuses: to keep a network in clear: it is known by an HMAC under a random key of this process, which is
-thrown away after a day (and each network's count with it).
+Responsible for: counting, and reporting how long to wait. Counts are per process; counts shared by replicas
+are in rates.py. Never: stores a network in clear text. A network is identified by an HMAC under a random key
+of this process, which is discarded after a day (and the count of each network with it).
 
-Sliding window counter, of the strategies of `limits`, for three reasons: a network costs two counters
-whatever its limit, and they go when their time is over (the moving window of limits 5.8 keeps an empty list
-for each key, for ever); places come free one by one rather than all at once; every shared storage has it.
-The price: the clock hour before counts in proportion, so 60 minutes across two clock hours may hold more
-than the limit when forms are begun unevenly; no clock hour ever does.
+Of the strategies of `limits`, this uses the sliding window counter, for three reasons. A network costs two
+counters whatever its limit, and they expire (the moving window of limits 5.8 stores an empty list for each
+key for ever). Slots become free one by one rather than all at once. Every shared storage supports it. The
+drawback: the previous clock hour counts in proportion, so 60 minutes across two clock hours may exceed the
+limit when forms are started unevenly; a single clock hour never does.
 """
 
 import hashlib
@@ -28,17 +28,18 @@ DAY = 24 * 60 * 60.0
 
 
 class Limits:
-    """Both limits. What is refused leaves no trace, so memory is bounded by `total`, whatever comes."""
+    """Both limits. Refused forms are not stored, so `total` bounds the memory in use."""
 
     def __init__(self, per_network: int, total: int) -> None:
         self._per_network, self._total = per_network, total
-        self._lock = threading.Lock()  # no await within, so an event loop never waits for it
+        self._lock = threading.Lock()  # held without an await, so the event loop never waits for it
         self._key, self._rolls_at = b"", 0.0
 
     def take(self, network: str) -> int:
-        """Count one form begun by `network`; 0, or the seconds after which to try again (then not counted).
+        """Count one form started by `network`.
 
-        Both are asked before either counts: a network over its limit takes nothing from the others.
+        Return 0, or the seconds to wait before trying again; then the form is not counted. Both limits are
+        checked before either is counted: a network over its limit takes nothing from the others.
         """
         with self._lock:
             asked = tuple(zip(self._limits, (self._alias(network), "everybody"), strict=True))
@@ -50,7 +51,10 @@ class Limits:
 
     @cached_property
     def _counter(self) -> "SlidingWindowCounterRateLimiter":
-        """Made for the first form: the library brings every storage along, and this one a thread."""
+        """Return the counter, created for the first form.
+
+        The library imports every storage, and this one starts a thread.
+        """
         from limits.storage import MemoryStorage  # noqa: PLC0415
         from limits.strategies import SlidingWindowCounterRateLimiter  # noqa: PLC0415
 
@@ -67,7 +71,7 @@ class Limits:
         if self._counter.test(limit, name):
             return 0
         free_at = self._counter.get_window_stats(limit, name).reset_time
-        return max(1, math.floor(free_at - time.time()) + 1)  # a place is free just after, not at, that time
+        return max(1, math.floor(free_at - time.time()) + 1)  # a slot is free just after that time, not at it
 
     def _alias(self, network: str) -> str:
         if time.monotonic() >= self._rolls_at:

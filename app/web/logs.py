@@ -1,7 +1,8 @@
-"""Logs: one JSON object a line on stderr, made of an allow-list of fields.
+"""Logs: one JSON object per line on stderr, built from an allow-list of fields.
 
-Office: our events by structlog; everybody else's records by name, level and place only. Refuses: messages of
-libraries, exception text, paths, queries, headers, bodies, names and answers.
+Responsible for: the application's own events, through structlog; records of libraries by name, level and
+place only. Never: logs messages of libraries, exception text, paths, queries, headers, bodies, names or
+answers.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _RICH = sys.modules.pop("rich", None)
-sys.modules["rich"] = None  # type: ignore[assignment] # structlog takes 0.1 s for its colours; ours is JSON
+sys.modules["rich"] = None  # type: ignore[assignment] # rich takes 0.1 s to import; JSON needs no colours
 try:
     import structlog
 finally:
@@ -52,7 +53,7 @@ def configure(level: str) -> None:
 
 
 def where(error: BaseException) -> str:
-    """The innermost place of ours that raised, as `submissions.py:42 submit`; never the message."""
+    """Return the innermost application frame, such as `submissions.py:42 submit`; never the message."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if f"{Path(__file__).parents[1].name}/" in frame.filename] or list(
         frames
@@ -61,7 +62,7 @@ def where(error: BaseException) -> str:
 
 
 def code(error: BaseException) -> str:
-    """What a database calls an error (a SQLSTATE, or SQLITE_FULL), else its class; never the message."""
+    """Return a database's error code (a SQLSTATE, or SQLITE_FULL), else the class; never the message."""
     cause = getattr(error, "orig", None) or error
     name = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     return name or type(cause).__name__
@@ -73,7 +74,7 @@ def _allowed_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 
 
 class _Stderr:
-    """A line that can't be written (a full disk, a closed pipe) is lost; the work it tells of goes on."""
+    """Writes lines to stderr. A line that fails (full disk, closed pipe) is lost; the caller continues."""
 
     def msg(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -84,7 +85,7 @@ class _Stderr:
 
 
 class _Foreign(logging.Handler):
-    """Records of libraries, without their messages."""
+    """Logs records of libraries, without their messages."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None

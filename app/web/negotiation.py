@@ -1,6 +1,7 @@
-"""What a client can take: media types, languages, ETags (RFC 9110).
+"""Content negotiation: media types, languages, ETags (RFC 9110).
 
-Office: the few headers we negotiate by. Refuses: anything it can't read, rather than guess.
+Responsible for: the few headers that the API negotiates by. Never: guesses the meaning of a header it can't
+read.
 """
 
 import re
@@ -17,7 +18,7 @@ VERSION = re.compile(r'(?:W/)?"(\d{1,9})"')
 
 
 def _weighted(header: str) -> list[tuple[str, float]]:
-    """The first members of a header with their weights, the heaviest first."""
+    """Return the first members of a header with their weights, highest weight first."""
     found = []
     for member in header.split(",")[:MOST_MEMBERS]:
         name, *parameters = (part.strip() for part in member.split(";"))
@@ -30,7 +31,7 @@ def _weighted(header: str) -> list[tuple[str, float]]:
 
 
 def media_type(request: Request, offered: Sequence[str]) -> str:
-    """The offered type the client likes best. Raises NotAcceptable."""
+    """Return the offered type that the client prefers. Raises NotAcceptable."""
     header = request.headers.get("accept", "*/*") or "*/*"
     for name, weight in _weighted(header):
         for offer in offered:
@@ -40,7 +41,7 @@ def media_type(request: Request, offered: Sequence[str]) -> str:
 
 
 def language(request: Request, edition: Edition) -> str:
-    """The served language the client likes best, else the first."""
+    """Return the language of the edition that the client prefers, else its first."""
     for tag, weight in _weighted(request.headers.get("accept-language", "")):
         found = edition.language(tag)
         if weight > 0 and tag.split("-")[0] == found.lower().split("-")[0]:
@@ -49,14 +50,15 @@ def language(request: Request, edition: Edition) -> str:
 
 
 def etag(version: int) -> dict[str, str]:
-    """The ETag header of a version."""
+    """Return the ETag header of a version."""
     return {"etag": f'"{version}"'}
 
 
 def if_match(request: Request) -> int | None:
-    """The version a change is meant for; None stands for `*`.
+    """Return the version that a change is meant for; None stands for `*`.
 
-    Raises PreconditionRequired without the header, PreconditionFailed when it can't be one of ours.
+    Raises PreconditionRequired if the header is missing, PreconditionFailed if it cannot be an ETag of this
+    API.
     """
     header = request.headers.get("if-match")
     if header is None:
@@ -72,14 +74,14 @@ def if_match(request: Request) -> int | None:
 
 
 def unchanged(request: Request, tag: str) -> bool:
-    """Does the client have it already?"""
+    """Return whether If-None-Match shows that the client already has this ETag."""
     header = request.headers.get("if-none-match", "")
     tags = {each.strip().removeprefix("W/") for each in header.split(",")}
     return "*" in tags or tag in tags
 
 
 def conditional(request: Request, content: bytes, kind: str, headers: dict[str, str]) -> Response:
-    """`content`, or 304 when the client has it; `headers` holds its ETag."""
+    """Return `content`, or 304 if the client already has it; `headers` contains its ETag."""
     if unchanged(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=kind)

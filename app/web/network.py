@@ -1,8 +1,8 @@
-"""Who is at the other end of a connection.
+"""The client address of a connection.
 
-Office: the address of the client, seen through the proxies that the settings name and no others; the network
-it belongs to. Refuses: to believe Forwarded, X-Real-IP, CF-Connecting-IP and their kin, and whatever stands
-in X-Forwarded-For to the left of the first hop that is not one of our proxies: anybody can write that.
+Responsible for: the client's address, seen through the proxies in the settings and no others, and its
+network. Never: trusts Forwarded, X-Real-IP, CF-Connecting-IP or similar headers, or anything in
+X-Forwarded-For to the left of the first hop that is not one of these proxies: any client can write that.
 """
 
 import ipaddress
@@ -13,16 +13,17 @@ from starlette.types import Scope
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
-# some proxies (Azure Application Gateway, IIS) write the port too, as 192.0.2.1:443 or [2001:db8::1]:443
+# some proxies (Azure Application Gateway, IIS) append the port: 192.0.2.1:443 or [2001:db8::1]:443
 PORTED = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15}))(?::[0-9]{1,5})?")
 UNKNOWN = "unknown"
 
 
 def client(scope: Scope, proxies: Networks) -> str | None:
-    """The address of the client, or None when the peer has none (a Unix socket, say).
+    """Return the address of the client, or None when the peer has none (a Unix socket, for example).
 
-    From the peer leftwards while the one who speaks is our proxy; a hop that is no address ends the walk,
-    since what a proxy could not write properly says nothing, and what stands left of it even less.
+    Reads from the peer leftwards while the current address is a trusted proxy. A hop that is not an address
+    ends the search: a value that a proxy could not write properly is not reliable, and those left of it even
+    less so.
     """
     peer = scope.get("client")
     found = _address(peer[0]) if peer else None
@@ -36,7 +37,7 @@ def client(scope: Scope, proxies: Networks) -> str | None:
 
 
 def network(address: str | None) -> str:
-    """The /24 or /48 of an address; all that have no address count as one network."""
+    """Return the /24 or /48 of an address; all clients without an address count as one network."""
     found = _address(address or "")
     if found is None:
         return UNKNOWN
@@ -44,7 +45,7 @@ def network(address: str | None) -> str:
 
 
 def _hops(scope: Scope) -> list[str]:
-    """Every X-Forwarded-For line as one list (RFC 9110, section 5.3)."""
+    """Return every X-Forwarded-For line as one list (RFC 9110, section 5.3)."""
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return ",".join(lines).split(",") if lines else []
 
@@ -54,7 +55,7 @@ def _ours(address: Address, proxies: Networks) -> bool:
 
 
 def _address(text: str) -> Address | None:
-    """An address without port and zone, IPv4 as IPv4 however a dual-stack socket wrote it."""
+    """Parse an address without port and zone; an IPv4-mapped IPv6 address becomes IPv4."""
     text = text.strip(" \t")
     ported = PORTED.fullmatch(text)
     try:

@@ -1,7 +1,7 @@
-"""OpenAPI 3.1: what FastAPI can't see of handlers that read their own bytes.
+"""OpenAPI 3.1: what FastAPI can't derive from handlers that read the request body themselves.
 
-Office: request bodies, headers, problems per status, security schemes, the answers of each questionnaire.
-Refuses: addresses from elsewhere, and a status code that is not written down.
+Responsible for: request bodies, headers, problems per status, security schemes, the answers of each
+questionnaire. Never: refers to other sites, or leaves a status code undocumented.
 """
 
 import json
@@ -90,18 +90,18 @@ ACCESS: list[dict[str, list[str]]] = [{"api_key": []}, {"access_token": []}]
 def body(
     model: type[BaseModel], *, example: Any, media_types: Iterable[str] = ("application/json",)
 ) -> dict[str, Any]:
-    """`openapi_extra` for a handler that reads `model` itself."""
+    """Return `openapi_extra` for a handler that reads `model` itself."""
     content = {"schema": {"$ref": REF + model.__name__}, "example": example}
     return {"requestBody": {"required": True, "content": dict.fromkeys(media_types, content)}}
 
 
 def header(name: str, description: str) -> dict[str, Any]:
-    """One documented response header."""
+    """Return the documentation of one response header."""
     return {name: {"description": description, "schema": {"type": "string"}}}
 
 
 def answers(status: int = 200, *, headers: dict[str, Any] | None = None, content: Any = None) -> Responses:
-    """`responses` for what goes well; a resource that carries an ETag may also be unchanged (304)."""
+    """Return `responses` for a success; a resource with an ETag adds `UNCHANGED` (304)."""
     told: dict[str, Any] = {"headers": headers or {}} | ({"content": content} if content else {})
     return {status: told}
 
@@ -110,7 +110,7 @@ UNCHANGED: Responses = {304: {"description": "You have it already", "headers": E
 
 
 def problems(*kinds: type[Problem]) -> Responses:
-    """`responses` for the problems a handler may meet, each status with its slugs."""
+    """Return `responses` for the problems that a handler may raise, each status with its slugs."""
     found: Responses = {}
     for kind in kinds:
         told = found.setdefault(kind.status, {"description": kind.title, "slugs": []})
@@ -143,7 +143,7 @@ def _problem(description: str, kinds: list[type[Problem]]) -> dict[str, Any]:
 
 
 def describe(app: FastAPI, library: Library) -> dict[str, Any]:
-    """The whole document, made once."""
+    """Return the OpenAPI document without limits and webhooks. Called once."""
     document = get_openapi(
         title="preconsult",
         version="1.0.0",
@@ -177,7 +177,7 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
 
 
 def _drop_default_422(document: dict[str, Any], known: dict[str, Any]) -> None:
-    """FastAPI's own 422 never comes: a path takes any string, and one we don't know is 404."""
+    """Remove FastAPI's own 422, which never occurs: a path takes any string, and an unknown one is 404."""
     for operation in (each for path in document["paths"].values() for each in path.values()):
         told = operation["responses"].get("422", {})
         if "application/json" in told.get("content", {}):
@@ -187,7 +187,7 @@ def _drop_default_422(document: dict[str, Any], known: dict[str, Any]) -> None:
 
 
 def _link(paths: dict[str, Any]) -> None:
-    """OpenAPI links: what was created is read, changed, submitted and erased under its id and ETag."""
+    """Add OpenAPI links to read, change and submit a new submission and read its summary, by id and ETag."""
     one = "/v1/submissions/{submission}"
     links = {}
     for path, method in ((one, "get"), (one, "patch"), (f"{one}/submit", "post"), (f"{one}/summary", "get")):
@@ -203,7 +203,7 @@ def _link(paths: dict[str, Any]) -> None:
 
 
 def _tell_answers(known: dict[str, Any], library: Library) -> None:
-    """Put the answers of the current edition of each questionnaire in the place of `any object`."""
+    """Replace `any object` by the answers of the current edition of each questionnaire."""
     current = {name: editions[0] for name, editions in library.editions.items()}
     names = {name: "Answers_" + name.replace("-", "_") for name in current}
     for name, edition in current.items():
@@ -236,7 +236,7 @@ def _tell_answers(known: dict[str, Any], library: Library) -> None:
 
 
 def _complete(edition: Edition, place: str) -> dict[str, Any]:
-    """What must be answered, and when; its conditions are told under `place`."""
+    """Return the schema of submitted answers, with conditions; its references resolve under `place`."""
     schema = answer_schema(edition.questionnaire, complete=True)
     told = json.dumps({"$defs": schema["$defs"], "allOf": schema["allOf"]})
     found: dict[str, Any] = json.loads(told.replace('"#/$defs/', f'"{REF}{place}/$defs/'))

@@ -1,6 +1,6 @@
-"""Problems as FHIR's OperationOutcome, for every address below /fhir.
+"""Problems as OperationOutcome of FHIR, for every path below /fhir.
 
-Office: which addresses speak FHIR, what their problems look like, and how OpenAPI tells it. Refuses: to say
+Responsible for: which paths use FHIR, how their problems look, and how OpenAPI documents them. Never: says
 more than errors.py does.
 """
 
@@ -18,12 +18,12 @@ ROOT = re.compile(r"/fhir/(QuestionnaireResponse)(?:/|\Z)")
 
 
 def speaks_fhir(path: str) -> bool:
-    """Do problems at this address come as OperationOutcome?"""
+    """Return whether problems at this path are sent as OperationOutcome."""
     return SPEAKS.match(path) is not None
 
 
 def document(problem: Problem, instance: str, path: str) -> dict[str, Any]:
-    """The OperationOutcome of a problem; `instance` is the request id, `path` the address that was asked."""
+    """Return the OperationOutcome of a problem; `instance` is the request id, `path` the requested path."""
     root = ROOT.match(path)
     wrong = [Wrong(each.pointer, each.code, each.detail) for each in problem.errors]
     return outcome(
@@ -37,7 +37,7 @@ def document(problem: Problem, instance: str, path: str) -> dict[str, Any]:
 
 
 def outcomes(*kinds: type[Problem]) -> Responses:
-    """`responses` for the problems a handler below /fhir may meet; see `openapi.problems`."""
+    """Return `responses` for the problems a handler below /fhir may raise; see `openapi.problems`."""
     told = problems(*kinds)
     for status, response in told.items():
         met = {kind.slug: {"value": _example(kind)} for kind in kinds if kind.status == status}

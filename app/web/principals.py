@@ -1,7 +1,7 @@
-"""Who is asking.
+"""Authentication: which principal sends a request.
 
-Office: from the Authorization header (RFC 6750) to a principal, counted by key or by network; remembers the
-day a key was last used. Refuses: credentials anywhere else, above all in a URL.
+Responsible for: the principal of an Authorization header (RFC 6750), counted by key or by network, and
+recording the day a key was last used. Never: accepts credentials anywhere else, in particular in a URL.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from app.storage.keys import ApiKey
 from app.web.network import Networks, client
 from app.web.rates import Rates
 
-FRESH_SECONDS = 1.0  # how long a key row is believed; a revoked key is refused everywhere after that
+FRESH_SECONDS = 1.0  # how long a cached key row is used; after that, a revoked key is refused everywhere
 MOST_REMEMBERED = 1000
 
 
 class Doorkeeper:
-    """Recognises API keys; remembers each row for a second, so that a busy key costs no look-up."""
+    """Authenticates requests; caches each API key row for a second, so that a busy key needs no query."""
 
     def __init__(self, database: Database, rates: Rates, proxies: Networks = ()) -> None:
         self._database, self._rates, self._proxies = database, rates, proxies
@@ -37,9 +37,9 @@ class Doorkeeper:
         self._noting: set[asyncio.Task[None]] = set()
 
     async def admit(self, request: Request) -> Principal:
-        """The principal of a request, counted once. Raises Unauthenticated, Forbidden or TooMany."""
+        """Return the principal of a request, counted once. Raises Unauthenticated, Forbidden or TooMany."""
         scope = request.scope
-        if "principal" in scope:  # found at the toll
+        if "principal" in scope:  # already authenticated by `Toll`
             found: Principal = scope["principal"]
             return found
         try:
@@ -57,7 +57,7 @@ class Doorkeeper:
         return principal
 
     async def admit_any(self, request: Request) -> Principal | None:
-        """The principal, or None when no credentials were sent; wrong ones are refused all the same."""
+        """Return the principal, or None if no credentials were sent; invalid ones raise as in `admit`."""
         return await self.admit(request) if "authorization" in request.headers else None
 
     async def _recognise(self, request: Request) -> Respondent | Program:
@@ -91,7 +91,7 @@ class Doorkeeper:
         return row
 
     def _note(self, key: ApiKey, at: dt.datetime) -> None:
-        """Keep the day a key was used, once a day and process, beside the request rather than in its way."""
+        """Record the day a key was used, once a day per process, without delaying the request."""
         self._used[key.id] = at.date()
         if key.last_used_at is None or key.last_used_at.date() < at.date():
             task = asyncio.create_task(self._keep_day(key.id, at.date()))
@@ -99,5 +99,5 @@ class Doorkeeper:
             task.add_done_callback(self._noting.discard)
 
     async def _keep_day(self, key_id: str, day: dt.date) -> None:
-        with contextlib.suppress(Exception):  # a day that was missed is noted tomorrow, or by another process
+        with contextlib.suppress(Exception):  # a missed day is recorded the next day, or by another process
             await self._database.write(partial(keys.used, key_id=key_id, day=day))

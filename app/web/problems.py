@@ -1,7 +1,7 @@
-"""Problem details (RFC 9457) for everything that goes wrong.
+"""Problem details (RFC 9457) for every error.
 
-Office: from a Problem, a framework error or an accident to application/problem+json. Refuses: to say more
-than errors.py does: no input, no exception text.
+Responsible for: converting a `Problem`, a framework error or an unhandled error to application/problem+json.
+Never: says more than errors.py does; no input, no exception text.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ BY_STATUS: Mapping[int, tuple[type[Problem], str]] = {
 
 
 def document(problem: Problem, instance: str) -> dict[str, Any]:
-    """The problem document; `instance` is the request id, for support."""
+    """Return the problem document; `instance` is the request id, for support."""
     found: dict[str, Any] = {
         "type": TYPE + problem.slug,
         "title": problem.title,
@@ -58,9 +58,9 @@ def document(problem: Problem, instance: str) -> dict[str, Any]:
 def response(
     problem: Problem, instance: str, headers: Mapping[str, str] | None = None, *, path: str
 ) -> Response:
-    """The answer to a request for `path` that met `problem`; below /fhir it is an OperationOutcome.
+    """Return the response to a request for `path` that raised `problem`; below /fhir an OperationOutcome.
 
-    Why a database could not take it is for the log alone.
+    If a database error caused the problem, its code is logged and not sent.
     """
     if problem.__cause__ is not None:
         log.error("unavailable", request_id=instance, error=code(problem.__cause__))
@@ -77,13 +77,13 @@ def response(
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
-    """Handler for our own problems."""
+    """Exception handler for `Problem`."""
     assert isinstance(error, Problem)  # noqa: S101 - registered for Problem only
     return _answer(error, request)
 
 
 async def on_invalid_request(request: Request, error: Exception) -> Response:
-    """Handler for parameters that FastAPI refuses; without a trace of the input."""
+    """Exception handler for parameters that FastAPI rejects; the response contains no input."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for RequestValidationError only
     amiss = [
         Error(
@@ -98,7 +98,7 @@ async def on_invalid_request(request: Request, error: Exception) -> Response:
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
-    """Handler for what the framework refuses: unknown path, method, malformed framing."""
+    """Exception handler for what the framework rejects: unknown path, method, malformed framing."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for HTTPException only
     kind, detail = BY_STATUS.get(error.status_code, (Internal, "The request could not be carried out."))
     return _answer(kind(detail), request, _allow(request) or error.headers)
@@ -109,9 +109,9 @@ def _answer(problem: Problem, request: Request, headers: Mapping[str, str] | Non
 
 
 def _allow(request: Request) -> dict[str, str] | None:
-    """Every method of the address (RFC 9110); the framework tells those of the first route it meets.
+    """Return Allow with every method of the path (RFC 9110); the framework lists those of one route.
 
-    An address that is a route's own, word for word, is that one's, and no id of another.
+    A path that is literally the path of a route belongs to that route, not to one with an id in its place.
     """
     paths = request.app.openapi()["paths"]
     template = getattr(request.scope.get("route"), "path", "")

@@ -1,11 +1,12 @@
-"""How many requests a minute: of one API key, and of one network without a valid one.
+"""How many requests per minute are allowed, of one API key and of one network without a valid key.
 
-Office: counts, what is told of them (RateLimit and RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers),
-and the refusal. Refuses: to keep a network in clear (a keyed hash that changes every minute stands for it).
+Responsible for: the counts, the headers that report them (RateLimit and RateLimit-Policy of
+draft-ietf-httpapi-ratelimit-headers), and the refusal. Never: stores a network in clear text; a keyed hash
+that changes every minute stands for it.
 
-A window is a minute of the clock, counted in a dictionary of our own: it stands in the way of the busiest
-request, and the simplest strategy of `limits` takes about ten times as long. Its price is that of every fixed
-window: where two minutes meet, twice the limit may come within one.
+A window is a clock minute, counted in a plain dictionary: it is on the path of the most frequent request, and
+the simplest strategy of `limits` takes about ten times as long. The drawback is that of every fixed window:
+across the boundary of two minutes, twice the limit may arrive within one minute.
 """
 
 import asyncio
@@ -23,15 +24,15 @@ from app.web.logs import log
 from app.web.network import Networks, client, network
 
 SECONDS, HOUR = 60, 3600
-MOST = 100_000  # names counted apart in a minute; more than that share one count
-SHARE = 100  # a replica draws a hundredth of a limit at once
+MOST = 100_000  # names counted separately in a minute; all others share one count
+SHARE = 100  # a replica reserves a hundredth of a limit at a time
 OTHERS = "others"
-COUNTED = "counted"  # in the scope of a request that was
-FIELDS = "fields"  # in the scope: headers that its answer will carry, whatever it is
+COUNTED = "counted"  # in the scope of a request that has been counted
+FIELDS = "fields"  # in the scope: headers of the response, whatever its status
 
 
 class Count(Protocol):
-    """Places of one kind in a minute. `take`: how many are left after this one; below 0 there was none."""
+    """Counts requests of one kind in a minute. `take`: the number left after this one; below 0 if none."""
 
     limit: int
 
@@ -39,14 +40,14 @@ class Count(Protocol):
 
 
 class Here:
-    """Places counted in this process alone."""
+    """Counts in this process only."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self._minute = limit, 0
         self._taken: dict[str, int] = {}
 
     async def take(self, name: str, minute: int) -> int:
-        """Places left after this one; below 0 there was none."""
+        """Return the number left after this request; negative if there was none."""
         if minute != self._minute:
             self._minute, self._taken = minute, {}
         taken = self._taken.get(name)
@@ -58,17 +59,18 @@ class Here:
 
 @dataclass(slots=True)
 class Drawn:
-    """Places that this replica may still give away; `left`: those that nobody had drawn by then."""
+    """A reservation. `places`: what this replica may still allow; `left`: what no replica had reserved."""
 
     places: int
     left: int
 
 
 class Shared:
-    """Places counted across replicas: each draws a few at once, so that most requests ask nobody.
+    """Counts across replicas: each reserves a few requests at once, so that most do not ask the store.
 
-    Never more than the limit is given away, and at most a hundredth of it by each replica is not. While the
-    store is down each replica counts for itself, by the whole limit: what people send is not to be lost.
+    The replicas together never allow more than the limit; at most a hundredth of it per replica remains
+    unused. While the store is down, each replica counts by itself against the whole limit, so that what users
+    send is not lost.
     """
 
     def __init__(self, kind: str, limit: int, counts: Counts, seconds: int = SECONDS) -> None:
@@ -77,10 +79,10 @@ class Shared:
         self._minute = self._told = 0
         self._drawn: dict[str, Drawn] = {}
         self._alone = Here(limit)
-        self._lock = asyncio.Lock()  # one draws, those who wait find it done
+        self._lock = asyncio.Lock()  # one task reserves; those that wait use what it reserved
 
     async def take(self, name: str, minute: int) -> int:
-        """Places left after this one; below 0 there was none."""
+        """Return the number left after this request; negative if there was none."""
         if minute != self._minute:
             self._minute, self._drawn = minute, {}
         drawn = self._drawn.get(name)
@@ -96,7 +98,7 @@ class Shared:
 
     async def _more(self, name: str, minute: int) -> Drawn:
         drawn = self._drawn.get(name)
-        if drawn and (drawn.places > 0 or drawn.left == 0):  # somebody has drawn meanwhile
+        if drawn and (drawn.places > 0 or drawn.left == 0):  # another task has reserved meanwhile
             return drawn
         taken = await self._counts.add(
             f"{self._kind}/{minute}/{name}", self._share, seconds=2 * self._seconds
@@ -117,10 +119,10 @@ class Shared:
 
 
 class Rates:
-    """Both limits of a running service; with `counts` they hold across replicas.
+    """Both rate limits of a running service; with `counts` they apply across replicas.
 
-    So do then those of forms begun (`starts`: an hour, by one network and by all), which limits.py counts for
-    this process.
+    With `counts` this also holds for the limits of started forms (`starts`: per hour, by one network and in
+    total), which limits.py counts for this process.
     """
 
     def __init__(
@@ -150,7 +152,7 @@ class Rates:
         ]
 
     async def take_key(self, scope: Scope, key_id: str) -> None:
-        """Count a request made with a key; its answer tells what is left. Raises TooMany."""
+        """Count a request made with a key; its response reports the number left. Raises TooMany."""
         minute, second = divmod(int(time.time()), SECONDS)
         left = await self._key.take(key_id, minute)
         self._tell(scope, "key", left, SECONDS - second)
@@ -162,11 +164,14 @@ class Rates:
         minute, second = divmod(int(time.time()), SECONDS)
         left = await self._network.take(self._alias(scope, minute), minute)
         scope[COUNTED] = True
-        if left < 0:  # told only then: public answers may be kept by caches
+        if left < 0:  # no headers otherwise: caches may store public responses
             self._tell(scope, "network", left, SECONDS - second)
 
     async def take_start(self, found: str) -> int:
-        """Count a form begun from a network, across replicas; 0, or seconds to wait. Without a store: 0."""
+        """Count a form started from a network, across replicas.
+
+        Return 0, or the seconds to wait. Without a store, return 0.
+        """
         hour, second = divmod(int(time.time()), HOUR)
         name = self._keyring.digest("networks of forms", f"{hour} {found}".encode()).hex()
         for count, each in zip(self._starts, (name, OTHERS), strict=False):
@@ -175,7 +180,7 @@ class Rates:
         return 0
 
     async def close(self) -> None:
-        """Let go of the store."""
+        """Close the connection to the store."""
         if self._counts is not None:
             await self._counts.close()
 
@@ -188,7 +193,7 @@ class Rates:
             raise TooMany("Wait as long as Retry-After says, then go on.", retry_after=seconds)
 
     def _alias(self, scope: Scope, minute: int) -> str:
-        if minute != self._minute:  # the same for all who have the keyring, and never again
+        if minute != self._minute:  # the same in every process with this keyring, and never reused
             secret = self._keyring.digest("networks of requests", str(minute).encode())
             self._minute, self._secret = minute, secret
         found = network(client(scope, self._proxies))

@@ -1,7 +1,7 @@
-"""How what services give looks as JSON, for whoever asks.
+"""How resources are represented as JSON, for each kind of principal.
 
-Office: one dict per resource, interruptions first, null left out where nobody needs it. Refuses: contact
-details; more than the principal's scope may see.
+Responsible for: one dict per resource, interruptions first, null omitted where no client needs it. Never:
+includes contact details, or more than the principal's scope permits.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ Json = dict[str, Any]
 
 
 def created(drawn: Drawn, token: str) -> Json:
-    """The answer to a create: no answers back, the access token this once."""
+    """Return the response to a create: without the answers, and with the access token, shown only once."""
     return _submission(drawn, {"access_token": token})
 
 
 def submission(drawn: Drawn, principal: Principal) -> Json:
-    """A submission as this principal may see it."""
+    """Return a submission as this principal may see it."""
     document = _submission(drawn, {})
     reads = has_scope(principal, "submissions:read") or has_scope(principal, "review")
     if reads or isinstance(principal, Respondent):
@@ -66,7 +66,7 @@ def _submission(drawn: Drawn, secret: Json) -> Json:
 
 
 def staff_part(drawn: Drawn, principal: Principal) -> Json:
-    """Flags and undetermined rules, for keys with the scope review."""
+    """Return flags and undetermined rules, for keys with the scope review; else nothing."""
     if not has_scope(principal, "review"):
         return {}
     kept = [_kept_flag(flag, drawn.edition) for flag in drawn.record.flags]
@@ -74,7 +74,7 @@ def staff_part(drawn: Drawn, principal: Principal) -> Json:
 
 
 def standing(record: Record) -> Json:
-    """Where the review of a submission stands."""
+    """Return the review state of a submission."""
     return {
         "review": record.review,
         "assignee": record.assignee_id,
@@ -85,7 +85,7 @@ def standing(record: Record) -> Json:
 
 
 def evaluated(edition: Edition, evaluation: Evaluation, summary: Json, principal: Principal) -> Json:
-    """The answer to an evaluation."""
+    """Return the response to an evaluation."""
     if not has_scope(principal, "review"):
         return {"summary": summary}
     flags = [_flag(edition, each.flag.id, each.priority) for each in evaluation.flags]
@@ -113,7 +113,7 @@ def _kept_flag(record: FlagRecord, edition: Edition) -> Json:
 
 
 def listed(row: Listed) -> Json:
-    """One line of a list."""
+    """Return one item of a list."""
     times = ("created_at", "updated_at", "submitted_at", "retained_until", "due_at", "looked_at")
     told = {name: (at := getattr(row, name)) and stamp(at) for name in times}
     document = asdict(row) | told | {"quarantine": reasons(row.quarantine)}
@@ -121,12 +121,12 @@ def listed(row: Listed) -> Json:
 
 
 def reasons(quarantine: str | None) -> list[str]:
-    """Why a submission may be no person's; empty when nothing speaks for that."""
+    """Return the reasons why a submission may not come from a person; empty if there are none."""
     return (quarantine or "").split()
 
 
 def questionnaire(edition: Edition, language: str) -> Json:
-    """The questions of an edition in one language."""
+    """Return the questions of an edition in one language."""
     words = edition.phrasebooks[language]
     return {
         "id": edition.id,
@@ -168,7 +168,7 @@ def _item(item: Item, edition: Edition, language: str) -> Json:
 
 
 def passage(edition: Edition, name: str, language: str, *, staff: bool) -> Json:
-    """One passage of the article with its cautions; for staff with its policy."""
+    """Return one passage of the article with its cautions; for staff also with its policy."""
     words = edition.phrasebooks[language]
     found = next(each for each in edition.article.passages if each.id == name)
     document = words.quotations[name] | {

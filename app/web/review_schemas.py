@@ -1,6 +1,6 @@
-"""The shapes of the review: what staff's own programs send and get.
+"""Request and response models of the review, for staff's own programs.
 
-Office: as schemas.py, for the scope `review`. Refuses: behaviour.
+Responsible for: the same as schemas.py, for the scope `review`. Never: has behaviour.
 """
 
 import datetime as dt
@@ -18,14 +18,14 @@ StaffId = Annotated[
 
 
 class ReviewIn(In):
-    """Where the review goes, and with whom the case is; without `assignee` that stays as it is."""
+    """The next review state, and the assignee of the case; without `assignee` that is unchanged."""
 
     review: Review
     assignee: StaffId = None
 
 
 class NoteIn(In):
-    """A note: text of several lines, without other control characters."""
+    """A note: text of one or more lines, without other control characters."""
 
     text: Annotated[
         str, Field(min_length=1, max_length=2 * LONGEST_NOTE, description="At most 2,000 in NFC.")
@@ -33,25 +33,25 @@ class NoteIn(In):
 
 
 class FlagActionIn(In):
-    """What was done about a flag; `closed` takes it off the clock."""
+    """What was done about a flag; a `closed` flag no longer counts towards the due date of the case."""
 
     action: Action
 
 
 class CorrectionIn(In):
-    """Answers as they should be: linkId to value; null takes one out, what is not named stays."""
+    """Corrected answers: linkId to value; null removes an answer, and those not named are unchanged."""
 
     answers: Annotated[dict[str, Any], Field(min_length=1)]
 
 
 class MergeIn(In):
-    """The case of the same person that this one is a duplicate of."""
+    """The case of the same person that this one duplicates."""
 
     into: Annotated[str, Field(pattern=STAFF_ID)]
 
 
 class SearchIn(In):
-    """A whole phone number, e-mail address, booking reference or id, as somebody says it."""
+    """A complete phone number, e-mail address, booking reference or id, as a person states it."""
 
     text: Annotated[str, Field(min_length=1, max_length=254)]
 
@@ -62,13 +62,13 @@ class ReviewerOut(Out):
 
 
 class Reviewers(Out):
-    """By name."""
+    """The staff a case can be assigned to, by name."""
 
     items: list[ReviewerOut]
 
 
 class ReviewOut(Out):
-    """Where the review of a submission stands. The steps are in the guide; what is no step is 409."""
+    """The review of a submission. The guide lists the permitted transitions; any other is 409."""
 
     id: str
     review: Review
@@ -80,7 +80,7 @@ class ReviewOut(Out):
 
 
 class ActorOut(Out):
-    """Who did it: `respondent`, `api_key`, `staff`, `command` or `service`, and which."""
+    """Who did it: the kind (`respondent`, `api_key`, `staff`, `command` or `service`) and the id."""
 
     kind: str
     id: str | None
@@ -94,13 +94,13 @@ class NoteOut(Out):
 
 
 class Notes(Out):
-    """In the order they were written."""
+    """Notes in the order they were written."""
 
     items: list[NoteOut]
 
 
 class ContactOut(Out):
-    """How to reach the person; null is what they did not give."""
+    """The contact details of the person; null is what the person did not give."""
 
     name: str | None
     phone: str | None
@@ -116,7 +116,7 @@ class ChangeOut(Out):
 
 
 class CorrectionOut(Out):
-    """One correction: what was replaced when, and which rules fire since, or no longer."""
+    """One correction: what was replaced, when, and which rules fire since then or no longer fire."""
 
     version: int
     replaced_at: dt.datetime
@@ -126,7 +126,7 @@ class CorrectionOut(Out):
 
 
 class Corrections(Out):
-    """The newest first."""
+    """Corrections, newest first."""
 
     items: list[CorrectionOut]
 
@@ -140,7 +140,7 @@ class FlagActionOut(Out):
 
 
 class HistoryEvent(Out):
-    """One thing that happened to a submission or to one of its flags; reads are among them."""
+    """One thing that happened to a submission or to one of its flags, including reads."""
 
     at: dt.datetime
     action: str
@@ -150,6 +150,6 @@ class HistoryEvent(Out):
 
 
 class History(Out):
-    """The newest first, at most 500."""
+    """Events, newest first, at most 500."""
 
     items: list[HistoryEvent]

@@ -1,7 +1,7 @@
-"""The shapes that go in and come out, as OpenAPI tells them.
+"""Request and response models, as OpenAPI documents them.
 
-Office: request models (they are enforced) and response models (they document; a test holds every answer
-against them). Refuses: behaviour.
+Responsible for: request models, which are enforced, and response models, which document; a test checks every
+response against them. Never: has behaviour.
 """
 
 import datetime as dt
@@ -35,7 +35,7 @@ class Out(BaseModel):
 
 
 class EvaluationIn(In):
-    """Answers to one questionnaire. `test` marks a trial; keys made with --test always mark."""
+    """Answers to one questionnaire. `test` marks test data; keys made with --test always mark it."""
 
     questionnaire: Annotated[str, Field(max_length=100, examples=["ketamine-preconsult"])]
     edition: Annotated[str | None, Field(max_length=20, description="Empty means the current one.")] = None
@@ -50,11 +50,11 @@ class EvaluationIn(In):
 
 
 class SubmissionIn(EvaluationIn):
-    """A submission, or a draft when `status` says so."""
+    """A submission, or a draft if `status` is `draft`."""
 
 
 class SubmissionPatch(In):
-    """JSON merge patch (RFC 7396) of a draft: null takes a member out."""
+    """JSON merge patch (RFC 7396) of a draft: null removes a member."""
 
     answers: Annotated[
         dict[str, Any] | None, Field(description="linkId to value; null takes an answer back.")
@@ -77,7 +77,7 @@ class CrisisResource(Out):
 
 
 class Interruption(Out):
-    """Show it before anything else; `page`: alone, with one Continue button."""
+    """Show it before anything else; `page`: on a page of its own, with one Continue button."""
 
     rule: str
     kind: Literal["page", "block"]
@@ -150,7 +150,7 @@ class UndeterminedOut(Out):
 
 
 class Summary(Out):
-    """The summary "Things to discuss with a clinician". The digest covers all but `made_at`."""
+    """The summary "Things to discuss with a clinician". The digest covers everything except `made_at`."""
 
     interruptions: list[Interruption]
     title: str
@@ -180,7 +180,7 @@ class Evaluated(Out):
 
 
 class SubmissionOut(Out):
-    """A submission. `enabled` and `missing` while it is a draft, `summary` once it is submitted."""
+    """A submission. A draft has `enabled` and `missing`, a submitted one has `summary`."""
 
     interruptions: list[Interruption]
     id: str
@@ -236,7 +236,7 @@ class ListedSubmission(Out):
 
 
 class SubmissionPage(Out):
-    """`next` is the address of the next page, null on the last; the Link header says the same (RFC 8288)."""
+    """A page of submissions. `next`: the address of the next page as in Link (RFC 8288), null on the last."""
 
     items: list[ListedSubmission]
     next: str | None
@@ -249,7 +249,7 @@ class Difference(Out):
 
 
 class Verification(Out):
-    """Does the kept submission still give the summary it gave? If not, what differs."""
+    """Whether the stored submission still gives the same summary, and if not, the differences."""
 
     identical: bool
     digest: str
@@ -279,11 +279,11 @@ class OptionOut(Out):
 
 
 class ItemOut(BaseModel):
-    """FHIR's names (Questionnaire.item). Conditions are the small language of the content guide."""
+    """An item, with the names of FHIR (Questionnaire.item). The content guide documents the conditions."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)
 
-    linkId: str  # noqa: N815 - FHIR's name
+    linkId: str  # noqa: N815 - the name in FHIR
     type: Literal["group", "display", "boolean", "choice", "integer", "string"]
     text: str
 
@@ -300,7 +300,7 @@ class QuestionnaireOut(Out):
 
 
 class PassageOut(Out):
-    """One passage. `policy`, `strength` and `reason` for keys with the scope review."""
+    """One passage. `policy`, `strength` and `reason` are for keys with the scope review."""
 
     article: str
     passage: str
@@ -327,7 +327,7 @@ class ErrorOut(Out):
 
 
 class ProblemOut(Out):
-    """RFC 9457."""
+    """A problem (RFC 9457)."""
 
     type: str
     title: str

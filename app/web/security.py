@@ -1,7 +1,8 @@
-"""The outermost layer, plain ASGI: limits before, headers after, one log line and one metric per request.
+"""The request guard, plain ASGI: limits on requests, headers on responses, one log line and metric each.
 
-Office: request ids, body size and deadline, security headers, the last catch of accidents. Refuses: paths,
-queries, headers, bodies and exception messages in logs and metrics; labels are route templates.
+Responsible for: request ids, body size and deadline, security headers, handling otherwise unhandled errors.
+Never: puts paths, queries, headers, bodies or exception messages in logs and metrics; labels are route
+templates.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Shell:
-    """Wraps the application."""
+    """Middleware that wraps the application."""
 
     def __init__(
         self, app: ASGIApp, *, registry: CollectorRegistry, max_body: int, body_seconds: float, https: bool
@@ -50,7 +51,7 @@ class Shell:
         )
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One more request in the metrics; the labelled counters are looked up once each."""
+        """Count one request in the metrics; each labelled metric is looked up only once."""
         meters = self._meters.get((method, route, status))
         if meters is None:
             counter = self.requests.labels(method, route, str(status))
@@ -67,7 +68,7 @@ class Shell:
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
     __slots__ = (
         "began",
@@ -93,11 +94,11 @@ class _Exchange:
         try:
             self._check_head()
             await self.shell.app(self.scope, self._receive, self._send)
-        except Problem as problem:  # raised while the body came in
+        except Problem as problem:  # raised while the body was received
             await self._answer(problem)
         except ClientDisconnect:
-            self.status = 499  # for the log alone, as nginx counts it: there is nobody to answer
-        except Exception as error:  # the last catch: an accident is ours to tell
+            self.status = 499  # logged and counted as in nginx, never sent: the client is gone
+        except Exception as error:  # the last handler: every unhandled error is logged and answered
             log.error("accident", request_id=self.request_id, error=type(error).__name__, at=where(error))
             await self._answer(Internal("An accident on our side; quote `instance` when you report it."))
         finally:
@@ -114,12 +115,12 @@ class _Exchange:
             raise BadRequest("A request names its host, once (RFC 9112, section 3.2).")
 
     async def _receive(self) -> Message:
-        """The next piece of the body, within the size and the deadline."""
+        """Return the next part of the body. Raises TooLarge and TooSlow."""
         now = asyncio.get_running_loop().time()
         if self.deadline is None:
             self.deadline = now + self.shell.body_seconds
         try:
-            if self.received < 0:  # all of the body is here: what follows is only the disconnect
+            if self.received < 0:  # the body is complete: only the disconnect follows
                 return await self.receive()
             async with asyncio.timeout_at(self.deadline):
                 message = await self.receive()
@@ -139,12 +140,12 @@ class _Exchange:
             headers = message.setdefault("headers", [])
             given = {name for name, _ in headers}
             if b"content-security-policy" in given:
-                given.add(b"x-frame-options")  # a page that says itself who may frame it
+                given.add(b"x-frame-options")  # the page itself declares who may frame it
             headers += [pair for pair in self.shell.headers if pair[0] not in given]
             headers += self.scope.get(FIELDS, ())
             headers.append((b"x-request-id", self.request_id.encode()))
             if self.body_to_come and self.received >= 0:
-                headers.append((b"connection", b"close"))  # what is left of the body is nobody's
+                headers.append((b"connection", b"close"))  # the rest of the body is not read
         await self.send(message)
 
     async def _answer(self, problem: Problem) -> None:

@@ -1,7 +1,7 @@
-"""/static: our own files and vendored ones, compressed, and kept by browsers while their address holds.
+"""/static: the project's own files and vendored ones, compressed, and cached by browsers.
 
-Office: gzip where it can't leak (BREACH needs secrets beside input; there are none in these files), cache
-headers. Refuses: anything that depends on who asks.
+Responsible for: gzip, which is safe here (BREACH needs secrets next to input, and these files contain none),
+and cache headers. Never: serves anything that depends on the client.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Counts what comes to the API without a valid key, before anything is done for it.
+"""Counts API requests without a valid key before any other work is done for them.
 
-Office: the limit per network for every path of the API, and whom wrong credentials count against. Refuses:
-requests over their limit; all else goes on to its handler, which admits or refuses as ever.
+Responsible for: the limit per network for every path of the API, and which network invalid credentials count
+against. Never: lets a request over its limit through; all others go on to their handler, which checks access.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ API = ("/v1/", "/fhir/")
 
 
 class Toll:
-    """Plain ASGI, inside the shell. The lane of the busiest route goes past it, to the same doorkeeper."""
+    """Plain ASGI middleware inside `Shell`. `Lane` bypasses it, but uses the same `Doorkeeper`."""
 
     def __init__(self, app: ASGIApp, *, rates: Rates, doorkeeper: Doorkeeper) -> None:
         self.app, self.rates, self.doorkeeper = app, rates, doorkeeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(API):
-            with contextlib.suppress(Unauthenticated, Forbidden):  # the handler says so, where it minds
+            with contextlib.suppress(Unauthenticated, Forbidden):  # raised again by handlers that need them
                 await self.doorkeeper.admit_any(Request(scope))
-            await self.rates.take_network(scope)  # unless it was counted with its credentials
+            await self.rates.take_network(scope)  # unless already counted with its credentials
         await self.app(scope, receive, send)

@@ -1,8 +1,8 @@
 """Requests that wait for something to happen (long polling).
 
-Office: looks again every second until there is something to tell, or the time is over; so many at once in one
-process. Refuses: to keep anybody who is one too many, has gone away, or asks a process that stops: these are
-told at once what there is.
+Responsible for: checking again every second until there is something to return or the time is over, for a
+limited number of requests per process. Never: holds a request that exceeds this number, whose client has
+disconnected, or whose process is stopping; these get the current state at once.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from starlette.requests import Request
 T = TypeVar("T")
 LONGEST = 30  # seconds
 AGAIN_SECONDS = 1.0
-STOPPING = "stopping"  # in the scope of a request whose process stops (web/connections.py)
+STOPPING = "stopping"  # in the scope of a request whose process is stopping (web/connections.py)
 
 
 class Waiting:
-    """Whoever waits in this process."""
+    """The waiting requests of this process."""
 
     def __init__(self, most: int = 200) -> None:
         self._most, self._waiting = most, 0
@@ -26,7 +26,11 @@ class Waiting:
     async def until(
         self, request: Request, look: Callable[[], Awaitable[T]], *, fits: Callable[[T], bool], seconds: int
     ) -> T:
-        """What `look` gives once it `fits`, else what it gives when the time is over."""
+        """Return the result of `look` as soon as it satisfies `fits`, else the last result.
+
+        The last result is returned after `seconds`, on a disconnect or shutdown, or at once if too many
+        requests wait.
+        """
         found = await look()
         if seconds == 0 or fits(found) or self._waiting >= self._most:
             return found

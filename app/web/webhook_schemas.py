@@ -1,7 +1,7 @@
-"""The shapes of webhook endpoints and of what became of deliveries.
+"""Request and response models of webhook endpoints and their deliveries.
 
-Office: as schemas.py, for the scope `webhooks`. Refuses: behaviour, and every member that could hold an
-answer.
+Responsible for: the same as schemas.py, for the scope `webhooks`. Never: has behaviour, or a member that
+could hold an answer.
 """
 
 import datetime as dt
@@ -32,7 +32,7 @@ Delivered = Literal["pending", "delivered", "failed"]
 
 
 class EndpointIn(In):
-    """A new endpoint. Made with a `pc_test_` key it is told of tests, else of everything else."""
+    """A new endpoint. Created with a `pc_test_` key it receives test events, else all others."""
 
     url: Url
     types: Annotated[Types, Field(default_factory=list)]
@@ -43,7 +43,7 @@ class EndpointIn(In):
 
 
 class EndpointPatch(In):
-    """JSON merge patch (RFC 7396): `types: null` means all; `paused: false` sends what waited."""
+    """JSON merge patch (RFC 7396): `types: null` means all; `paused: false` sends waiting events."""
 
     url: Url = ""
     types: Types | None = None
@@ -74,19 +74,19 @@ class EndpointOut(Out):
 
 
 class EndpointMade(EndpointOut):
-    """With its secret, which is shown this once."""
+    """An endpoint with its secret, which is shown only once."""
 
     secret: Annotated[str, Field(pattern=r"^whsec_[A-Za-z0-9+/]+=*$")]
 
 
 class EndpointList(Out):
-    """The oldest first, at most twenty."""
+    """Endpoints, oldest first, at most twenty."""
 
     items: list[EndpointOut]
 
 
 class AttemptOut(Out):
-    """One try. `error`: the class of what went wrong before there was a status."""
+    """One attempt. `error`: the class of the error that occurred before there was a status."""
 
     at: dt.datetime
     status: int | None
@@ -95,7 +95,7 @@ class AttemptOut(Out):
 
 
 class DeliveryOut(Out):
-    """One event on its way to one endpoint. `tries`: so many were begun since it was last sent by hand."""
+    """The delivery of one event to one endpoint. `tries`: attempts started since it was last sent by hand."""
 
     id: Id
     event_id: Id
@@ -109,7 +109,7 @@ class DeliveryOut(Out):
 
 
 class DeliveryPage(Out):
-    """The newest first."""
+    """A page of deliveries, newest first."""
 
     items: list[DeliveryOut]
     next: Annotated[str | None, Field(description="Address of the next page.")]
