@@ -1,7 +1,7 @@
 """GET /v1/articles/{article}/passages/{passage}: one passage with its cautions.
 
-Refuses: to the public every passage that may not be cited, or only under a condition.
-There is no view of the whole article for it.
+Never: shows the public a passage that may not be cited, or only under a condition. For the same reason there
+is no view of the whole article.
 """
 
 from fastapi import APIRouter, Request, Response
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1/articles", tags=["articles"])
     responses=problems(Unauthenticated, Forbidden, NotFound),
 )
 async def read_passage(request: Request, article: str, passage: str) -> Response:
-    """A passage that may be cited; with the scope review any, with its policy."""
+    """Get a passage that may be cited. Keys with the scope review get any passage, with its policy."""
     principal = await rooms(request).doorkeeper.admit_any(request)
     staff = principal is not None and has_scope(principal, "review")
     edition = rooms(request).library.article(article)

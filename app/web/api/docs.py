@@ -1,6 +1,6 @@
-"""/docs, in development only: the API tried out in a browser, from vendored files.
+"""/docs, in development only: try out the API in a browser, from vendored files.
 
-Refuses: files from elsewhere, inline scripts.
+Never: loads files from other sites, or uses inline scripts.
 """
 
 from fastapi import APIRouter
@@ -27,5 +27,5 @@ PAGE = """<!doctype html>
 
 @router.get("/docs")
 async def docs() -> Response:
-    """The API reference."""
+    """Return the API reference."""
     return HTMLResponse(PAGE)

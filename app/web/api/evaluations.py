@@ -1,6 +1,6 @@
-"""POST /v1/evaluations: the summary of answers that nobody keeps.
+"""POST /v1/evaluations: the summary of answers that are not stored.
 
-Refuses: to store anything, or to log more than that it happened.
+Never: stores anything, or logs more than that the request happened.
 """
 
 from fastapi import APIRouter, Request, Response
@@ -38,7 +38,7 @@ EXAMPLE = {"questionnaire": "ketamine-preconsult", "answers": EXAMPLE_ANSWERS}
     ),
 )  # fmt: skip
 async def evaluate(request: Request) -> Response:
-    """What a submission of these answers would say. Nothing is stored."""
+    """Get the summary that a submission of these answers would have. Nothing is stored."""
     principal = await rooms(request).doorkeeper.admit(request)
     require_scope(principal, "submissions:write", "review")
     wanted, _ = await read_json(request, schemas.EvaluationIn)

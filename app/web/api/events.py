@@ -1,7 +1,7 @@
-"""/v1/events: the feed of what happened, for programs that follow along.
+"""/v1/events: the event feed, for API clients that follow it.
 
-Office: a stretch of the feed from a cursor on, waited for when asked. Refuses: cursors it did not write, and
-events of attention to keys that may not review.
+Responsible for: returning events from a cursor on, with long polling on request. Never: accepts cursors that
+are not of this feed, or shows events of attention to keys without the scope review.
 """
 
 from functools import partial
@@ -43,11 +43,12 @@ async def follow(
     type: Annotated[list[schemas.Type] | None, Query(max_length=20)] = None,  # noqa: A002
     wait: Wait = 0,
 ) -> Response:
-    """What happened, the oldest first: without `after` from the oldest that is kept, else from there on.
+    """List events, oldest first: without `after` from the oldest retained event, else from the cursor on.
 
-    Keep `next` once you have dealt with the events: asked again from there, nothing is skipped and nothing
-    told twice. Events are kept for PRECONSULT_EVENTS_DAYS; a cursor from before gets 410. Then read the state
-    of what you follow from /v1/readiness or /v1/submissions, and go on from `next` of a fresh read.
+    Store `next` after you have processed the events: if you read on from there, no event is skipped or
+    repeated. Events are retained for at least PRECONSULT_EVENTS_DAYS days; a cursor older than that gets 410.
+    In that case, read the state of what you follow from /v1/readiness or /v1/submissions, and continue from
+    `next` of a read without `after`.
     """
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "events")

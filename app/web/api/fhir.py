@@ -1,6 +1,6 @@
-"""/fhir: what this server can do in FHIR R4 (4.0.1), and its questionnaires. Public, with ETag.
+"""/fhir: the capabilities of this server in FHIR R4 (4.0.1), and its questionnaires. Public, with ETag.
 
-Refuses: editions that are not installed, or that FHIR can't say; other formats than JSON.
+Never: returns editions that are not installed or not representable in FHIR, or formats other than JSON.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ Token = Annotated[str | None, Query(max_length=300)]
 
 
 class FhirResponse(JSONResponse):
-    """For the description: handlers make their answers themselves."""
+    """Sets the media type in OpenAPI; the handlers build their responses themselves."""
 
     media_type = MEDIA_TYPE
 
@@ -51,7 +51,7 @@ router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirRes
     responses=TAGGED | outcomes(NotAcceptable),
 )
 async def read_metadata(request: Request) -> Response:
-    """What this server can do in FHIR (CapabilityStatement)."""
+    """Get the capabilities of this server in FHIR (CapabilityStatement)."""
     kind = acceptable(request)
     return _ready(request, _packed(capability.statement(base(rooms(request)))), kind)
 
@@ -71,7 +71,7 @@ async def search_questionnaires(
     count: Annotated[int, Query(alias="_count", ge=0, le=100)] = 20,
     after: Annotated[Token, Query(alias="_after", max_length=300)] = None,
 ) -> Response:
-    """Search by `url`, `version`, `status` and `_id`; of values with commas between, any fits."""
+    """Search by `url`, `version`, `status` and `_id`. Any of several comma-separated values may match."""
     kind, here = acceptable(request), rooms(request)
     asked = {"url": url, "version": version, "status": status, "_id": id_}
     found = [edition for edition in _sayable(here) if _fits(edition, asked)]
@@ -94,7 +94,7 @@ async def search_questionnaires(
     responses=TAGGED | outcomes(NotFound, NotAcceptable),
 )
 async def read_questionnaire(request: Request, resource: str) -> Response:
-    """One edition of a questionnaire, by its id (`ketamine-preconsult-1.0.0`), in the language asked for."""
+    """Get one edition of a questionnaire by id (`ketamine-preconsult-1.0.0`), in the requested language."""
     kind = acceptable(request)
     for edition in _sayable(rooms(request)):
         if names.resource_id(edition) == resource:
@@ -104,22 +104,22 @@ async def read_questionnaire(request: Request, resource: str) -> Response:
 
 
 def acceptable(request: Request) -> str:
-    """The media type to answer in, by `_format` or Accept. Raises NotAcceptable."""
+    """Return the media type of the response, from `_format` or Accept. Raises NotAcceptable."""
     asked = request.query_params.get("_format")
     if asked is None:
         return media_type(request, OFFERED)
-    if asked.replace(" ", "+").partition(";")[0] in FORMATS:  # a plus sign in a query reads as a space
+    if asked.replace(" ", "+").partition(";")[0] in FORMATS:  # a plus sign in a query is decoded as a space
         return MEDIA_TYPE
     raise NotAcceptable(f"This is offered as {MEDIA_TYPE}.")
 
 
 def base(here: Rooms) -> str:
-    """The address of the FHIR routes."""
+    """Return the base address of the FHIR routes."""
     return str(here.settings.public_url).rstrip("/") + "/fhir"
 
 
 def _fits(edition: Edition, asked: dict[str, str | None]) -> bool:
-    """Is it one of those asked for? Without a value, any is."""
+    """Return whether an edition matches every search parameter; a parameter without a value matches any."""
     url = names.url(edition.id)
     told = {
         "url": {url, names.canonical(edition.id, edition.version)},
@@ -134,7 +134,7 @@ def _fits(edition: Edition, asked: dict[str, str | None]) -> bool:
 
 
 def _value(name: str, wanted: str) -> str:
-    """A token without its system (`system|code`); a canonical keeps its version."""
+    """Return a token without its system (`system|code`); a canonical retains its version."""
     return wanted if name == "url" else wanted.rpartition("|")[2]
 
 
@@ -150,7 +150,7 @@ def _entry(here: Rooms, edition: Edition, language: str) -> models.BundleEntry:
 
 
 def _sayable(here: Rooms) -> list[Edition]:
-    """The editions that FHIR can say, the newest of each questionnaire first."""
+    """Return the editions that FHIR can represent, the newest of each questionnaire first."""
     every = (edition for editions in here.library.editions.values() for edition in editions)
     return [edition for edition in every if _said(edition, edition.languages[0])]
 
@@ -164,7 +164,7 @@ def _questionnaire(edition: Edition, language: str) -> models.Questionnaire:
 
 @lru_cache(maxsize=64)
 def _said(edition: Edition, language: str) -> models.Questionnaire | None:
-    """An edition in FHIR, made once; None when its conditions can't be said."""
+    """Return an edition in FHIR, cached; None if FHIR cannot represent its conditions."""
     try:
         return questionnaire(edition, language)
     except Unsayable:

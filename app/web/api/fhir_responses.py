@@ -1,7 +1,8 @@
 """/fhir/QuestionnaireResponse: submissions in FHIR R4 (4.0.1).
 
-Office: from a QuestionnaireResponse to the same checks, unit of work and audit as POST /v1/submissions, and
-back. Refuses: what /v1 refuses, contact details in what it shows, and keys that a browser may hold.
+Responsible for: passing a QuestionnaireResponse to the same validation, unit of work and audit as POST
+/v1/submissions, and converting back. Never: accepts what /v1 rejects, returns contact details, or lets keys
+for browsers write.
 """
 
 import datetime as dt
@@ -62,13 +63,16 @@ KEY: dict[str, Any] = {"security": [{"api_key": []}]}
     ),
 )  # fmt: skip
 async def create(request: Request) -> Response:
-    """Hand in answers: `completed` is submitted, `in-progress` a draft. 201 once the commit is durable."""
+    """Create a submission: `completed` submits the answers, `in-progress` creates a draft.
+
+    201 is returned only after the commit is durable.
+    """
     here, principal, kind = rooms(request), await _writer(request), acceptable(request)
     sent, raw = await read_json(request, SentResponse, also=(MEDIA_TYPE,))
     claim = claim_for(request, principal, raw, CREATE)
     try:
         drawn = _drawn(here, sent, principal)
-    except Unprocessable:  # as in POST /v1/submissions
+    except Unprocessable:  # replayed as in POST /v1/submissions
         again = await here.database.read(partial(kept_before, here=here, claim=claim)) if claim else None
         if again is None:
             raise
@@ -88,7 +92,10 @@ async def create(request: Request) -> Response:
     responses=answers() | outcomes(*HANDED_IN),
 )
 async def validate(request: Request) -> Response:
-    """What is amiss with answers, or would have to be shown first. 200 either way; nothing is kept."""
+    """Validate answers; the outcome lists errors, or the interruptions to show first.
+
+    200 in either case; nothing is stored.
+    """
     here, principal, kind = rooms(request), await _writer(request), acceptable(request)
     try:
         sent, _ = await read_json(request, SentResponse, also=(MEDIA_TYPE,))
@@ -108,11 +115,11 @@ async def validate(request: Request) -> Response:
     responses=answers(headers=ETAG) | UNCHANGED | outcomes(*READING, errors.NotAcceptable),
 )
 async def read(request: Request, submission: str) -> Response:
-    """One submission as a QuestionnaireResponse, with its interruptions. Contact details are not in it."""
+    """Get a submission as a QuestionnaireResponse, with its interruptions and without contact details."""
     here = rooms(request)
     principal, kind = await here.doorkeeper.admit(request), acceptable(request)
     work = partial(_look, here=here, submission=submission, principal=principal, at=now())
-    if isinstance(principal, Program):  # a program's look goes on record
+    if isinstance(principal, Program):  # reads by an API client are audited
         drawn = await here.database.write(partial(work, actor=principal.actor(request_id(request))))
     else:
         drawn = await here.database.read(work)
@@ -121,7 +128,7 @@ async def read(request: Request, submission: str) -> Response:
 
 
 async def _writer(request: Request) -> Program:
-    """Who hands in. Raises Unauthenticated or Forbidden."""
+    """Return the API client that sends a resource. Raises Unauthenticated or Forbidden."""
     principal = require_scope(await rooms(request).doorkeeper.admit(request), *WRITING)
     if principal.key.origins:
         raise Forbidden("A key for browsers hands in at /v1/submissions.")
@@ -144,7 +151,7 @@ def _look(
 
 
 def _drawn(here: Rooms, sent: SentResponse, principal: Program) -> Drawn:
-    """What was handed in, drawn up and not kept. Raises Unprocessable and InvalidAnswers."""
+    """Return the assessment of a resource, without storing it. Raises Unprocessable and InvalidAnswers."""
     edition = _edition(here, sent.questionnaire)
     found = handed(sent, edition)
     if found.amiss:
@@ -166,13 +173,13 @@ def _drawn(here: Rooms, sent: SentResponse, principal: Program) -> Drawn:
 
 
 def _placed(error: Error, found: Handed, edition: Edition) -> Error:
-    """An error of the answers, at its place in the resource and with the linkId it is about."""
+    """Return an error of the answers with its pointer in the resource and the linkId it is about."""
     link_id = found.about(edition, error.pointer)
     return replace(error, pointer=found.place(edition, error.pointer), detail=f"{link_id}: {error.detail}")
 
 
 def _edition(here: Rooms, canonical: str) -> Edition:
-    """The edition that a canonical names. Raises Unprocessable."""
+    """Return the edition that a canonical identifies. Raises Unprocessable."""
     named = names.named(canonical)
     edition = here.library.find(*named) if named else None
     if edition is not None:
@@ -184,7 +191,7 @@ def _edition(here: Rooms, canonical: str) -> Edition:
 
 
 def _reference(sent: SentResponse) -> str | None:
-    """The booking reference that the identifier of our system holds. Raises Unprocessable."""
+    """Return the booking reference from the identifier of this service's system. Raises Unprocessable."""
     identifier = sent.identifier
     if identifier is None or identifier.system != names.BOOKING_REFERENCE:
         return None
@@ -200,7 +207,7 @@ def _packed(drawn: Drawn) -> bytes:
 
 
 def _resource(drawn: Drawn) -> models.QuestionnaireResponse:
-    """A submission as FHIR shows it."""
+    """Return the FHIR representation of a submission."""
     record = drawn.record
     system, code, display = names.TEST_TAG
     tag = [models.Coding(system=system, code=code, display=display)] if record.test else None

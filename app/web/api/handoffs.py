@@ -1,7 +1,8 @@
 """/v1/handoffs: one-time links for people who are to fill in the questionnaire before a visit.
 
-Office: made, looked up, taken back, made anew, for a booking system. Refuses: to show a link twice (but as
-the first answer to the same Idempotency-Key, while nothing has changed), changes without If-Match.
+Responsible for: creating, reading, revoking and reissuing links for a booking system. Never: shows a link
+twice (except as the first answer to the same Idempotency-Key, until something changes), or makes changes
+without If-Match.
 """
 
 from functools import partial
@@ -65,9 +66,10 @@ Json = dict[str, Any]
     ),
 )  # fmt: skip
 async def create(request: Request) -> Response:
-    """Make a one-time link for a person; `link` is told this once. 201 only after the commit is durable.
+    """Create a one-time link for a person. `link` is shown only once. 201 only after the commit is durable.
 
-    Whoever opens it first begins the questionnaire, which is tied to the booking; it opens nothing after.
+    The first person who opens it starts the questionnaire, which is tied to the booking; the link then opens
+    nothing more.
     """
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
@@ -75,7 +77,7 @@ async def create(request: Request) -> Response:
     claim, secret, at = _claim(request, principal, raw), forms.new_secret(), now()
     try:
         made = handoffs.draw_up(_wanted(here, given, principal), secret, key_id=principal.key.id, now=at)
-    except errors.Unprocessable:  # its time may have come since it was first sent
+    except errors.Unprocessable:  # a time in it may have passed since the first request
         if claim is None:
             raise
         again = await here.database.read(
@@ -94,7 +96,7 @@ async def create(request: Request) -> Response:
 def _create(
     session: Session, *, keyring: Keyring, claim: Claim | None, made: Handoff, content: bytes, actor: Actor
 ) -> tuple[str, bytes, bool]:
-    """(id, answer, is it the first answer again), in one transaction."""
+    """Return (id, response, whether it repeats the first response), in one transaction."""
     at = made.created_at
     if claim and not idempotency.remember_made(session, keyring, claim, made.id, content, now=at):
         again = idempotency.replay_made(session, keyring, claim)
@@ -124,7 +126,7 @@ async def listed(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """Links, the newest first; the secrets are not among what is told."""
+    """List links, newest first; their secrets are not included."""
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     work = partial(
@@ -148,12 +150,12 @@ async def listed(
     responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
 )
 async def read(request: Request, handoff: str) -> Response:
-    """One link: whether it waits, was opened or revoked, or has expired."""
+    """Get one link: whether it is waiting, opened, revoked or expired."""
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     found = await here.database.read(partial(handoffs.find, handoff=handoff, test=principal.key.test))
     headers, told = etag(found.version) | {"cache-control": "no-store"}, to_json(document(found, now()))
-    if handoffs.state(found, now()) == "expired":  # by the clock, which the version does not tell
+    if handoffs.state(found, now()) == "expired":  # depends on the clock, so the version stays the same
         return Response(told, headers=headers, media_type="application/json")
     return conditional(request, told, "application/json", headers)
 
@@ -165,7 +167,7 @@ async def read(request: Request, handoff: str) -> Response:
     responses=answers(headers=ETAG) | problems(*CHANGING),
 )
 async def revoke(request: Request, handoff: str) -> Response:
-    """Take a link back: it opens nothing any more. Once somebody has begun by it: 409."""
+    """Revoke a link: it opens nothing any more. 409 once the questionnaire has been started with it."""
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     work = partial(
@@ -187,10 +189,10 @@ async def revoke(request: Request, handoff: str) -> Response:
     responses=answers(headers=ETAG) | problems(*CHANGING),
 )
 async def reissue(request: Request, handoff: str) -> Response:
-    """Make a fresh link in the place of one that is lost; the one before opens nothing.
+    """Create a new link to replace one that is lost; the previous link opens nothing any more.
 
-    Once somebody has begun, or it was taken back: 409. Then make a new handoff; it never opens answers that
-    somebody gave before.
+    409 once the questionnaire has been started with it, or the link has been revoked. Then create a new
+    handoff, which never opens answers that were given before.
     """
     here, secret = rooms(request), forms.new_secret()
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
@@ -208,20 +210,20 @@ async def reissue(request: Request, handoff: str) -> Response:
 
 
 def links(here: Rooms, secret: str) -> dict[str, str]:
-    """The address a person is given, with its secret behind the #; and one for browsers without scripts."""
+    """Return the link for a person, with its secret after the #, and one for browsers without scripts."""
     base = f"{str(here.settings.public_url).rstrip('/')}/r"
     return {"link": f"{base}#{secret}", "plain_link": f"{base}/{secret}"}
 
 
 def document(handoff: Handoff, at: Any) -> Json:
-    """A link as it is told."""
+    """Return the JSON representation of a link, without its secret."""
     times = {name: stamp(given) if (given := getattr(handoff, name)) else None for name in TIMES}
     plain = {name: getattr(handoff, name) for name in PLAIN}
     return plain | {"state": handoffs.state(handoff, at)} | times
 
 
 def _wanted(here: Rooms, given: schemas.HandoffIn, principal: Program) -> Wanted:
-    """The body as services take it. Raises Unprocessable."""
+    """Convert the body to the input of the service. Raises Unprocessable."""
     times = {name: getattr(given, name) for name in ("appointment_at", "expires_at")}
     return Wanted(
         given.booking_reference,

@@ -1,6 +1,6 @@
-"""/livez, /readyz and /metrics, for whoever runs the service.
+"""/livez, /readyz and /metrics, for operators.
 
-Refuses: personal data; metric labels are route templates, methods and states.
+Never: exposes personal data; metric labels are route templates, methods and states.
 """
 
 from fastapi import APIRouter, Request, Response
@@ -19,13 +19,13 @@ OK = b'{"status":"ok"}'
 
 @router.get("/livez", responses=answers(content=STATE))
 async def livez() -> Response:
-    """The process answers."""
+    """Check that the process answers."""
     return Response(OK, media_type="application/json", headers={"cache-control": "no-store"})
 
 
 @router.get("/readyz", responses=answers(content=STATE) | problems(Unavailable))
 async def readyz(request: Request) -> Response:
-    """The database answers and its schema is current."""
+    """Check that the database answers and its schema is current."""
     here = rooms(request)
     if not await here.database.read(is_current):
         raise Unavailable("The database schema is not the one this release needs; run `preconsult migrate`.")
@@ -34,6 +34,6 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", responses=answers(content=METRICS))
 async def metrics(request: Request) -> Response:
-    """Prometheus text format. Keep it behind your proxy."""
+    """Get metrics in the Prometheus text format. Keep this endpoint behind your proxy."""
     content = generate_latest(rooms(request).registry)
     return Response(content, headers={"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"})

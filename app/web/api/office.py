@@ -1,7 +1,7 @@
-"""What a program of the staff looks up: whose case it is, and to whom a case can be given.
+"""Look-ups by staff's own programs: the case of a person, and the staff a case can be assigned to.
 
-Office: exact search by what people say on the phone, and the reviewers, for the scope review. Refuses: what
-is searched for in an address, where logs would keep it.
+Responsible for: exact search by what people say on the phone, and the list of reviewers, for the scope
+review. Never: takes the search text in a URL, where logs would store it.
 """
 
 from functools import partial
@@ -33,9 +33,10 @@ REFUSED = (errors.Unauthenticated, errors.Forbidden, errors.Unavailable)
     responses=answers() | problems(*REFUSED, *BODIES, errors.Unprocessable),
 )
 async def search(request: Request) -> Response:
-    """The submissions of exactly this phone number, e-mail address, booking reference or id; at most 100.
+    """Find submissions by an exact phone number, e-mail address, booking reference or id; at most 100.
 
-    They include drafts, tests and what is closed. The search and what it found go on record, not what for.
+    The result includes drafts, tests and closed cases. The audit log records that a search was made and what
+    it found, but not the search text.
     """
     here, principal = rooms(request), await rooms(request).doorkeeper.admit(request)
     require_permission(principal, "queue")
@@ -47,7 +48,7 @@ async def search(request: Request) -> Response:
 
 
 def _rows(session: Session, *, find: partial[Filters], actor: Actor, trial: bool) -> list[Listed]:
-    """The lines; a key for tests finds tests alone."""
+    """Return the list of cases found; a key for tests finds only tests."""
     at = now()
     found = list_cases(session, find(session), MOST_FOUND, now=at)
     rows = [_plain(row) for row in found.rows if row.test or not trial]
@@ -66,7 +67,7 @@ def _plain(row: Queued) -> Listed:
     responses=answers() | problems(*REFUSED),
 )
 async def reviewers(request: Request) -> Response:
-    """Everybody a case can be given to, by name: what `assignee` of a review takes."""
+    """List the staff a case can be assigned to, by name: the values for `assignee` of a review."""
     principal = await rooms(request).doorkeeper.admit(request)
     require_permission(principal, "review")
     found = await rooms(request).database.read(review.reviewers)

@@ -1,6 +1,6 @@
-"""GET /v1/questionnaires: what can be asked. Public; bytes kept ready, with ETag.
+"""GET /v1/questionnaires: the installed questionnaires. Public, from cached bytes, with ETag.
 
-Refuses: editions that are not installed.
+Never: returns editions that are not installed.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ SCHEMA = answers(headers=ETAG, content={"application/schema+json": {}}) | UNCHAN
     responses=TAGGED,
 )
 async def list_questionnaires(request: Request) -> Response:
-    """The questionnaires installed, each with its current edition."""
+    """List the installed questionnaires, each with its current edition."""
     editions = [editions[0] for editions in rooms(request).library.editions.values()]
     items = [
         {
@@ -53,7 +53,7 @@ async def list_questionnaires(request: Request) -> Response:
     responses=TAGGED | problems(NotFound),
 )
 async def read_questionnaire(request: Request, questionnaire: str) -> Response:
-    """The current edition of a questionnaire, in the language asked for."""
+    """Get the current edition of a questionnaire, in the requested language."""
     edition = _edition(request, questionnaire, None)
     return _ready(request, _questions(edition, language(request, edition)), CURRENT, vary=True)
 
@@ -65,7 +65,7 @@ async def read_questionnaire(request: Request, questionnaire: str) -> Response:
     responses=TAGGED | problems(NotFound),
 )
 async def read_edition(request: Request, questionnaire: str, version: str) -> Response:
-    """One edition; it never changes."""
+    """Get one edition, which never changes."""
     edition = _edition(request, questionnaire, version)
     return _ready(request, _questions(edition, language(request, edition)), IMMUTABLE, vary=True)
 
@@ -77,7 +77,7 @@ async def read_edition(request: Request, questionnaire: str, version: str) -> Re
     responses=SCHEMA | problems(NotFound),
 )
 async def read_current_answer_schema(request: Request, questionnaire: str) -> Response:
-    """JSON Schema (2020-12) of the answers to the current edition, as they are when submitted."""
+    """Get the JSON Schema (2020-12) of submitted answers to the current edition."""
     return _ready(
         request, _schema(_edition(request, questionnaire, None)), CURRENT, "application/schema+json"
     )
@@ -90,7 +90,7 @@ async def read_current_answer_schema(request: Request, questionnaire: str) -> Re
     responses=SCHEMA | problems(NotFound),
 )
 async def read_answer_schema(request: Request, questionnaire: str, version: str) -> Response:
-    """JSON Schema (2020-12) of the answers to one edition, as they are when submitted."""
+    """Get the JSON Schema (2020-12) of submitted answers to one edition."""
     return _ready(
         request, _schema(_edition(request, questionnaire, version)), IMMUTABLE, "application/schema+json"
     )

@@ -1,7 +1,7 @@
 """/v1/readiness: whether the questionnaire of a booking is done.
 
-Office: one booking or a day's list, cheap to ask again (ETag) and to wait for. Refuses: everything but a
-state and a few times; that there is no such booking is not told either.
+Responsible for: the state of one booking or of a day's list, with ETag for cheap polling, and long polling.
+Never: returns more than a state, an edition and a few times, or reveals whether a booking exists.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ async def of_many(
     booking_reference: Annotated[list[BookingReference], Query(min_length=1, max_length=MOST)],
     wait: Wait = 0,
 ) -> Response:
-    """Whether the questionnaires of a day's bookings are done, in the order asked; at most 200 at once."""
+    """List the readiness of a day's bookings, in the order requested; at most 200 at once."""
     return await _answer(request, booking_reference, wait, lambda told: {"readiness": [*map(_one, told)]})
 
 
@@ -57,16 +57,17 @@ async def of_many(
 async def of_one(
     request: Request, booking_reference: Annotated[BookingReference, Path()], wait: Wait = 0
 ) -> Response:
-    """Whether the questionnaire of a booking is done. One nobody has begun, or heard of, is `not_started`.
+    """Get whether the questionnaire of a booking is done. `not_started` also if the booking is unknown.
 
-    With If-None-Match and `wait` the answer comes once it has changed, or 304 when the time is over. The
-    submission that counts is the newest that was sent, else the newest draft; none that is merged.
+    With If-None-Match and `wait` the response comes once the state has changed, or 304 when the time is over.
+    The newest submission that was submitted counts, else the newest draft. In place of a merged submission,
+    the one it was merged into counts.
     """
     return await _answer(request, [booking_reference], wait, lambda told: _one(told[0]))
 
 
 async def _answer(request: Request, references: Sequence[str], wait: int, told: Told) -> Response:
-    """The document, waited for while the client has it already."""
+    """Return the document; with `wait`, wait while the client already has the current one."""
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     fresh_for, test = here.settings.fresh_for, principal.key.test

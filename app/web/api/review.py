@@ -1,7 +1,7 @@
-"""/v1/submissions/{id}/review and what else staff do with a case, for their own programs.
+"""/v1/submissions/{id}/review and the other actions of staff on a case, for their own programs.
 
-Office: the same acts as in the workbench, for keys with the scope review; every look goes on record.
-Refuses: changes without If-Match.
+Responsible for: the same actions as in the staff app, for keys with the scope review; every view is audited.
+Never: makes changes without If-Match.
 """
 
 from dataclasses import asdict
@@ -42,7 +42,10 @@ Json = dict[str, Any]
     responses=answers(headers=ETAG) | problems(*REFUSED),
 )
 async def decide(request: Request, submission: str) -> Response:
-    """Take the review a step on: new, in_review, needs_contact, ready, closed; and say with whom it is."""
+    """Set the review state (new, in_review, needs_contact, ready, closed) and, optionally, the assignee.
+
+    A transition that is not permitted gets 409.
+    """
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.ReviewIn)
     work = partial(_decide, desk=rooms(request).desk, turn=turn, wanted=wanted)
@@ -66,7 +69,7 @@ def _decide(session: Session, *, desk: Desk, turn: Turn, wanted: schemas.ReviewI
     responses=answers(201, headers=ETAG) | problems(*REFUSED),
 )
 async def add_note(request: Request, submission: str) -> Response:
-    """Write a note on a case. Sent again with the same If-Match it is not written twice: that is 412."""
+    """Add a note to a case. Repeated with the same If-Match it is not added again, but gets 412."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.NoteIn)
     work = partial(review.add_note, desk=rooms(request).desk, turn=turn, text=wanted.text)
@@ -82,7 +85,7 @@ async def add_note(request: Request, submission: str) -> Response:
     responses=answers(201, headers=ETAG) | problems(*REFUSED),
 )
 async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
-    """Say what was done about a flag. A closed one takes no more acts."""
+    """Record what was done about a flag. A closed flag takes no further actions."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.FlagActionIn)
     work = partial(review.act_on_flag, desk=rooms(request).desk, turn=turn, flag=flag, action=wanted.action)
@@ -97,7 +100,7 @@ async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
     responses=answers(headers=ETAG) | problems(*READING),
 )
 async def read_notes(request: Request, submission: str) -> Response:
-    """What staff wrote about a case. Asking is a read, and goes on record."""
+    """List the notes on a case. This request counts as a view and is audited."""
     turn = await _looking(request, submission)
     case = await rooms(request).database.write(partial(review.look, desk=rooms(request).desk, turn=turn))
     headers = etag(case.drawn.record.version)
@@ -111,7 +114,7 @@ async def read_notes(request: Request, submission: str) -> Response:
     responses=answers() | problems(*READING),
 )
 async def reveal_contact(request: Request, submission: str) -> Response:
-    """How to reach the person. Each time goes on record as `contact.revealed`."""
+    """Get the contact details of the person. Each request is audited as `contact.revealed`."""
     turn = await _looking(request, submission)
     case = await rooms(request).database.write(partial(review.reveal, desk=rooms(request).desk, turn=turn))
     return answer({name: case.drawn.record.contact.get(name) for name in ("name", "phone", "email")})
@@ -124,7 +127,7 @@ async def reveal_contact(request: Request, submission: str) -> Response:
     responses=answers(headers=ETAG) | problems(*REFUSED, errors.InvalidAnswers),
 )
 async def correct(request: Request, submission: str) -> Response:
-    """Correct answers as a new version; the older one stays, and flags are only added."""
+    """Correct answers as a new version. The previous version is retained, and flags are only added."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.CorrectionIn)
     work = partial(corrections.correct, desk=rooms(request).desk, turn=turn, answers=wanted.answers)
@@ -139,7 +142,7 @@ async def correct(request: Request, submission: str) -> Response:
     responses=answers() | problems(*READING),
 )
 async def read_corrections(request: Request, submission: str) -> Response:
-    """Every correction, with what was there before. Asking is a read, and goes on record."""
+    """List every correction, with the previous answers. This request counts as a view and is audited."""
     turn = await _looking(request, submission)
     work = partial(corrections.corrections, desk=rooms(request).desk, turn=turn)
     _, found, _ = await rooms(request).database.write(work)
@@ -153,7 +156,7 @@ async def read_corrections(request: Request, submission: str) -> Response:
     responses=answers(headers=ETAG) | problems(*REFUSED),
 )
 async def merge(request: Request, submission: str) -> Response:
-    """Close a duplicate into another case of the same person; both stay readable, both tell of it."""
+    """Merge a duplicate into another case of the same person and close it; both stay readable and show it."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.MergeIn)
     work = partial(corrections.merge, desk=rooms(request).desk, turn=turn, into=wanted.into)
@@ -168,20 +171,23 @@ async def merge(request: Request, submission: str) -> Response:
     responses=answers() | problems(*READING),
 )
 async def read_history(request: Request, submission: str) -> Response:
-    """What happened to a submission and its flags, reads among it. Asking is a read, and goes on record."""
+    """List the events of a submission and its flags, including views. This request is itself audited."""
     turn = await _looking(request, submission)
     events = await rooms(request).database.write(partial(review.history, desk=rooms(request).desk, turn=turn))
     return answer({"items": [_event(each) for each in events]})
 
 
 async def _looking(request: Request, submission: str) -> Turn:
-    """Who looks, at whichever version it is. Raises Unauthenticated."""
+    """Return the context of a view, at any version. Raises Unauthenticated."""
     principal = await rooms(request).doorkeeper.admit(request)
     return _as(request, principal, submission, None)
 
 
 async def _turn(request: Request, submission: str) -> Turn:
-    """Whose turn it is, at the version they name. Raises Unauthenticated, Forbidden, PreconditionRequired."""
+    """Return the context of a change, at the version in If-Match.
+
+    Raises Unauthenticated, Forbidden, PreconditionRequired and PreconditionFailed.
+    """
     principal = await rooms(request).doorkeeper.admit(request)
     require_permission(principal, "review")
     return _as(request, principal, submission, if_match(request))

@@ -1,7 +1,7 @@
-"""/v1/submissions: created, read, changed while a draft, submitted, listed, erased.
+"""/v1/submissions: create, read, change a draft, submit, list, erase.
 
-Office: from HTTP to one unit of work and back; every answer waits for the commit. Refuses: personal data in
-caches and URLs, changes without If-Match.
+Responsible for: converting HTTP requests to one unit of work and back; every response waits for the commit.
+Never: puts personal data in caches or URLs, or makes changes without If-Match.
 """
 
 import re
@@ -66,7 +66,7 @@ LINK = header("Link", "RFC 8288, rel=next.")
     ),
 )  # fmt: skip
 async def create(request: Request) -> Response:
-    """Keep answers: a submission with its summary, or a draft. 201 only after the commit is durable."""
+    """Store answers as a submission with its summary, or as a draft. 201 only after the commit is durable."""
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:write")
     wanted, raw = await read_json(request, schemas.SubmissionIn)
@@ -79,7 +79,7 @@ async def create(request: Request) -> Response:
         given = given_by(wanted, test=principal.key.test)
         edition = edition_for(request, wanted)
         drawn = draw_up(edition, given, token, now=now(), terms=here.desk.terms)
-    except errors.Unprocessable:  # it may have been fine when it was first sent, under an older edition
+    except errors.Unprocessable:  # the first request may have been valid under an older edition
         again = await here.database.read(partial(kept_before, here=here, claim=claim)) if claim else None
         if again is None:
             raise
@@ -100,14 +100,14 @@ def _created(kept: str, content: bytes, *, replayed: bool) -> Response:
 
 
 def kept_before(session: Session, *, here: Rooms, claim: Claim) -> tuple[str, bytes] | None:
-    """(id, first answer) of the same request, if it has come before."""
+    """Return (id, first response) of the same request, if it was received before."""
     return idempotency.replay(session, here.desk.vault, claim, now=now())
 
 
 def keep_once(
     session: Session, *, here: Rooms, claim: Claim | None, drawn: Drawn, content: bytes, actor: Actor
 ) -> tuple[str, bytes, bool]:
-    """(id, answer, is it the first answer again), in one transaction."""
+    """Return (id, response, whether it repeats the first response), in one transaction."""
     at, vault = drawn.record.created_at, here.desk.vault
     if claim and not idempotency.remember(session, claim, drawn.record.id, drawn.key, content, now=at):
         again = idempotency.replay(session, vault, claim, now=at)
@@ -125,7 +125,7 @@ def keep_once(
     responses=answers(headers=LINK)
     | problems(errors.Unauthenticated, errors.Forbidden, errors.Unprocessable, errors.Unavailable),
 )
-async def list_submissions(  # noqa: PLR0913, PLR0917 - a parameter for each of the query
+async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
     request: Request,
     status: Literal["draft", "submitted"] | None = None,
     attention: Annotated[int | None, Query(ge=1, le=4)] = None,
@@ -139,9 +139,9 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - a parameter for each of 
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """Submissions, the newest first; with `updated_after` those changed since, the oldest change first.
+    """List submissions, newest first; with `updated_after` those changed since, oldest change first.
 
-    Where few are as asked, a page may hold fewer than `limit`, even none: `next` tells whether more come.
+    If few submissions match, a page may hold fewer than `limit`, even none: `next` shows whether more follow.
     """
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:read", "review")
@@ -169,7 +169,7 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - a parameter for each of 
     responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
 )
 async def read(request: Request, submission: str) -> Response:
-    """One submission: its state, what is enabled and missing, or its summary."""
+    """Get one submission: its state, and what is enabled and missing, or its summary."""
     principal, drawn = await read_one(request, submission)
     headers = etag(drawn.record.version) | {"cache-control": "no-store"}
     return conditional(
@@ -190,7 +190,7 @@ async def read(request: Request, submission: str) -> Response:
     | problems(*CHANGING, *BODIES, errors.NotADraft, errors.InvalidAnswers, errors.Unprocessable),
 )
 async def change(request: Request, submission: str) -> Response:
-    """Merge answers into a draft. Interruptions come back at once, and flags are raised at once."""
+    """Merge answers into a draft. Interruptions are returned and flags are raised immediately."""
     here = rooms(request)
     principal = await here.doorkeeper.admit(request)
     version = if_match(request)
@@ -215,7 +215,7 @@ async def change(request: Request, submission: str) -> Response:
     | problems(*CHANGING, errors.NotADraft, errors.InvalidAnswers, errors.TooSlow, errors.TooLarge),
 )
 async def submit(request: Request, submission: str) -> Response:
-    """Submit a draft. The same request again gets the same answer."""
+    """Submit a draft. Repeating the same request returns the same response."""
     here = rooms(request)
     principal = await here.doorkeeper.admit(request)
     work = partial(
@@ -238,7 +238,7 @@ async def submit(request: Request, submission: str) -> Response:
     responses=problems(*CHANGING, errors.OnHold),
 )
 async def erase(request: Request, submission: str) -> Response:
-    """Erase a submission for good: answers, contact, flags, and the kept answer to its Idempotency-Key."""
+    """Erase a submission permanently: answers, contact, flags, and the response to its Idempotency-Key."""
     here = rooms(request)
     principal = await here.doorkeeper.admit(request)
     work = partial(
@@ -254,14 +254,14 @@ async def erase(request: Request, submission: str) -> Response:
 
 
 def answer(document: Any, *, headers: dict[str, str] | None = None) -> Response:
-    """A personal document as JSON: never cached."""
+    """Return a personal document as JSON that is never cached."""
     return Response(
         _packed(document), 200, (headers or {}) | {"cache-control": "no-store"}, "application/json"
     )
 
 
 async def read_one(request: Request, submission: str) -> tuple[Principal, Drawn]:
-    """Who asks, and the submission asked for; a program's look goes on record."""
+    """Return the principal and the requested submission; reads by an API client are audited."""
     here = rooms(request)
     principal = await here.doorkeeper.admit(request)
     if isinstance(principal, Program):
@@ -272,7 +272,7 @@ async def read_one(request: Request, submission: str) -> tuple[Principal, Drawn]
 
 
 def edition_for(request: Request, wanted: schemas.EvaluationIn) -> Edition:
-    """The edition a body names. Raises Unprocessable."""
+    """Return the edition that a body names. Raises Unprocessable."""
     library = rooms(request).library
     edition = library.find(wanted.questionnaire, wanted.edition)
     if edition is not None:
@@ -284,7 +284,7 @@ def edition_for(request: Request, wanted: schemas.EvaluationIn) -> Edition:
 
 
 def given_by(wanted: schemas.EvaluationIn, *, test: bool = False) -> Given:
-    """The body as services take it."""
+    """Convert the body to the input of the service."""
     return Given(
         answers=wanted.answers,
         contact=wanted.contact or {},
@@ -296,7 +296,7 @@ def given_by(wanted: schemas.EvaluationIn, *, test: bool = False) -> Given:
 
 
 def claim_for(request: Request, principal: Program, raw: bytes, act: bytes) -> Claim | None:
-    """What the Idempotency-Key of a request stands for. `act`: method and path. Raises Unprocessable."""
+    """Return the claim of a request's Idempotency-Key. `act`: method and path. Raises Unprocessable."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None

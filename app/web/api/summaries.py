@@ -1,6 +1,6 @@
-"""/v1/submissions/{id}/summary and /verification: what was said, and whether it still holds.
+"""/v1/submissions/{id}/summary and /verification: the summary, and whether it can be reproduced.
 
-Refuses: a summary of a draft; other media types than JSON, HTML and plain text.
+Never: returns the summary of a draft, or media types other than JSON, HTML and plain text.
 """
 
 from fastapi import APIRouter, Request, Response
@@ -26,7 +26,7 @@ OFFERED = ("application/json", "text/html", "text/plain")
     | problems(*READING, errors.NotAcceptable, errors.NotSubmitted),
 )
 async def read_summary(request: Request, submission: str) -> Response:
-    """Give "Things to discuss with a clinician", by Accept as JSON, as a page or as plain text."""
+    """Get "Things to discuss with a clinician", by Accept as JSON, as a page or as plain text."""
     kind = media_type(request, OFFERED)
     principal, drawn = await read_one(request, submission)
     require_submitted(drawn)
@@ -47,6 +47,6 @@ async def read_summary(request: Request, submission: str) -> Response:
     responses=problems(*READING, errors.NotSubmitted),
 )
 async def read_verification(request: Request, submission: str) -> Response:
-    """Does the kept submission still give the summary it gave, byte for byte? If not, what differs."""
+    """Verify that the stored submission gives the same summary, byte for byte; list any differences."""
     _, drawn = await read_one(request, submission)
     return answer(verify(drawn))

@@ -1,8 +1,8 @@
-"""/v1/webhook-endpoints: where a program wants to be told of events, and what became of deliveries.
+"""/v1/webhook-endpoints: where an API client receives events, and the state of the deliveries.
 
-Office: endpoints made, changed, tested, paused, removed; their secrets rotated; deliveries listed and sent
-once more. Refuses: to show a secret twice (but as the first answer to the same Idempotency-Key, until it is
-changed), changes without If-Match, and what a receiver said.
+Responsible for: creating, changing, testing, pausing and removing endpoints; rotating their secrets; listing
+and repeating deliveries. Never: shows a secret twice (except as the first answer to the same Idempotency-Key,
+until it is changed), makes changes without If-Match, or shows what a receiver answered.
 """
 
 from functools import partial
@@ -59,9 +59,9 @@ Json = dict[str, Any]
     ),
 )  # fmt: skip
 async def create(request: Request) -> Response:
-    """Make an endpoint. `secret` is shown this once: whoever receives checks each signature with it.
+    """Create an endpoint. `secret` is shown only once: the receiver verifies each signature with it.
 
-    Names are resolved when something is sent; what leads to an address that is not public is not sent.
+    Names are resolved when an event is sent; nothing is sent to an address that is not public.
     """
     here, principal, turn = await _turn(request)
     given, raw = await read_json(request, schemas.EndpointIn)
@@ -77,10 +77,10 @@ async def create(request: Request) -> Response:
 def _create(
     session: Session, *, here: Rooms, claim: Claim | None, turn: Turn, wanted: Wanted, test: bool
 ) -> tuple[str, bytes, bool]:
-    """(id, answer, is it the first answer again), in one transaction."""
+    """Return (id, response, whether it repeats the first response), in one transaction."""
     keyring = here.desk.vault.keyring
     if claim:
-        places.alone(session)  # of two that come at once the second gets the answer of the first
+        places.alone(session)  # of two concurrent requests, the second gets the first answer
     again = idempotency.replay_made(session, keyring, claim) if claim else None
     if again is not None:
         return (*again, True)
@@ -98,7 +98,7 @@ def _create(
     responses=answers() | problems(errors.Unauthenticated, errors.Forbidden, errors.Unavailable),
 )
 async def listed(request: Request) -> Response:
-    """Every endpoint; secrets are not among what is told."""
+    """List every endpoint; secrets are not included."""
     here, _, turn = await _turn(request)
     found = await here.database.read(partial(endpoints.listed, turn=turn))
     return answer({"items": [document(each) for each in found]})
@@ -111,7 +111,7 @@ async def listed(request: Request) -> Response:
     responses=answers(headers=ETAG) | problems(*READING),
 )
 async def read(request: Request, endpoint: str) -> Response:
-    """One endpoint: what it is told of, and whether it is paused or fails."""
+    """Get one endpoint: which events it receives, and whether it is paused or failing."""
     here, _, turn = await _turn(request)
     return _told(await here.database.read(partial(endpoints.opened, turn=turn, endpoint=endpoint)))
 
@@ -127,7 +127,10 @@ async def read(request: Request, endpoint: str) -> Response:
     responses=answers(headers=ETAG) | problems(*CHANGING, *BODIES, errors.Unprocessable),
 )
 async def change(request: Request, endpoint: str) -> Response:
-    """Change where and of what it is told, or pause it; resumed, it is sent at once what waited for it."""
+    """Change the URL, event types or description of an endpoint, or pause or resume it.
+
+    After it is resumed or its URL changes, the events that waited for it are sent at once.
+    """
     here, _, turn = await _turn(request, changing=True)
     patch, _ = await read_json(request, schemas.EndpointPatch, also=(MERGE_PATCH,))
     given = patch.model_dump(exclude_unset=True)
@@ -145,7 +148,7 @@ async def change(request: Request, endpoint: str) -> Response:
     responses=problems(*CHANGING),
 )
 async def remove(request: Request, endpoint: str) -> Response:
-    """Remove an endpoint, with all that waits for it and what became of what was sent."""
+    """Remove an endpoint, with everything that waits for it and the record of its deliveries."""
     here, _, turn = await _turn(request, changing=True)
     await here.database.write(partial(endpoints.remove, turn=turn, endpoint=endpoint))
     return Response(status_code=204, headers={"cache-control": "no-store"})
@@ -158,7 +161,10 @@ async def remove(request: Request, endpoint: str) -> Response:
     responses=answers(headers=ETAG) | problems(*CHANGING),
 )
 async def rotate(request: Request, endpoint: str) -> Response:
-    """A fresh secret, shown this once. The one before signs too for 24 hours, so that nothing is missed."""
+    """Create a new secret, shown only once.
+
+    The previous secret also signs for 24 hours, so that no event is missed.
+    """
     here, _, turn = await _turn(request, changing=True)
     work = partial(endpoints.rotate, keyring=here.desk.vault.keyring, turn=turn, endpoint=endpoint)
     found, secret = await here.database.write(work)
@@ -173,7 +179,7 @@ async def rotate(request: Request, endpoint: str) -> Response:
     responses=answers(202) | problems(*READING, errors.Conflict),
 )
 async def send_test(request: Request, endpoint: str) -> Response:
-    """Send it an event of the type `webhook.test`, which tells of nothing and stands in no feed."""
+    """Send an event of type `webhook.test`, which carries no information and is not in the event feed."""
     here, _, turn = await _turn(request)
     made = await here.database.write(partial(endpoints.send_test, turn=turn, endpoint=endpoint))
     return _accepted(made, [])
@@ -192,7 +198,7 @@ async def deliveries(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """What was sent, and what came of each try; known for 30 days. The newest first."""
+    """List deliveries with the outcome of each attempt, newest first. They are retained for 30 days."""
     here, _, turn = await _turn(request)
     after = cursors.after_id(cursor)
     work = partial(_deliveries, turn=turn, endpoint=endpoint, state=state, after=after, limit=limit + 1)
@@ -210,7 +216,7 @@ async def deliveries(
     responses=answers(202) | problems(*READING, errors.Conflict),
 )
 async def redeliver(request: Request, endpoint: str, delivery: str) -> Response:
-    """Send it once more, at once, with the same event id and body. While it is on its way: 409."""
+    """Send the event again at once, with the same event id and body. 409 while the delivery is pending."""
     here, _, turn = await _turn(request)
     again = partial(endpoints.redeliver, turn=turn, endpoint=endpoint, delivery=delivery)
     found = await here.database.write(again)
@@ -219,7 +225,7 @@ async def redeliver(request: Request, endpoint: str, delivery: str) -> Response:
 
 
 def document(endpoint: Endpoint) -> Json:
-    """An endpoint as it is told."""
+    """Return the JSON representation of an endpoint, without its secrets."""
     plain = {name: getattr(endpoint, name) for name in ("id", "url", "types", "description", "test")}
     times = ("paused_at", "failing_since", "created_at", "updated_at")
     return plain | {
@@ -232,7 +238,7 @@ def document(endpoint: Endpoint) -> Json:
 
 
 def delivered(delivery: Delivery, tried: list[Attempt]) -> Json:
-    """A delivery as it is told."""
+    """Return the JSON representation of a delivery."""
     plain = {name: getattr(delivery, name) for name in ("id", "event_id", "type", "state", "tries")}
     following = delivery.next_try_at if delivery.state == PENDING else None
     times = {"created_at": delivery.created_at, "next_try_at": following, "done_at": delivery.done_at}
@@ -244,7 +250,7 @@ def delivered(delivery: Delivery, tried: list[Attempt]) -> Json:
 
 
 async def _turn(request: Request, *, changing: bool = False) -> tuple[Rooms, Program, Turn]:
-    """Whose turn it is. Raises Unauthenticated, Forbidden, and what `if_match` does when they change."""
+    """Return the context of a request. Raises Unauthenticated, Forbidden, and as `if_match` for a change."""
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "webhooks")
     version = if_match(request) if changing else None
