@@ -159,6 +159,7 @@ class Eye:
     def look(self, page: Page) -> None:
         heading = page.locator("#preconsult h1").inner_text()
         assert footed(page)
+        html = page.content()  # before a picture is taken, which leaves marks
         for width in (1280, 360):
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, heading
@@ -167,7 +168,7 @@ class Eye:
         state = (heading, *parts)
         if state not in JUDGED:
             JUDGED.add(state)
-            self.taken[str(state)] = page.content()
+            self.taken[str(state)] = html
             assert probes.violations(page) == [], heading
 
 
