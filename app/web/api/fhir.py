@@ -71,7 +71,7 @@ async def search_questionnaires(
     count: Annotated[int, Query(alias="_count", ge=0, le=100)] = 20,
     after: Annotated[Token, Query(alias="_after", max_length=300)] = None,
 ) -> Response:
-    """Search by `url`, `version`, `status` and `_id`. Any of several comma-separated values may match."""
+    """Search by `url`, `version`, `status` and `_id`. One of several comma-separated values is enough."""
     kind, here = acceptable(request), rooms(request)
     asked = {"url": url, "version": version, "status": status, "_id": id_}
     found = [edition for edition in _sayable(here) if _fits(edition, asked)]

@@ -141,7 +141,7 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
 ) -> Response:
     """List submissions, newest first; with `updated_after` those changed since, oldest change first.
 
-    If few submissions match, a page may hold fewer than `limit`, even none: `next` shows whether more follow.
+    If few are found, a page may hold fewer than `limit`, even none: `next` shows whether more follow.
     """
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:read", "review")
