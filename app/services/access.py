@@ -1,7 +1,7 @@
-"""Who may do what.
+"""Authorization: principals, scopes and the table of what each scope allows.
 
-Office: principals, scopes, and the one table of what each scope allows. Refuses: HTTP (web/principals.py
-finds out who is asking) and exceptions for anybody.
+Responsible for: deciding whether a principal may do something. Never: handles HTTP (`web/principals.py`
+identifies the caller) or makes an exception for a single principal.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ SCOPES = {
 
 @dataclass(frozen=True, slots=True)
 class Respondent:
-    """Whoever holds the access token of a submission; it opens that one and no other."""
+    """A person with the access token of a submission; the token gives access to that submission only."""
 
     token_hash: bytes
 
@@ -38,7 +38,7 @@ class Respondent:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whoever is in a session of the hosted form; it opens that submission and no other."""
+    """A person in a session of the hosted form; the session gives access to that submission only."""
 
     submission: str
 
@@ -48,7 +48,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Whoever holds an API key."""
+    """An API client, identified by its API key."""
 
     key: ApiKey
 
@@ -58,7 +58,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """Somebody of the staff, in a session of the workbench."""
+    """A staff user in a session of the staff app."""
 
     id: str
     permissions: frozenset[Permission]
@@ -71,24 +71,27 @@ Principal = Respondent | Holder | Program | Staff
 
 
 def token_hash(token: str) -> bytes:
-    """What is kept of a secret of 256 random bits; such a secret needs no slow hash (OWASP ASVS 6.5.2)."""
+    """Return the SHA-256 hash that is stored of a secret.
+
+    The secret has 256 random bits, so it needs no slow hash (OWASP ASVS 6.5.2).
+    """
     return hashlib.sha256(token.encode()).digest()
 
 
 def has_scope(principal: Principal, scope: str) -> bool:
-    """Does this principal hold an API key with the scope?"""
+    """Return whether this principal is an API client whose key has the scope."""
     return isinstance(principal, Program) and scope in principal.key.scopes
 
 
 def require_scope(principal: Principal, *scopes: str) -> Program:
-    """The program, when its key has one of `scopes`. Raises Forbidden."""
+    """Return the API client when its key has one of `scopes`. Raises Forbidden."""
     if isinstance(principal, Program) and any(scope in principal.key.scopes for scope in scopes):
         return principal
     raise Forbidden(f"This needs an API key with the scope {' or '.join(scopes)}.")
 
 
 def require_permission(principal: Principal, permission: Permission) -> None:
-    """Raises Forbidden unless this principal's roles, or its key's scope `review`, permit it."""
+    """Raise Forbidden unless this principal's roles, or its key's scope `review`, give the permission."""
     if isinstance(principal, Staff) and permission in principal.permissions:
         return
     if has_scope(principal, "review") and permission in SCOPE_REVIEW:
@@ -99,10 +102,11 @@ def require_permission(principal: Principal, permission: Permission) -> None:
 
 
 def require_access(principal: Principal, record: Record | None, *scopes: str) -> Record:
-    """The record, when this principal may see it. Raises NotFound for all it may not know of, else Forbidden.
+    """Return the record when this principal may access it.
 
-    A token opens its own submission. A test key knows of test submissions only; a key made for browsers
-    (with origins) only creates, since whoever opens the page can read it.
+    Raises NotFound when the principal may not know that the record exists, otherwise Forbidden. A token gives
+    access to its own submission only. A test key can access test submissions only. A key for browsers (with
+    origins) can only create submissions, because anyone who opens the page can read the key.
     """
     if isinstance(principal, Program):
         require_scope(principal, *scopes)

@@ -1,14 +1,16 @@
-"""Somebody is told when a case needs attention, and somebody else when nobody has dealt with it in time.
+"""E-mail alerts: staff are notified when a case needs attention, and a second person when it is overdue.
 
-Office: which flags call for an alert, what it says, when it is tried again, and which flags are passed on to
-a second person. Refuses: to say anything of a person or of answers: a link to the case is all.
+Responsible for: which flags cause an alert, what it says, when it is retried, and which flags are escalated
+to a second person. Never: includes personal data or answers; an alert contains only a link to the case.
 
-- One alert for all the flags that one change raised: whoever opens the case sees them all.
-- At least once: an alert is claimed for a while, sent, and marked; who dies in between leaves it to the next.
-- It is tried until it is sent, its flag is closed, or the case is gone; there is no giving up.
-- A flag is passed on, once, when its time is over and nobody reached the person, handed it over or closed it.
-  `seen` does not count, nor does `not_reached`: that is just when a second person is needed.
-- Flags of tests are passed on as others are, so that it can be tried; nobody is told of them.
+- One alert covers all the flags that one change raised; the case page shows them all.
+- At-least-once delivery: an alert is claimed with a lease, sent, and marked as sent. When a process dies in
+  between, the next one takes over.
+- An alert is retried until it is sent, its flag is closed, or the case is gone. There is no retry limit.
+- A flag is escalated once, when its due date has passed and no one has reached the person, handed the flag
+  over or closed it. `seen` does not count, and neither does `not_reached`, which is exactly when a second
+  person is needed.
+- Flags of test submissions are escalated too, so that this can be tried, but no alert is sent for them.
 """
 
 import datetime as dt
@@ -27,26 +29,29 @@ from app.storage.submissions import Record
 ALERTER = Actor("service", "alerts")
 EMAIL = "email"
 SUBJECT = "A submission needs attention"
-LEASE = dt.timedelta(minutes=2)  # longer than any letter takes
-PAUSES = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60))  # the last again and again
-LATE = dt.timedelta(minutes=10)  # from then on whoever works with the queue is told that alerts fail
+LEASE = dt.timedelta(minutes=2)  # longer than sending any e-mail takes
+PAUSES = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60))  # the last one repeats
+LATE = dt.timedelta(minutes=10)  # after this time, users of the queue are warned that alerts fail
 AT_ONCE = 100
 
 
 @dataclass(slots=True)
 class Outlook:
-    """What the last round of this process saw; it looks every few seconds."""
+    """The waiting alerts as last read by this process; it reads them every few seconds."""
 
     waiting: Waiting = field(default_factory=Waiting)
 
     def late(self, now: dt.datetime) -> bool:
-        """Do alerts fail, and have for a while?"""
+        """Return whether alerts have been failing for longer than `LATE`."""
         since = self.waiting.failing_since
         return since is not None and now - since > LATE
 
 
 def keep(session: Session, record: Record) -> None:
-    """An alert for the flags that the newest change of a record raised and that have a time to act by."""
+    """Create one alert for the flags with a due date that the newest change of a record raised.
+
+    Creates none for test submissions.
+    """
     raised = [flag for flag in record.flags if flag.due_at and flag.raised_at == record.updated_at]
     if raised and not record.test:
         first = min(raised, key=lambda flag: flag.due_at or flag.raised_at)
@@ -54,7 +59,7 @@ def keep(session: Session, record: Record) -> None:
 
 
 def escalate(session: Session, *, now: dt.datetime) -> int:
-    """Pass overdue flags on to a second person; how many."""
+    """Escalate overdue flags to a second person, at most `AT_ONCE` of them; return how many."""
     found = alerts.overdue(session, now=now, most=AT_ONCE)
     if found:
         alerts.escalated(session, [each.flag_id for each in found], now)
@@ -67,29 +72,32 @@ def escalate(session: Session, *, now: dt.datetime) -> int:
 
 
 def claim(session: Session, *, now: dt.datetime) -> Alert | None:
-    """The next e-mail to send, for this process alone for a while."""
+    """Claim the next e-mail to send, for this process only, until the lease expires."""
     return alerts.claim(session, EMAIL, now=now, until=now + LEASE)
 
 
 def letter(alert: Alert, public_url: str) -> Letter:
-    """What an e-mail says: the same of every case. A second one by accident has the same id."""
+    """Return the e-mail of an alert. The text is the same for every case but for the link.
+
+    A duplicate sent by accident has the same id.
+    """
     link = f"{public_url.rstrip('/')}/staff/cases/{alert.submission_id}"
     return Letter(alert.id, alert.recipient == "second", SUBJECT, f"{SUBJECT}.\n\n{link}\n")
 
 
 def told(session: Session, alert: Alert, *, refused: bool, now: dt.datetime) -> None:
-    """It is sent. `refused`: some addresses never will be reached."""
+    """Mark the alert as sent. `refused`: some of the addresses were permanently refused."""
     alerts.sent(session, alert.id, now, "AddressRefused" if refused else None)
 
 
 def put_off(session: Session, alert: Alert, error: str, *, now: dt.datetime) -> None:
-    """It was not sent; the next try is after a pause that grows to an hour."""
+    """Record a failed attempt. The next one follows after a pause that grows to one hour."""
     pause = PAUSES[min(alert.tries, len(PAUSES)) - 1]
     alerts.failed(session, alert.id, now + pause, error)
 
 
 def try_again(session: Session, *, now: dt.datetime, actor: Actor) -> int:
-    """Try all that failed at once; how many. Raises NotThisStep when none did."""
+    """Retry all failed alerts immediately; return how many. Raises NotThisStep when none has failed."""
     found = alerts.try_again(session, now)
     if not found:
         raise NotThisStep("No alert has failed; there is nothing to try again.")

@@ -1,8 +1,8 @@
-"""One case as a file: all that is kept of it, in plain JSON that belongs to no standard.
+"""Export of one case: everything that is stored about it, as plain JSON that follows no standard.
 
-Office: answers in words and codes, summary, flags with what was done, notes, history, earlier versions; that
-somebody took it goes on record first. Refuses: contact details unless they are asked for, which goes on
-record as well.
+Responsible for: answers as text and as codes, summary, flags with the actions taken, notes, history and
+earlier versions; the export is recorded in the audit log first. Never: includes contact details unless they
+are requested, which is recorded in the audit log as well.
 """
 
 import datetime as dt
@@ -24,13 +24,13 @@ from app.storage.submissions import FlagRecord, Record
 
 Json = dict[str, Any]
 FORMAT = "preconsult-case/1"
-ALL = 1_000_000  # events of one case
+ALL = 1_000_000  # maximum number of events of one case
 SEALED = {"answers", "contact", "trace", "flags", "token_hash"}
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was read of a case. `names`: id to name of staff."""
+    """What was read from storage about a case. `names`: id to name of staff users."""
 
     notes: tuple[Note, ...]
     actions: tuple[FlagAction, ...]
@@ -40,7 +40,7 @@ class Kept:
 
 
 def letter(session: Session, desk: Desk, turn: Turn) -> Drawn:
-    """A case whose summary is to leave the workbench. Raises Forbidden, NotFound, NotSubmitted."""
+    """Return a case whose summary is exported. Raises Forbidden, NotFound, NotSubmitted."""
     drawn = _opened(session, desk, turn)
     require_submitted(drawn)
     _taken(session, turn, "summary.exported")
@@ -48,7 +48,7 @@ def letter(session: Session, desk: Desk, turn: Turn) -> Drawn:
 
 
 def document(session: Session, desk: Desk, turn: Turn, *, contact: bool = False) -> Json:
-    """All that is kept of a case. Raises Forbidden and NotFound."""
+    """Return everything that is stored about a case. Raises Forbidden and NotFound."""
     drawn = _opened(session, desk, turn)
     if contact:
         require_permission(turn.principal, "contact")
@@ -97,7 +97,7 @@ def _plain(record: Record, kept: Kept) -> Json:
 
 
 def _answers(edition: Edition, answers: Mapping[str, Any]) -> list[Json]:
-    """In reading order, each with its question and how the answer reads in the edition's own language."""
+    """Return the answers in reading order, with question and answer text in the edition's own language."""
     words = edition.phrasebooks[edition.languages[0]].items
     return [
         {

@@ -1,15 +1,17 @@
-"""The chain through the audit trail: no event can be changed, moved or taken out unnoticed.
+"""Audit chain: a hash chain over the audit log, so that no event can be changed, moved or removed unnoticed.
 
-Office: gives events positions and MACs soon after they were written (the act they tell of does not wait), and
-finds the first place that does not fit. Refuses: to go on from an end that does not fit, which would hide it.
+Responsible for: giving events a position and a MAC soon after they were written (the audited operation does
+not wait for it), and finding the first position that does not verify. Never: extends a chain whose end does
+not verify, because that would hide the fault.
 
-A MAC reads `<key id>.<hex>`: HMAC-SHA256, by a key of the keyring derived for this alone, of the event's
-fields as canonical JSON (RFC 8785), its position among them, and the MAC before it. Rotation makes a newer
-key, and later links are by that; the keyring keeps the older ones (a start without one is refused), so older
-links are still checked. Nothing is signed twice, and no key has to be picked out as the one that stays.
+A MAC reads `<key id>.<hex>`: HMAC-SHA256, with a key derived from the keyring for this purpose only, over the
+event's fields as canonical JSON (RFC 8785), its position in the chain, and the previous MAC. Rotation adds a
+newer key, and later events are signed with it. The keyring retains the older keys (a start without one is
+refused), so older events can still be verified. Nothing is signed twice, and no key is the permanent one.
 
-What it can not show: an event forged before it is linked, within about a second; and the table put back to an
-older copy together with its head. For that heads are published to another place (an anchor file).
+Limits: it cannot detect an event that is forged before it is chained, which takes about a second, nor a table
+that is restored to an older copy together with its head. For the latter, heads are published to another
+location (an anchor file).
 """
 
 import datetime as dt
@@ -27,20 +29,20 @@ from app.storage.audit import Event
 from app.storage.chain import Head, Link
 from app.storage.database import Session
 
-EVENT, HEAD = "audit event", "audit head"  # what the derived keys are for
-LATE = dt.timedelta(minutes=5)  # an event that waits longer is not linked by anybody
+EVENT, HEAD = "audit event", "audit head"  # the purposes of the derived keys
+LATE = dt.timedelta(minutes=5)  # an event that waits longer is not being chained by any process
 Kind = Literal["changed", "missing", "forged", "head", "anchor", "waiting"]
 Anchors = Mapping[int, bytes]
 End = tuple[int, bytes]  # position and MAC of the last event
 
 
 class Broken(Exception):
-    """The chain does not end where its head says: nothing is linked until somebody has looked."""
+    """The end of the chain does not match its head; nothing is chained until an operator has examined it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first thing that does not fit, and at which position."""
+    """The first position that does not verify, and why."""
 
     kind: Kind
     position: int
@@ -49,7 +51,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How many events are linked, how many wait and since when, and the first fault."""
+    """How many events are chained, how many wait and since when, and the first fault."""
 
     linked: int
     waiting: int
@@ -59,7 +61,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the chain ends and since when, what waits for it and since when, and why it does not go on."""
+    """The end of the chain and its time, how many events wait and since when, and why it is broken, or ""."""
 
     position: int
     at: dt.datetime | None
@@ -69,7 +71,7 @@ class State:
 
 
 def link(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> list[Event]:
-    """Link the next events that wait; these, at their places. Raises Broken."""
+    """Chain the next waiting events and return them with their positions. Raises Broken."""
     chain.alone(session)
     begun, position, mac = _end(session, keyring)
     linked, sign = [], keyring.signer(EVENT)
@@ -87,7 +89,10 @@ def link(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1
 def verify(
     session: Session, keyring: Keyring, *, now: dt.datetime, anchors: Anchors | None = None
 ) -> Verified:
-    """Walk the whole chain, in one moment of the database; `anchors`: published positions and their MACs."""
+    """Verify the whole chain in one snapshot of the database.
+
+    `anchors`: published positions and their MACs.
+    """
     chain.still(session)
     fault = _fault(session, keyring, anchors or {})
     waiting, oldest = chain.backlog(session)
@@ -98,7 +103,7 @@ def verify(
 
 
 def state(session: Session, keyring: Keyring) -> State:
-    """What can be said of the chain at a glance; only `verify` walks it."""
+    """Return the state of the chain without reading all of it; only `verify` does that."""
     head = chain.head(session)
     waiting, oldest = chain.backlog(session)
     try:
@@ -110,7 +115,7 @@ def state(session: Session, keyring: Keyring) -> State:
 
 
 def published(session: Session, keyring: Keyring) -> str:
-    """The end of the chain as one line for an anchor file. Raises Broken."""
+    """Return the end of the chain as one line for an anchor file. Raises Broken."""
     _, position, mac = _end(session, keyring)
     head = chain.head(session)
     at = head.at.isoformat() if head else None
@@ -118,7 +123,7 @@ def published(session: Session, keyring: Keyring) -> str:
 
 
 def parse_anchors(lines: Iterable[str]) -> dict[int, bytes]:
-    """Position to MAC of every line of an anchor file. Raises Refusal naming the line."""
+    """Return position to MAC for every line of an anchor file. Raises Refusal naming the line."""
     found: dict[int, bytes] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -136,7 +141,7 @@ def parse_anchors(lines: Iterable[str]) -> dict[int, bytes]:
 
 
 def _end(session: Session, keyring: Keyring) -> tuple[bool, int, bytes]:
-    """Whether the chain has begun, the position it ends at, and the last MAC. Raises Broken."""
+    """Return whether the chain has a head, the position at its end, and the last MAC. Raises Broken."""
     head = chain.head(session)
     if head is None:
         if chain.linked(session):
@@ -172,7 +177,7 @@ def _gap(expected: int, found: int) -> Fault:
 def _fault_at_end(
     head: Head | None, keyring: Keyring, end: tuple[int, bytes], published: int
 ) -> Fault | None:
-    """What does not fit between the last event, the head and the last published position."""
+    """Return the fault between the last event, the head and the last published position, if there is one."""
     place, mac = end
     if head is None:
         return Fault("head", place, "the head of the chain is missing")
@@ -193,7 +198,10 @@ def _signed_head(keyring: Keyring, head: Head, mac: bytes) -> bool:
 
 
 def _event(event: Event, position: int, before: bytes) -> bytes:
-    """What a link's MAC is of. Keys in order and the compact form: RFC 8785 of strings, integers and null."""
+    """Return the bytes that an event's MAC covers.
+
+    Sorted keys and compact form: RFC 8785 for strings, integers and null.
+    """
     fields = {
         "action": event.action,
         "actor_id": event.actor_id,

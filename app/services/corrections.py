@@ -1,7 +1,8 @@
-"""What was wrong with a case put right: answers corrected, duplicates merged.
+"""Corrections of a case: corrected answers and merged duplicates.
 
-Office: a correction is a new version beside the older ones, and the rules run again; flags are only added.
-Refuses: to forget what was said before, and to let a flag with a clock leave the queue by a merge.
+Responsible for: storing a correction as a new version beside the older ones and evaluating the rules again;
+flags are only added. Never: discards earlier answers, or lets a merge remove a flag with a due date from the
+queue.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ NO_OTHER = "There is no case with that number. Copy the number (its id) from the
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One answer before and after a correction; None is no answer."""
+    """One answer before and after a correction; None means no answer."""
 
     link_id: str
     before: Any
@@ -36,10 +37,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one correction changed: answers in the order they are asked, and the rules that came and went.
+    """What one correction changed: answers in question order, and the rules that fire now or no longer.
 
-    `shown`: the case with the summary that stood until then; None when it was not sent yet. `by`: who did it,
-    as it is on record.
+    `shown`: the case with the summary as it was before; None when it was not submitted yet. `by`: the audit
+    event that says who made the correction.
     """
 
     drawn: Drawn
@@ -52,7 +53,7 @@ class Difference:
 
 
 def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, object]) -> Drawn:
-    """Change answers (None takes one out) of a draft or of what was submitted; the older state is kept.
+    """Change answers (None removes one) of a draft or of a submitted case; the earlier state is stored.
 
     Raises Forbidden, NotFound, PreconditionFailed, InvalidAnswers; NotThisStep when nothing changes.
     """
@@ -81,9 +82,9 @@ def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, obje
 
 
 def as_it_was(session: Session, desk: Desk, turn: Turn) -> Drawn:
-    """The case with the answers of the turn's version: what a form made for it began with. Shown to nobody.
+    """Return the case with the answers of the version in `turn`, from which a form for it was rendered.
 
-    Raises Forbidden, NotFound.
+    It is not shown to any user. Raises Forbidden, NotFound.
     """
     drawn = opened(session, desk, turn, "correct", lock=False)
     if turn.version is None or turn.version >= drawn.record.version:
@@ -98,16 +99,16 @@ def _same(one: Json, other: Json) -> bool:
 
 
 def _plain(answers: Json) -> Json:
-    """Answers as JSON has them: a choice of several is a list, freshly checked or kept."""
+    """Return answers as in JSON: multiple choices are a list, whether just checked or read from storage."""
     return {name: list(each) if isinstance(each, tuple) else each for name, each in answers.items()}
 
 
 def corrections(
     session: Session, desk: Desk, turn: Turn
 ) -> tuple[Drawn, list[Difference], Mapping[str, str]]:
-    """Every correction of a case, the newest first, with the names of who did them; the look goes on record.
+    """Return every correction of a case, newest first, with the names of those who made them.
 
-    Raises Forbidden, NotFound.
+    The view is recorded in the audit log. Raises Forbidden, NotFound.
     """
     drawn = opened(session, desk, turn, "case", lock=False)
     audit.record(session, turn.actor, turn.now, Act(audit.VIEWED, "submission", turn.submission))
@@ -143,9 +144,9 @@ def _difference(
 
 
 def merge(session: Session, desk: Desk, turn: Turn, into: str) -> Drawn:
-    """Close a duplicate into another case of the same person; both stay readable, both tell of it.
+    """Close a duplicate and merge it into another case of the same person.
 
-    The other one counts for both their bookings.
+    Both cases stay readable and refer to each other. The other case counts for the bookings of both.
 
     Raises Forbidden, NotFound, PreconditionFailed, NotThisStep, Unprocessable.
     """
@@ -170,7 +171,7 @@ def _one_of_two(session: Session, desk: Desk, turn: Turn, either: Turn) -> Drawn
     try:
         return opened(session, desk, either, "correct")
     except NotFound:
-        opened(session, desk, turn, "correct", lock=False)  # its own case comes first
+        opened(session, desk, turn, "correct", lock=False)  # errors of the case itself come first
         raise Unprocessable(NO_OTHER) from None
 
 

@@ -1,13 +1,13 @@
-"""Deliveries: each event on its way to each endpoint that is to be told of it.
+"""Webhook deliveries: each event on its way to each endpoint that is to receive it.
 
-Office: who is told of what; claims for a while, what is sent, and what follows from an answer. Refuses: to
-open a connection, to change a body between two tries, and to let a later event overtake an earlier one of the
-same submission.
+Responsible for: which endpoint receives which event, claims with a lease, the messages sent, and how a
+response is handled. Never: opens a connection, changes a body between two attempts, or lets a later event
+overtake an earlier one of the same submission.
 
-- At least once: a delivery is claimed for a while, sent, and marked; who dies in between leaves it to the
-  next. Its id is the event's, at every try.
-- A delivery that is given up frees those that wait behind it. One that is sent again by hand stands in no
-  order: what came after it went out long ago.
+- At-least-once delivery: a delivery is claimed with a lease, sent, and marked. When a process dies in
+  between, the next one takes over. The delivery carries the id of the event at every attempt.
+- A delivery that is given up releases those that wait behind it. One that is redelivered by hand has no
+  order, because the events after it were sent long ago.
 """
 
 import datetime as dt
@@ -34,17 +34,17 @@ from app.storage.events import Event
 from app.webhook_sender import Outcome
 
 SENDER = Actor("service", "webhooks")
-LEASE = dt.timedelta(seconds=30)  # longer than any try takes
-FAILING = dt.timedelta(hours=24)  # an endpoint that only failed for so long is paused
-LONGEST_WAIT = dt.timedelta(days=1)  # that a receiver may ask for
-KEPT = dt.timedelta(days=30)  # how long is known what became of a delivery
+LEASE = dt.timedelta(seconds=30)  # longer than any attempt takes
+FAILING = dt.timedelta(hours=24)  # an endpoint at which every attempt has failed for this long is paused
+LONGEST_WAIT = dt.timedelta(days=1)  # the maximum that a receiver may ask for
+KEPT = dt.timedelta(days=30)  # how long deliveries are stored
 PAUSED = "A webhook endpoint has been paused"
 SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A delivery as it is sent. `body`: the same bytes at every try; `headers` are of this one."""
+    """A delivery as it is sent. `body`: the same bytes at every attempt; `headers`: those of this attempt."""
 
     delivery: Delivery
     url: str
@@ -53,7 +53,7 @@ class Message:
 
 
 def fan_out(session: Session, events: Sequence[Event], *, now: dt.datetime) -> int:
-    """One delivery for each endpoint that is to be told of an event; how many."""
+    """Create one delivery for each endpoint that is to receive an event; return how many."""
     listening = endpoints.listening(session) if events else []
     new = [_new(to, event, now) for event in events for to in listening if _is_for(event, to)]
     deliveries.insert(session, new)
@@ -80,15 +80,16 @@ def _new(to: Endpoint, event: Event, now: dt.datetime) -> Delivery:
     )
 
 
-# --- on their way ----------------------------------------------------------------------------------
+# --- sending ---------------------------------------------------------------------------------------
 
 
 def claim(
     session: Session, keyring: Keyring, wanted: Mapping[str, int], *, now: dt.datetime
 ) -> list[Message]:
-    """What to send next, for this process alone for a while; `wanted`: how many to which endpoint at most.
+    """Claim the deliveries to send next, for this process only, until the lease expires.
 
-    An event that is no longer kept can't be told any more: its delivery is given up.
+    `wanted`: endpoint id to the maximum number of its deliveries. An event that is no longer stored cannot be
+    sent; its delivery is given up.
     """
     found: list[Message] = []
     for name, most in wanted.items():
@@ -104,7 +105,7 @@ def claim(
 
 
 def let_go(session: Session, claimed: Sequence[Delivery], *, now: dt.datetime) -> None:
-    """These tries were broken off: whoever comes next may try at once."""
+    """Release claimed deliveries whose attempts were aborted, so that they can be retried immediately."""
     for delivery in claimed:
         kept = deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
         if kept and kept.state == PENDING and kept.tries == delivery.tries:
@@ -121,22 +122,22 @@ def settle(
     pauses: Sequence[int],
     jitter: float,
 ) -> Endpoint | None:
-    """What follows from an answer; the endpoint, when it is paused for it.
+    """Handle the outcome of an attempt; return the endpoint when it is paused because of it.
 
-    `called`: the address that answered. `pauses`: seconds after each failed try, the last of them followed
-    by one more; `jitter`: what a pause is multiplied by.
+    `called`: the URL that responded. `pauses`: seconds after each failed attempt; one more attempt follows
+    the last of them. `jitter`: the factor that a pause is multiplied by.
     """
     endpoint = endpoints.fetch(session, delivery.endpoint_id, lock=True)
     kept = deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
     if endpoint is None or kept is None:
-        return None  # removed meanwhile
+        return None  # removed in the meantime
     deliveries.tried(session, _attempt(delivery, outcome, now))
     if outcome.status is not None and 200 <= outcome.status < 300:
         _arrived(session, endpoint, kept, now)
         return None
-    if outcome.status == 410 and called == endpoint.url:  # not that of another place, changed meanwhile
+    if outcome.status == 410 and called == endpoint.url:  # not from a URL that was changed in the meantime
         return _gone(session, endpoint, now)
-    if kept.state == PENDING and kept.tries == delivery.tries:  # nobody else has begun another try
+    if kept.state == PENDING and kept.tries == delivery.tries:  # no one else has started an attempt
         pause = _pause(kept.tries, outcome, now, pauses, jitter)
         if pause is None:
             _end(session, kept, FAILED, now)
@@ -146,13 +147,13 @@ def settle(
 
 
 def letter(endpoint: Endpoint, public_url: str) -> Letter:
-    """What is told by e-mail of an endpoint that was paused: where to look, no more."""
+    """Return the e-mail about a paused endpoint; it contains only a link to the endpoint."""
     link = f"{public_url.rstrip('/')}/staff/webhooks/{endpoint.id}"
     return Letter(str(uuid7()), second=False, subject=PAUSED, text=f"{PAUSED}.\n\n{link}\n")
 
 
 def purge(session: Session, *, now: dt.datetime) -> int:
-    """Forget what became of deliveries long ago; how many."""
+    """Delete deliveries older than `KEPT`; return how many."""
     return deliveries.delete_older(session, now - KEPT)
 
 
@@ -176,10 +177,10 @@ def _test_event(endpoint: Endpoint, delivery: Delivery) -> Event:
 def _messages(
     session: Session, endpoint: Endpoint, delivery: Delivery, event: Event, keyring: Keyring, now: dt.datetime
 ) -> list[Message]:
-    """The message of a delivery; none while it can't be written here, and nobody else waits for it."""
+    """Return the message of a delivery; none, so that others do not wait, when it can't be built here."""
     try:
         return [_message(endpoint, delivery, event, keyring, now)]
-    except (Unopenable, ValueError) as error:  # an older keyring than the one it is sealed under, say
+    except (Unopenable, ValueError) as error:  # for example, a keyring older than its key
         deliveries.tried(session, _attempt(delivery, Outcome(None, 0, type(error).__name__), now))
         deliveries.put_off(session, delivery, now + LEASE)
         return []
@@ -212,7 +213,7 @@ def _arrived(session: Session, endpoint: Endpoint, kept: Delivery, now: dt.datet
 
 
 def _gone(session: Session, endpoint: Endpoint, now: dt.datetime) -> Endpoint | None:
-    """It answered that it is there no more: nothing is sent to it until somebody resumes it."""
+    """Handle a 410 response: the endpoint is paused, and nothing is sent to it until a user resumes it."""
     deliveries.give_up_all(session, endpoint.id, now)
     return _paused(session, endpoint, GONE, now) if endpoint.paused_because != GONE else None
 
@@ -239,7 +240,10 @@ def _end(session: Session, delivery: Delivery, state: str, now: dt.datetime) -> 
 def _pause(
     tries: int, outcome: Outcome, now: dt.datetime, pauses: Sequence[int], jitter: float
 ) -> dt.timedelta | None:
-    """How long to wait for the next try; None when there is none. Never shorter than a receiver asked for."""
+    """Return how long to wait before the next attempt; None when there is none.
+
+    Never shorter than the receiver asked for with status 429 or 503, up to `LONGEST_WAIT`.
+    """
     if tries > len(pauses):
         return None
     usual = dt.timedelta(seconds=pauses[tries - 1] * jitter)
@@ -248,11 +252,11 @@ def _pause(
 
 
 def _asked(retry_after: str, now: dt.datetime) -> dt.timedelta:
-    """What a Retry-After asks for: seconds, or a date (RFC 9110); nothing when it can't be read."""
+    """Return the time a Retry-After asks for: seconds or a date (RFC 9110); zero if it can't be parsed."""
     if SECONDS.fullmatch(retry_after):
         return dt.timedelta(seconds=int(retry_after))
     try:
         until = parsedate_to_datetime(retry_after)
         return until - now
-    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
+    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a time zone
         return dt.timedelta()

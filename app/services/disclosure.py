@@ -1,8 +1,8 @@
-"""Counts of people that can be shown without pointing at anybody.
+"""Small-number suppression: counts of people are shown so that no individual can be identified.
 
-Office: 1 to 4 is "fewer than 5"; where the other cells and the total would give such a cell away, further
-cells are not shown, the smallest first, until it could be any of 1 to 4. Refuses: to guard against somebody
-who compares what two periods show, or the same one before and after a single person came.
+Responsible for: showing 1 to 4 as "fewer than 5"; where such a cell could be computed from the other cells
+and the total, further cells are suppressed, smallest first, until it could be any of 1 to 4. It does not
+protect against a reader who compares two periods, or the same period before and after one person was added.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ Shown = int | str
 
 
 def few(count: int) -> Shown:
-    """One count that stands alone."""
+    """Return how to show one count that stands alone."""
     return FEW if 0 < count < LEAST else count
 
 
 def shown(counts: Sequence[int]) -> list[Shown]:
-    """The cells of one table whose total is known or could be worked out; in the order they came."""
+    """Return how to show the cells of a table whose total is known or computable, in the same order."""
     small = [count for count in counts if 0 < count < LEAST]
     larger = sorted(place for place in range(len(counts)) if counts[place] >= LEAST)
     larger.sort(key=lambda place: counts[place])
@@ -31,9 +31,10 @@ def shown(counts: Sequence[int]) -> list[Shown]:
 
 
 def _safe(small: int, hidden: int, together: int) -> bool:
-    """Could each of the `small` cells be 1 as well as 4, whoever knows what all unseen cells come to?
+    """Return whether each of the `small` cells could be 1 as well as 4, given the sum of all hidden cells.
 
-    A hidden one is 5 or more, so there always is room for a 1; for a 4 the others leave enough.
+    A hidden cell is 5 or more, so with one of them a small cell can always be 1; for a 4, the other cells
+    must leave enough of the sum.
     """
     if not small:
         return True

@@ -1,7 +1,8 @@
-"""A submission drawn up: its record, and what the rules say of it.
+"""Assessment of a submission: its record, and what the rules say about it.
 
-Office: checks, evaluates, decides what is kept, which flags stand, and until when. Refuses: sessions and
-storage; it is drawn up before anybody waits for a database.
+Responsible for: checking and evaluating answers, and deciding what is stored, which flags it has, and its
+retention date. Never: uses sessions or storage, so that a new submission is assessed before it needs the
+database.
 """
 
 import datetime as dt
@@ -25,12 +26,12 @@ from app.storage.submissions import FlagRecord, Record
 Json = dict[str, Any]
 LEAST_URGENT = 4
 OFFICE_HOURS = Hours.of("Mon-Fri 09:00-17:00", "", "UTC")
-TOKEN = "pcr_"  # noqa: S105 - the prefix that tells a respondent's token from an API key
+TOKEN = "pcr_"  # noqa: S105 - the prefix that distinguishes a respondent's token from an API key
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What was handed in: JSON values as they came."""
+    """The input of a submission: JSON values as received."""
 
     answers: Mapping[str, object]
     contact: Mapping[str, object] = field(default_factory=dict)
@@ -43,7 +44,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long drafts and submissions are kept, and when somebody is there to act on flags."""
+    """How long drafts and submissions are stored, and when staff are available to act on flags."""
 
     draft: dt.timedelta
     submitted: dt.timedelta
@@ -60,7 +61,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A submission and what the rules say of it."""
+    """A submission and what the rules say about it."""
 
     record: Record
     edition: Edition
@@ -80,29 +81,32 @@ class Drawn:
 
     @property
     def made_at(self) -> str:
-        """When the summary was made: when it was sent, or corrected last."""
+        """When the summary was made: at submission, or at the last correction."""
         sent = stamp(self.record.submitted_at or self.record.updated_at)
         return str((self.record.trace or {}).get("made_at", sent))
 
     def summary(self) -> Json:
-        """The summary, with the time it was made."""
+        """Return the summary with the time it was made."""
         return self.said | {"made_at": self.made_at}
 
 
 def stamp(at: dt.datetime) -> str:
-    """RFC 3339, to the millisecond, of a time in UTC."""
+    """Return a UTC time in RFC 3339 format with milliseconds."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_token() -> str:
-    """A respondent's access token: 256 random bits."""
+    """Return a new access token of a respondent, with 256 random bits."""
     return TOKEN + secrets.token_urlsafe(32)
 
 
 def judge(
     edition: Edition, given: Given, language: str, raised: Sequence[str] = ()
 ) -> tuple[Checked, Evaluation]:
-    """Check and evaluate. Raises InvalidAnswers with every issue at once, in the respondent's language."""
+    """Check and evaluate the answers.
+
+    Raises InvalidAnswers with all issues at once, in the respondent's language.
+    """
     checked = edition.check(given.answers, given.contact, complete=given.complete)
     if checked.issues:
         errors = [Error(each.pointer, each.code, edition.words(each, language)) for each in checked.issues]
@@ -111,7 +115,7 @@ def judge(
 
 
 def draw_up(edition: Edition, given: Given, token: str, *, now: dt.datetime, terms: Terms) -> Drawn:
-    """A new submission, not kept yet. Raises InvalidAnswers."""
+    """Return the assessment of a new submission, not stored yet. Raises InvalidAnswers."""
     language = edition.language(given.language)
     checked, evaluation = judge(edition, given, language)
     record = Record(
@@ -139,7 +143,7 @@ def draw_up(edition: Edition, given: Given, token: str, *, now: dt.datetime, ter
 
 
 def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, terms: Terms) -> Drawn:
-    """`drawn` with its record as the answers leave it: what is kept, flags, state, times."""
+    """Return `drawn` with its record updated from the answers: what is stored, flags, status and times."""
     evaluation, complete = drawn.evaluation, given.complete
     kept = evaluation.kept if complete or evaluation.stopped else checked.answers
     due = targets(drawn.edition, terms.hours, on_call=terms.on_call)
@@ -165,13 +169,17 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, term
 def _kept_until(
     terms: Terms, flags: Sequence[FlagRecord], now: dt.datetime, *, complete: bool
 ) -> dt.datetime:
-    """A draft with a flag is kept long enough after its time to act by: over a long weekend, say."""
+    """Return the retention date.
+
+    A draft with a flag is retained for the draft period after the flag's due date. This covers, for example,
+    a long weekend.
+    """
     times = [flag.due_at + terms.draft for flag in flags if flag.due_at and not complete]
     return max(terms.until(now, complete=complete), *times) if times else terms.until(now, complete=complete)
 
 
 def pending(flags: Sequence[FlagRecord]) -> dict[str, Any]:
-    """What flags nobody has closed ask of staff: `attention`, the most urgent priority, and `due_at`."""
+    """Return what the open flags require of staff: `attention`, the most urgent priority, and `due_at`."""
     waiting = [flag for flag in flags if flag.closed_at is None]
     return {
         "attention": min((flag.priority for flag in waiting), default=None),
@@ -180,7 +188,7 @@ def pending(flags: Sequence[FlagRecord]) -> dict[str, Any]:
 
 
 def _review(record: Record, flags: Sequence[FlagRecord], *, complete: bool) -> str:
-    """Where the review stands: what was closed is new again when it is sent now, or something came up."""
+    """Return the review state: a closed one is new again when the form is submitted now or has open flags."""
     sent = complete and record.status == "draft"
     waiting = any(flag.closed_at is None for flag in flags)
     return "new" if record.review == "closed" and (sent or waiting) else record.review
@@ -189,7 +197,10 @@ def _review(record: Record, flags: Sequence[FlagRecord], *, complete: bool) -> s
 def _flags(
     before: tuple[FlagRecord, ...], evaluation: Evaluation, now: dt.datetime, due: Targets
 ) -> tuple[FlagRecord, ...]:
-    """Flags are only ever added: one whose answer changed is marked, one more urgent is raised beside it."""
+    """Return the flags, which are only ever added to.
+
+    A flag whose answer changed is marked; a more urgent one is added beside it.
+    """
     raised = {each.flag.id: each.priority for each in evaluation.flags}
     parents_first = sorted(evaluation.flags, key=lambda each: each.flag.target_open == "parent")
     marked = tuple(

@@ -1,7 +1,8 @@
-"""Webhook endpoints: made, changed, tested, paused, removed; their secrets.
+"""Webhook endpoints: created, changed, tested, paused and removed; their secrets.
 
-Office: what an endpoint may be told of, which secrets sign, and each act on record. Refuses: URLs that
-webhooks do not go to, and attention for whoever may not see it: to them such an endpoint is not there.
+Responsible for: which events an endpoint may receive, which secrets sign, and an audit event for each
+operation. Never: accepts URLs that webhooks may not be sent to, or reveals an endpoint that receives
+attention events to a caller who may not see them (NotFound).
 """
 
 import datetime as dt
@@ -24,15 +25,15 @@ from app.storage.deliveries import PENDING, Delivery
 from app.storage.endpoints import Endpoint
 from app.storage.submissions import ID
 
-MOST = 20  # of live ones, and of those for tests
-FORMER = dt.timedelta(hours=24)  # so long the secret before the newest signs too
+MOST = 20  # of live endpoints, and as many of test endpoints
+FORMER = dt.timedelta(hours=24)  # how long the previous secret signs too
 LONGEST_DESCRIPTION = 200
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a new endpoint is to be; empty `types` are all. `attention`: tell it of attention too."""
+    """A new endpoint; empty `types` means all. `attention`: send it attention events too."""
 
     url: str
     types: Sequence[str] = ()
@@ -42,9 +43,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Whose turn it is. `test`: which mode they see, None is both; `attention`: may they see that?
+    """The context of a command on webhook endpoints.
 
-    `version`: the one of the endpoint that they act on; None is any.
+    `test`: the mode that the caller may see, None for both; `attention`: whether the caller may see attention
+    events. `version`: the version of the endpoint that the caller acts on; None for any.
     """
 
     actor: Actor
@@ -54,13 +56,16 @@ class Turn:
     version: int | None = None
 
 
-# --- acts ------------------------------------------------------------------------------------------
+# --- commands --------------------------------------------------------------------------------------
 
 
 def create(
     session: Session, keyring: Keyring, reach: Reach, turn: Turn, wanted: Wanted, *, test: bool
 ) -> tuple[Endpoint, str]:
-    """A new endpoint and its secret, to be shown once. Raises Unprocessable, Forbidden and Conflict."""
+    """Create an endpoint; return it with its secret, to be shown once.
+
+    Raises Unprocessable, Forbidden and Conflict.
+    """
     if wanted.attention and not turn.attention:
         raise Forbidden("To be told of attention needs an API key with the scope review.")
     _check(wanted.url, wanted.types, wanted.description, reach, attention=wanted.attention)
@@ -88,10 +93,10 @@ def create(
 
 
 def change(session: Session, reach: Reach, turn: Turn, endpoint: str, given: Mapping[str, Any]) -> Endpoint:
-    """Change url, types or description, or pause and resume; what is left out of `given` stays as it is.
+    """Change url, types or description, or pause and resume; members missing from `given` stay unchanged.
 
-    Resumed, or at another url, it is sent at once what waited for it. Raises NotFound, PreconditionFailed
-    and Unprocessable.
+    When it is resumed, or gets another URL, the waiting deliveries are sent immediately. Raises NotFound,
+    PreconditionFailed and Unprocessable.
     """
     found = opened(session, turn, endpoint, lock=True)
     values = {name: given[name] for name in ("url", "types", "description") if name in given}
@@ -109,7 +114,10 @@ def change(session: Session, reach: Reach, turn: Turn, endpoint: str, given: Map
 
 
 def rotate(session: Session, keyring: Keyring, turn: Turn, endpoint: str) -> tuple[Endpoint, str]:
-    """A fresh secret, to be shown once; the one before signs too for a day. Raises as `change`."""
+    """Return the endpoint with a new secret, to be shown once; the previous secret signs too for 24 hours.
+
+    Raises NotFound and PreconditionFailed.
+    """
     found = opened(session, turn, endpoint, lock=True)
     secret = signing.new_secret()
     endpoints.change(
@@ -119,13 +127,13 @@ def rotate(session: Session, keyring: Keyring, turn: Turn, endpoint: str) -> tup
         former_secret=found.secret,
         former_until=turn.now + FORMER,
     )
-    idempotency.forget(session, endpoint)  # the answer that showed the secret before
+    idempotency.forget(session, endpoint)  # the stored response that contains the previous secret
     _on_record(session, turn, "endpoint.secret_rotated", endpoint)
     return _moved_on(session, turn, found), secret
 
 
 def remove(session: Session, turn: Turn, endpoint: str) -> None:
-    """Remove an endpoint with all that waits for it. Raises NotFound and PreconditionFailed."""
+    """Remove an endpoint with all its deliveries. Raises NotFound and PreconditionFailed."""
     opened(session, turn, endpoint, lock=True)
     endpoints.delete(session, endpoint)
     idempotency.forget(session, endpoint)
@@ -133,7 +141,10 @@ def remove(session: Session, turn: Turn, endpoint: str) -> None:
 
 
 def send_test(session: Session, turn: Turn, endpoint: str) -> Delivery:
-    """Send it an event that tells of nothing. Raises NotFound, and Conflict while it is paused."""
+    """Send a test event without content.
+
+    Raises NotFound, PreconditionFailed, and Conflict while the endpoint is paused.
+    """
     found = opened(session, turn, endpoint, lock=True)
     if found.paused_at is not None:
         raise Conflict("This endpoint is paused; resume it first.")
@@ -145,7 +156,11 @@ def send_test(session: Session, turn: Turn, endpoint: str) -> Delivery:
 
 
 def redeliver(session: Session, turn: Turn, endpoint: str, delivery: str) -> Delivery:
-    """Send an event once more, at once and in no order. Raises NotFound, Conflict while it is on its way."""
+    """Send an event again, immediately and in no order.
+
+    Raises NotFound and PreconditionFailed; Conflict while the delivery is pending or its event is no longer
+    stored.
+    """
     opened(session, turn, endpoint, lock=True)
     found = deliveries.fetch(session, endpoint, delivery, lock=True) if ID.fullmatch(delivery) else None
     if found is None:
@@ -160,18 +175,21 @@ def redeliver(session: Session, turn: Turn, endpoint: str, delivery: str) -> Del
     return again
 
 
-# --- what there is ---------------------------------------------------------------------------------
+# --- queries ---------------------------------------------------------------------------------------
 
 
 def listed(session: Session, turn: Turn) -> list[Endpoint]:
-    """Every endpoint that they may see."""
+    """Return every endpoint that the caller may see."""
     return [
         each for each in endpoints.every(session, test=turn.test) if turn.attention or not each.restricted
     ]
 
 
 def opened(session: Session, turn: Turn, endpoint: str, *, lock: bool = False) -> Endpoint:
-    """The endpoint, when they may see it. Raises NotFound, and PreconditionFailed when it has changed."""
+    """Return the endpoint when the caller may see it.
+
+    Raises NotFound, and PreconditionFailed when the endpoint has changed.
+    """
     found = endpoints.fetch(session, endpoint, lock=lock) if ID.fullmatch(endpoint) else None
     foreign = found is not None and turn.test is not None and found.test != turn.test
     if found is None or foreign or (found.restricted and not turn.attention):
@@ -182,7 +200,7 @@ def opened(session: Session, turn: Turn, endpoint: str, *, lock: bool = False) -
 
 
 def secrets_of(endpoint: Endpoint, keyring: Keyring, now: dt.datetime) -> list[str]:
-    """The secrets that sign now, the newest first."""
+    """Return the secrets that sign now, newest first."""
     sealed = [endpoint.secret]
     if endpoint.former_secret is not None and endpoint.former_until and now < endpoint.former_until:
         sealed += [endpoint.former_secret]
@@ -190,7 +208,7 @@ def secrets_of(endpoint: Endpoint, keyring: Keyring, now: dt.datetime) -> list[s
 
 
 def reseal(session: Session, keyring: Keyring) -> int:
-    """Seal every secret under the newest key of the keyring; how many endpoints' were not."""
+    """Encrypt every secret with the newest key of the keyring; return how many endpoints changed."""
     moved = 0
     for name, secret, former in endpoints.sealed_secrets(session):
         newer = _newer(keyring, name, secret)
@@ -210,7 +228,7 @@ def _turn_on_or_off(session: Session, turn: Turn, endpoint: str, *, paused: bool
 
 
 def _begin_anew(session: Session, turn: Turn, endpoint: str) -> None:
-    """How it failed before says nothing any more: what was put off is sent at once."""
+    """Reset the failure state, which no longer applies, and send deferred deliveries now."""
     endpoints.change(session, endpoint, failing_since=None)
     deliveries.hasten(session, endpoint, now=turn.now, past=turn.now + dt.timedelta(minutes=1))
 
@@ -218,12 +236,12 @@ def _begin_anew(session: Session, turn: Turn, endpoint: str) -> None:
 def _moved_on(session: Session, turn: Turn, before: Endpoint) -> Endpoint:
     endpoints.change(session, before.id, version=before.version + 1, updated_at=turn.now)
     after = endpoints.fetch(session, before.id)
-    assert after is not None  # noqa: S101 - this work holds it
+    assert after is not None  # noqa: S101 - locked by this unit of work
     return after
 
 
 def _check(url: str, types: Sequence[str], description: str, reach: Reach, *, attention: bool) -> None:
-    """Raises Unprocessable."""
+    """Raise Unprocessable when a value is invalid."""
     try:
         Target.of(url, reach)
     except NotPermitted as told:
@@ -258,5 +276,5 @@ def _sealed(keyring: Keyring, endpoint: str, secret: str) -> bytes:
 
 
 def _place(endpoint: str) -> tuple[str, str, str]:
-    """Of both secrets of an endpoint: the newest becomes the former one as it is."""
+    """Return the encryption context; it is the same for both secrets, as one becomes the other unchanged."""
     return ("webhook_endpoints", "secret", endpoint)

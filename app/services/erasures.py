@@ -1,12 +1,13 @@
-"""The erasure ledger: what was ended stays ended, also when the database is put back to a backup.
+"""Erasure ledger: erasures and revocations stay in effect when the database is restored from a backup.
 
-Office: a file beside the database, a line for each erasure (`id time`), API key revoked and member of staff
-disabled or enabled (`action id time`). It follows the audit trail: an erasure is written here after its
-commit and before it is acknowledged, the rest within about a second, and at every start what a crash kept
-from being written. Written before the commit, it could name what was never erased; some time after it, it
-could lack what was. Replicas follow the one trail, each in a ledger of its own, so each is whole. At start
-what the ledger says was ended and the database still has is ended again; nobody is enabled again. Refuses:
-anything but ids and times.
+Responsible for: a file beside the database with one line for each erasure (`id time`), revoked API key and
+disabled or enabled staff user (`action id time`). It follows the audit log: an erasure is written here after
+its commit and before it is acknowledged, the other actions within about a second; at every start, whatever a
+crash left unwritten is added. Written before the commit, the ledger could name a submission that was never
+erased; written much later, it could lack one that was. Replicas follow the same audit log, each with a ledger
+of its own, so each ledger is complete. At start, everything that the ledger says was ended and that the
+database still has is ended again; no one is enabled again. Never: contains anything but actions, ids and
+times.
 """
 
 import datetime as dt
@@ -26,15 +27,15 @@ from app.storage.database import Database, Session
 ACTOR = Actor("service", "ledger")
 REVOKED, DISABLED, ENABLED = "api_key.revoked", "staff.disabled", "staff.enabled"
 FOLLOWED = (audit.ERASED, REVOKED, DISABLED, ENABLED)
-MARGIN = 5000  # events that may still be committed behind the newest: none takes that long
-OVERLAP = dt.timedelta(hours=1)  # the same at a start, as time
+MARGIN = 5000  # events with a lower number that may still be committed: no transaction takes that long
+OVERLAP = dt.timedelta(hours=1)  # the same at start, as a time
 BATCH = 500
-KNOWN = 200  # so many in a row that the trail knows, and all before are known too
+KNOWN = 200  # after this many known entries in a row, all earlier ones are known too
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One act that has to outlive a restore: `action` of the audit trail, on the object `id`."""
+    """One action that has to survive a restore: `action` of the audit log, on the object `id`."""
 
     action: str
     id: str
@@ -47,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """How many were ended again."""
+    """How many submissions, keys and staff users were ended again."""
 
     erased: int
     revoked: int
@@ -64,7 +65,7 @@ class Ledger:
         self._noted: set[Entry] = set()
 
     def settle(self, database: Database) -> int:
-        """Write down every such act that is committed and not written yet, durably; how many."""
+        """Write every committed action that is not in the ledger yet, durably; return how many."""
         with self._alone:
             newest = database.read_now(audit.newest)
             if self._newest is None:
@@ -81,7 +82,10 @@ class Ledger:
             return len(fresh)
 
     def replay(self, database: Database, *, now: dt.datetime) -> Again:
-        """End again what was ended and the database still has, once it holds all that the trail knows."""
+        """End again whatever the ledger says was ended and the database still has.
+
+        The ledger is first completed from the audit log.
+        """
         self.settle(database)
         every = entries(self.file)
         erased = _erased_again(database, [each.id for each in every if each.action == audit.ERASED], now)
@@ -91,7 +95,7 @@ class Ledger:
 
 
 def entries(file: Path) -> list[Entry]:
-    """Every whole line of a ledger; one that a crash cut off names nothing that was acknowledged."""
+    """Return every complete line of a ledger; one cut off by a crash names nothing that was acknowledged."""
     return [entry for line in ledger.lines(file) if (entry := _entry(line))]
 
 
@@ -111,22 +115,25 @@ def _done(session: Session, *, past: int) -> list[Entry]:
 
 
 def _missed(session: Session, *, known: list[Entry]) -> list[Entry]:
-    """What a ledger may lack at a start: all without one, else all since shortly before its last line."""
+    """Return the entries a ledger may lack at start.
+
+    These are all when the ledger is empty, otherwise those since shortly before its last line.
+    """
     past = audit.place(session, known[-1].at - OVERLAP) - 1 if known else 0
     return [*_done(session, past=past), *_ended(session)]
 
 
 def _ended(session: Session) -> list[Entry]:
-    """Whose key is revoked and who is disabled now: a ledger of an earlier release lacks them."""
+    """Return the revoked keys and the disabled staff; a ledger of an earlier release lacks them."""
     over = [Entry(REVOKED, each.id, each.revoked_at) for each in keys.every(session) if each.revoked_at]
     gone = [Entry(DISABLED, each.id, each.disabled_at) for each in people.every(session) if each.disabled_at]
     return over + gone
 
 
 def _last_words(every: Iterable[Entry]) -> list[Entry]:
-    """What the ledger says last of each key and each person that it says is ended.
+    """Return the last entry of each key and each staff user, unless it is `staff.enabled`.
 
-    By the order of lines, since a clock may be set back; one that came twice counts where it came first.
+    The order is that of the lines, because a clock may be set back; of identical lines the first one counts.
     """
     last = {each.id: each for each in dict.fromkeys(every) if each.action != audit.ERASED}
     return [each for each in last.values() if each.action != ENABLED]
@@ -145,7 +152,10 @@ def _end(session: Session, *, words: Iterable[Entry], now: dt.datetime) -> tuple
 
 
 def _erased_again(database: Database, pending: list[str], now: dt.datetime) -> int:
-    """Those the trail has as erased are gone; it is walked back to where nothing else comes."""
+    """Erase the submissions the audit log does not have as erased; return how many.
+
+    The ledger is read backwards, until `KNOWN` entries in a row are known to the audit log.
+    """
     erased = known = 0
     while pending and known < KNOWN:
         batch, pending = pending[-BATCH:], pending[:-BATCH]
@@ -157,7 +167,7 @@ def _erased_again(database: Database, pending: list[str], now: dt.datetime) -> i
 
 
 def _erase(session: Session, *, ids: list[str], now: dt.datetime) -> int:
-    """A hold that a backup brought back was released before it was erased."""
+    """Erase these submissions; a legal hold restored from a backup was released before the erasure."""
     erased = 0
     for each in ids:
         submissions.hold(session, each, held=False)

@@ -1,7 +1,8 @@
-"""What is told to other programs: the types of events, and what one says.
+"""Event catalogue: the types of events published to API clients, and the content of an event.
 
-Office: which audit events become events of the feed, and their document, the same in the feed and in a
-webhook. Refuses: answers, names, topics, flags' kinds: an event has ids, a state and times.
+Responsible for: which audit events become events of the feed, and the document of an event, which is the same
+in the feed and in a webhook. Never: includes answers, names, topics or kinds of flags; an event has only ids,
+a type, a state and times.
 """
 
 import re
@@ -14,7 +15,7 @@ from app.storage.submissions import ID
 
 Json = dict[str, Any]
 TEST = "webhook.test"
-# type: what it tells of, as the API's description has it
+# type of event: its description in the API documentation
 TYPES: Mapping[str, str] = {
     "handoff.created": "A one-time link was created.",
     "handoff.opened": "A person started the questionnaire through a one-time link.",
@@ -29,7 +30,7 @@ TYPES: Mapping[str, str] = {
     "attention.overdue": "It was not dealt with in time. Needs the scope `review`.",
 }
 RESTRICTED = frozenset(["attention.needed", "attention.overdue"])
-# audit action: (type of event, state it leaves the questionnaire in)
+# audit action: (type of event, state of the questionnaire after it)
 ACTIONS: Mapping[str, tuple[str, str | None]] = {
     "handoff.created": ("handoff.created", "not_started"),
     "handoff.opened": ("handoff.opened", "in_progress"),
@@ -49,7 +50,7 @@ ACTIONS: Mapping[str, tuple[str, str | None]] = {
     "flag.escalated": ("attention.overdue", None),
 }
 STATES = frozenset(state for _, state in ACTIONS.values() if state)
-# where a submission that was sent stands for its booking, by its review
+# state of the booking of a submitted questionnaire, by the state of its review
 REVIEWED: Mapping[str, str] = {
     "new": "submitted", "in_review": "in_review", "ready": "ready", "closed": "ready",
     "needs_contact": "needs_contact",
@@ -58,16 +59,16 @@ REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
 def standing(status: str, review: str) -> str:
-    """The state of a booking by its submission: a person who has to be reached comes before all else."""
+    """Return the state of a booking from its submission; `needs_contact` takes precedence over all others."""
     if review == "needs_contact":
         return review
     return "in_progress" if status == "draft" else REVIEWED[review]
 
 
 def state_of(action: str, subject: Subject) -> str | None:
-    """The state an act leaves the questionnaire in, in the words of readiness.
+    """Return the readiness state after an action.
 
-    Where the act alone does not say, the submission does, as it stands when the act is told.
+    Where the action alone does not determine it, the submission does, as it is when the event is published.
     """
     told = ACTIONS[action][1]
     if subject.status is None or subject.review is None or action == "submission.merged":
@@ -84,9 +85,9 @@ def state_of(action: str, subject: Subject) -> str | None:
 
 
 def document(event: Event) -> Json:
-    """An event as it is told: `{id, type, timestamp, data: {…ids, state, test}}`.
+    """Return the published form of an event: `{id, type, timestamp, data: {…ids, state, test}}`.
 
-    Raises ValueError of a row that holds anything else: there is no place in an event for words.
+    Raises ValueError for a row that holds anything else: an event has no free text.
     """
     _require_thin(event)
     told = {

@@ -1,8 +1,8 @@
-"""A list of cases as CSV, page by page, so that a hundred thousand of them never sit in memory.
+"""CSV export of a list of cases, page by page, so that 100,000 cases are never in memory at once.
 
-Office: who may, what is on record before the first byte, and cells that a spreadsheet can't take for a
-formula. Refuses: contact details, answers unless asked for (then each case says who took them), and more than
-`MOST` cases at once.
+Responsible for: the permission check, the audit event before the first byte, and cells that a spreadsheet
+does not interpret as formulas. Never: includes contact details, includes answers unless they are requested
+(then each case has an audit event of the export), or exports more than `MOST` cases at once.
 """
 
 import csv
@@ -22,8 +22,8 @@ from app.storage.queue import Filters, Place, Queued
 from app.storage.submissions import Listed
 
 MOST = 100_000
-ROWS = 500  # of one page
-MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
+ROWS = 500  # rows of one page
+MARK = "\ufeff"  # the byte order mark; without it Excel does not recognise UTF-8
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 COLUMNS: Mapping[str, Callable[[Listed], object]] = {
     "id": lambda row: row.id,
@@ -43,7 +43,7 @@ READABLE = "answers_readable"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which cases, whether with their answers, and the place in their order it goes on after."""
+    """Which cases, whether with their answers, and the position in their order to continue after."""
 
     filters: Filters
     answers: bool = False
@@ -52,16 +52,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some lines of the file, and what the next ones are asked for with; None when these are the last."""
+    """Some lines of the file, and the request for the next ones; None when these are the last."""
 
     text: str
     following: Wanted | None
 
 
 def count(session: Session, principal: Principal, wanted: Wanted, *, now: dt.datetime) -> int:
-    """How many cases an export will have; on a narrow filter a long walk, so it is a read of its own.
+    """Return how many cases an export will have.
 
-    Raises Forbidden, and Unprocessable when they are too many.
+    With a narrow filter this takes long, so it is a read of its own. Raises Forbidden, and Unprocessable when
+    there are too many.
     """
     require_permission(principal, "export")
     if wanted.answers:
@@ -73,19 +74,22 @@ def count(session: Session, principal: Principal, wanted: Wanted, *, now: dt.dat
 
 
 def begin(session: Session, wanted: Wanted, number: int, *, now: dt.datetime, actor: Actor) -> None:
-    """Put an export of so many cases on record, before anything of it is sent."""
+    """Record an export of `number` cases in the audit log, before anything is sent."""
     action = "answers.exported" if wanted.answers else "list.exported"
     audit.record(session, actor, now, Act(action, "cases", str(number)))
 
 
 def header(library: Library, wanted: Wanted) -> str:
-    """The first line of the file."""
+    """Return the first line of the file."""
     names = [*COLUMNS, *([READABLE, *_questions(library)] if wanted.answers else ())]
     return MARK + _line(names)
 
 
 def piece(session: Session, desk: Desk, wanted: Wanted, *, now: dt.datetime, actor: Actor) -> Piece:
-    """The next lines. Who takes answers along is put on record with each case, in the same transaction."""
+    """Return the next lines.
+
+    When they contain answers, the export is recorded for each case in the same transaction.
+    """
     rows, following = _rows(session, wanted, now)
     if not wanted.answers:
         return Piece("".join(_line(_plain(row)) for row in rows), following)
@@ -98,7 +102,7 @@ def piece(session: Session, desk: Desk, wanted: Wanted, *, now: dt.datetime, act
 
 
 def cell(value: object) -> str:
-    """A value as a cell shows it: never one that a spreadsheet would work out."""
+    """Return a value as the text of a cell, never one that a spreadsheet would evaluate as a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -112,7 +116,7 @@ def cell(value: object) -> str:
 
 
 def _rows(session: Session, wanted: Wanted, now: dt.datetime) -> tuple[Sequence[Queued], Wanted | None]:
-    """Some of the list that staff see, and what the next ones are asked for with."""
+    """Return one page of the list that staff see, and the request for the next one."""
     found = queue.list_cases(session, wanted.filters, ROWS, wanted.after, now=now)
     return found.rows, replace(wanted, after=found.following) if found.following else None
 
@@ -135,7 +139,7 @@ def _given(found: Mapping[str, object] | None, names: Sequence[str]) -> list[obj
 
 
 def _questions(library: Library) -> list[str]:
-    """The linkIds of every question of the editions installed, in reading order, the newest first."""
+    """Return the linkIds of all questions of the installed editions, in reading order, newest first."""
     every = (edition for editions in library.editions.values() for edition in editions)
     return list(dict.fromkeys(name for edition in every for name in edition.questionnaire.questions))
 

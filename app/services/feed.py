@@ -1,13 +1,14 @@
-"""The feed: what happened, told to other programs in the order of the audit trail.
+"""Event feed (outbox): what happened, published to API clients in the order of the audit log.
 
-Office: as the trail is linked, its acts become events in the same transaction, by one process at a time; and
-reading on from a place, which never skips. Refuses: to go on where the trail is broken, and words and
-answers: an event is made of ids, a type, a state and times.
+Responsible for: turning audit events into feed events in the transaction that chains them, in one process at
+a time; and reading on from a position, which never skips an event. Never: continues where the audit chain is
+broken, or includes free text or answers; an event consists of ids, a type, a state and times.
 
-- Every act stands in the trail with its own transaction, so no event is lost, and none tells of what was not.
-- Positions are given one after the other, to what is committed: nothing comes in behind a reader.
-- A submission that was begun and erased before anybody was told of it is told as erased alone: whether it was
-  a test, and of which booking, nobody knows any more.
+- Every action is in the audit log in its own transaction, so no event is lost, and none reports an action
+  that did not happen.
+- Positions are consecutive and given to committed actions only: no event appears behind a reader.
+- A submission that was started and erased before anything was published about it is published as erased only.
+  Whether it was a test and which booking it had is no longer known.
 """
 
 import datetime as dt
@@ -25,18 +26,21 @@ from app.storage import chain as trail
 from app.storage.database import Session
 from app.storage.events import Event, Subject, Wanted
 
-TAG = 8  # characters of the MAC at a place: a place in another past than this one is none
+TAG = 8  # characters of the MAC at a position; a position of another history than this one is invalid
 
 
 class Place(NamedTuple):
-    """A place in the feed. `tag` tells it from the same position after an older backup was put back."""
+    """A position in the feed.
+
+    `tag` distinguishes it from the same position after an older backup was restored.
+    """
 
     position: int
     tag: str
 
 
 class Stretch(NamedTuple):
-    """Some events, where to read on, and whether there are more already."""
+    """Some events, the position to continue from, and whether there are more already."""
 
     events: list[Event]
     next: Place
@@ -44,7 +48,7 @@ class Stretch(NamedTuple):
 
 
 def follow(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> int:
-    """Link the next events of the trail and tell of them; how many were linked. Raises Broken."""
+    """Chain the next audit events and publish them; return how many were chained. Raises Broken."""
     linked = chain.link(session, keyring, now=now, limit=limit)
     told = _told(session, [each for each in linked if each.action in ACTIONS])
     if told:
@@ -54,12 +58,12 @@ def follow(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int =
 
 
 def read(session: Session, after: Place | None, wanted: Wanted, *, limit: int) -> Stretch:
-    """Events from behind a place on, or from the oldest that is kept. Raises CursorGone."""
+    """Return events after a position, or from the oldest stored one. Raises CursorGone."""
     head = trail.head(session)
-    end = head.position if head else 0  # whatever is linked while we read is for the next time
+    end = head.position if head else 0  # events chained during the read belong to the next one
     begin = after.position if after else 0
     found = events.page(session, wanted, after=begin, until=end, limit=limit + 1)
-    if after is not None:  # asked after the page: what is purged in between is noticed
+    if after is not None:  # checked after the page is read, so that a purge in between is noticed
         _require_kept(session, after, end)
     more = len(found) > limit
     reached = found[limit - 1].position if more else end
@@ -67,7 +71,7 @@ def read(session: Session, after: Place | None, wanted: Wanted, *, limit: int) -
 
 
 def end(session: Session) -> int:
-    """The position up to which everything is told."""
+    """Return the position up to which everything is published."""
     head = trail.head(session)
     return head.position if head else 0
 
@@ -85,11 +89,11 @@ def _tag(session: Session, position: int) -> str:
     return (trail.mac_at(session, position) or b"").decode("ascii", "replace")[-TAG:]
 
 
-# --- from acts to events ---------------------------------------------------------------------------
+# --- from audit events to feed events --------------------------------------------------------------
 
 
 def _told(session: Session, acts: Sequence[audit.Event]) -> list[Event]:
-    """The events of these acts, in their order; of several flags that one change raised, one."""
+    """Return the events of these actions, in order; several flags raised by one change give one event."""
     subjects = _subjects(session, acts)
     urgent = {each.submission_id for act, each in _with(acts, subjects) if act.object_type == "flag"}
     before = events.told_of(session, [each for each in urgent if each], RESTRICTED) if urgent else set()
@@ -107,7 +111,7 @@ def _told(session: Session, acts: Sequence[audit.Event]) -> list[Event]:
 def _with(
     acts: Sequence[audit.Event], subjects: Mapping[str, Subject]
 ) -> Iterator[tuple[audit.Event, Subject]]:
-    """Each act with what it was done to; one nothing is known of is told only as erased."""
+    """Yield each action with its subject; an unknown subject is published only when it was erased."""
     for act in acts:
         subject = subjects.get(act.object_id or "")
         if subject is None and act.action == audit.ERASED:
@@ -117,7 +121,7 @@ def _with(
 
 
 def _subjects(session: Session, acts: Sequence[audit.Event]) -> dict[str, Subject]:
-    """What is known of each object of these acts: submissions, flags, one-time links."""
+    """Return what is known about each object of these actions: submissions, flags, one-time links."""
     named: dict[str, set[str]] = {"submission": set(), "flag": set(), "handoff": set()}
     for act in acts:
         if act.object_id and act.object_type in named:

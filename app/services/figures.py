@@ -1,8 +1,8 @@
-"""The dashboard's figures of one period: what came, how soon somebody looked, where people stopped.
+"""Figures of the dashboard for one period: arrivals, time to the first view, and where people stopped.
 
-Office: asks storage for one period of the clinic's calendar and has each picture made (pictures.py). Refuses:
-names, free text, and to open more rows than `MOST`: beyond that some of each day speak for all, and it is
-said.
+Responsible for: querying storage for one period of the clinic's calendar and having each chart made
+(`pictures.py`). Never: uses names or free text, or decrypts more than about `MOST` rows; above that, a sample
+of each day or week stands for all, and the chart says so.
 """
 
 import datetime as dt
@@ -22,13 +22,13 @@ from app.storage.figures import Arrival, Stretch
 from app.storage.submissions import Vault
 
 PERIODS = (7, 30, 90)  # days
-MOST = 500  # rows opened for one picture, and flags; beyond that some speak for all
+MOST = 500  # rows decrypted for one chart, and flags; above that a sample stands for all
 DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The last `days` days of the clinic's calendar, today among them."""
+    """The last `days` days of the clinic's calendar, today included."""
 
     days: int
     now: dt.datetime
@@ -40,12 +40,12 @@ class Period:
         return self.hours.day(self.now)
 
     def midnight(self, ago: int) -> dt.datetime:
-        """When the day began that was so many days ago; tomorrow is -1."""
+        """Return when the day `ago` days ago started, in UTC; tomorrow is -1."""
         day = self.today - ago * DAY
         return dt.datetime.combine(day, dt.time(), self.hours.zone).astimezone(dt.UTC)
 
     def stretch(self, begins: int, ends: int) -> Stretch:
-        """From the start of the day `begins` days ago until that of the day `ends` days ago."""
+        """Return the range from the start of the day `begins` days ago to that of the day `ends` days ago."""
         return Stretch(self.midnight(begins), self.midnight(ends), self.test)
 
     @property
@@ -57,18 +57,21 @@ class Period:
         return self.stretch(2 * self.days - 1, self.days - 1)
 
     def marks(self, step: int) -> list[int]:
-        """Days ago at which bins of `step` days begin, then the end of the last; the first may be short."""
+        """Return where bins of `step` days start, in days ago, and where the last one ends.
+
+        The first bin may be short.
+        """
         return [self.days - 1, *reversed(range(-1, self.days - 1, step))]
 
     def day(self, ago: int) -> str:
-        """How a table names the day that was so many days ago."""
+        """Return the label of the day `ago` days ago in a table (ISO 8601)."""
         return (self.today - ago * DAY).isoformat()
 
 
 def dashboard(
     session: Session, vault: Vault, library: Library, period: Period, *, idle: dt.timedelta
 ) -> tuple[Picture, ...]:
-    """Every picture of a period. `idle`: a draft nobody has written to for so long was left."""
+    """Return all charts of a period. `idle`: a draft without a change for this long counts as abandoned."""
     flags = figures.flags_kept(session, period.whole, MOST)
     drafts = figures.left(session, vault, period.whole, period.now - idle, MOST)
     marks, counts = _bins(session, period)
@@ -91,7 +94,7 @@ def dashboard(
 def _sample(
     session: Session, vault: Vault, period: Period, marks: Sequence[int], counts: Sequence[int]
 ) -> list[Arrival]:
-    """All that arrived; where they are many, the newest of each bin, as many as are its share."""
+    """Return all arrivals; above `MOST`, the newest of each bin in proportion to its count."""
     if sum(counts) <= MOST:
         return figures.arrivals(session, vault, period.whole, MOST)
     stretches = (period.stretch(*pair) for pair in pairwise(marks))
@@ -107,7 +110,7 @@ def _note(opened: int, arrived: int) -> str:
 
 
 def _bins(session: Session, period: Period) -> tuple[list[int], list[int]]:
-    """Marks and counts by day; by week where the days are many or most of them too few to show."""
+    """Return bin limits and counts by day, or by week for many days or mostly counts too small to show."""
     by_day = period.marks(1)
     if period.days <= 31:
         counts = _counts(session, period, by_day)

@@ -1,7 +1,8 @@
-"""The hosted form's hold on a submission: begun, saved page by page, left, and entered again.
+"""Form sessions of the hosted form: started, saved page by page, ended, and resumed by a link.
 
-Office: sessions and links back in, by hash; of a page's answers, what can be kept is kept at once and what is
-amiss is told. Refuses: to lose a good answer because of a bad one beside it, and to see HTTP.
+Responsible for: sessions and resume links, stored by hash; the valid answers of a page are stored immediately
+and the invalid ones reported. Never: loses a valid answer because of an invalid one beside it, or handles
+HTTP.
 """
 
 import datetime as dt
@@ -22,13 +23,13 @@ from app.storage.capabilities import Capability
 from app.storage.database import Session
 
 LINK_LIVES = dt.timedelta(days=14)
-AGAIN = dt.timedelta(minutes=1)  # a first page sent twice, by a double click or a bad line, opens one draft
-LATE = dt.timedelta(days=1)  # a page sent after its session ended is still kept, but nothing is shown
+AGAIN = dt.timedelta(minutes=1)  # a first page sent twice (double click, retry) opens one draft
+LATE = dt.timedelta(days=1)  # a page sent after its session ended is still stored, but not shown
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one page of the form hands in: linkId and contact kind to value, None where it was left empty."""
+    """The input of one form page: linkId and contact kind to value, None where it was left empty."""
 
     answers: Mapping[str, object]
     contact: Mapping[str, object]
@@ -36,7 +37,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The draft as it is now, what of the page could not be kept, and whether the session was over."""
+    """The current draft, the issues of values that could not be stored, and whether the session was over."""
 
     drawn: Drawn
     issues: tuple[Issue, ...]
@@ -44,7 +45,7 @@ class Saved:
 
 
 def new_secret() -> str:
-    """What a session's cookie or a link back in holds: 256 random bits."""
+    """Return a new secret for a session cookie or a resume link, with 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
@@ -59,10 +60,11 @@ def begin(
     now: dt.datetime,
     actor: Actor,
 ) -> str:
-    """Keep a new draft and open a session on it; the same form handed in again at once opens the same draft.
+    """Store a new draft and open a session on it; return the submission's id.
 
-    Gives the submission's id. Raises Gone when that draft has been erased, or somebody is filling it in: the
-    first page, which stays on a screen, opens nobody's answers.
+    The same form sent again within a minute opens the same draft. Raises Gone when that draft has been
+    erased, has been changed, or is older than a minute: the first page stays on a screen and must not open
+    anyone's answers. Raises InFlight when the first request was rolled back.
     """
     kept = drawn.record.id
     if idempotency.remember(session, claim, kept, drawn.key, b"", now=now):
@@ -80,7 +82,10 @@ def begin(
 
 
 def read(session: Session, desk: Desk, secret: str, *, now: dt.datetime, late: bool = False) -> Drawn:
-    """The submission of a session, or of one that ended a while ago. Raises SessionEnded."""
+    """Return the submission of a session; with `late`, also of one that ended less than `LATE` ago.
+
+    Raises SessionEnded.
+    """
     held = _held(session, secret, now - LATE if late else now)
     try:
         return desk.read(session, held.submission_id, Holder(held.submission_id), now=now)
@@ -99,7 +104,7 @@ def save(
     now: dt.datetime,
     actor: Actor,
 ) -> Saved:
-    """Keep what is fit to keep of a page, even of one that comes late. Raises SessionEnded and NotADraft."""
+    """Store the valid answers of a page, even when it arrives late. Raises SessionEnded and NotADraft."""
     held = _held(session, secret, now - LATE)
     holder = Holder(held.submission_id)
     edition = read(session, desk, secret, now=now, late=True).edition
@@ -118,7 +123,7 @@ def save(
 def submit(
     session: Session, desk: Desk, secret: str, *, until: dt.datetime, now: dt.datetime, actor: Actor
 ) -> Saved:
-    """Submit the draft of a session, even late; one that is submitted already is given as it is.
+    """Submit the draft of a session, even late; one already submitted is returned unchanged.
 
     Raises SessionEnded and InvalidAnswers.
     """
@@ -131,7 +136,7 @@ def submit(
 
 
 def erase(session: Session, desk: Desk, secret: str, *, now: dt.datetime, actor: Actor) -> None:
-    """Forget the submission of a session for good. Raises SessionEnded."""
+    """Erase the submission of a session permanently. Raises SessionEnded."""
     holder = Holder(read(session, desk, secret, now=now).record.id)
     desk.erase(session, holder.submission, holder, version=None, now=now, actor=actor)
 
@@ -139,9 +144,10 @@ def erase(session: Session, desk: Desk, secret: str, *, now: dt.datetime, actor:
 def link(
     session: Session, desk: Desk, secret: str, link_secret: str, *, now: dt.datetime, actor: Actor
 ) -> dt.datetime:
-    """Make a link back in; until when it opens, as things are: what it opens may go first.
+    """Create a resume link; return when it expires.
 
-    Raises SessionEnded.
+    If the submission is erased earlier, as its retention date now says, that date is returned. Raises
+    SessionEnded.
     """
     record = read(session, desk, secret, now=now).record
     until = now + LINK_LIVES
@@ -160,7 +166,10 @@ def resume(
     now: dt.datetime,
     actor: Actor,
 ) -> Drawn:
-    """Open a session by a link. Unknown, expired and erased look the same: NotFound."""
+    """Open a session by a resume link.
+
+    Raises NotFound, which is the same for an unknown link, an expired link and an erased submission.
+    """
     held = capabilities.fetch(session, token_hash(link_secret), "resume")
     gone = NotFound("This link does not open anything any more.")
     if held is None or held.expires_at <= now:
@@ -175,17 +184,17 @@ def resume(
 
 
 def known(session: Session, secret: str) -> bool:
-    """Is there a session of this secret, over or not? What it opened is kept then."""
+    """Return whether there is a session with this secret, over or not; if so, its submission is stored."""
     return capabilities.fetch(session, token_hash(secret), "session") is not None
 
 
 def leave(session: Session, secret: str) -> None:
-    """End a session; what it opened stays."""
+    """End a session; its submission stays."""
     capabilities.delete(session, token_hash(secret))
 
 
 def _over(session: Session, held: Capability, until: dt.datetime, now: dt.datetime) -> bool:
-    """Is the session over? One that is not goes on until then."""
+    """Return whether the session is over; otherwise extend it until `until`."""
     if held.expires_at <= now:
         return True
     capabilities.extend(session, held.secret_hash, until)

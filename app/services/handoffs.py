@@ -1,8 +1,8 @@
 """Handoffs: a person is asked, by a one-time link, to fill in the questionnaire before a visit.
 
-Office: links made, opened once, taken back, made anew; until when each opens. Refuses: to keep a secret (its
-hash alone), to lead back to sites the clinic has not named, and to let a link that is made later open what
-somebody has begun: whoever makes links could read answers by it.
+Responsible for: creating, opening (once), revoking and reissuing links, and their expiry. Never: stores a
+secret (only its hash), redirects to a site the clinic has not configured, or lets a link that is created
+later open a submission that was already started, because its creator could then read the answers.
 """
 
 import datetime as dt
@@ -25,15 +25,15 @@ from app.storage.submissions import ID
 
 USUAL, LONGEST = dt.timedelta(days=14), dt.timedelta(days=90)
 LONGEST_URL = 2000
-SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # as forms.new_secret() makes them
-URL = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x7e]+")  # visible ASCII but " < > and \
+SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # as created by forms.new_secret()
+URL = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x7e]+")  # visible ASCII except " < > and \
 State = Literal["waiting", "opened", "revoked", "expired"]
 Outcome = Literal["in_progress", "submitted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a new link is to be. `returns`: the origins it may lead back to."""
+    """A new link. `returns`: the origins it may redirect to."""
 
     booking_reference: str
     appointment_at: dt.datetime | None = None
@@ -45,7 +45,7 @@ class Wanted:
 
 
 def draw_up(wanted: Wanted, secret: str, *, key_id: str | None, now: dt.datetime) -> Handoff:
-    """A new link, not kept yet. Raises Unprocessable with everything that can't be."""
+    """Return a new link, not stored yet. Raises Unprocessable with all errors."""
     amiss = [*_times(wanted, now), *_return(wanted)]
     if amiss:
         raise Unprocessable("Look at each of the errors and send it again.", errors=amiss)
@@ -66,13 +66,13 @@ def draw_up(wanted: Wanted, secret: str, *, key_id: str | None, now: dt.datetime
 
 
 def keep(session: Session, handoff: Handoff, *, actor: Actor) -> None:
-    """Keep a new link."""
+    """Store a new link."""
     handoffs.insert(session, handoff)
     record(session, actor, handoff.created_at, Act("handoff.created", "handoff", handoff.id))
 
 
 def state(handoff: Handoff, now: dt.datetime) -> State:
-    """Where it stands: what became of it comes before its time."""
+    """Return the state of a link; opened and revoked take precedence over expired."""
     if handoff.opened_at:
         return "opened"
     if handoff.revoked_at:
@@ -81,8 +81,8 @@ def state(handoff: Handoff, now: dt.datetime) -> State:
 
 
 def find(session: Session, handoff: str, *, test: bool, lock: bool = False) -> Handoff:
-    """One link; those of tests and others do not know of each other. Raises NotFound."""
-    known = ID.fullmatch(handoff)  # what is no id is not looked for: it may hold a NUL
+    """Return one link; test links and live links are separate. Raises NotFound."""
+    known = ID.fullmatch(handoff)  # invalid ids are not queried: they may contain a NUL
     found = handoffs.fetch(session, handoff, lock=lock) if known else None
     if found is None or found.test != test:
         raise NotFound("There is no such handoff, or its time is long over.")
@@ -92,9 +92,9 @@ def find(session: Session, handoff: str, *, test: bool, lock: bool = False) -> H
 def revoke(
     session: Session, handoff: str, *, test: bool, version: int | None, now: dt.datetime, actor: Actor
 ) -> Handoff:
-    """Take a link back: it opens nothing any more; one that is taken back already is given as it is.
+    """Revoke a link, so that it can no longer be opened; one that is revoked already is returned unchanged.
 
-    Raises NotFound, PreconditionFailed and, once somebody has begun by it, Conflict.
+    Raises NotFound and PreconditionFailed; Conflict when the link was opened.
     """
     found = find(session, handoff, test=test, lock=True)
     if found.revoked_at and version in (None, found.version, found.version - 1):
@@ -113,9 +113,9 @@ def reissue(
     now: dt.datetime,
     actor: Actor,
 ) -> Handoff:
-    """Give a link another secret; the one before opens nothing. One that had expired gets a usual life.
+    """Give a link a new secret; the previous one no longer works. An expired link gets the usual lifetime.
 
-    Raises NotFound, PreconditionFailed and, when it was opened or revoked, Conflict.
+    Raises NotFound and PreconditionFailed; Conflict when it was opened or revoked.
     """
     found = find(session, handoff, test=test, lock=True)
     _require_unopened(found, version, "Somebody has begun by this link. Make a new handoff instead.")
@@ -126,25 +126,28 @@ def reissue(
     return _changed(session, found, "handoff.reissued", now, actor, **fresh)
 
 
-# --- the person's side -----------------------------------------------------------------------------
+# --- opening a link --------------------------------------------------------------------------------
 
 
 def look(session: Session, secret: str, *, now: dt.datetime) -> Handoff:
-    """What a secret opens; looking uses nothing up. Used, revoked, expired and unknown are one NotFound."""
+    """Return the link of a secret without using it up.
+
+    Raises NotFound, which is the same for used, revoked, expired and unknown links.
+    """
     return _opening(session, secret, now, lock=False)
 
 
 def begin(session: Session, secret: str, submission: str, *, now: dt.datetime, actor: Actor) -> None:
-    """Use a link up for a submission that was just kept, in the same transaction. Raises NotFound."""
+    """Use up a link for a submission that was just stored, in the same transaction. Raises NotFound."""
     found = _opening(session, secret, now, lock=True)
     begun = {"opened_at": now, "submission_id": submission}
     _changed(session, found, "handoff.opened", now, actor, **begun)
 
 
 def way_back(session: Session, submission: str, outcome: Outcome) -> str | None:
-    """The address a person goes back to the booking by, with an opaque status alone; None when there is none.
+    """Return the URL that leads the person back to the booking, with only an opaque status; None without one.
 
-    What the site wrote into the address itself stays as it is.
+    What the site wrote into the URL itself stays unchanged.
     """
     found = handoffs.of_submission(session, submission)
     if found is None or found.return_url is None:
@@ -162,18 +165,18 @@ def _opening(session: Session, secret: str, now: dt.datetime, *, lock: bool) -> 
     return found
 
 
-# --- what can be -----------------------------------------------------------------------------------
+# --- validation ------------------------------------------------------------------------------------
 
 
 def _usual(appointment_at: dt.datetime | None, now: dt.datetime) -> dt.datetime:
-    """Until the appointment when there is one to come, within bounds."""
+    """Return the usual expiry: at a future appointment, but at most `LONGEST` from now; otherwise `USUAL`."""
     if appointment_at is None or appointment_at <= now:
         return now + USUAL
     return min(appointment_at, now + LONGEST)
 
 
 def _times(wanted: Wanted, now: dt.datetime) -> list[Error]:
-    """What is amiss with the times of a new link."""
+    """Return the errors in the times of a new link."""
     amiss = []
     if wanted.appointment_at and wanted.appointment_at <= now:
         amiss.append(Error("/appointment_at", "past", "This is over; give a time to come."))
@@ -184,7 +187,7 @@ def _times(wanted: Wanted, now: dt.datetime) -> list[Error]:
 
 
 def _return(wanted: Wanted) -> list[Error]:
-    """What is amiss with the way back: it begins with a whole origin that the clinic has named."""
+    """Return the errors in the return URL: it must start with an origin that the clinic has configured."""
     url = wanted.return_url
     if url is None:
         return []
@@ -198,7 +201,7 @@ def _return(wanted: Wanted) -> list[Error]:
 
 
 def _require_unopened(handoff: Handoff, version: int | None, told: str) -> None:
-    """Raises PreconditionFailed at another version than was seen, Conflict once somebody has begun."""
+    """Raise PreconditionFailed when the version differs, Conflict when the link was opened."""
     if version is not None and version != handoff.version:
         raise PreconditionFailed("It has changed in the meantime; fetch it again and repeat your change.")
     if handoff.opened_at:
@@ -208,7 +211,10 @@ def _require_unopened(handoff: Handoff, version: int | None, told: str) -> None:
 def _changed(
     session: Session, handoff: Handoff, action: str, now: dt.datetime, actor: Actor, **values: object
 ) -> Handoff:
-    """A link as it is now; the kept answer that had its secret goes, whatever the change."""
+    """Return the link after a change.
+
+    The stored response that contains its secret is deleted, whatever the change.
+    """
     changes = values | {"version": handoff.version + 1, "updated_at": now}
     handoffs.change(session, handoff.id, **changes)
     idempotency.forget(session, handoff.id)

@@ -1,6 +1,6 @@
-"""How the service is: its database, its audit chain, its keys, what will go, what waits to be told, backups.
+"""System status: database, audit chain, keys, upcoming erasures, unsent alerts, webhooks and backups.
 
-Office: one look at all of it, in one moment. Refuses: names, values, and to mend anything.
+Responsible for: reading all of it in one snapshot. Never: reads names or values, or repairs anything.
 """
 
 import datetime as dt
@@ -17,13 +17,13 @@ from app.storage.database import Session
 from app.storage.endpoints import Endpoint
 
 BACKUP = Act("backup.made", "database", "backup")
-OLD = dt.timedelta(days=2)  # a backup older than that is told
+OLD = dt.timedelta(days=2)  # a backup older than this is reported
 SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`sealing_keys`: ids of those proved, the newest first; `backup_at`: None when none was made."""
+    """`sealing_keys`: ids of the proved keys, newest first; `backup_at`: None when there is no backup."""
 
     going: Going
     chain: State
@@ -32,15 +32,15 @@ class Health:
     refused: tuple[Alert, ...]
     sealing_keys: tuple[str, ...]
     backup_at: dt.datetime | None
-    webhooks: tuple[Endpoint, ...]  # those that stand still, though nobody has paused them
+    webhooks: tuple[Endpoint, ...]  # those not working although no user has paused them
 
     def backup_is_old(self, now: dt.datetime) -> bool:
-        """Never made, or a while ago."""
+        """Return whether there is no backup, or none within the last two days."""
         return self.backup_at is None or now - self.backup_at > OLD
 
 
 def look(session: Session, keyring: Keyring, zone: str, *, now: dt.datetime) -> Health:
-    """How everything is now."""
+    """Return the current status."""
     proved, newest = keys.proofs(session), keyring.newest
     return Health(
         going=holding.going(session, zone, now=now),
@@ -55,7 +55,7 @@ def look(session: Session, keyring: Keyring, zone: str, *, now: dt.datetime) -> 
 
 
 def backed_up(session: Session, *, now: dt.datetime, actor: Actor) -> None:
-    """A backup was made: it goes on record."""
+    """Record in the audit log that a backup was made."""
     audit.record(session, actor, now, BACKUP)
 
 

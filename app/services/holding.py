@@ -1,6 +1,7 @@
-"""A legal hold: what is under one is kept until it is released, whatever its time and whoever asks.
+"""Legal holds: a submission under a hold is retained until its release, whatever its retention date.
 
-Office: holds and releases, each on record; what will go when. Refuses: who lacks the permission `erase`.
+Responsible for: holds and releases, each with an audit event, and a forecast of erasures. Never: accepts a
+principal without the permission `erase`, or lets a request erase a submission under a hold.
 """
 
 import datetime as dt
@@ -18,7 +19,7 @@ DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """How many submissions go on each of the next days; how many are overdue, and how many are held."""
+    """How many submissions are erased on each of the next days, how many are overdue, how many are held."""
 
     days: tuple[tuple[dt.date, int], ...]
     overdue: int
@@ -26,7 +27,7 @@ class Going:
 
 
 def hold(session: Session, submission: str, principal: Principal, *, now: dt.datetime, actor: Actor) -> bool:
-    """Put a submission under a hold; False when it is under one. Raises Forbidden, NotFound."""
+    """Put a submission under a hold; return False when it already is. Raises Forbidden, NotFound."""
     _require(session, submission, principal, now)
     changed = submissions.hold(session, submission, held=True)
     if changed:
@@ -37,9 +38,9 @@ def hold(session: Session, submission: str, principal: Principal, *, now: dt.dat
 def release(
     session: Session, submission: str, principal: Principal, *, now: dt.datetime, actor: Actor
 ) -> bool:
-    """End a hold; what is past its time goes with the next purge. False when there was none.
+    """Release a hold; return False when there was none.
 
-    Raises Forbidden, NotFound.
+    If its retention date has passed, it is erased by the next purge. Raises Forbidden, NotFound.
     """
     _require(session, submission, principal, now)
     changed = submissions.hold(session, submission, held=False)
@@ -49,7 +50,7 @@ def release(
 
 
 def going(session: Session, zone: str, *, now: dt.datetime, days: int = DAYS) -> Going:
-    """What will go when, by days of the clinic's zone, today first."""
+    """Return how many are erased when, by days of the clinic's time zone, today first."""
     local = zoneinfo.ZoneInfo(zone)
     first = now.astimezone(local).date()
     dates = [first + dt.timedelta(days=number) for number in range(days + 1)]
@@ -60,9 +61,9 @@ def going(session: Session, zone: str, *, now: dt.datetime, days: int = DAYS) ->
 
 
 def _require(session: Session, submission: str, principal: Principal, now: dt.datetime) -> None:
-    """Raises Forbidden, or NotFound for what is not there or should be gone."""
+    """Raise Forbidden, or NotFound when the submission does not exist or is due for erasure."""
     require_permission(principal, "erase")
-    known = submissions.ID.fullmatch(submission)  # what is no id is not looked for: it may hold a NUL
+    known = submissions.ID.fullmatch(submission)  # invalid ids are not queried: they may contain a NUL
     found = submissions.kept_until(session, submission) if known else None
     if found is None or (found[0] <= now and not found[1]):
         raise NotFound("There is no such submission, or it has been erased.")

@@ -1,7 +1,7 @@
-"""The same request twice has one effect (draft-ietf-httpapi-idempotency-key-header).
+"""Idempotency: sending the same request twice has one effect (draft-ietf-httpapi-idempotency-key-header).
 
-Office: remembers the first answer to a key and gives it again. Refuses: the same key for another request.
-A rival with the same key that has not committed yet is waited for rather than refused.
+Responsible for: storing the first response to a key and returning it again. Never: accepts the same key for
+another request. A concurrent request with the same key that has not committed yet is waited for, not refused.
 """
 
 import datetime as dt
@@ -15,19 +15,22 @@ from app.storage import idempotency, submissions
 from app.storage.database import Session
 from app.storage.submissions import Vault
 
-FINGERPRINT = 32  # bytes of SHA-256 before the kept answer
+FINGERPRINT = 32  # bytes of SHA-256 before the stored response
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One key of one principal, and the request it stands for."""
+    """One idempotency key of one principal, and the fingerprint of its request."""
 
     key_hash: bytes
     fingerprint: bytes
 
     @classmethod
     def of(cls, principal: str, key: str, request: bytes) -> "Claim":
-        """Keys of different principals never meet. `request`: method, path and body."""
+        """Return the claim of a key. `request`: method, path and body.
+
+        Keys of different principals never collide.
+        """
         scoped = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
         return cls(scoped, hashlib.sha256(request).digest())
 
@@ -35,14 +38,14 @@ class Claim:
 def remember(
     session: Session, claim: Claim, submission: str, key: DataKey, answer: bytes, *, now: dt.datetime
 ) -> bool:
-    """Keep `answer`, sealed, as the answer to this key; False when the key is taken."""
+    """Store `answer`, encrypted, as the response to this key; return False when the key is already used."""
     plain = padded(claim.fingerprint + answer, 2048)
     sealed = key.seal(plain, "idempotency_keys", "response", claim.key_hash.hex())
     return idempotency.claim(session, claim.key_hash, submission, sealed, now)
 
 
 def replay(session: Session, vault: Vault, claim: Claim, *, now: dt.datetime) -> tuple[str, bytes] | None:
-    """(submission id, first answer) when the key was used for this same request; None when it is free.
+    """Return (submission id, first response) when the key was used for this request; None when it is free.
 
     Raises IdempotencyKeyReused for another request, Gone when the submission has been erased.
     """
@@ -58,22 +61,22 @@ def replay(session: Session, vault: Vault, claim: Claim, *, now: dt.datetime) ->
     return remembered.submission_id, plain[FINGERPRINT:].rstrip(b" ")
 
 
-# --- what is made without a submission -------------------------------------------------------------
+# --- objects without a submission ------------------------------------------------------------------
 
 
 def remember_made(
     session: Session, keyring: Keyring, claim: Claim, made: str, answer: bytes, *, now: dt.datetime
 ) -> bool:
-    """The same as `remember` for what has no data key; it is sealed under the keyring."""
+    """Store `answer` like `remember`, for objects without a data key; it is encrypted with the keyring."""
     plain = padded(claim.fingerprint + answer, 2048)
     sealed = keyring.seal(plain, "idempotency_keys", "response", claim.key_hash.hex())
     return idempotency.claim(session, claim.key_hash, made, sealed, now)
 
 
 def replay_made(session: Session, keyring: Keyring, claim: Claim) -> tuple[str, bytes] | None:
-    """(id, first answer) of what was made by this same request; None when the key is free.
+    """Return (id, first response) of what this same request created; None when the key is free.
 
-    Raises IdempotencyKeyReused for another request, Gone when the answer would not hold any more.
+    Raises IdempotencyKeyReused for another request, Gone when the response is no longer valid or readable.
     """
     remembered = idempotency.fetch(session, claim.key_hash)
     if remembered is None:
@@ -87,7 +90,7 @@ def replay_made(session: Session, keyring: Keyring, claim: Claim) -> tuple[str, 
 
 
 def _opened(keyring: Keyring, sealed: bytes, claim: Claim) -> bytes | None:
-    """None when there is nothing to open, or its key is not in the keyring any more."""
+    """Decrypt a stored response; None when there is none or its key is no longer in the keyring."""
     try:
         return keyring.open(sealed, "idempotency_keys", "response", claim.key_hash.hex())
     except Unopenable:
@@ -95,5 +98,5 @@ def _opened(keyring: Keyring, sealed: bytes, claim: Claim) -> bytes | None:
 
 
 def forget(session: Session, made: str) -> None:
-    """Drop the kept answer of what has changed since; the key stays used."""
+    """Delete the stored response about an object that has changed since; the key stays used."""
     idempotency.forget_response(session, made)

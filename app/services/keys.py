@@ -1,7 +1,8 @@
-"""API keys: made, recognised, revoked.
+"""API keys: created, verified and revoked.
 
-Office: `pc_live_<id>_<secret><checksum>`: 8 + 32 + 6 base62 characters; the checksum (CRC-32) lets leaked
-keys be found by scanners and refused without a look at the database. Refuses: to keep a secret.
+Responsible for: the format `pc_live_<id>_<secret><checksum>` (or `pc_test_`) with 8 + 32 + 6 base62
+characters; the checksum (CRC-32) lets scanners find leaked keys and lets invalid keys be refused without a
+database query. Never: stores a secret.
 """
 
 import datetime as dt
@@ -27,7 +28,7 @@ PATTERN = re.compile(r"pc_(live|test)_([0-9A-Za-z]{8})_([0-9A-Za-z]{32})([0-9A-Z
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a new key is to be."""
+    """A new API key."""
 
     name: str
     scopes: Sequence[str]
@@ -38,7 +39,7 @@ class Wanted:
 
 
 def create(session: Session, wanted: Wanted, *, now: dt.datetime, actor: Actor) -> str:
-    """A new key; the caller shows it once. Raises Refusal naming what can't be."""
+    """Create a key and return its text, which the caller shows once. Raises Refusal naming any error."""
     _refuse(wanted)
     key_id, secret = _random(8), _random(32)
     mode = "test" if wanted.test else "live"
@@ -60,7 +61,7 @@ def create(session: Session, wanted: Wanted, *, now: dt.datetime, actor: Actor) 
 
 
 def parse(text: str) -> tuple[str, str] | None:
-    """(key id, secret) of a well-formed key, or None."""
+    """Return (key id, secret) of a well-formed key, or None."""
     found = PATTERN.fullmatch(text)
     if found is None or checksum(text[:-6]) != found[4]:
         return None
@@ -68,7 +69,7 @@ def parse(text: str) -> tuple[str, str] | None:
 
 
 def checksum(stem: str) -> str:
-    """Six base62 characters of the CRC-32 of everything before them."""
+    """Return the CRC-32 of `stem` as six base62 characters."""
     number, digits = zlib.crc32(stem.encode()), ""
     for _ in range(6):
         number, rest = divmod(number, 62)
@@ -79,9 +80,10 @@ def checksum(stem: str) -> str:
 def admit(
     key: ApiKey | None, secret: str, *, now: dt.datetime, network: str | None, origin: str | None
 ) -> ApiKey:
-    """The key, when the secret is its own, it is live, and it comes from where it may.
+    """Return the key when its secret matches, it is live, and the request comes from a permitted place.
 
-    Raises Unauthenticated (unknown, wrong, expired and revoked look the same) or Forbidden.
+    Raises Unauthenticated (the same for unknown, wrong, expired and revoked keys) or Forbidden (another
+    origin or network).
     """
     expected = key.secret_hash if key else bytes(32)
     if not hmac.compare_digest(token_hash(secret), expected) or key is None or not key.is_live(now):
@@ -96,7 +98,7 @@ def admit(
 
 
 def revoke(session: Session, key_id: str, *, now: dt.datetime, actor: Actor) -> None:
-    """End a key. Raises Refusal when there is no live one of that id."""
+    """Revoke a key. Raises Refusal when there is no live key with that id."""
     if not keys.revoke(session, key_id, now):
         raise Refusal(f"There is no live API key {key_id}.")
     audit.record(session, actor, now, Act("api_key.revoked", "api_key", key_id))

@@ -1,7 +1,7 @@
-"""Whom a phone number or an e-mail address belongs to, also of those kept before there were look-ups.
+"""Backfill of the contact index, which finds cases by phone number or e-mail address, for older submissions.
 
-Office: once, after an upgrade, a batch at a time, lets older submissions be found. Refuses: to read them all
-again at every start; that it was done is on record.
+Responsible for: adding submissions stored before the index existed, once after an upgrade, one batch at a
+time. Never: reads them all again at every start; an audit event records that it was done.
 """
 
 import datetime as dt
@@ -13,20 +13,20 @@ from app.storage.database import Session
 from app.storage.submissions import Vault
 
 INDEXER = Actor("service", "lookups")
-MEANWHILE = dt.timedelta(days=1)  # so long a previous release may go on keeping some beside this one
+MEANWHILE = dt.timedelta(days=1)  # a previous release may store submissions beside this one for this long
 BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The ids to look through: past `after`, below `until`."""
+    """The range of ids to process: after `after`, below `until`."""
 
     after: str
     until: str = "g"
 
 
 def to_do(session: Session) -> Stretch:
-    """All ids the first time; then those of the day around that time."""
+    """Return all ids the first time; after that, the ids within one day before and after that time."""
     done = audit.events_by(session, "lookups", limit=1)
     if not done:
         return Stretch("")
@@ -34,7 +34,10 @@ def to_do(session: Session) -> Stretch:
 
 
 def fill(session: Session, vault: Vault, stretch: Stretch, *, now: dt.datetime) -> Stretch | None:
-    """Let a batch be found, and give what is left to do; None, and once a word on record, at the end."""
+    """Index one batch; return the range that is left, or None at the end.
+
+    The end is recorded in the audit log once.
+    """
     last = lookups.lacking(session, vault, stretch.after, stretch.until, BATCH)
     if last is not None:
         return Stretch(last, stretch.until)

@@ -1,17 +1,17 @@
-"""When the clinic is open, and by when a flag has to be acted on.
+"""Business hours of the clinic, and the due dates of flags.
 
-Office: opening hours read once from settings, and the targets of an edition's flags as times. Refuses: the
-clock and the database; hours that nobody keeps.
+Responsible for: opening hours parsed once from settings, and the targets of an edition's flags as times.
+Never: reads the clock or the database, or accepts hours during which the clinic would never be open.
 
-How a target becomes a time (content, section 3.2; the targets are the clinic's to set):
-- What comes in while the clinic is closed counts from its next opening, whether the edition says
-  `next_opening` or `none`: else priority 2 would fall due at 09:00 sharp and priority 1 at 09:15.
-- A duration is opening time, and ends with the working day: "same working day, 4 h" of 16:00 is due at
-  closing, not at 12:00 tomorrow, since nobody looks in between. A lunch break is not counted.
-- `on_call` never waits for a break to end either: it is due at once, at the latest when everybody leaves;
-  where somebody is on call, always after that long by the clock, open or closed.
-- `same_day` is the last closing of that day; `two_working_days` that of the second working day after the
-  day it was raised; `consultation` is no time at all.
+How a target becomes a time (content, section 3.2; the clinic sets the targets):
+- What arrives while the clinic is closed counts from its next opening, whether the edition says
+  `next_opening` or `none`: otherwise priority 2 would be due at 09:00 exactly and priority 1 at 09:15.
+- A duration is counted in opening time and ends with the working day: "same working day, 4 h" from 16:00 is
+  due at closing, not at 12:00 the next day, because no one checks in between. A lunch break is not counted.
+- `on_call` does not wait for the end of a break either: it is due no later than the time at which the clinic
+  next closes, also for a break. Where someone is on call, its duration is always clock time, open or closed.
+- `same_day` is the last closing of that day; `two_working_days` is that of the second working day after the
+  day the flag was raised; `consultation` has no due date.
 """
 
 import datetime as dt
@@ -37,7 +37,7 @@ Targets = Callable[[str, int, dt.datetime, Due], dt.datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The clinic is open from `start` until just before `end`, on this local day."""
+    """A period when the clinic is open: from `start` until just before `end`, on this local day."""
 
     start: dt.datetime
     end: dt.datetime
@@ -46,7 +46,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """`week`: for each day from Monday, the minutes since midnight it opens and closes at, in order."""
+    """`week`: for each day from Monday, its opening and closing times in minutes since midnight, in order."""
 
     week: tuple[tuple[Minutes, ...], ...]
     closed: frozenset[dt.date]
@@ -54,7 +54,7 @@ class Hours:
 
     @classmethod
     def of(cls, hours: str, closed: str, zone: str) -> "Hours":
-        """From `Mon-Fri 08:00-12:00, 13:00-17:00; Sat 09:00-12:00` and ISO dates. Raises Refusal."""
+        """Parse `Mon-Fri 08:00-12:00, 13:00-17:00; Sat 09:00-12:00` and ISO dates. Raises Refusal."""
         try:
             week = _week(hours)
         except ValueError as wrong:
@@ -66,29 +66,29 @@ class Hours:
         return cls(week, days, zoneinfo.ZoneInfo(zone))
 
     def day(self, at: dt.datetime) -> dt.date:
-        """The clinic's calendar day at that time."""
+        """Return the calendar day of the clinic at that time."""
         return at.astimezone(self.zone).date()
 
     def spans(self, day: dt.date) -> Iterator[Span]:
-        """When it is open from that day on, without end."""
+        """Yield when the clinic is open, from that day on, without end."""
         while True:
             if day not in self.closed:
                 yield from self._day(day)
             day += DAY
 
     def after(self, at: dt.datetime) -> Iterator[Span]:
-        """The spans that are not over at that time; the first may have begun."""
+        """Yield the spans that are not over at that time; the first may already have started."""
         return (span for span in self.spans(self.day(at) - DAY) if at < span.end)
 
     def is_open(self, at: dt.datetime) -> bool:
         return next(self.after(at)).start <= at
 
     def next_opening(self, at: dt.datetime) -> dt.datetime:
-        """That time itself when it is open, else when it opens next."""
+        """Return `at` itself when the clinic is open, otherwise the next opening."""
         return max(at, next(self.after(at)).start)
 
     def closing(self, day: dt.date) -> dt.datetime:
-        """The last closing of a day, or of the next one that has any."""
+        """Return the last closing of a day, or of the next day on which the clinic is open."""
         spans = self.spans(day)
         last = next(spans)
         for span in spans:
@@ -98,13 +98,16 @@ class Hours:
         raise AssertionError  # pragma: no cover - days have no end
 
     def working_day(self, day: dt.date, number: int) -> dt.date:
-        """The `number`th day after this one on which it is open."""
+        """Return the `number`th day after this one on which the clinic is open."""
         for _ in range(number):
             day = next(self.spans(day + DAY)).day
         return day
 
     def _day(self, day: dt.date) -> list[Span]:
-        """One day in order; what a change of the clocks swallows is left out, what it overlaps is one."""
+        """Return the spans of one day in order.
+
+        A span that a clock change removes is left out; spans that it makes overlap are merged.
+        """
         times = ((self._at(day, opens), self._at(day, closes)) for opens, closes in self.week[day.weekday()])
         found: list[Span] = []
         for start, end in sorted(times):
@@ -116,13 +119,13 @@ class Hours:
 
     def _at(self, day: dt.date, minutes: int) -> dt.datetime:
         midnight = dt.datetime.combine(day, dt.time(), self.zone)
-        return (midnight + dt.timedelta(minutes=minutes)).astimezone(dt.UTC)  # by the clock on the wall
+        return (midnight + dt.timedelta(minutes=minutes)).astimezone(dt.UTC)  # local wall-clock time
 
 
 def due_at(
     target_open: str, target_closed: str, raised_at: dt.datetime, hours: Hours, *, on_call: bool
 ) -> dt.datetime | None:
-    """By when a flag raised at that time has to be acted on; None: at the consultation."""
+    """Return the due date of a flag raised at that time; None when it can wait for the consultation."""
     if target_open == "consultation":
         return None
     if target_open == "two_working_days":
@@ -142,9 +145,10 @@ def due_at(
 
 
 def targets(edition: Edition, hours: Hours, *, on_call: bool) -> Targets:
-    """By when a flag of this edition is due: (kind, priority, raised at, what the flags beside it are due).
+    """Return the function for due dates of an edition's flags.
 
-    One that goes with others (`parent`) is due with the first of them that is still to come.
+    It takes kind, priority, time raised, and the due dates of the flags beside it. A flag that goes with
+    others (`parent`) is due with the first of them that is due at or after the time it was raised.
     """
     parents = {flag.id: flag.with_flags for flag in edition.meta.flags if flag.target_open == "parent"}
 
@@ -160,7 +164,10 @@ def targets(edition: Edition, hours: Hours, *, on_call: bool) -> Targets:
 
 
 def _counted(hours: Hours, begins: dt.datetime, time: dt.timedelta, *, through_breaks: bool) -> dt.datetime:
-    """`time` of opening time later, or the end of the working day (else of the stretch without a break)."""
+    """Return the time after `time` of opening time, but no later than the end of the working day.
+
+    With `through_breaks` false, no later than the next break.
+    """
     spans = hours.after(begins)
     span, at = next(spans), begins
     while True:
@@ -183,7 +190,7 @@ def _duration(text: str) -> tuple[int, dt.timedelta]:
 
 
 def _week(text: str) -> tuple[tuple[Minutes, ...], ...]:
-    """Raises ValueError that says how it should read."""
+    """Parse the weekly hours. Raises ValueError that says how they should be written."""
     week: list[list[Minutes]] = [[] for _ in DAYS]
     for part in filter(None, (each.strip() for each in text.lower().split(";"))):
         found = PART.fullmatch(part)

@@ -1,8 +1,9 @@
-"""Passwords: which ones are taken, and how they are kept.
+"""Passwords: which ones are accepted, and how they are stored.
 
-Office: Argon2id (RFC 9106; 19 MiB, two passes: OWASP's first choice) as PHC strings, at most two at once in a
-process, on threads of their own. Refuses: what is too short, too long (before hashing) or easily guessed; to
-let a queue of guesses grow; to be quicker about somebody who is not there.
+Responsible for: Argon2id (RFC 9106; 19 MiB, two passes: OWASP's first choice) as PHC strings, at most two at
+once per process, on separate threads. Never: accepts a password that is too short, too long (checked before
+hashing) or easily guessed, lets a queue of guesses grow without limit, or responds faster for an unknown
+user.
 """
 
 import asyncio
@@ -23,13 +24,13 @@ from app.errors import Unavailable
 T = TypeVar("T")
 SHORTEST, LONGEST = 12, 256
 AT_ONCE, WAITING = 2, 32
-PLAIN_LEFT = 6  # different characters that have to be left without what is easily guessed
+PLAIN_LEFT = 6  # distinct characters required besides the easily guessed parts
 COMMON = (Path(__file__).parent / "common_passwords.txt").read_text(encoding="utf-8").split()
-JOINTS = re.compile(r"[\s_.-]")  # what people put between words
+JOINTS = re.compile(r"[\s_.-]")  # separators between words
 
 
 def amiss(password: str, words: Sequence[str] = ()) -> str | None:
-    """Why a password is not taken; None when it is fine. `words`: the person's and the clinic's own."""
+    """Return why a password is rejected, or None. `words`: the user's and the clinic's own words."""
     if len(password) < SHORTEST:
         return f"Use at least {SHORTEST} characters. A few words in a row are easy to remember."
     if len(password) > LONGEST:
@@ -44,18 +45,21 @@ def amiss(password: str, words: Sequence[str] = ()) -> str | None:
 
 
 class Passwords:
-    """Hashes and verifies, off the event loop and the database's threads."""
+    """Hashes and verifies passwords, outside the event loop and the database threads."""
 
     def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="passwords")
         self._most, self._under_way = at_once + waiting, 0
 
     async def hashed(self, password: str) -> str:
-        """The PHC string to keep. Raises Unavailable when too many wait."""
+        """Return the PHC string to store. Raises Unavailable when too many requests wait."""
         return await self._on_thread(lambda: _kdf().derive_phc_encoded(_bytes(password)))
 
     async def verify(self, password: str, kept: str | None) -> bool:
-        """Is it the password kept? Nobody's takes as long as somebody's. Raises Unavailable."""
+        """Return whether the password matches the stored hash. Raises Unavailable.
+
+        Without a stored hash (`None`) this takes the same time and returns False.
+        """
         if len(password) > LONGEST:
             return False
         return await self._on_thread(lambda: _fits(_bytes(password), kept or _nobodys()) and kept is not None)
@@ -76,7 +80,7 @@ def _kdf() -> Argon2id:
 
 @cache
 def _nobodys() -> str:
-    """A hash of the same cost that no password fits."""
+    """Return a hash of the same cost that no password matches."""
     return _kdf().derive_phc_encoded(os.urandom(32))
 
 
@@ -89,7 +93,7 @@ def _fits(given: bytes, kept: str) -> bool:
 
 
 def _bytes(password: str) -> bytes:
-    """The same bytes, however a keyboard composes the characters (NIST SP 800-63B)."""
+    """Return the same bytes however a keyboard composes the characters (NIST SP 800-63B)."""
     return unicodedata.normalize("NFKC", password).encode()
 
 

@@ -1,7 +1,8 @@
-"""Who of the staff may do what: one table.
+"""Permissions of staff: the table of who may do what.
 
-Office: roles, what each permits, and what an API key of scope `review` may do of it. Refuses: everything that
-is not in the table, and exceptions for anybody. One person may hold several roles.
+Responsible for: roles, what each role permits, and the part of it that an API key with the scope `review`
+has. Never: permits what is not in the table or makes an exception for a single user. A user may have several
+roles.
 """
 
 from collections.abc import Iterable
@@ -11,17 +12,17 @@ Role = Literal["reviewer", "manager", "administrator", "auditor"]
 Permission = Literal[
     "queue",  # the list of cases, its counts, search
     "case",  # one case: answers, summary, article view, notes
-    "review",  # its state, assignment, notes, acts on flags
-    "contact",  # reveal contact details; each time is on record
+    "review",  # its state, assignment, notes, actions on flags
+    "contact",  # reveal contact details; each time is recorded in the audit log
     "correct",  # correct answers as a new version; merge duplicates
     "export",  # lists as CSV, cases as PDF and JSON
     "erase",  # erase a case; put it under legal hold
-    "dashboard",  # counts that name nobody
-    "audit",  # the audit trail, who saw whom
+    "dashboard",  # counts that identify no one
+    "audit",  # the audit log, who viewed which case
     "staff",  # add, change and disable staff
     "keys",  # API keys
-    "webhooks",  # where other programs are told of events
-    "system",  # settings, editions, health
+    "webhooks",  # webhook endpoints of API clients
+    "system",  # settings, editions, system status
 ]
 REVIEWING: frozenset[Permission] = frozenset(["queue", "case", "review", "contact", "correct"])
 ROLES: dict[Role, frozenset[Permission]] = {
@@ -30,15 +31,15 @@ ROLES: dict[Role, frozenset[Permission]] = {
     "administrator": frozenset(["dashboard", "staff", "keys", "webhooks", "system"]),
     "auditor": frozenset(["dashboard", "audit", "system"]),
 }
-FRESH: frozenset[Permission] = frozenset(["export", "erase", "staff", "keys"])  # asks for the password again
+FRESH: frozenset[Permission] = frozenset(["export", "erase", "staff", "keys"])  # require the password again
 SCOPE_REVIEW: frozenset[Permission] = REVIEWING
 
 
 def permitted(roles: Iterable[Role]) -> frozenset[Permission]:
-    """What these roles permit together."""
+    """Return the union of what these roles permit."""
     return frozenset().union(*(ROLES[role] for role in roles))
 
 
 def roles_with(permission: Permission) -> list[Role]:
-    """The roles that permit it."""
+    """Return the roles that have the permission."""
     return [role for role, permits in ROLES.items() if permission in permits]

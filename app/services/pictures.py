@@ -1,7 +1,8 @@
-"""The dashboard's pictures: each says its finding in its title and has a table under it.
+"""Charts of the dashboard: each states its finding in its title and has a table below it.
 
-Office: counts what storage has found and hides what is too few to show (disclosure.py). Met or missed is what
-staff did, not who somebody is: of a group that is shown, both are. Refuses: to know how a picture is drawn.
+Responsible for: counting what storage returned and suppressing small counts (`disclosure.py`). Whether a
+target was met or missed describes the work of staff, not a person, so both counts of a group that is shown
+are shown. Never: knows how a chart is rendered.
 """
 
 import datetime as dt
@@ -17,16 +18,16 @@ from app.services.disclosure import KEPT_BACK, LEAST, Shown, few, shown
 from app.storage.figures import Arrival, FlagKept, Left
 
 MOST_TOPICS = 12
-LANGUAGE = "en"  # of the workbench
+LANGUAGE = "en"  # language of the staff app
 TOO_FEW = "too few"
 PRIORITIES = range(1, 5)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What one picture shows. `title` is the finding; a value of None is drawn as nothing.
+    """The data of one chart. `title` is the finding; a value of None is not plotted.
 
-    `rows` are the table under it: a label and one cell for each further column of `head`.
+    `rows` are the table below it: a label and one cell for each further column of `head`.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Picture:
 
 
 def arrivals(days: int, labels: Sequence[str], counts: Sequence[int], before: int) -> Picture:
-    """How many came, bin by bin."""
+    """Return the chart of how many questionnaires arrived, by bin."""
     cells, earlier = shown(counts), few(before)
     told = f"{earlier:,}" if isinstance(earlier, int) else earlier
     came = _said(sum(counts), "questionnaire", "questionnaires")
@@ -57,7 +58,7 @@ def arrivals(days: int, labels: Sequence[str], counts: Sequence[int], before: in
 def looks(
     ends: Sequence[dt.datetime], labels: Sequence[str], sample: Sequence[Arrival], note: str
 ) -> Picture:
-    """How soon somebody looked: median and ninth decile, by the same bins as the arrivals."""
+    """Return the chart of the time to the first view: median and ninth decile, binned like the arrivals."""
     waits: list[list[float]] = [[] for _ in labels]
     for each in sample:
         place = bisect_right(ends, each.submitted_at) - 1
@@ -84,7 +85,10 @@ def looks(
 
 
 def flags(found: Sequence[FlagKept], now: dt.datetime, note: str = "") -> Picture:
-    """Of the flags that fell due or were acted on: how many in time, where they are of enough people."""
+    """Return the chart of how many flags that fell due or were acted on were met in time.
+
+    A priority with flags of too few people is not shown.
+    """
     settled = [flag for flag in found if flag.acted_at or flag.due_at <= now]
     met = [flag for flag in settled if flag.acted_at and flag.acted_at <= flag.due_at]
     people = {each: {flag.submission for flag in settled if flag.priority == each} for each in PRIORITIES}
@@ -122,7 +126,10 @@ def languages(sample: Sequence[Arrival], note: str) -> Picture:
 
 
 def topics(sample: Sequence[Arrival], library: Library, note: str) -> Picture:
-    """What people were shown to talk about; one person has several, so these add up to no total."""
+    """Return the chart of the topics people were shown.
+
+    One person can have several, so the counts do not add up to a total.
+    """
     opened = [each for each in sample if each.rules is not None]
     found = Counter((each.edition[0], rule) for each in opened for rule in each.rules or ())
     names: dict[tuple[str, str], str] = {}
@@ -140,7 +147,10 @@ def topics(sample: Sequence[Arrival], library: Library, note: str) -> Picture:
 
 
 def left(drafts: Sequence[Left], library: Library) -> Picture:
-    """The last page that holds an answer; drafts are deleted after a few days, so only those still kept."""
+    """Return the chart of the last page with an answer, from abandoned drafts.
+
+    Drafts are deleted after a few days, so only those still stored count.
+    """
     stopped: Counter[str] = Counter()
     order: dict[str, int] = {}
     for found in {draft.edition for draft in drafts}:
@@ -175,14 +185,14 @@ def _bars(
 
 
 def _in_english(tag: str) -> str:
-    """A BCP 47 tag in words for staff, as "Haitian Creole"."""
-    from babel import Locale  # noqa: PLC0415 - for the dashboard
+    """Return the English name of a BCP 47 tag, such as "Haitian Creole"."""
+    from babel import Locale  # noqa: PLC0415 - needed by the dashboard only
 
     return Locale.parse(tag.replace("-", "_")).english_name or tag
 
 
 def _pages(edition: Edition) -> dict[str, str]:
-    """What the page of each question is called: linkId to title, in reading order."""
+    """Return linkId to page title for each question, in reading order."""
     titles = edition.texts[LANGUAGE].pages
     return {item.link_id: titles.get(group, group) for item, group in edition.questionnaire.placed if group}
 
@@ -193,7 +203,7 @@ def _last_page(pages: dict[str, str], answered: Iterable[str]) -> str:
 
 
 def _apart(count: int, everybody: int) -> Shown:
-    """A count, unless it or the rest of all is too few to show."""
+    """Return a count, unless it or the rest of the total is too small to show."""
     return KEPT_BACK if 0 < everybody - count < LEAST else few(count)
 
 
@@ -209,13 +219,13 @@ def _said(count: int, one: str, many: str) -> str:
 
 
 def _wait(arrival: Arrival) -> float:
-    """Seconds until the first look; one that was looked at as a draft had none to wait."""
-    assert arrival.looked_at is not None  # noqa: S101 - only those are asked
+    """Return the seconds until the first view; 0 when it was first viewed as a draft."""
+    assert arrival.looked_at is not None  # noqa: S101 - callers pass only viewed ones
     return max(0.0, (arrival.looked_at - arrival.submitted_at).total_seconds())
 
 
 def _middle_and_most(waits: Sequence[float]) -> tuple[float, float] | None:
-    """Median and ninth decile (nearest rank); None of too few."""
+    """Return median and ninth decile (nearest rank); None for fewer than `LEAST` values."""
     ordered = sorted(waits)
     if len(ordered) < LEAST:
         return None
@@ -223,7 +233,7 @@ def _middle_and_most(waits: Sequence[float]) -> tuple[float, float] | None:
 
 
 def spoken(seconds: float) -> str:
-    """A duration for reading: `12 min`, `1 h 40 min`, `2 days 3 h`."""
+    """Format a duration for reading: `12 min`, `1 h 40 min`, `2 days 3 h`."""
     minutes = math.ceil(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"

@@ -1,7 +1,7 @@
-"""The queue as somebody of the staff sees it: why each case waits, what is unknown, what changed meanwhile.
+"""The queue as a staff user sees it: why each case waits, its undetermined rules, and what changed since.
 
-Office: plain lines and, under their data keys, the open flags and the rules that are open. Refuses: to let
-one case that can't be opened hide the others, and contact details.
+Responsible for: the plain columns of each line and, decrypted with the data keys, its open flags and
+undetermined rules. Never: lets one case that can't be decrypted hide the others, or includes contact details.
 """
 
 import datetime as dt
@@ -18,12 +18,15 @@ from app.storage.database import Session
 from app.storage.queue import Filters, Opened, Place, Queued
 
 LONGEST_SEARCH = 254
-RELIST = dt.timedelta(days=1)  # a queue on a screen all day is one look at each case in it
+RELIST = dt.timedelta(days=1)  # a queue open all day is recorded as one listing of each case
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One case. `why`: its open flags in words, None when it can't be opened; `unknown`: rules that are."""
+    """One case.
+
+    `why`: its open flags as text, None when it can't be read; `unknown`: the number of undetermined rules.
+    """
 
     row: Queued
     why: tuple[str, ...] | None
@@ -34,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some lines, where the next ones begin, and the names of those they are given to."""
+    """Some lines, the position where the next ones start, and the names of the assignees."""
 
     lines: tuple[Line, ...]
     following: Place | None
@@ -51,7 +54,7 @@ def page(
     *,
     now: dt.datetime,
 ) -> Page:
-    """One page of the queue. Raises Forbidden."""
+    """Return one page of the queue. Raises Forbidden."""
     require_permission(principal, "queue")
     found = queue.list_cases(session, filters, limit, after, now=now)
     ids = [row.id for row in found.rows]
@@ -63,14 +66,14 @@ def page(
 
 
 def unrecorded(session: Session, page: Page, *, now: dt.datetime, actor: Actor) -> list[str]:
-    """Whose cases this page would show to somebody who was shown none of them within a day."""
+    """Return the ids on this page that were not recorded as listed for this actor within the last day."""
     ids = [line.row.id for line in page.lines]
     known = audit.listed(session, actor, ids, since=now - RELIST)
     return [each for each in ids if each not in known]
 
 
 def record_listed(session: Session, ids: Iterable[str], *, now: dt.datetime, actor: Actor) -> None:
-    """Put on record whose cases are shown in a list, before they are."""
+    """Record in the audit log which cases a list shows, before it is shown."""
     acts = [Act(audit.LISTED, "submission", each) for each in ids]
     if acts:
         audit.record(session, actor, now, *acts)
@@ -79,9 +82,9 @@ def record_listed(session: Session, ids: Iterable[str], *, now: dt.datetime, act
 def found(
     session: Session, desk: Desk, principal: Principal, text: str, *, now: dt.datetime, actor: Actor
 ) -> Filters:
-    """What finds the cases of exactly this phone number, e-mail address, booking reference or case number.
+    """Return the filter for cases with exactly this phone number, e-mail address, booking reference or id.
 
-    That somebody searched goes on record; what for does not. Raises Forbidden and Unprocessable.
+    The search is recorded in the audit log, the search text is not. Raises Forbidden and Unprocessable.
     """
     require_permission(principal, "queue")
     wanted = text.strip()

@@ -1,7 +1,7 @@
-"""Readiness: whether the questionnaire of a booking is done, for whoever has the booking.
+"""Readiness: whether the questionnaire of a booking is done, for the system that holds the booking.
 
-Office: one state and a few times. Refuses: everything else. That staff wrote a note, or what anybody
-answered, changes nothing here; a booking nobody has heard of is one whose person has not begun.
+Responsible for: one state and a few times. Never: reveals anything else. Notes of staff and the content of
+answers change nothing here; an unknown booking reads the same as one whose person has not started.
 """
 
 import datetime as dt
@@ -16,13 +16,16 @@ from app.storage.database import Session
 from app.storage.readiness import Standing
 
 State = Literal["not_started", "in_progress", "submitted", "in_review", "ready", "needs_contact", "stale"]
-# which acts change it; the other acts on a submission are not told, not even by a time
+# the actions that change it; other actions on a submission are not published, not even their time
 CHANGING = [act for act, (kind, _) in ACTIONS.items() if kind not in RESTRICTED]
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`updated_at`: when its state last changed, None when nobody has begun."""
+    """The readiness of one booking.
+
+    `updated_at`: when its state last changed, None when no one has started.
+    """
 
     booking_reference: str
     state: State
@@ -35,7 +38,11 @@ class Readiness:
 def of_bookings(
     session: Session, references: Sequence[str], *, test: bool, fresh_for: dt.timedelta, now: dt.datetime
 ) -> list[Readiness]:
-    """How each booking stands, in the order asked. `fresh_for`: what was sent so long before is stale."""
+    """Return the readiness of each booking, in the order requested.
+
+    `fresh_for`: what was submitted longer than this before the appointment (or before now, without one) is
+    stale.
+    """
     asked = set(references)
     found = {each.booking_reference: each for each in readiness.standings(session, asked, test=test, now=now)}
     changed = readiness.changed(session, [each.submission_id for each in found.values()], CHANGING)
@@ -53,7 +60,7 @@ def of_bookings(
 
 
 def _state(standing: Standing, fresh_for: dt.timedelta, by: dt.datetime) -> State:
-    """A person who has to be reached comes before the age of what they sent."""
+    """Return the state; `needs_contact` takes precedence over `stale`."""
     state = cast("State", events.standing(standing.status, standing.review))
     sent = standing.submitted_at
     old = sent is not None and sent < by - fresh_for

@@ -1,8 +1,8 @@
-"""What is kept no longer than promised.
+"""Retention: nothing is stored longer than promised.
 
-Office: erases submissions past `retained_until`, frees idempotency keys after 72 hours, forgets expired
-sessions and links, and events and one-time links whose time is long over. Refuses: what is under a hold; to
-let one row that can't be erased keep the others.
+Responsible for: erasing submissions past `retained_until`, releasing idempotency keys after 72 hours, and
+deleting expired sessions and links, and events and one-time links long past their time. Never: erases a
+submission under a legal hold, or lets one row that can't be erased block the others.
 """
 
 import datetime as dt
@@ -19,14 +19,14 @@ from app.storage.database import Session
 
 BATCH = 100
 IDEMPOTENCY_KEYS = dt.timedelta(hours=72)
-HANDOFFS = dt.timedelta(days=30)  # a link that leads nowhere is shown so long after its time
+HANDOFFS = dt.timedelta(days=30)  # how long a link is listed after its expiry
 EVENTS = dt.timedelta(days=90)
 PURGER = Actor("service", "purge")
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """How much one run erased, how much it could not; `more`: another run has work to do."""
+    """How many one run erased and how many it could not; `more`: another run has work to do."""
 
     submissions: int
     failed: int
@@ -35,10 +35,9 @@ class Purged:
 
 
 def purge(session: Session, *, now: dt.datetime, past: int = 0, told_for: dt.timedelta = EVENTS) -> Purged:
-    """Erase one batch of what is due, each row on its own: one that can't be erased keeps nobody else.
+    """Erase one batch of what is due, each row separately, so that a failing row does not block the others.
 
-    `past`: so many that could not be erased, in this run, are passed over. `told_for`: how long the feed goes
-    back.
+    `past`: how many rows that failed earlier in this run to skip. `told_for`: how long events are retained.
     """
     due = submissions.due(session, now, BATCH, past)
     erased = failed = 0

@@ -1,7 +1,8 @@
-"""What staff do with a case: look, take it on, note, act on flags, decide.
+"""Review of a case by staff: view, assign, add notes, act on flags, decide.
 
-Office: the steps of a review in one table; each act at the version its doer saw, on record in the same
-transaction. Refuses: steps that are not in the table, and to let a flag with a clock be closed unseen.
+Responsible for: the steps of a review in one table; each action applies to the version the user saw and is
+recorded in the same transaction. Never: allows a step that is not in the table, or lets an open flag with a
+due date be closed together with its case.
 """
 
 import datetime as dt
@@ -35,12 +36,12 @@ STEPS: Mapping[Review, tuple[Review, ...]] = {
 }
 ACTIONS: tuple[Action, ...] = get_args(Action)
 LONGEST_NOTE = 2000
-REVIEW = "review"  # the scope of a key that does the same
+REVIEW = "review"  # the scope of an API key with the same permissions
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One act of somebody on one case. `version`: the one they saw; None stands for whichever it is."""
+    """One command of a principal on one case. `version`: the version they saw; None for any."""
 
     submission: str
     principal: Principal
@@ -51,8 +52,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All there is to show of a case. `seen`: what whoever asks saw of it before; `news`: of others since;
-    `duplicates`: ids of the cases merged into it.
+    """Everything to show about a case.
+
+    `seen`: what the caller saw of it before; `news`: actions of others since; `duplicates`: ids of the cases
+    merged into it.
     """
 
     drawn: Drawn
@@ -65,11 +68,11 @@ class Case:
     duplicates: tuple[str, ...] = ()
 
 
-# --- looking ---------------------------------------------------------------------------------------
+# --- views -----------------------------------------------------------------------------------------
 
 
 def look(session: Session, desk: Desk, turn: Turn) -> Case:
-    """A case with all that was done about it; that somebody looked goes on record first."""
+    """Return a case with everything that was done about it; the view is recorded in the audit log first."""
     drawn = opened(session, desk, turn, "case", lock=False)
     before = _seen_before(session, turn)
     cases.first_look(session, turn.submission, turn.now)
@@ -80,21 +83,27 @@ def look(session: Session, desk: Desk, turn: Turn) -> Case:
 
 
 def history(session: Session, desk: Desk, turn: Turn) -> list[Event]:
-    """What happened to a case and its flags, reads among it; the newest first. Asking is a read too."""
+    """Return the audit events of a case and its flags, reads included, newest first.
+
+    This call is recorded as a read too.
+    """
     drawn = opened(session, desk, turn, "case", lock=False)
     audit.record(session, turn.actor, turn.now, Act(audit.VIEWED, "submission", turn.submission))
     return cases.history(session, _ids(drawn))
 
 
 def reveal(session: Session, desk: Desk, turn: Turn) -> Case:
-    """A case whose contact details are to be shown this once; each time goes on record."""
+    """Return a case to show its contact details once; each time is recorded in the audit log."""
     drawn = opened(session, desk, turn, "contact", lock=False)
     audit.record(session, turn.actor, turn.now, Act("contact.revealed", "submission", turn.submission))
     return _told(session, turn, drawn, _seen_before(session, turn))
 
 
 def opened(session: Session, desk: Desk, turn: Turn, permission: Permission, *, lock: bool = True) -> Drawn:
-    """The case of a turn. Raises Forbidden, NotFound, PreconditionFailed."""
+    """Return the case of a command.
+
+    Raises Forbidden, NotFound and, with `lock`, PreconditionFailed.
+    """
     require_permission(turn.principal, permission)
     record, key = desk.found(session, turn.submission, turn.principal, REVIEW, now=turn.now, lock=lock)
     if lock:
@@ -103,7 +112,7 @@ def opened(session: Session, desk: Desk, turn: Turn, permission: Permission, *, 
 
 
 def saw(session: Session, turn: Turn, version: int) -> None:
-    """Whoever acts knows of their own act: it is nothing new to them."""
+    """Mark this version as viewed by the staff user, so that their own action is not shown to them as new."""
     if isinstance(turn.principal, Staff):
         cases.saw(session, turn.principal.id, turn.submission, Look(version, turn.now))
 
@@ -127,8 +136,11 @@ def _told(session: Session, turn: Turn, drawn: Drawn, seen: Look | None) -> Case
 
 
 def _news(me: Actor, events: Sequence[Event]) -> tuple[Event, ...]:
-    """What others did since the event before this look that is one's own: by order, not by clocks."""
-    told = (each for each in events[1:] if each.action != audit.LISTED)  # a line in the queue tells no news
+    """Return what others did since the caller's last own event before this view.
+
+    The order of the events decides, not their times.
+    """
+    told = (each for each in events[1:] if each.action != audit.LISTED)  # listings are not news
     others = takewhile(lambda each: (each.actor_kind, each.actor_id) != (me.kind, me.id), told)
     return tuple(each for each in others if each.action not in (audit.VIEWED, audit.REFUSED))
 
@@ -137,14 +149,14 @@ def _ids(drawn: Drawn) -> list[str]:
     return [drawn.record.id, *(flag.id for flag in drawn.record.flags)]
 
 
-# --- deciding --------------------------------------------------------------------------------------
+# --- decisions -------------------------------------------------------------------------------------
 
 
 def decide(session: Session, desk: Desk, turn: Turn, review: Review) -> Drawn:
-    """Take the review a step on; the step it is at already is none. Raises NotThisStep.
+    """Move the review to another step; requesting the current step does nothing. Raises NotThisStep.
 
-    Nobody is ready for a visit, nor is a case closed, while a flag waits that has a time to act by. What was
-    merged is taken out of the other case again when it is reopened.
+    A review cannot become ready or closed while a flag with a due date is open. When a merged case is
+    reopened, the merge is undone.
     """
     drawn = opened(session, desk, turn, "review")
     if review == drawn.record.review:
@@ -164,7 +176,7 @@ def decide(session: Session, desk: Desk, turn: Turn, review: Review) -> Drawn:
 
 
 def assign(session: Session, desk: Desk, turn: Turn, assignee: str | None) -> Drawn:
-    """Give a case to somebody who may review it, or to nobody. Raises Unprocessable."""
+    """Assign a case to a staff user who may review it, or to no one. Raises Unprocessable."""
     drawn = opened(session, desk, turn, "review")
     if assignee == drawn.record.assignee_id:
         return drawn
@@ -173,12 +185,15 @@ def assign(session: Session, desk: Desk, turn: Turn, assignee: str | None) -> Dr
 
 
 def reviewers(session: Session) -> list[tuple[str, str]]:
-    """(id, name) of everybody a case can be given to, by name."""
+    """Return (id, name) of every staff user a case can be assigned to."""
     return [(each.id, each.name) for each in staff.every(session) if _may_review(each)]
 
 
 def kept(session: Session, turn: Turn, drawn: Drawn, *acts: Act, **plain: Any) -> Drawn:
-    """A case changed in plain columns: a new version, on record, and known to its doer."""
+    """Store a change of plain columns: a new version, with audit events, marked as viewed by its author.
+
+    Without audit actions nothing is stored.
+    """
     if not acts:
         return drawn
     changes = plain | {"version": drawn.record.version + 1, "updated_at": turn.now}
@@ -201,9 +216,9 @@ def _require_sent(drawn: Drawn) -> None:
 
 
 def close_with_case(session: Session, turn: Turn, drawn: Drawn) -> tuple[Drawn, list[Act]]:
-    """Close the flags that wait for nothing but the consultation, together with their case.
+    """Close the flags that only wait for the consultation, together with their case.
 
-    Raises NotThisStep while a flag is open that has a time to act by.
+    Raises NotThisStep while a flag with a due date is open.
     """
     _require_off_the_clock(drawn)
     ids = [flag.id for flag in drawn.record.flags if flag.closed_at is None]
@@ -218,7 +233,7 @@ def _require_off_the_clock(drawn: Drawn) -> None:
 
 
 def _reviewer(session: Session, assignee: str | None) -> str | None:
-    """Raises Unprocessable unless this is somebody who may review."""
+    """Return the id of a staff user who may review, or None. Raises Unprocessable."""
     if assignee is None:
         return None
     found = staff.fetch(session, assignee) if ID.fullmatch(assignee) else None
@@ -243,7 +258,7 @@ def _assigned(turn: Turn, assignee: str | None) -> Act:
 
 
 def add_note(session: Session, desk: Desk, turn: Turn, text: str) -> tuple[Drawn, Note]:
-    """Write something down about a case. Raises Unprocessable."""
+    """Add a note to a case. Raises Unprocessable."""
     drawn = opened(session, desk, turn, "review")
     note = Note(str(uuid7()), turn.actor.kind, turn.actor.id, turn.now, note_of(text))
     cases.add_note(session, turn.submission, note, drawn.key)
@@ -251,7 +266,7 @@ def add_note(session: Session, desk: Desk, turn: Turn, text: str) -> tuple[Drawn
 
 
 def note_of(text: str) -> str:
-    """A note as it is kept: NFC, and lines part alike. Raises Unprocessable."""
+    """Return a note as it is stored: NFC, with uniform line breaks. Raises Unprocessable."""
     body = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     if not body:
         raise _no_note("missing", "Write the note.")
@@ -272,7 +287,10 @@ def _no_note(code: str, told: str) -> Unprocessable:
 def act_on_flag(
     session: Session, desk: Desk, turn: Turn, flag: str, action: Action
 ) -> tuple[Drawn, FlagAction]:
-    """Say what was done about a flag; closing it takes it off the case's clock. Raises NotThisStep."""
+    """Record what was done about a flag; a closed flag no longer counts for the case's due date.
+
+    Raises NotFound and NotThisStep.
+    """
     drawn = opened(session, desk, turn, "review")
     found = next((each for each in drawn.record.flags if each.id == flag), None)
     if found is None:

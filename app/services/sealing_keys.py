@@ -1,7 +1,7 @@
-"""The keyring is the right one, and the newest key wraps everything.
+"""Encryption keys: proving that the keyring is the right one, and wrapping everything with the newest key.
 
-Office: proofs of keys at start, rotation online. Refuses: to start with a missing or wrong key; to make a
-first key beside data sealed under another.
+Responsible for: proofs of keys at start, and key rotation without downtime. Never: starts with a missing or
+wrong key, or creates a first key beside data encrypted with another one.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ BATCH = 500
 
 
 def open_vault(database: Database, given: str, file: Path, *, now: dt.datetime) -> Vault:
-    """The vault, its keyring proved against the database. Raises Refusal in one clear line."""
+    """Return the vault, its keyring proved against the database. Raises Refusal with a one-line message."""
     keyring = open_keyring(given, file)
     if keyring is None:
         proofs = database.read_now(keys.proofs)
@@ -29,14 +29,14 @@ def open_vault(database: Database, given: str, file: Path, *, now: dt.datetime) 
             raise Refusal(f"The sealing keys {missing} are missing; put {file} or PRECONSULT_KEYRING back.")
         first_key(file)
         keyring = open_keyring(given, file)
-    assert keyring is not None  # noqa: S101 - the file is there now
+    assert keyring is not None  # noqa: S101 - the file exists now
     if database.read_now(partial(_lacking, keyring=keyring)) is not None:
         database.write_now(partial(_prove, keyring=keyring, now=now))
     return Vault(keyring)
 
 
 def known_keyring(database: Database, given: str, file: Path) -> Keyring | None:
-    """The keyring, for whoever makes none: None when it is not at hand, or not the one in force."""
+    """Return the keyring without creating one; None when it is not available or does not match the proofs."""
     keyring = open_keyring(given, file)
     proofs = database.read_now(keys.proofs)
     fits = keyring is not None and all(keyring.proves(proof) for proof in proofs.values())
@@ -44,7 +44,10 @@ def known_keyring(database: Database, given: str, file: Path) -> Keyring | None:
 
 
 def _lacking(session: Session, *, keyring: Keyring) -> str | None:
-    """The newest key's id when its proof is not kept yet. Raises Refusal when a kept one does not open."""
+    """Return the newest key's id when its proof is not stored yet.
+
+    Raises Refusal when a stored proof does not verify.
+    """
     proofs = keys.proofs(session)
     for name, proof in sorted(proofs.items()):
         if not keyring.proves(proof):
@@ -55,23 +58,27 @@ def _lacking(session: Session, *, keyring: Keyring) -> str | None:
 
 
 def _prove(session: Session, *, keyring: Keyring, now: dt.datetime) -> None:
-    """Keep the newest key's proof; a replica that started meanwhile with other keys is noticed."""
+    """Store the newest key's proof.
+
+    A replica that started in the meantime with other keys is detected.
+    """
     keys.alone(session)
     if _lacking(session, keyring=keyring) is not None:
         keys.add_proof(session, keyring.newest, keyring.prove(), now)
 
 
 def rotate(database: Database, given: str, file: Path, *, now: dt.datetime, actor: Actor) -> tuple[str, int]:
-    """Wrap every data key under the newest key, a fresh one where there is a key file.
+    """Wrap every data key with the newest key, which is newly created where there is a key file.
 
-    Only data keys are re-wrapped; the service goes on meanwhile. Gives (newest key id, data keys re-wrapped).
+    Stored data is not re-encrypted, except the secrets of second factors and webhook endpoints, and the
+    service stays available. Returns (newest key id, number of data keys re-wrapped).
     """
     vault = open_vault(database, given, file, now=now)
     if not given:
         add_key(file)
         vault = open_vault(database, given, file, now=now)
     keyring, moved = vault.keyring, 0
-    while more := _rewrap_all(database, keyring):  # what was under way may have come in under the older key
+    while more := _rewrap_all(database, keyring):  # requests in progress may have used the older key
         moved += more
     for reseal in (second_factor.reseal, endpoints.reseal):
         database.write_now(partial(reseal, keyring=keyring))

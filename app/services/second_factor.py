@@ -1,7 +1,8 @@
-"""The second factor: codes of an authenticator app (RFC 6238), and recovery codes for when it is lost.
+"""Two-factor authentication: codes of an authenticator app (RFC 6238), and recovery codes.
 
-Office: 6 digits, 30 seconds, one step of skew; each code opens once. Recovery codes are kept by hash, the
-app's secret sealed. Refuses: a code of a step used before, and to tell a secret once it is in use.
+Responsible for: 6 digits, 30 seconds, one step of skew; each code works once. Recovery codes, for when the
+app is lost, are stored by hash, the app's secret encrypted. Never: accepts a code of a step used before, or
+shows a secret once it is in use.
 """
 
 import base64
@@ -29,17 +30,17 @@ LONGEST_CODE = 64
 Place = tuple[str, str, str]
 
 
-# --- setting it up ---------------------------------------------------------------------------------
+# --- set-up ----------------------------------------------------------------------------------------
 
 
 def offer(keyring: Keyring, staff_id: str) -> str:
-    """A fresh secret, sealed for this person to send back with the first code; nothing is kept yet."""
+    """Return a new secret, encrypted, for this user to send back with the first code; nothing is stored."""
     sealed = keyring.seal(secrets.token_bytes(SECRET_BYTES), *_offered(staff_id))
     return base64.urlsafe_b64encode(sealed).decode()
 
 
 def offered(keyring: Keyring, staff_id: str, offer_text: str) -> bytes | None:
-    """The secret of an offer; None when it was not made for this person."""
+    """Return the secret of an offer; None when it is invalid or was made for another user."""
     try:
         sealed = base64.b64decode(offer_text.encode("ascii", "replace"), b"-_", validate=True)
         return keyring.open(sealed, *_offered(staff_id))
@@ -48,13 +49,13 @@ def offered(keyring: Keyring, staff_id: str, offer_text: str) -> bytes | None:
 
 
 def as_text(secret: bytes) -> str:
-    """The secret as people type it into an app: groups of four."""
+    """Return the secret as users type it into an app: groups of four characters."""
     text = base64.b32encode(secret).decode()
     return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
 
 
 def address(secret: bytes, email: str, clinic: str) -> str:
-    """The `otpauth:` address that apps read from a QR code."""
+    """Return the `otpauth:` URI that apps read from a QR code."""
     key, issuer = base64.b32encode(secret).decode(), quote(clinic, safe="")
     return f"otpauth://totp/{issuer}:{quote(email, safe='@')}?secret={key}&issuer={issuer}"
 
@@ -69,9 +70,9 @@ def set_up(
     now: dt.datetime,
     actor: Actor,
 ) -> list[str]:
-    """Put an offered secret into use, given a right code of it; gives the recovery codes, to be shown once.
+    """Enable an offered secret, given a valid code of it; return the recovery codes, to be shown once.
 
-    Raises Unprocessable when the code is wrong.
+    Raises Conflict when the offer is invalid, Unprocessable when the code is wrong.
     """
     secret = offered(keyring, staff_id, offer_text)
     if secret is None:
@@ -85,25 +86,25 @@ def set_up(
 
 
 def forget(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> None:
-    """No second factor any more, and no recovery codes."""
+    """Remove the second factor and the recovery codes."""
     staff.change(session, staff_id, totp=None, totp_step=None)
     staff.replace_codes(session, staff_id, [])
     audit.record(session, actor, now, Act("staff.second_factor_removed", "staff", staff_id))
 
 
 def new_codes(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> list[str]:
-    """Fresh recovery codes, to be shown once; the older ones open nothing any more."""
+    """Create new recovery codes, to be shown once, and return them; the older ones no longer work."""
     audit.record(session, actor, now, Act("staff.recovery_codes_made", "staff", staff_id))
     return _fresh_codes(session, staff_id)
 
 
-# --- giving it -------------------------------------------------------------------------------------
+# --- verification ----------------------------------------------------------------------------------
 
 
 def give(
     session: Session, keyring: Keyring, person: Person, code: str, *, now: dt.datetime, actor: Actor
 ) -> bool:
-    """Is this a code of the app, or a recovery code, that has not been used? It is used up by asking."""
+    """Return whether this is an unused code of the app or an unused recovery code; it is then used up."""
     typed = _typed(code)
     if RECOVERY.fullmatch(typed):
         used = staff.spend_code(session, person.id, _code_hash(person.id, typed))
@@ -117,7 +118,7 @@ def give(
 
 
 def reseal(session: Session, keyring: Keyring) -> int:
-    """Seal every secret under the newest key of the keyring; how many were not."""
+    """Encrypt every secret with the newest key of the keyring; return how many were re-encrypted."""
     moved = 0
     for staff_id, sealed in staff.sealed_factors(session):
         if not sealed.startswith(keyring.newest.encode() + b"."):
@@ -128,7 +129,7 @@ def reseal(session: Session, keyring: Keyring) -> int:
 
 
 def _step_of(secret: bytes, typed: str, now: dt.datetime) -> int | None:
-    """The time step that this code belongs to, of this one and its neighbours."""
+    """Return the time step this code belongs to: the current one or one of its neighbours; otherwise None."""
     if not DIGITS.fullmatch(typed):
         return None
     current, app = int(now.timestamp()) // STEP, TOTP(secret, 6, SHA1(), STEP)  # noqa: S303 - RFC 6238
@@ -148,12 +149,12 @@ def _fresh_codes(session: Session, staff_id: str) -> list[str]:
 
 
 def _code_hash(staff_id: str, typed: str) -> bytes:
-    """80 random bits need no slow hash."""
+    """Return the hash of a recovery code; its 80 random bits need no slow hash."""
     return token_hash(f"{staff_id} {typed}")
 
 
 def _typed(code: str) -> str:
-    """A code without the spaces and dashes that make it readable."""
+    """Return a code without spaces and dashes, in lower case; "" when it is too long."""
     return re.sub(r"[\s-]", "", code).lower() if len(code) <= LONGEST_CODE else ""
 
 

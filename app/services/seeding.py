@@ -1,9 +1,9 @@
-"""Made-up people, for whoever wants to see the service at work before anybody has used it.
+"""Demo submissions: made-up people, for seeing the service in use before anyone has used it.
 
-Office: walks an edition at random; takes first whoever shows what nobody before has shown (an option, a rule,
-a flag, a language), then calmer people, as most are; keeps them as tests, as if they had come over the last
-days. Refuses: to know a question by its name, answers that the edition does not accept, names and numbers
-that could be anybody's.
+Responsible for: random answers to an edition; it first picks people who show something not shown before (an
+option, a rule, a flag, a language), then people with less urgent answers, as most are; they are stored as
+test submissions that arrived over the last days. Never: refers to a question by name, gives answers that the
+edition does not accept, or uses names and numbers that could belong to a real person.
 """
 
 import datetime as dt
@@ -23,11 +23,11 @@ from app.storage.audit import Actor
 from app.storage.database import Database, Session
 from app.storage.submissions import Vault
 
-BATCH = 50  # submissions in one unit of work
-CROWD = 600  # people to choose from, so that nothing an edition can say is left unsaid
-CALM = 3  # of so many, the one who needs staff least
+BATCH = 50  # submissions per unit of work
+CROWD = 600  # people to choose from, so that everything an edition can say is shown
+CALM = 3  # of this many people, the one with the least urgent flags is chosen
 WEEK = dt.timedelta(days=7)
-SHARE = 0.6  # of the time they are kept: so old is the oldest at most
+SHARE = 0.6  # of the retention period: the maximum age
 NAMES = ("Ada", "Benoit", "Carla", "Duarte", "Esther", "Fabiola", "Gus", "Helena", "Ismael", "Joana")
 QUARANTINES = ("honeypot", "too_fast", "honeypot too_fast")
 Traits = frozenset[tuple[object, ...]]
@@ -35,7 +35,7 @@ Traits = frozenset[tuple[object, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """How many submissions were kept, and how many of them are drafts."""
+    """How many submissions were stored, and how many of them are drafts."""
 
     submissions: int
     drafts: int
@@ -43,7 +43,7 @@ class Seeded:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`traits`: what this one shows; `attention`: 1 to 4, or 5 for nobody's."""
+    """`traits`: what this person shows; `attention`: priority 1 to 4, or 5 for none."""
 
     given: Given
     traits: Traits
@@ -61,9 +61,9 @@ def seed(
     terms: Terms,
     actor: Actor,
 ) -> Seeded:
-    """Keep `count` made-up submissions; the same `number` gives the same people (not the same ids and keys).
+    """Store `count` made-up submissions; the same `number` gives the same people (not the same ids and keys).
 
-    They are drawn up in the order they came, so that lists, which go by id, show the newest first.
+    They are created in order of arrival, so that lists, which are sorted by id, show the newest first.
     """
     drawn = [
         _dated(draw_up(edition, given, new_token(), now=at, terms=terms))
@@ -75,7 +75,7 @@ def seed(
 
 
 def _dated(drawn: Drawn) -> Drawn:
-    """With an id of the time it came, as real ones have: lists and figures go by it."""
+    """Return the submission with an id of its arrival time, as real ones have; lists and figures use it."""
     made = uuid7(nanoseconds=round(drawn.record.created_at.timestamp() * 1000) * 10**6)
     return replace(drawn, record=replace(drawn.record, id=str(made)))
 
@@ -88,8 +88,8 @@ def _keep(session: Session, *, vault: Vault, batch: list[Drawn], actor: Actor) -
 def arrivals(
     edition: Edition, *, count: int, number: int, now: dt.datetime, terms: Terms
 ) -> list[tuple[dt.datetime, Given]]:
-    """When each of `count` people came, the earliest first, and what they handed in."""
-    chance = random.Random(number)  # noqa: S311 - not a secret, the same every time is the point
+    """Return when each of `count` people arrived, earliest first, and their input."""
+    chance = random.Random(number)  # noqa: S311 - not a secret; it must be reproducible
     came = []
     for given in people(edition, count, chance):
         kept = terms.submitted if given.complete else terms.draft
@@ -99,7 +99,10 @@ def arrivals(
 
 
 def people(edition: Edition, count: int, chance: random.Random) -> list[Given]:
-    """`count` people: between them they show all that `CROWD` of them can, if they are enough for it."""
+    """Return `count` people.
+
+    If there are enough of them, they show everything that `CROWD` people can show.
+    """
     crowd = _crowd(edition, chance)
     rest = [next(crowd) for _ in range(CROWD)]
     chosen: list[Person] = []
@@ -117,7 +120,7 @@ def people(edition: Edition, count: int, chance: random.Random) -> list[Given]:
 
 
 def _crowd(edition: Edition, chance: random.Random) -> Iterator[Person]:
-    """People without end; whoever the edition does not accept is passed over."""
+    """Yield people without end; those whose answers the edition does not accept are skipped."""
     while True:
         given = _handed_in(edition, chance)
         checked = edition.check(given.answers, given.contact, complete=given.complete)
@@ -130,7 +133,10 @@ def _crowd(edition: Edition, chance: random.Random) -> Iterator[Person]:
 
 
 def _traits(given: Given, rules: list[str], flags: list[tuple[str, int]]) -> Traits:
-    """What a person shows. A draft shows how one looks, calm or not; the rest is for those who sent it."""
+    """Return what a person shows.
+
+    For a draft: whether it has flags and whether it is suspected spam; the rest is for submitted forms.
+    """
     if not given.complete:
         return frozenset({("draft", bool(flags)), ("draft in quarantine", bool(given.quarantine))})
     answers = {
@@ -149,7 +155,7 @@ def _traits(given: Given, rules: list[str], flags: list[tuple[str, int]]) -> Tra
 
 
 def _handed_in(edition: Edition, chance: random.Random) -> Given:
-    """What somebody at random hands in."""
+    """Return random input of one person."""
     answers = _walk(edition, chance)
     complete = chance.random() < 0.8
     if not complete:
@@ -167,7 +173,7 @@ def _handed_in(edition: Edition, chance: random.Random) -> Given:
 
 
 def _walk(edition: Edition, chance: random.Random) -> dict[str, Answer]:
-    """Answers to what is asked, in the order it is asked; some of what may be skipped is skipped."""
+    """Return answers to the questions asked, in order; some optional ones are skipped."""
     answers: dict[str, Answer] = {}
     for name, item in edition.asked.questions.items():
         enabled = edition.enabled(answers)
@@ -177,7 +183,7 @@ def _walk(edition: Edition, chance: random.Random) -> dict[str, Answer]:
 
 
 def any_answer(item: Item, chance: random.Random) -> Answer:
-    """An answer that this question takes."""
+    """Return a random answer that this question accepts."""
     if item.type == "boolean":
         return item.must_be_true or chance.random() < 0.5
     if item.type == "integer":
@@ -193,7 +199,7 @@ def any_answer(item: Item, chance: random.Random) -> Answer:
 
 
 def _contact(edition: Edition, enabled: frozenset[str], chance: random.Random) -> dict[str, str]:
-    """Contact details, as far as they are asked for: numbers kept for fiction, addresses of example.org."""
+    """Return the contact details asked for: phone numbers reserved for fiction, addresses at example.org."""
     name, number = chance.choice(NAMES), chance.randint(0, 99)
     details = {
         "name": f"{name} Example",

@@ -1,7 +1,8 @@
-"""Made-up work of made-up staff on made-up submissions, to see the workbench as it is on a busy day.
+"""Demo staff activity: made-up staff work on made-up submissions, to show the staff app as on a busy day.
 
-Office: looks, takes on, notes, acts and decides as staff do, by the same services and at times that fit; some
-cases nobody has touched yet. Refuses: to touch anything but tests, and staff who could sign in.
+Responsible for: viewing, assigning, adding notes, acting and deciding as staff do, with the same services and
+at plausible times; some cases stay untouched. Never: changes anything but test submissions, or uses staff who
+could sign in.
 """
 
 import datetime as dt
@@ -31,14 +32,14 @@ NOTES = (
 )
 TRIES: tuple[Action, ...] = ("reached", "not_reached", "handed_over")
 ENDS: tuple[Action, Action] = ("seen", "closed")
-LEFT_ALONE, LOOKED, TAKEN, ACTED = 0.25, 0.45, 0.65, 0.8  # of all cases: no further than that
-BATCH = 25  # cases in one unit of work
+LEFT_ALONE, LOOKED, TAKEN, ACTED = 0.25, 0.45, 0.65, 0.8  # cumulative shares of the cases that go no further
+BATCH = 25  # cases per unit of work
 MOMENT = dt.timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Who works on a case, and at which times: as many as asked for, in order."""
+    """Who works on a case, and a sequence of increasing times, as many as needed."""
 
     submission: str
     person: str
@@ -52,8 +53,8 @@ class Shift:
 def work_on(
     database: Database, desk: Desk, *, count: int, number: int, now: dt.datetime, actor: Actor
 ) -> int:
-    """Work on the newest `count` made-up submissions nobody has looked at; on how many something was done."""
-    chance = random.Random(number)  # noqa: S311 - not a secret, the same every time is the point
+    """Work on those of the newest `count` test submissions that are not viewed yet; return how many."""
+    chance = random.Random(number)  # noqa: S311 - not a secret; it must be reproducible
     team = database.write_now(partial(_team, now=now, actor=actor))
     rows = database.read_now(partial(list_page, page=Page(limit=count, test=True))).rows
     fresh = [row.id for row in rows if row.looked_at is None and row.review == "new"]
@@ -66,7 +67,7 @@ def work_on(
 
 
 def _team(session: Session, *, now: dt.datetime, actor: Actor) -> list[str]:
-    """Ids of the made-up staff; they have no password, and their links are thrown away."""
+    """Return the ids of the made-up staff; they have no password, and their links are discarded."""
     found = []
     for name in NAMES:
         email = f"{name.lower()}.made-up@example.org"
@@ -93,7 +94,7 @@ def _batch(
 def _care(
     session: Session, desk: Desk, submission: str, person: str, chance: random.Random, now: dt.datetime
 ) -> bool:
-    """As far as chance has it: look, take on, act, decide. False when the case is left alone."""
+    """View, assign, act and decide, up to a random step. Return False when the case is left untouched."""
     depth = chance.random()
     found = submissions.fetch(session, desk.vault, submission)
     if found is None or depth < LEFT_ALONE:
@@ -120,7 +121,7 @@ def _act(
     *,
     close: bool,
 ) -> None:
-    """See each flag, try to reach the person, and perhaps close it; now and then write something down."""
+    """See each flag, try to reach the person, and perhaps close the flag; sometimes add a note."""
     for flag in flags:
         tried: Action = chance.choice(TRIES)
         for action in (*ENDS[:1], tried, *(ENDS[1:] if close else ())):
@@ -136,7 +137,7 @@ def _decide(session: Session, desk: Desk, shift: Shift, chance: random.Random) -
 
 
 def _times(record: Record, chance: random.Random, now: dt.datetime) -> Iterator[dt.datetime]:
-    """Later and later between its arrival and now: most are looked at within the hour."""
+    """Yield increasing times between its arrival and `now`: most cases are viewed within the hour."""
     at = record.updated_at
     while True:
         pause = min(dt.timedelta(minutes=chance.expovariate(1 / 12)), (now - at) / 3)

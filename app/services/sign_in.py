@@ -1,7 +1,8 @@
-"""Signing in: how often somebody may try, what a right and a wrong try leave on record.
+"""Login: how often a user may try, and what a successful and a failed attempt record in the audit log.
 
-Office: password, then the second factor where there is one, then a session. Refuses: to tell who is on the
-staff, to lock anybody out (another network has a count of its own), and to count what it turns away.
+Responsible for: the password, then the second factor if there is one, then a session. Never: reveals who is
+on the staff, locks an account (each network has its own count of password attempts), or counts attempts that
+it rejects.
 """
 
 import datetime as dt
@@ -21,20 +22,20 @@ from app.storage.throttles import Rate
 
 PER_ACCOUNT = Rate(5, dt.timedelta(seconds=30))
 PER_NETWORK = Rate(30, dt.timedelta(seconds=2))
-PER_CODES = Rate(30, dt.timedelta(minutes=1))  # by whoever has the password, wherever they are
+PER_CODES = Rate(30, dt.timedelta(minutes=1))  # by anyone with the password, from any network
 UNTIL = re.compile(r"[0-9]{1,12}")
 STEP_LIVES = dt.timedelta(minutes=5)  # between password and second factor
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Somebody at the door: the account they name and the network they come from."""
+    """A login attempt: the account named and the network it comes from."""
 
     email: str
     network: str
 
     def buckets(self, keyring: Keyring) -> tuple[tuple[bytes, Rate], ...]:
-        """What is counted, under names that tell nobody anything."""
+        """Return the throttling buckets, under names that reveal nothing."""
         account = keyring.digest("throttle account", f"{self.email}|{self.network}".encode())
         network = keyring.digest("throttle network", self.network.encode())
         return (network, PER_NETWORK), (account, PER_ACCOUNT)
@@ -43,9 +44,9 @@ class Try:
 def let_try(
     session: Session, keyring: Keyring, who: Try, *, now: dt.datetime, code: bool = False
 ) -> Person | None:
-    """Count a try before anything is hashed; gives who it would be. Raises TooMany.
+    """Count an attempt before anything is hashed; return the account it names, if any. Raises TooMany.
 
-    A `code` has few digits: tries at it are counted for the account as well, from all networks together.
+    A `code` has few digits, so attempts at it are also counted for the account over all networks.
     """
     buckets = who.buckets(keyring)
     if code:
@@ -60,7 +61,7 @@ def let_try(
 
 
 def fail(session: Session, person: Person | None, *, now: dt.datetime, actor: Actor) -> None:
-    """Put a wrong try on record."""
+    """Record a failed attempt in the audit log."""
     audit.record(session, actor, now, Act("staff.sign_in_failed", "staff", person.id if person else None))
 
 
@@ -74,7 +75,10 @@ def open_session(
     now: dt.datetime,
     actor: Actor,
 ) -> bool:
-    """Begin a session for whoever has shown who they are; False when they were disabled meanwhile."""
+    """Start a session for an authenticated user.
+
+    Returns False when the user was disabled, or their password changed, in the meantime.
+    """
     current = staff.fetch(session, person.id)
     if current is None or not current.active or current.password_hash != person.password_hash:
         return False
@@ -95,7 +99,7 @@ def open_with_code(
     now: dt.datetime,
     actor: Actor,
 ) -> bool:
-    """The second step: a session, given a right code; a wrong one is on record."""
+    """Start a session, given a valid code of the second factor; a wrong code is recorded in the audit log."""
     if second_factor.give(session, keyring, person, code, now=now, actor=_as(actor, person)):
         return open_session(session, keyring, person, who, secret, now=now, actor=actor)
     fail(session, person, now=now, actor=actor)
@@ -112,7 +116,7 @@ def confirm(
     now: dt.datetime,
     actor: Actor,
 ) -> None:
-    """The password was given again: the session is fresh."""
+    """Record that the password was entered again: the session is fresh."""
     staff_sessions.confirm(session, session_id, now=now)
     audit.record(session, actor, now, Act("staff.confirmed", "staff", person.id))
     throttles.clear(session, who.buckets(keyring)[1][0])
@@ -122,13 +126,13 @@ def confirm(
 
 
 def step(keyring: Keyring, person: Person, *, now: dt.datetime) -> str:
-    """What somebody holds who has given the password and not yet the code: `<id>.<until>.<signature>`."""
+    """Return the token between password and second factor: `<id>.<until>.<signature>`."""
     stem = f"{person.id}.{int((now + STEP_LIVES).timestamp())}"
     return f"{stem}.{keyring.sign('staff step', _bound(stem, person))}"
 
 
 def stepped(session: Session, keyring: Keyring, held: str, *, now: dt.datetime) -> Person:
-    """Who gave the password a short while ago. Raises SessionEnded."""
+    """Return the user who entered the password within the last 5 minutes. Raises SessionEnded."""
     staff_id, _, rest = held.partition(".")
     until, _, signature = rest.partition(".")
     person = staff.fetch(session, staff_id) if ID.fullmatch(staff_id) and UNTIL.fullmatch(until) else None
@@ -141,7 +145,7 @@ def stepped(session: Session, keyring: Keyring, held: str, *, now: dt.datetime) 
 
 
 def _bound(stem: str, person: Person) -> bytes:
-    """A step ends when the password changes."""
+    """Return what the token signs; with the password hash in it, the token ends when the password changes."""
     return f"{stem}.{person.password_hash}".encode()
 
 

@@ -1,7 +1,7 @@
-"""Staff: added, given roles, disabled, and let in anew by a one-time link.
+"""Staff users: added, given roles, disabled, and given one-time links to choose a password.
 
-Office: who works here and as what; the last administrator stays one. Refuses: accounts with a password that
-anybody else has chosen, and to see one.
+Responsible for: who the staff users are and their roles; the last administrator cannot be removed. Never:
+creates an account whose password another person chose, or sees a password.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ LAST = "The last administrator can't be taken away; make somebody else one first
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Who is to be added. Without a name, the e-mail address stands for it."""
+    """A new staff user. Without a name, the part of the e-mail address before the @ is the name."""
 
     email: str
     roles: Sequence[str]
@@ -38,23 +38,23 @@ class Wanted:
 
 
 def new_secret() -> str:
-    """What a link or a session's cookie holds: 256 random bits."""
+    """Return a new secret for a link or a session cookie, with 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def link_to(public_url: str, secret: str) -> tuple[str, str]:
-    """The link that lets somebody in, and the one for a browser without scripts."""
+    """Return the one-time link to choose a password, and the one for a browser without scripts."""
     base = f"{public_url.rstrip('/')}/staff/welcome"
     return f"{base}#{secret}", f"{base}/{secret}"
 
 
 def address(text: str) -> str:
-    """An e-mail address as it is kept: in small letters."""
+    """Return an e-mail address as it is stored: in lower case."""
     return text.strip().lower()
 
 
 def add(session: Session, wanted: Wanted, secret: str, *, now: dt.datetime, actor: Actor) -> Person:
-    """Add somebody, and make the link to choose a password with. Raises Unprocessable and Conflict."""
+    """Add a user with a link to choose a password. Raises Unprocessable and Conflict."""
     email, name = address(wanted.email), wanted.name.strip() or address(wanted.email).partition("@")[0]
     errors = [*_amiss(email, name), *_amiss_roles(wanted.roles)]
     if errors:
@@ -70,7 +70,7 @@ def add(session: Session, wanted: Wanted, secret: str, *, now: dt.datetime, acto
 def set_roles(
     session: Session, staff_id: str, roles: Sequence[str], *, now: dt.datetime, actor: Actor
 ) -> Person:
-    """Give somebody these roles instead; all their sessions end. Raises Unprocessable and Conflict."""
+    """Replace a user's roles; all their sessions end. Raises NotFound, Unprocessable and Conflict."""
     errors = _amiss_roles(roles)
     if errors:
         raise Unprocessable(errors[0].detail, errors=errors)
@@ -85,7 +85,7 @@ def set_roles(
 
 
 def disable(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> Person:
-    """Let somebody in no more, from this moment. Raises NotFound and Conflict."""
+    """Disable a user, effective immediately. Raises NotFound and Conflict."""
     staff.alone(session)
     person = find(session, staff_id)
     disabled = replace(person, disabled_at=now)
@@ -95,7 +95,7 @@ def disable(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) 
 
 
 def shut_out(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> None:
-    """Disable somebody, also the last administrator; `disable` is for people."""
+    """Disable a user, even the last administrator; for requests of users, call `disable`."""
     staff.change(session, staff_id, disabled_at=now)
     staff.drop_links(session, staff_id)
     staff_sessions.end_all(session, staff_id)
@@ -103,7 +103,7 @@ def shut_out(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor)
 
 
 def enable(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> Person:
-    """Let somebody in again, with the password they had. Raises NotFound."""
+    """Enable a user again, with their previous password. Raises NotFound."""
     person = replace(find(session, staff_id), disabled_at=None)
     staff.change(session, staff_id, disabled_at=None)
     audit.record(session, actor, now, Act("staff.enabled", "staff", staff_id))
@@ -111,7 +111,10 @@ def enable(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -
 
 
 def reset(session: Session, staff_id: str, secret: str, *, now: dt.datetime, actor: Actor) -> Person:
-    """Take the password away, end all sessions, make a link to choose another. Raises Conflict."""
+    """Remove the password, end all sessions, and create a link to choose another one.
+
+    Raises NotFound and Conflict.
+    """
     person = find(session, staff_id)
     if not person.active:
         raise Conflict("This person is disabled; a link would open nothing.")
@@ -123,7 +126,7 @@ def reset(session: Session, staff_id: str, secret: str, *, now: dt.datetime, act
 
 
 def find(session: Session, staff_id: str) -> Person:
-    """One person. Raises NotFound."""
+    """Return one user. Raises NotFound."""
     person = staff.fetch(session, staff_id) if ID.fullmatch(staff_id) else None
     if person is None:
         raise NotFound("There is nobody of this name on the staff.")
@@ -131,7 +134,7 @@ def find(session: Session, staff_id: str) -> Person:
 
 
 def find_by_email(session: Session, email: str) -> Person:
-    """The person of an e-mail address. Raises NotFound."""
+    """Return the user with an e-mail address. Raises NotFound."""
     kept = address(email)
     person = staff.by_email(session, kept) if EMAIL.fullmatch(kept) else None
     if person is None:
@@ -140,7 +143,10 @@ def find_by_email(session: Session, email: str) -> Person:
 
 
 def welcomed(session: Session, secret: str, *, now: dt.datetime) -> Person:
-    """Whom a link was made for. Unknown, used and expired look the same: NotFound."""
+    """Return the user a link was created for.
+
+    Raises NotFound, which is the same for unknown, used and expired links.
+    """
     person = staff.by_link(session, token_hash(secret), now)
     if person is None or not person.active:
         raise NotFound("This link does not open anything any more. Ask for a new one.")
@@ -150,7 +156,7 @@ def welcomed(session: Session, secret: str, *, now: dt.datetime) -> Person:
 def choose_password(
     session: Session, secret: str, password_hash: str, *, now: dt.datetime, actor: Actor
 ) -> Person:
-    """Use a link up: keep the password chosen with it, and end all sessions. Raises NotFound."""
+    """Use up a link: store the password chosen with it, and end all sessions. Raises NotFound."""
     person = welcomed(session, secret, now=now)
     if not staff.use_link(session, token_hash(secret)):
         raise NotFound("This link was used a moment ago.")
@@ -161,14 +167,14 @@ def choose_password(
 def set_password(
     session: Session, staff_id: str, password_hash: str, *, but: str = "", now: dt.datetime, actor: Actor
 ) -> None:
-    """Keep another password; all sessions end, but the one that asked for it."""
+    """Store another password; all sessions end, except the one in `but`."""
     staff.change(session, staff_id, password_hash=password_hash)
     staff_sessions.end_all(session, staff_id, but=but)
     audit.record(session, actor, now, Act("staff.password_set", "staff", staff_id))
 
 
 def forget_expired(session: Session, now: dt.datetime) -> int:
-    """Forget sessions, links and throttles that are over; how many."""
+    """Delete expired sessions, links and throttles; return how many."""
     ended = staff_sessions.delete_over(session, seen_before=now - IDLE, now=now)
     return ended + staff.delete_older_links(session, now) + throttles.delete_older(session, now)
 
@@ -178,9 +184,9 @@ def _link(session: Session, staff_id: str, secret: str, now: dt.datetime) -> Non
 
 
 def _keep_an_administrator(session: Session, before: Person, after: Person) -> None:
-    """Refuse a change that leaves nobody who could add staff. Raises Conflict.
+    """Refuse a change that leaves no one who can add staff. Raises Conflict.
 
-    Who was only invited can't yet, and stands in for nobody who can.
+    A user who was only invited has no password yet and does not replace one who has.
     """
     others = (each for each in staff.every(session) if each.id != before.id)
     able = (each for each in (*others, after) if each.password_hash or not before.password_hash)

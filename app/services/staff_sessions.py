@@ -1,7 +1,7 @@
-"""Sessions of the workbench: begun by signing in, over after a while, ended at once when they have to be.
+"""Sessions of the staff app: started by login, expiring, and ended immediately when necessary.
 
-Office: 15 minutes without a page and they are over, 12 hours in all; five minutes after the password they are
-still fresh. Refuses: sessions of somebody disabled, and the secrets themselves.
+Responsible for: expiry after 15 minutes without a request and after 12 hours in all; a session is fresh for
+five minutes after the password was entered. Never: accepts a session of a disabled user, or stores a secret.
 """
 
 import datetime as dt
@@ -20,38 +20,38 @@ from app.storage.staff_sessions import StaffSession
 from app.storage.submissions import ID
 
 IDLE, LIVES, FRESH_FOR = dt.timedelta(minutes=15), dt.timedelta(hours=12), dt.timedelta(minutes=5)
-SEEN_EVERY = dt.timedelta(seconds=30)  # a page sooner than that after another is not written down
+SEEN_EVERY = dt.timedelta(seconds=30)  # a request sooner than this after the last one is not stored
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A session that is not over, and whose it is."""
+    """A session that is not over, and its user."""
 
     session: StaffSession
     person: Person
 
     @property
     def staff(self) -> Staff:
-        """The principal: what this person may do today."""
+        """The principal: what this user may currently do."""
         return Staff(self.person.id, permitted(role for role in ROLES if role in self.person.roles))
 
     def fresh(self, now: dt.datetime) -> bool:
-        """Was the password given a short while ago?"""
+        """Return whether the password was entered within the last five minutes."""
         return now - self.session.fresh_at < FRESH_FOR
 
     def to_be_seen(self, now: dt.datetime) -> bool:
-        """Is it time to write down that it was seen?"""
+        """Return whether it is time to store the time of the last request again."""
         return now - self.session.seen_at >= SEEN_EVERY
 
 
 def begin(session: Session, staff_id: str, secret: str, *, now: dt.datetime) -> None:
-    """Open a session under a fresh secret. Who may is for the caller to find out, and to record."""
+    """Open a session with a new secret. The caller authenticates the user and records the audit event."""
     new = StaffSession(token_hash(secret), str(uuid7()), staff_id, now, now, now, now + LIVES)
     staff_sessions.insert(session, new)
 
 
 def held(session: Session, secret: str, *, now: dt.datetime) -> Held | None:
-    """The session of this secret; None when it is over, or its person is disabled."""
+    """Return the session of this secret; None when there is none, it is over, or its user is disabled."""
     found = staff_sessions.fetch(session, token_hash(secret))
     if found is None or not found[1].active or over(found[0], now):
         return None
@@ -59,40 +59,40 @@ def held(session: Session, secret: str, *, now: dt.datetime) -> Held | None:
 
 
 def over(found: StaffSession, now: dt.datetime) -> bool:
-    """Has it lived for too long, or not been used for too long?"""
+    """Return whether the session has expired or has been idle for too long."""
     return found.expires_at <= now or found.seen_at + IDLE <= now
 
 
 def see(session: Session, session_id: str, *, now: dt.datetime) -> None:
-    """Somebody asked for a page."""
+    """Store the time of a request."""
     staff_sessions.touch(session, session_id, now)
 
 
 def confirm(session: Session, session_id: str, *, now: dt.datetime) -> None:
-    """The password was given again."""
+    """Store the time at which the password was entered again."""
     staff_sessions.confirm(session, session_id, now)
 
 
 def open_of(session: Session, staff_id: str, *, now: dt.datetime) -> list[StaffSession]:
-    """The sessions of a person that are not over."""
+    """Return the sessions of a user that are not over."""
     return [each for each in staff_sessions.of(session, staff_id) if not over(each, now)]
 
 
 def end(session: Session, staff_id: str, session_id: str, *, now: dt.datetime, actor: Actor) -> None:
-    """End one session. Raises NotFound when this person has no such session."""
+    """End one session. Raises NotFound when this user has no such session."""
     if not ID.fullmatch(session_id) or not staff_sessions.end(session, staff_id, session_id):
         raise NotFound("There is no such session; it may be over already.")
     audit.record(session, actor, now, Act("staff.session_ended", "staff", staff_id))
 
 
 def sign_out(session: Session, staff_id: str, session_id: str, *, now: dt.datetime, actor: Actor) -> None:
-    """End the session one is in; that it is over already is fine."""
+    """End the user's own session; nothing happens when it is over already."""
     if staff_sessions.end(session, staff_id, session_id):
         audit.record(session, actor, now, Act("staff.signed_out", "staff", staff_id))
 
 
 def end_others(session: Session, staff_id: str, but: str, *, now: dt.datetime, actor: Actor) -> int:
-    """End all sessions of a person but one; how many."""
+    """End all sessions of a user but one; return how many."""
     ended = staff_sessions.end_all(session, staff_id, but=but)
     if ended:
         audit.record(session, actor, now, Act("staff.sessions_ended", "staff", staff_id))

@@ -1,7 +1,8 @@
-"""The life of a submission: kept, changed, submitted, read, erased.
+"""Life cycle of a submission: created, changed, submitted, read, erased.
 
-Office: guard, fetch, ask the rules, keep, tell. Time and identity arrive as arguments. Refuses: to commit,
-to see HTTP, to answer before the act and its audit event stand in one transaction.
+Responsible for: access control, reading, evaluating the rules, storing, and alerts; time and identity are
+passed as arguments. Never: commits, handles HTTP, or returns before the change and its audit event are in one
+transaction.
 """
 
 import datetime as dt
@@ -28,7 +29,7 @@ Editable = tuple[Record, Edition, DataKey]
 
 
 def keep(session: Session, vault: Vault, drawn: Drawn, *, actor: Actor) -> None:
-    """Keep a new submission, its flags, its audit events, and the alert they call for."""
+    """Store a new submission, its flags, its contact index, its audit events and the alert they cause."""
     record, key = drawn.record, drawn.key
     rows = [vault.seal_flag(flag, record.id, key) for flag in record.flags]
     submissions.insert(session, vault.seal(record, key), rows)
@@ -41,7 +42,7 @@ def keep(session: Session, vault: Vault, drawn: Drawn, *, actor: Actor) -> None:
 
 
 def flag_acts(record: Record) -> Iterator[Act]:
-    """What happened to the flags of a record with its newest change."""
+    """Yield the audit actions for the flags that the newest change of a record raised or changed."""
     for flag in record.flags:
         if flag.raised_at == record.updated_at:
             yield Act("flag.raised", "flag", flag.id)
@@ -51,7 +52,7 @@ def flag_acts(record: Record) -> Iterator[Act]:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every act on a kept submission needs: the library, the vault, and the clinic's terms."""
+    """What every operation on a stored submission needs: the library, the vault, and the clinic's terms."""
 
     library: Library
     vault: Vault
@@ -66,8 +67,8 @@ class Desk:
         now: dt.datetime,
         lock: bool,
     ) -> tuple[Record, DataKey]:
-        """A submission this principal may see, and its data key. Raises NotFound or Forbidden."""
-        known = submissions.ID.fullmatch(submission)  # what is no id is not looked for: it may hold a NUL
+        """Return a submission this principal may access, and its data key. Raises NotFound or Forbidden."""
+        known = submissions.ID.fullmatch(submission)  # invalid ids are not queried: they may contain a NUL
         found = submissions.fetch(session, self.vault, submission, lock=lock) if known else None
         record = require_access(principal, found[0] if found else None, *scopes)
         if found is None or (record.retained_until <= now and not record.held):
@@ -75,16 +76,16 @@ class Desk:
         return found
 
     def drawn(self, record: Record, key: DataKey) -> Drawn:
-        """What the rules say of a kept submission. Raises Unavailable without its edition."""
+        """Return the assessment of a stored submission. Raises Unavailable without its edition."""
         edition = self.edition(record, record.answers.get("off", ()))
         kept = edition.check(record.answers["answers"], record.contact, complete=False)
         evaluation = edition.evaluate(kept.answers, record.answers["raised"], enabled=kept.enabled)
         return Drawn(record, edition, evaluation, kept.enabled, kept.missing, key)
 
     def edition(self, kept: Record | Listed, off: Iterable[str]) -> Edition:
-        """What was asked of a submission stays what it was; a draft is asked what is asked today.
+        """Return the edition of a submission: as it was when submitted, or for a draft as it is now.
 
-        `off`: the switches that were off then. Raises Unavailable.
+        `off`: the optional question groups that were off at submission. Raises Unavailable.
         """
         if kept.status == "draft":
             edition = self.library.find(kept.questionnaire, kept.edition)
@@ -95,7 +96,7 @@ class Desk:
         return edition
 
     def read(self, session: Session, submission: str, principal: Principal, *, now: dt.datetime) -> Drawn:
-        """One submission. Raises NotFound or Forbidden."""
+        """Return one submission. Raises NotFound or Forbidden."""
         reading = ("submissions:read", "review")
         record, key = self.found(session, submission, principal, *reading, now=now, lock=False)
         return self.drawn(record, key)
@@ -103,7 +104,7 @@ class Desk:
     def show(
         self, session: Session, submission: str, principal: Program, *, now: dt.datetime, actor: Actor
     ) -> Drawn:
-        """`read` for a program: that it looked goes on record. Raises NotFound or Forbidden."""
+        """`read` for an API client: the view is recorded in the audit log. Raises NotFound or Forbidden."""
         drawn = self.read(session, submission, principal, now=now)
         audit.record(session, actor, now, Act(audit.VIEWED, "submission", submission))
         return drawn
@@ -119,7 +120,7 @@ class Desk:
         now: dt.datetime,
         actor: Actor,
     ) -> Drawn:
-        """Merge `patch` (RFC 7396: answers, contact, language, booking_reference) into a draft and keep it.
+        """Merge `patch` (RFC 7396: answers, contact, language, booking_reference) into a draft and store it.
 
         Raises NotFound, Forbidden, PreconditionFailed, NotADraft, InvalidAnswers.
         """
@@ -146,7 +147,7 @@ class Desk:
         now: dt.datetime,
         actor: Actor,
     ) -> Drawn:
-        """Submit a draft; the same request again finds it submitted and gets the same answer.
+        """Submit a draft; when the same request is repeated, it returns the submitted state.
 
         Raises NotFound, Forbidden, PreconditionFailed, NotADraft, InvalidAnswers.
         """
@@ -168,7 +169,7 @@ class Desk:
         now: dt.datetime,
         actor: Actor,
     ) -> None:
-        """Forget a submission for good. Raises NotFound, Forbidden, PreconditionFailed, OnHold."""
+        """Erase a submission permanently. Raises NotFound, Forbidden, PreconditionFailed, OnHold."""
         record, _ = self.found(session, submission, principal, WRITING, now=now, lock=True)
         require_version(record, version)
         if record.held:
@@ -191,7 +192,7 @@ class Desk:
         checked, evaluation = judge(edition, given, record.language, tuple(record.answers["raised"]))
         drawn = Drawn(record, edition, evaluation, checked.enabled, checked.missing, key)
         drawn = self._kept_for_visit(session, settled(drawn, checked, given, now, self.terms))
-        if record.held:  # what is under a hold is kept as it was, too
+        if record.held:  # under a legal hold, the earlier version is stored too
             cases.keep_version(session, str(uuid7()), replace(record, version=record.version - 1), now, key)
         submissions.replace(session, self.vault, drawn.record, drawn.key)
         if drawn.record.contact != record.contact:
@@ -202,7 +203,10 @@ class Desk:
         return drawn
 
     def _kept_for_visit(self, session: Session, drawn: Drawn) -> Drawn:
-        """What was sent is kept as long after the visit, where its time is known, as after the sending."""
+        """Return the submission with its retention extended when the time of the visit is known.
+
+        A submitted form is then retained as long after the visit as otherwise after its submission.
+        """
         record = drawn.record
         if record.status == "draft" or record.booking_reference is None:
             return drawn
@@ -215,9 +219,10 @@ class Desk:
 def forget(
     session: Session, submission: str, *, now: dt.datetime, actor: Actor, due: dt.datetime | None = None
 ) -> bool:
-    """Erase: fields, data key, flags and the kept first answer go; the audit keeps the id.
+    """Erase: fields, data key, flags and the stored first response are deleted; the audit log retains the id.
 
-    With `due`, only when it is not kept longer than that: it may have changed since it was listed.
+    With `due`, only when its retention date is not later, since it may have changed since it was listed.
+    Returns whether it was erased.
     """
     if not submissions.delete(session, submission, due):
         return False
@@ -227,15 +232,15 @@ def forget(
 
 
 def require_version(record: Record, version: int | None) -> None:
-    """Raises PreconditionFailed when it is another; `None` stands for `If-Match: *`."""
+    """Raise PreconditionFailed when the version differs; `None` stands for `If-Match: *`."""
     if version is not None and version != record.version:
         raise PreconditionFailed("It has changed in the meantime; fetch it again and repeat your change.")
 
 
 def merged(before: Mapping[str, object], patch: Mapping[str, Any], name: str) -> dict[str, object]:
-    """Member `name` of a record after a merge patch (RFC 7396): null takes out a member, or all of it.
+    """Return member `name` of a record after a merge patch (RFC 7396): null removes a member, or all of it.
 
-    A null where nothing was stays, for the check to say whether there could be anything.
+    A null for a member that does not exist stays, so that the check can report whether it is a known one.
     """
     change = patch.get(name, {})
     merged = {} if change is None else {**before, **change}

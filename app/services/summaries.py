@@ -1,6 +1,6 @@
-"""A summary that was given, and whether the same answers still give it.
+"""Verification of a summary: whether the same answers still give it.
 
-Office: recomputes and compares. Refuses: drafts; nothing was said to them yet.
+Responsible for: recomputing and comparing. Never: accepts drafts; they have no summary yet.
 """
 
 from app.errors import NotSubmitted
@@ -9,13 +9,13 @@ from app.services.drawn import Drawn, Json
 
 
 def require_submitted(drawn: Drawn) -> None:
-    """Raises NotSubmitted for a draft."""
+    """Raise NotSubmitted for a draft."""
     if drawn.record.trace is None:
         raise NotSubmitted("There is a summary once it has been submitted.")
 
 
 def verify(drawn: Drawn) -> Json:
-    """Is the summary identical to the one kept in the record, or what differs. Raises NotSubmitted."""
+    """Return whether the summary equals the one in the record, and what differs. Raises NotSubmitted."""
     require_submitted(drawn)
     then = drawn.record.trace or {}
     digest = drawn.said["digest"]

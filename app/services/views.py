@@ -1,6 +1,7 @@
-"""Saved views of the queue, each somebody's own.
+"""Saved views of the queue; each belongs to one staff user.
 
-Office: a name for a set of filters. Refuses: more than fit on a page, and names that are no text.
+Responsible for: a name for a set of filters. Never: saves more than fit on a page, or names that are not
+plain text.
 """
 
 import datetime as dt
@@ -20,7 +21,7 @@ MOST, LONGEST = 20, 60
 
 
 def save(session: Session, who: Staff, name: str, query: str, *, now: dt.datetime, actor: Actor) -> View:
-    """Keep these filters under a name. Raises Forbidden and Unprocessable."""
+    """Save these filters under a name. Raises Forbidden and Unprocessable."""
     require_permission(who, "queue")
     said = unicodedata.normalize("NFC", name).strip()
     if not said or len(said) > LONGEST or not said.isprintable():
@@ -34,7 +35,7 @@ def save(session: Session, who: Staff, name: str, query: str, *, now: dt.datetim
 
 
 def forget(session: Session, who: Staff, view: str, *, now: dt.datetime, actor: Actor) -> None:
-    """Take one of their own views away. Raises Forbidden and NotFound."""
+    """Delete one of the user's own views. Raises Forbidden and NotFound."""
     require_permission(who, "queue")
     if not ID.fullmatch(view) or not views.delete(session, view, who.id):
         raise NotFound("You have no such view.")
