@@ -1,7 +1,7 @@
-"""API keys, staff and their sessions, made by the services in the database of a running server.
+"""API keys, staff users and their sessions, created by the services in a running server's database.
 
-Does what `preconsult keys create` and `preconsult staff add` do, without starting a process for each. The
-tests of signing in and of the commands do not use it. Never changes what a test looks at through a page.
+Responsible for: what `preconsult keys create` and `preconsult staff add` do, without starting a process for
+each. The tests of sign-in and of the commands do not use it. Never: changes what a test checks in the pages.
 """
 
 from collections.abc import Iterator
@@ -30,19 +30,19 @@ def _database(server: Server) -> Iterator[Database]:
 
 
 def api_key(server: Server, *scopes: str, test: bool = False, origin: str = "") -> str:
-    """A new API key."""
+    """Create an API key and return it."""
     wanted = keys.Wanted("test", scopes, test, (origin,) if origin else ())
     with _database(server) as database:
         return database.write_now(partial(keys.create, wanted=wanted, now=now(), actor=COMMAND))
 
 
 def bearer(server: Server, *scopes: str, test: bool = False) -> dict[str, str]:
-    """The header of a new API key."""
+    """The authorization header with a new API key."""
     return {"authorization": f"Bearer {api_key(server, *scopes, test=test)}"}
 
 
 def invited(server: Server, email: str, roles: tuple[str, ...]) -> str:
-    """Add somebody without a password; the secret of the one-time link."""
+    """Add a staff user without a password; returns the secret of the one-time link."""
     secret = staff.new_secret()
     with _database(server) as database:
         database.write_now(partial(_add, email=email, roles=roles, secret=secret))
@@ -50,7 +50,7 @@ def invited(server: Server, email: str, roles: tuple[str, ...]) -> str:
 
 
 def signed_in(server: Server, email: str, roles: tuple[str, ...]) -> str:
-    """Add somebody whose password is PASSWORD, and begin a session; the value of its cookie."""
+    """Add a staff user with the password PASSWORD and start a session; returns the value of its cookie."""
     link, secret = staff.new_secret(), staff.new_secret()
 
     def begin(session: Session) -> None:
@@ -69,6 +69,6 @@ def _add(session: Session, *, email: str, roles: tuple[str, ...], secret: str) -
 
 @cache
 def _hash() -> str:
-    """Any valid hash will do: the server verifies with the parameters in it."""
+    """Any valid hash works: the server verifies with the parameters in the hash."""
     kdf = Argon2id(salt=b"0" * 16, length=32, iterations=1, lanes=1, memory_cost=64)
     return kdf.derive_phc_encoded(PASSWORD.encode())

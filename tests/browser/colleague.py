@@ -1,7 +1,7 @@
-"""Somebody of the staff at the workbench in a real browser, with or without scripts.
+"""A staff user in the staff app in a real browser, with or without scripts.
 
-Comes in by a one-time link or is signed in at once, and is watched: nothing is asked of another origin,
-nothing breaks the content policy, no dialog opens. Never knows what a page is about.
+Responsible for: signing in by a one-time link or at once, and recording each request to another origin, each
+violation of the content security policy and each dialog. Never: depends on what a page is about.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from tests.server import Server
 
 @dataclass
 class Colleague:
-    """`strange`: what no page may do, and this one saw it do."""
+    """`strange`: everything seen that no page may do."""
 
     browser: Browser
     server: Server
@@ -41,7 +41,7 @@ class Colleague:
         self.page.on("dialog", self._opened)
 
     def come_in(self) -> "Colleague":
-        """By a one-time link, choosing a password, to the queue or whatever page is theirs."""
+        """Sign in by a one-time link, choosing a password; ends on the queue or the user's own first page."""
         secret = accounts.invited(self.server, self.email, self.roles)
         self.go(f"/staff/welcome{'#' if self.way.scripts else '/'}{secret}")
         if not self.way.scripts:
@@ -53,7 +53,7 @@ class Colleague:
         return self
 
     def be_signed_in(self) -> "Colleague":
-        """At once; signing in is not what the test is about."""
+        """Sign in at once, for tests that are not about signing in."""
         secret = accounts.signed_in(self.server, self.email, self.roles)
         self.context.add_cookies(
             [
@@ -73,7 +73,7 @@ class Colleague:
         return self
 
     def press(self, name: str, *, within: str = "main") -> None:
-        """A button by its words; the page that follows is there when this returns."""
+        """Press the button with this text; the next page has loaded when this returns."""
         with self.page.expect_navigation():
             self.page.locator(within).get_by_role("button", name=name).first.click()
 
@@ -89,7 +89,7 @@ class Colleague:
         pictures.take(self.page, f"staff-{name}")
 
     def close(self) -> list[str]:
-        """End it; everything strange."""
+        """Close the browser context; returns everything in `strange`."""
         self.context.close()
         return self.strange
 

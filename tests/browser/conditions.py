@@ -1,4 +1,4 @@
-"""Conditions of every kind, as questions that an edition could hold, and answers to try them with."""
+"""Conditions of every kind, as questions that an edition could contain, and answers to test them with."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def options(*codes: str) -> list[dict[str, Any]]:
 
 
 def items() -> list[dict[str, Any]]:
-    """Four questions, one of which is never asked, and a line of text for each condition."""
+    """Four questions, one of which is never asked, and one display item for each condition."""
     questions: list[dict[str, Any]] = [
         {"linkId": ONE, "type": "choice", "answerOption": options("yes", "no", "dunno")},
         {
@@ -72,7 +72,7 @@ def items() -> list[dict[str, Any]]:
 
 
 def known(item: dict[str, Any]) -> dict[str, Any]:
-    """An item as an edition writes it, without its words."""
+    """An item as an edition writes it, without its texts."""
     kept = {name: value for name, value in item.items() if name != "text"}
     if "answerOption" in kept:
         kept["answerOption"] = [

@@ -1,4 +1,4 @@
-"""A real Chromium, found by dev.py, and a real server it looks at."""
+"""Fixtures: a real Chromium, found by dev.py, and the real servers it opens."""
 
 import asyncio
 import fcntl
@@ -24,7 +24,10 @@ from tests.server import Server, serving
 PLENTY = {"PRECONSULT_FORM_STARTS_PER_NETWORK": "100000", "PRECONSULT_FORM_STARTS": "100000"}
 NO_SECOND_FACTOR = {"PRECONSULT_SECOND_FACTOR_ROLES": ""}
 CASES = 200
-NEEDS = {"pain_duration": "1_to_5_years", "self_harm_thoughts": "past"}  # something to correct, and a flag
+NEEDS = {
+    "pain_duration": "1_to_5_years",
+    "self_harm_thoughts": "past",
+}  # an answer that needs correcting, and one that raises a flag
 LOGO = bytes.fromhex(  # a PNG of two by two pixels
     "89504e470d0a1a0a0000000d4948445200000002000000020802000000fdd49a73"
     "0000001649444154789c63f8cf c0f01f8819fe33fc6760f80f00"
@@ -36,7 +39,7 @@ LOGO = bytes.fromhex(  # a PNG of two by two pixels
 
 @dataclass(frozen=True)
 class Chromium:
-    """A running browser, and the event loop by which Playwright speaks to it."""
+    """A running browser, and the event loop through which Playwright controls it."""
 
     browser: Browser
     loop: asyncio.AbstractEventLoop
@@ -44,7 +47,7 @@ class Chromium:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
-    """One browser for all tests of this process; `browser` lends it to a test."""
+    """One browser for all tests of this process; the fixture `browser` gives it to a test."""
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM_PATH") or "/usr/bin/chromium",
@@ -60,7 +63,7 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest.fixture
 def browser(chromium: Chromium) -> Iterator[Browser]:
-    """The browser. Playwright's loop counts as running in this test alone: others call asyncio.run."""
+    """The browser. Playwright's loop is set as running only in this test: others call asyncio.run."""
     asyncio._set_running_loop(chromium.loop)
     yield chromium.browser
     asyncio._set_running_loop(None)
@@ -82,7 +85,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def customized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A clinic with a look and words of its own, which does not ask about self-harm."""
+    """A clinic with its own branding and texts, which does not ask about self-harm."""
     folder = tmp_path_factory.mktemp("customized")
     (folder / "logo.png").write_bytes(LOGO)
     own = {
@@ -100,14 +103,14 @@ def customized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A service that lets nobody begin a form any more."""
+    """A service that has reached its limit of form starts."""
     with full_up(tmp_path_factory.mktemp("narrow")) as running:
         yield running
 
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """A page that fails the test when anything is asked of another origin, or breaks the content policy."""
+    """A page that fails the test on a request to another origin or a violation of the content policy."""
     context = browser.new_context()
     opened, strange = context.new_page(), []
     opened.on("request", lambda asked: strange.append(asked.url) if not own(asked.url, server) else None)
@@ -119,7 +122,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
 
 
 def amiss(said: ConsoleMessage) -> bool:
-    """A complaint of the browser; that a form came back with errors (422) is none."""
+    """Is this a browser error? A form returned with errors (a 4xx such as 422) is not one."""
     return said.type == "error" and "status of 4" not in said.text
 
 
@@ -128,14 +131,14 @@ def own(url: str, server: Server) -> bool:
 
 
 class Devices(Protocol):
-    """Calls for a person's device; `at`: the service it looks at."""
+    """Creates a device; `at`: the server it opens."""
 
     def __call__(self, way: Way = PHONE, at: Server | None = None) -> Device: ...
 
 
 @pytest.fixture
 def devices(browser: Browser, server: Server) -> Iterator[Devices]:
-    """Devices that fail the test when one of them has seen what no page may do."""
+    """Devices that fail the test when one of them has seen something no page may do."""
     open_ones: list[Device] = []
 
     def one(way: Way = PHONE, at: Server | None = None) -> Device:
@@ -148,7 +151,7 @@ def devices(browser: Browser, server: Server) -> Iterator[Devices]:
 
 @pytest.fixture(scope="session")
 def office(server: Server) -> Iterator[Office]:
-    """What the service keeps, as its operator and its staff see it."""
+    """What the service has stored, as its operator and its staff see it."""
     with httpx.Client(base_url=server.url, headers=accounts.bearer(server, "review")) as client:
         yield Office(server, client)
 
@@ -158,10 +161,10 @@ def office(server: Server) -> Iterator[Office]:
 
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with made-up cases, made once for all processes of a run; to be copied."""
+    """A data directory with synthetic cases, created once for all processes of a run; copy it before use."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # which the workers share
+        folder = folder.parent  # shared by the workers
     made = folder / "seeded"
     with (folder / "seeded.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -189,7 +192,7 @@ class Staff(Protocol):
 
 @pytest.fixture
 def staff(browser: Browser, clinic: Server, request: pytest.FixtureRequest) -> Iterator[Staff]:
-    """People who are signed in, and fail the test when one has seen what no page may do."""
+    """Signed-in staff users that fail the test when one of them has seen something no page may do."""
     inside: list[Colleague] = []
 
     def one(*roles: str, way: Way = DESK) -> Colleague:
@@ -207,7 +210,7 @@ NewCase = Callable[[], str]
 
 @pytest.fixture
 def new_case(clinic: Server) -> NewCase:
-    """Makes the address of a case that no other test touches, with an answer to every question."""
+    """Creates a case that no other test touches, with answers to correct and a flag; returns its path."""
     headers = accounts.bearer(clinic, "submissions:write", test=True)
 
     def make() -> str:
@@ -221,6 +224,6 @@ def new_case(clinic: Server) -> NewCase:
 
 
 def a_case(person: Colleague, number: int = 0) -> str:
-    """The address of a case in the queue of tests."""
+    """The path of a case in the queue of test submissions."""
     person.go("/staff?test=1")
     return str(person.page.locator("a.open").nth(number).get_attribute("href"))

@@ -1,7 +1,7 @@
-"""One person's device: a browser of a width, with or without scripts, watched from first page to last.
+"""A person's device: a browser of one width, with or without scripts, monitored from first page to last.
 
-Reports what no page may ever do: ask anything of another origin, break the content policy, be wider than the
-screen, stand without the footer, tell an answer in its address. Never judges what a page says.
+Responsible for: recording what no page may do: request another origin, violate the content policy, be wider
+than the screen, lack the footer, or show an answer in its address. Never: judges what a page says.
 """
 
 import re
@@ -31,7 +31,7 @@ MEASURES = """() => ({
 
 @dataclass(frozen=True)
 class Way:
-    """How somebody looks at the form."""
+    """How the form is viewed: the width of the screen in pixels, with or without scripts."""
 
     width: int
     scripts: bool
@@ -46,26 +46,26 @@ EVERY_WAY = [PHONE, DESK, PLAIN_PHONE, PLAIN_DESK]
 
 
 def ways(*full: Way, among: Sequence[Way] = EVERY_WAY) -> pytest.MarkDecorator:
-    """A test goes these ways, and with --thorough all `among` them."""
+    """Run a test in the ways in `full`, and with --thorough in all ways in `among`."""
     only = pytest.mark.thorough
     return pytest.mark.parametrize(
         "way", [pytest.param(way, id=str(way), marks=() if way in full else only) for way in among]
     )
 
 
-# Each journey goes once with scripts and once without, at both widths; the next journey the other way round.
+# Each journey runs once with scripts and once without, at both widths; the next journey the other way round.
 either_way = ways(PHONE, PLAIN_DESK)
 other_way = ways(DESK, PLAIN_PHONE)
 
 
 def place(way: Way) -> int:
-    """A number for each way, so that the same test takes other data each way it goes."""
+    """A number for each way, so that the same test takes different data in each way."""
     return EVERY_WAY.index(way)
 
 
 @dataclass
 class Device:
-    """`amiss`: what it saw that no page may do; `posts`: the paths that forms were sent to, in order."""
+    """`amiss`: everything seen that no page may do; `posts`: the paths that forms were sent to, in order."""
 
     browser: Browser
     base: str
@@ -84,12 +84,12 @@ class Device:
         self.context.on("page", self._watch)
 
     def respondent(self) -> Respondent:
-        """Somebody in a new tab of this device."""
+        """A respondent in a new tab of this device."""
         page = self.context.new_page()
         return Respondent(page, self.base, self.way.scripts, look=lambda name: self.look(page, name))
 
     def look(self, page: Page, name: str) -> None:
-        """Note what is wrong with a page that is open."""
+        """Record what is wrong with an open page."""
         seen: dict[str, Any] = page.evaluate(MEASURES)
         if seen["width"] > self.way.width:
             self.amiss.append(f"{name} is {seen['width']} px wide")
@@ -103,13 +103,13 @@ class Device:
         pictures.take(page, f"form-{name}-{self.way}")
 
     def history(self, page: Page) -> list[str]:
-        """The addresses that the browser's history holds."""
+        """The addresses in the browser's history."""
         with_tools = self.context.new_cdp_session(page)
         entries = with_tools.send("Page.getNavigationHistory")["entries"]
         return [entry["url"] for entry in entries if entry["url"] != "about:blank"]
 
     def close(self) -> list[str]:
-        """End it; everything that was amiss."""
+        """Close the browser context; return all of `amiss` and each forbidden address in the history."""
         held = [url for page in self.context.pages for url in self.history(page)]
         self.context.close()
         return self.amiss + [f"address {url}" for url in held if not self._quiet(url)]
@@ -130,12 +130,12 @@ class Device:
             self.amiss.append(f"request {request.url}")
 
     def _said(self, said: ConsoleMessage) -> None:
-        # that a form came back with errors (422), or a page is none (403, 404), is no complaint
+        # a form returned with errors (422) or an error page (403, 404) is not a failure
         if said.type == "error" and "status of 4" not in said.text:
             self.amiss.append(said.text)
 
     def _quiet(self, url: str) -> bool:
-        """Is it ours, and does it tell nothing? Without scripts a link back in is the one secret."""
+        """Is the address ours and free of answers? Without scripts it may hold a resume or one-time link."""
         if not url.startswith(f"{self.base}/"):
             return False
         path = url.removeprefix(self.base)

@@ -1,12 +1,12 @@
-"""What html-validate says of HTML texts: the standard, accessibility, and what only a whole page can break.
+"""html-validate run on HTML texts: the standard, accessibility, and what only a whole page can break.
 
-Its settings, tests/js/.htmlvalidate.json, can hold no comments, so their reasons stand here. `document` adds
-to `standard` and `a11y` labels, heading levels and references to ids. The rules put on one by one are those
-of `recommended` that find mistakes and not matters of style: elements that are unknown or left open, a class
-that is there twice, inline style (our content policy forbids it); not `form-dup-name`, since what has several
-answers shares its name, in checkboxes as in hidden fields. Off is but one:
+Its settings, tests/js/.htmlvalidate.json, cannot contain comments, so the reasons are given here. `document`
+adds labels, heading levels and references to ids to `standard` and `a11y`. The rules enabled individually are
+those of `recommended` that find mistakes and not matters of style: unknown or unclosed elements, duplicate
+classes, inline style (our content policy forbids it). `form-dup-name` is not among them, because inputs with
+several answers share a name, in checkboxes and in hidden fields. One rule is disabled:
 
-- `require-sri`: our pages load from their own origin only, and who could change a file there could change
+- `require-sri`: our pages load from their own origin only, and whoever could change a file there could change
   its hash in the page as well.
 """
 
@@ -23,7 +23,7 @@ VALIDATOR = JS / "node_modules" / "html-validate" / "bin" / "html-validate.mjs"
 
 
 def complaints(pages: Mapping[str, str]) -> list[str]:
-    """Every error and warning in these pages, given by their names; one run for all of them."""
+    """Every error and warning in these pages (name to HTML), each with the page's name; one run for all."""
     with TemporaryDirectory() as folder:
         names = {Path(folder, f"{number}.html"): name for number, name in enumerate(pages)}
         for path, name in names.items():
@@ -36,11 +36,11 @@ def complaints(pages: Mapping[str, str]) -> list[str]:
 
 
 def validated(paths: list[Path]) -> list[dict[str, Any]]:
-    """The answer of html-validate: a list of the files it complains of. Refuses: a run that broke off."""
+    """The output of html-validate: a list of the files with messages. A run that broke off fails."""
     node = os.environ.get("NODE") or "node"
     command: list[str | Path] = [node, VALIDATOR, "--formatter", "json"]
     command += ["--config", JS / ".htmlvalidate.json", *paths]
-    with TemporaryFile("w+", encoding="utf-8") as out:  # into a pipe Node writes 64 KB and is gone
+    with TemporaryFile("w+", encoding="utf-8") as out:  # Node exits after writing 64 KB into a pipe
         done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, check=False, encoding="utf-8")
         out.seek(0)
         told = out.read()

@@ -1,6 +1,7 @@
-"""The form without looking at it: to the place where a test begins, by its forms alone and no browser.
+"""Fast path through the form: fills in its pages over HTTP up to the page where a test starts.
 
-Office: reads a page's form, fills it in and sends it, as a browser without scripts would. Refuses: to look.
+Responsible for: reading a page's form, filling it in and sending it, as a browser without scripts would.
+Never: renders a page before the last one.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ SENT = {"content-type": "application/x-www-form-urlencoded"}
 
 @dataclass
 class Form(HTMLParser):
-    """What one page offers: where its form goes, what is in it unseen, what it asks, and its one way on."""
+    """The form of one page: its action, its hidden fields, its questions, and the link to the next page."""
 
     action: str = ""
     hidden: list[tuple[str, str]] = field(default_factory=list)
@@ -43,12 +44,12 @@ class Form(HTMLParser):
 
 
 def hurry(page: Page, base: str, answers: Mapping[str, Any], until: str, language: str = "") -> None:
-    """From the first page to the one that asks `until`, or whose address holds it; it is opened then."""
+    """From the first page to the one that asks `until` or has it in its address, which is then opened."""
     hurry_on(page, f"{base}/form" + (f"?language={language}" if language else ""), answers, until)
 
 
 def hurry_on(page: Page, url: str, answers: Mapping[str, Any], until: str) -> None:
-    """The same from this page of a form."""
+    """The same, starting from the form page at `url`."""
     asks = page.context.request
     at = asks.get(url)
     for _ in range(30):

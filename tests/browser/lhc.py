@@ -1,7 +1,7 @@
-"""LHC-Forms, unmodified, on a page of its own: a FHIR form that knows nothing of us.
+"""LHC-Forms, unmodified, on its own page: a FHIR form renderer that knows nothing about this service.
 
 Its files come from .venv/lforms, where dev.py puts what tests/js/lforms.json pins; they are served on
-loopback beside the Questionnaire, as our service gave it. Refuses: to answer but by clicks and keys.
+loopback beside the Questionnaire, as our service returned it. Never: answers except by clicks and keys.
 """
 
 import json
@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 ROOT = Path(__file__).parents[2]
 PIN: dict[str, Any] = json.loads((ROOT / "tests" / "js" / "lforms.json").read_text(encoding="utf-8"))
 HERE = ROOT / ".venv" / "lforms"
-SCRIPTS = [name for name in PIN["files"] if name.endswith(".js")]  # in the order they are needed
+SCRIPTS = [name for name in PIN["files"] if name.endswith(".js")]  # in the order in which they must load
 PAGE = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>LHC-Forms</title>
 <link rel="stylesheet" href="/dist/lforms/webcomponent/styles.css"></head>
@@ -29,7 +29,7 @@ GIVE = "LForms.Util.getFormFHIRData('QuestionnaireResponse', 'R4', '#form')"
 
 
 def files() -> dict[str, str]:
-    """Name to text of everything the page needs, but the questionnaire."""
+    """File name to text of everything the page needs except the questionnaire."""
     made = HERE / "installed"
     fetched = made.exists() and made.read_text(encoding="utf-8") == PIN["integrity"]
     assert fetched, f"LHC-Forms {PIN['version']} is not in .venv/lforms; `python3 dev.py test` fetches it."
@@ -39,7 +39,7 @@ def files() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class LhcForm:
-    """The form on a page; items by the linkIds of the questionnaire."""
+    """The form on a page; items are addressed by the linkIds of the questionnaire."""
 
     page: Page
     questionnaire: str
@@ -51,17 +51,17 @@ class LhcForm:
         self.page.locator('[id^="item-"]').first.wait_for()
 
     def shown(self) -> set[str]:
-        """The linkIds of what can be seen."""
+        """The linkIds of the visible items."""
         items = self.page.locator('[id^="item-"]:visible').evaluate_all("every => every.map(each => each.id)")
         return {name.removeprefix("item-").partition("/")[0] for name in items}
 
     def wait(self, link_id: str, *, there: bool = True) -> None:
-        """Until an item has appeared, or gone."""
+        """Wait until an item has appeared, or disappeared."""
         item = self.page.locator(f'[id^="item-{link_id}/"]').first
         item.wait_for(state="visible" if there else "hidden")
 
     def click(self, link_id: str, option: str) -> None:
-        """Take an option, or take it back."""
+        """Select an option, or clear it."""
         self.page.locator(f'[id="{link_id}/1/1|{option}"]').click()
 
     def choose(self, link_id: str, code: str) -> None:
@@ -82,6 +82,6 @@ class LhcForm:
                 field.blur()
 
     def response(self) -> dict[str, Any]:
-        """The QuestionnaireResponse as LHC-Forms makes it."""
+        """The QuestionnaireResponse that LHC-Forms generates."""
         found: dict[str, Any] = self.page.evaluate(GIVE)
         return found

@@ -1,6 +1,6 @@
-"""What the service keeps, as its operator and its staff see it: beside the pages, never through them.
+"""What the service has stored, as its operator and its staff see it, read from the API and the database.
 
-Refuses: to write anything but the end of a session.
+Never: uses the pages, or writes anything except the end of a session.
 """
 
 import sqlite3
@@ -17,7 +17,7 @@ from tests.server import Server
 
 @dataclass(frozen=True)
 class Office:
-    """`client` calls the service with a key of the scope review."""
+    """`client` calls the service with an API key of the scope review."""
 
     server: Server
     client: httpx.Client
@@ -34,17 +34,17 @@ class Office:
         return [each["flag"] for each in self.latest()["flags"]]
 
     def kept(self) -> int:
-        """How many submissions there are."""
+        """The number of submissions."""
         (count,) = self._sql("SELECT count(*) FROM submissions")[0]
         return int(count)
 
     def acts(self, action: str) -> int:
-        """How often the audit trail tells of an act."""
+        """How many audit events have this action."""
         (count,) = self._sql("SELECT count(*) FROM audit_events WHERE action = ?", action)[0]
         return int(count)
 
     def end_session(self, of: Respondent, *, days: int = 0) -> None:
-        """Their session has been over for a minute, or for days more."""
+        """Let the session of this respondent expire: a minute ago, or a minute and `days` days ago."""
         (secret,) = [each["value"] for each in of.page.context.cookies() if each["name"] == "preconsult_form"]
         over = "UPDATE capabilities SET expires_at = datetime('now', ?) || '.000000' WHERE secret_hash = ?"
         self._sql(over, f"-{days * 1440 + 1} minutes", token_hash(secret))

@@ -1,4 +1,4 @@
-"""A clinic's own form: the website it stands on, somebody who fills it in, and what each state must show."""
+"""A clinic's own form: its website, a visitor who fills it in, and what each state must show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,9 +34,9 @@ HASTY = "const later = window.setTimeout; window.setTimeout = (act, ms) => later
 
 @dataclass
 class Clinic:
-    """A website with its own form, a second one, the service they may ask, and the first one's key.
+    """A website with its own form, a second website, the service they may call, and the first one's key.
 
-    `client` calls the service with the key of a program of the clinic's.
+    `client` calls the service with an API key for a program of the clinic.
     """
 
     website: Website
@@ -46,7 +46,7 @@ class Clinic:
     key: str = ""
 
     def put_up(self, language: str = "en") -> None:
-        """Copy the files and fill in what has to be filled in."""
+        """Copy the files to the website and fill in the placeholders."""
         for name in FILES:
             text = (EXAMPLES / name).read_text(encoding="utf-8")
             text = text.replace("https://visit.clinic.example", self.server.url).replace(
@@ -55,23 +55,23 @@ class Clinic:
             self.website.files[name] = text.replace('lang="en"', f'lang="{language}"')
 
     def key_for(self, origin: str) -> str:
-        """As the page says to make it."""
+        """Create an API key for this origin as the page describes."""
         scope = ["--scope", "submissions:write", "--origin", origin]
         return self.server.command("keys", "create", "--name", "website", *scope)
 
     def ask(self, method: str, path: str, language: str = "en", **more: Any) -> Any:
-        """The service's answer to a program of the clinic's."""
+        """The service's response to a program of the clinic."""
         return self.client.request(method, path, headers={"accept-language": language}, **more).json()
 
     def kept(self) -> list[dict[str, Any]]:
-        """What the service has kept, the newest first."""
+        """The submissions that the service has stored, newest first."""
         found: list[dict[str, Any]] = self.ask("GET", "/v1/submissions")["items"]
         return found
 
 
 @dataclass
 class Visitor:
-    """Somebody at the clinic's own form. `look` is called in each state."""
+    """A visitor at the clinic's own form. `look` is called in each state."""
 
     page: Page
     look: Callable[[Page], None] = lambda _page: None
@@ -97,7 +97,7 @@ class Visitor:
         self.settled()
 
     def settled(self) -> None:
-        """Wait until the page has done what it does, and look at it."""
+        """Wait until the page has finished its work, then call `look`."""
         self.page.wait_for_selector("#preconsult[aria-busy=false]")
         self.seen.append(self.heading)
         self.look(self.page)
@@ -115,7 +115,7 @@ class Visitor:
         return [each for each in self.page.locator(".error:visible").all_inner_texts() if each]
 
     def give(self, answers: Answers) -> None:
-        """Answer whatever of these is asked here."""
+        """Answer those of these questions that are asked here."""
         somebody = Respondent(self.page, "")
         self.asked |= {name for name in somebody.asked() if name != "key"}
         somebody.answer(answers)
@@ -126,7 +126,7 @@ class Visitor:
         self.settled()
 
     def fill_in(self, answers: Answers, *, until: str) -> None:
-        """From section to section, to the one with the heading `until`."""
+        """Fill in section by section, up to the one with the heading `until`."""
         for _ in range(15):
             if self.heading == until:
                 return
@@ -138,7 +138,7 @@ class Visitor:
         return [each for each in self.requests if each.method == "POST"]
 
     def sent(self, ending: str) -> list[Any]:
-        """What the service has answered to requests to an address of this ending."""
+        """The service's responses to requests whose address ends with `ending`."""
         answers = [each.response() for each in self.requests if each.url.endswith(ending)]
         return [answer.json() for answer in answers if answer and answer.request.method != "OPTIONS"]
 
@@ -151,7 +151,7 @@ def footed(page: Page) -> bool:
 
 @dataclass
 class Eye:
-    """Looks at each state: its width at 360 and 1280 px, the line below it; its HTML and axe once a run."""
+    """Checks each state: width at 360 and 1280 px, the emergency line; HTML and axe once per run."""
 
     name: str
     taken: dict[str, str] = field(default_factory=dict)
@@ -159,7 +159,7 @@ class Eye:
     def look(self, page: Page) -> None:
         heading = page.locator("#preconsult h1").inner_text()
         assert footed(page)
-        html = page.content()  # before a picture is taken, which leaves marks
+        html = page.content()  # before a screenshot, which changes the page
         for width in (1280, 360):
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, heading
@@ -184,7 +184,7 @@ def assert_asked(visitor: Visitor, clinic: Clinic, last: dict[str, Any]) -> None
 
 
 def assert_shown(page: Page, summary: dict[str, Any]) -> None:
-    """All of the summary is on the page, in its order, and each quotation in one box with its cautions."""
+    """The whole summary is on the page, in its order, and each quotation in one box with its cautions."""
     main = page.locator("#preconsult")
     blocks = main.locator("> *").all()
     for block, raised in zip(blocks, summary["interruptions"], strict=False):

@@ -1,6 +1,6 @@
-"""Pictures of pages for people to look at, in test-results/; no test compares them.
+"""Screenshots of pages in test-results/ for human review; no test compares them.
 
-Taken only where `wanted` is set (with --thorough): a picture of a whole page costs as much as loading it.
+Taken only if `wanted` is set (with --thorough): a screenshot of a whole page costs as much as loading it.
 """
 
 import re
@@ -15,7 +15,7 @@ _taken: set[str] = set()
 
 
 def take(page: Page, name: str, *, full_page: bool = True) -> None:
-    """The page as it is read, once for each name and run."""
+    """Take a screenshot of the page as shown, once for each name and run."""
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
     if wanted and stem not in _taken:
         _taken.add(stem)

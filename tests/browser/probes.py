@@ -1,6 +1,7 @@
-"""What can be measured of a page that is open.
+"""Measurements of an open page.
 
-Each gives what is amiss in words, nothing when all is well. Refuses: to know what the page is about.
+Responsible for: returning each problem as text, and nothing if there is none. Never: depends on what the page
+is about.
 """
 
 import re
@@ -11,7 +12,7 @@ from playwright.sync_api import Page
 
 LEAST_TARGET = 44
 INLINE = re.compile(r"<style|<[^>]*\s(?:style|on[a-z]+)=|javascript:|<script(?![^>]*\ssrc=)", re.IGNORECASE)
-# A link in running text is as high as its line (WCAG 2.2, 2.5.8); everything else is for a thumb.
+# A link in running text is as high as its line (WCAG 2.2, 2.5.8); other targets must fit a thumb.
 TARGETS = """least => {
     const words = each => each.textContent.trim().replace(/\\s+/g, " ") || each.name;
     const running = link => {
@@ -37,7 +38,7 @@ SIDEWAYS = """() => {
     const width = document.documentElement.scrollWidth;
     return width > innerWidth ? [`the page is ${width} px wide`, ...told] : told;
 }"""
-# The side that option rows have their mark on, and that the rules of boxes stand on.
+# The side that has the marks of option rows and the borders of boxes.
 SIDES = """() => {
     const middle = each => { const box = each.getBoundingClientRect(); return (box.left + box.right) / 2 };
     const shown = chosen => [...document.querySelectorAll(chosen)].filter(each => each.checkVisibility());
@@ -46,8 +47,8 @@ SIDES = """() => {
         .map(style => parseFloat(style.borderLeftWidth) > parseFloat(style.borderRightWidth));
     return [...marks, ...rules].map(left => left ? "left" : "right");
 }"""
-# Marks rows, items and options for which another one of the page is built alike: same elements, classes and
-# attributes, empty or not.
+# Marks rows, items and options that repeat the structure of an earlier one on the page: same elements,
+# classes and attributes, empty or not.
 ALIKE = """() => {
     const given = each => each.getAttributeNames().filter(name => name !== "data-alike").sort();
     const shape = each => [
@@ -69,9 +70,9 @@ KEPT = """async () => ({
 
 
 def violations(page: Page, *rules: str, sample: bool = False) -> list[str]:
-    """What axe finds, of these rules or all it has.
+    """The violations that axe finds, with these rules or with all its rules.
 
-    `sample`: of rows, items and options that are built alike it looks at one; each takes it milliseconds.
+    `sample`: of rows, items and options with the same structure, check only one; each takes axe milliseconds.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
@@ -80,7 +81,7 @@ def violations(page: Page, *rules: str, sample: bool = False) -> list[str]:
     asked: dict[str, Any] = {
         "resultTypes": ["violations"],
         "preload": False,
-    }  # nothing plays, nothing to load
+    }  # the pages have no media to preload
     asked |= {"runOnly": rules} if rules else {}
     found: list[dict[str, Any]] = page.evaluate(
         "asked => axe.run({ exclude: ['[data-alike]'] }, asked).then(found => found.violations)", asked
@@ -89,26 +90,26 @@ def violations(page: Page, *rules: str, sample: bool = False) -> list[str]:
 
 
 def small_targets(page: Page) -> list[str]:
-    """Buttons, rows of options, fields and links on their own that are too low to be hit."""
+    """Buttons, option rows, fields and standalone links that are too low to be hit."""
     return [f"{words} is {height:.1f} px high" for words, height in page.evaluate(TARGETS, LEAST_TARGET)]
 
 
 def sideways(page: Page) -> list[str]:
-    """What reaches beyond the screen."""
+    """Elements that extend beyond the screen."""
     found: list[str] = page.evaluate(SIDEWAYS)
     return found
 
 
 def sides(page: Page) -> set[str]:
-    """Where lines begin, as one sees it: left, right, or both."""
+    """The side on which lines begin visually: left, right, or both."""
     return set(page.evaluate(SIDES))
 
 
 def kept(page: Page) -> list[str]:
-    """What a script could find on this device afterwards."""
+    """What a script could find stored on this device afterwards."""
     return [f"{store}: {held}" for store, held in page.evaluate(KEPT).items() if held]
 
 
 def inline(html: str) -> list[str]:
-    """Styles and scripts inside a page."""
+    """Inline styles and scripts of a page."""
     return INLINE.findall(html)

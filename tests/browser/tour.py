@@ -1,8 +1,8 @@
-"""Somebody who meets every state of every page of the form once, in one language.
+"""A walk through every state of every page of the form once, in one language.
 
-Office: the walk; at each state it calls `look` with the state's name, the page open and, in `sent`, the
-answer of the server that it was made from. Refuses: to judge a page, and to fill it in as a hand would
-(respondent.py and test_keyboard.py do): there are too many pages for that.
+Responsible for: the walk; at each state it calls `look` with the name of the state, the open page and, in
+`sent`, the server's response that the page was made from. Never: judges a page, or fills it in by hand as
+respondent.py and test_keyboard.py do: there are too many pages for that.
 """
 
 import contextlib
@@ -19,13 +19,15 @@ from tests.browser.hurry import hurry, hurry_on
 from tests.people import CARA, FULL, MINA, NOA
 from tests.server import Server, serving
 
-QUESTIONS: dict[str, dict[str, Any] | None] = {  # one of each page, and what else makes that page wrong
+QUESTIONS: dict[
+    str, dict[str, Any] | None
+] = {  # one question of each page, and what else makes that page invalid
     "answering_for": {},
     "urgent_signs": {},
     "visit_reason": {},
     "pain_types": {"pain_intensity": "very"},
     "depression_told_by_clinician": {},
-    "health_topics": None,  # nothing on it can be wrong
+    "health_topics": None,  # nothing on it can be invalid
     "contact_permission": {"contact_permission": "yes", "contact_phone": "after six", "contact_email": "pat"},
 }
 DANGERS: dict[str, dict[str, Any]] = {
@@ -98,7 +100,7 @@ Look = Callable[["Tour", str], None]
 
 @contextlib.contextmanager
 def full_up(folder: Path) -> Iterator[Server]:
-    """A service that lets one form be begun an hour, and that was it."""
+    """A service that allows one form start an hour, which is already used."""
     with serving(folder, PRECONSULT_FORM_STARTS="1") as running:
         found = re.search(r'name="instance" value="([^"]+)"', httpx.get(f"{running.url}/form").text)
         assert found is not None
@@ -109,10 +111,10 @@ def full_up(folder: Path) -> Iterator[Server]:
 
 @dataclass
 class Tour:
-    """`narrow`: the address of a service that lets nobody begin a form any more.
+    """`narrow`: the address of a service that has reached its limit of form starts.
 
-    `heard`: each form is begun in the browser, for somebody who listens to it. The pages from there to the
-    next state are not opened: the walk meets them elsewhere.
+    `heard`: start each form in the browser, for a test that listens to it. The pages from there to the next
+    state are not opened: the walk visits them elsewhere.
     """
 
     page: Page
@@ -133,7 +135,7 @@ class Tour:
     # --- steps -------------------------------------------------------------------------------------
 
     def at(self, name: str) -> None:
-        """Look at the page one is on: it is the state `name`."""
+        """Call `look` for the current page, which is in the state `name`."""
         self.page.wait_for_load_state()
         self.look(self, name)
 
@@ -153,7 +155,7 @@ class Tour:
         self.page.evaluate(FILL, texts | {"info_only": "true"})
 
     def begin(self, answers: Mapping[str, Any], until: str) -> None:
-        """A new form, filled in up to the page with the question `until`, or to the page of all answers."""
+        """Start a form and fill it in up to the page with the question `until`, or to the check page."""
         if not self.heard:
             hurry(self.page, self.base, answers, until, self.language)
             return
@@ -168,7 +170,7 @@ class Tour:
             self.press()
 
     def change(self, question: str) -> None:
-        """To a question's page, from the page of all answers."""
+        """Go to a question's page from the check page."""
         self.open("/form/check")
         part = 1 + list(QUESTIONS).index(question)  # the start page is the first
         self.press(selector=f"section.answers:nth-of-type({part + 1}) div:first-child > dd > a")
@@ -176,7 +178,7 @@ class Tour:
     # --- the walk ----------------------------------------------------------------------------------
 
     def walk(self) -> None:
-        """Everything, once."""
+        """Visit every state once."""
         self._outside()
         self._questions()
         self._changes()
@@ -192,7 +194,7 @@ class Tour:
         self._child()
 
     def _outside(self) -> None:
-        """What there is to see without a session."""
+        """The states without a session."""
         self.page.goto(f"{self.narrow}/form?language={self.language}")
         self.fill({})
         self.press("wait")
@@ -210,7 +212,7 @@ class Tour:
         self.press("resume, wrong")
 
     def _questions(self) -> None:
-        """Every page of questions: empty, wrong and filled in; then all of them to look over."""
+        """Every page of questions: empty, invalid and filled in; then the check page."""
         self.begin(FULL, "answering_for")
         for question, wrong in QUESTIONS.items():
             self.go_on(FULL, until=question)
@@ -233,7 +235,7 @@ class Tour:
         self.at("contact kept")
 
     def _changes(self) -> None:
-        """An answer that takes later questions away, and one that brings some up."""
+        """An answer that disables later questions, and one that enables new ones."""
         self.change("pain_types")
         self.fill({"pain_tried": []})
         self.press()
@@ -242,13 +244,13 @@ class Tour:
         self.page.evaluate(UNSCRIPTED)
         self.press("pain_types, brought up")
         self.change("visit_reason")
-        self.page.goto(self.page.url.partition("?")[0])  # not by way of the page of all answers
+        self.page.goto(self.page.url.partition("?")[0])  # not through the check page
         self.fill({"visit_reason": ["other"]})
         self.press("changed")
         self.open("/form/check", "check, some unused")
 
     def _link_back(self) -> None:
-        """A link, and where it leads."""
+        """A resume link, and where it leads."""
         self.open("/form/save", "save")
         self.press("save, link")
         self.page.locator("details summary").click()
@@ -259,7 +261,7 @@ class Tour:
         self.open("/form/privacy", "privacy")
 
     def _end(self) -> None:
-        """What comes when it is sent: kept, forged, cleared, deleted."""
+        """The states after sending: summary, forged token, deleted, cleared."""
         self._summary("CARA", CARA)
         self.open("/form/save", "save, sent")
         self.open("/form/delete", "delete")
@@ -275,7 +277,7 @@ class Tour:
         self.press(f"summary of {name}" if seen else "")
 
     def _child(self) -> None:
-        """Somebody under 18 is stopped after the page that asks the age."""
+        """A respondent under 18 is interrupted after the page that asks for the age."""
         self.begin(MINA, until="answering_for")
         self.fill(MINA)
         self.press("call for help")

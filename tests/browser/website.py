@@ -1,6 +1,6 @@
-"""A clinic's website, on another origin than the service: files from memory, served on localhost.
+"""A clinic's website on a different origin from the service: files from memory, served on localhost.
 
-The service is at 127.0.0.1, so that browsers take the two for different sites. Refuses: anything but GET.
+The service is at 127.0.0.1, so browsers treat the two as different sites. Never: answers anything but GET.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 @dataclass(frozen=True)
 class Website:
-    """`files`: name to text; what is put there is served at once."""
+    """`files`: name to text; a file added here is served at once."""
 
     url: str
     files: dict[str, str] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Website:
 
 @contextlib.contextmanager
 def website(**files: str) -> Iterator[Website]:
-    """A website that is open until the block ends."""
+    """A website that is up until the block ends."""
     kept: dict[str, str] = {}
 
     class Answer(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ def website(**files: str) -> Iterator[Website]:
             self.wfile.write(body)
 
         def log_message(self, *said: object) -> None:
-            """Nobody reads it."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
