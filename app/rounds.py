@@ -111,9 +111,12 @@ class Trail(Rounds):
             writing = asyncio.create_task(asyncio.to_thread(ledger.append, self._file, head))
             try:
                 await asyncio.shield(writing)
-            finally:  # even when cancelled the thread finishes writing, so that the next head comes after it
-                await writing
-                self._published = head
+            except asyncio.CancelledError:  # its thread goes on: the next head must come after this one
+                await asyncio.wait([writing])
+                if writing.exception() is None:
+                    self._published = head
+                raise
+            self._published = head
 
 
 class Alerts(Rounds):

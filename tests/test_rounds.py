@@ -128,6 +128,28 @@ def test_a_head_that_is_being_written_at_the_stop_comes_before_the_last_one(
     assert [json.loads(line)["position"] for line in ledger.lines(tmp_path / "heads")] == [1, 2]
 
 
+def test_a_head_that_can_not_be_written_at_the_stop_does_not_hold_it_up(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def full_disk(_file: Path, *_lines: str) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        raise OSError(28, "No space left on device")
+
+    async def stop() -> bool:
+        publishing = asyncio.create_task(trail(rooms).keep())
+        await asyncio.to_thread(begun.wait)
+        publishing.cancel()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        await asyncio.wait([publishing], timeout=10)
+        return publishing.cancelled()
+
+    monkeypatch.setattr(ledger, "append", full_disk)
+    assert asyncio.run(stop())
+
+
 def test_what_a_crash_cut_off_keeps_a_line_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "lines"
     ledger.append(file, "one", "two")
