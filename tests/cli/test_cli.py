@@ -1,5 +1,6 @@
 """The command line: status 0, 1 with one clear line, 2 for usage; secrets alone on stdout."""
 
+import datetime as dt
 import json
 import re
 import shutil
@@ -8,13 +9,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from app.cli import content as content_commands
 from app.cli import main
-from app.rules.library import CONTENT
+from app.rules.library import CONTENT, load
 from app.services.keys import parse
 from app.storage.schema import head
 
 NO_TLS = "postgresql+psycopg://h/d?sslmode=disable"
 EDITION = CONTENT / "ketamine-preconsult" / "1.0.0"
+REVIEW_BY = dt.datetime.combine(load(EDITION).meta.review_by, dt.time(12), dt.UTC)
 
 
 @pytest.fixture
@@ -119,6 +122,22 @@ def test_purge_and_backup_say_what_they_did(run, tmp_path: Path) -> None:  # typ
     assert ("pg_dump" in backed_up.stderr) or ("sealing keys" in backed_up.stdout)
 
 
+@pytest.fixture
+def last_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last day on which no shipped edition is due for a review."""
+    monkeypatch.setattr(content_commands, "now", lambda: REVIEW_BY)
+
+
+def test_content_check_reports_an_edition_that_is_due_for_review(  # type: ignore[no-untyped-def]
+    run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content_commands, "now", lambda: REVIEW_BY + dt.timedelta(days=1))
+    result = run("content", "check")
+    assert result.exit_code == 1
+    assert f"This edition was to be reviewed by {REVIEW_BY.date()}" in result.stdout
+
+
+@pytest.mark.usefixtures("last_day")
 def test_content_check_finds_nothing_in_what_ships(run) -> None:  # type: ignore[no-untyped-def]
     result = run("content", "check")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -152,6 +171,7 @@ def test_content_diff_says_what_changed_in_meaning(run, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("last_day")
 def test_content_lock_publishes_once(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     content = tmp_path / "content"
     shutil.copytree(EDITION, content / "ketamine-preconsult/1.0.0")

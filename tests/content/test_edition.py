@@ -58,8 +58,13 @@ def test_the_article_is_kept_byte_for_byte() -> None:
 
 
 def test_the_content_check_finds_nothing_and_the_lock_holds() -> None:
-    assert [str(finding) for finding in check(FOLDER, today=dt.datetime.now(dt.UTC).date())] == []
+    assert [str(finding) for finding in check(FOLDER, today=EDITION.meta.review_by)] == []
     assert check_lock(CONTENT) == []
+
+
+def test_the_content_check_asks_for_a_review_from_the_day_after() -> None:
+    late = [str(finding) for finding in check(FOLDER, today=EDITION.meta.review_by + dt.timedelta(days=1))]
+    assert any(f"This edition was to be reviewed by {EDITION.meta.review_by}" in line for line in late)
 
 
 def test_the_edition_says_that_no_clinician_has_reviewed_it_yet() -> None:
