@@ -280,8 +280,8 @@ def test(args: list[str]) -> None:
     level.add_argument("--quick", action="store_true", help="rules, services, web on SQLite")
     level.add_argument("--thorough", action="store_true", help="all parts that have not passed on this tree")
     parser.add_argument("--part", choices=PARTS, help="with --thorough: this part, even if it has passed")
-    orders = "of the tests: `fixed`, `random` or a seed; fixed, but random with --thorough"
-    parser.add_argument("--order", metavar="SEED", help=orders)
+    order_help = "of the tests: `fixed`, `random` or a seed; fixed, but random with --thorough"
+    parser.add_argument("--order", metavar="SEED", help=order_help)
     parser.add_argument("--measure", metavar="DIR", help="write where the seconds go into DIR")
     parser.add_argument("--workers", default="4", help="test processes (4)")
     asked, rest = parser.parse_known_args(args)
@@ -320,7 +320,7 @@ def equip(*, browser: bool = True) -> None:
             lforms(held)
             os.environ["REDIS_SERVER"] = redis()
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each server that a test starts compiles it all anew
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would make each server of a test compile everything again
 
 
 def thorough(pytest: list[str], part: str | None) -> int:

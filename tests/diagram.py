@@ -1,6 +1,6 @@
 """The part of docs/architecture.md that is made from the import-linter contracts in pyproject.toml.
 
-    .venv/bin/python -m tests.diagram     # writes it anew
+    .venv/bin/python -m tests.diagram     # rewrites it
 
 Responsible for: a Mermaid diagram of the layers, and what each other contract forbids. Never: a second list
 of the layers, which could differ from the one that is enforced.
