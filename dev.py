@@ -320,7 +320,7 @@ def equip(*, browser: bool = True) -> None:
             lforms(held)
             os.environ["REDIS_SERVER"] = redis()
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would make each server of a test compile everything again
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each server of a test recompiles everything
 
 
 def thorough(pytest: list[str], part: str | None) -> int:

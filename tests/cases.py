@@ -1,4 +1,4 @@
-"""A clinic's staff and its cases, as the tests of the workbench act on them. Refuses: real people."""
+"""Staff users and cases for the tests of review and the staff app. Never: uses data of real people."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ RESPONDENT = Actor("respondent", None, "test")
 
 
 def somebody(service: Service, *roles: Role, name: str = "Robin Reviewer", disabled: bool = False) -> Staff:
-    """Somebody of the staff, kept."""
+    """Insert a staff user with these roles and return them as a principal."""
     person = Person(
         id=str(uuid7()),
         email=f"{uuid7()}@clinic.example",
@@ -41,7 +41,7 @@ def somebody(service: Service, *roles: Role, name: str = "Robin Reviewer", disab
 
 
 def program(*scopes: str, test: bool = False) -> Program:
-    """Whoever holds an API key of these scopes."""
+    """An API client whose key has these scopes. The key is not stored."""
     key = ApiKey(
         id="testkey1",
         name="test",
@@ -58,7 +58,7 @@ def program(*scopes: str, test: bool = False) -> Program:
 
 @dataclass
 class Team:
-    """One of the staff at work; every act in one line. `version`: the one they act on; None is any."""
+    """A principal who works on cases, one method per action. `version`: the expected version; None is any."""
 
     service: Service
     who: Principal
@@ -78,7 +78,7 @@ class Team:
     def submit(
         self, answers: Answers, *, contact: bool | dict[str, str] = False, at: Any = None, **more: Any
     ) -> str:
-        """The id of a case that came in; `contact`: the given details, or all of Pat's."""
+        """Create a submission and return its id. `contact`: the given details, or all of Pat's if True."""
         desk = self.service.rooms.desk
         edition = desk.library.current("ketamine-preconsult")
         assert edition
@@ -93,7 +93,7 @@ class Team:
         return found
 
     def drawn(self, case: str) -> Drawn:
-        """The case as it is kept; no look of anybody's."""
+        """The case as stored; reading it records no view."""
         desk = self.service.rooms.desk
 
         def read(session: Any) -> Drawn:
@@ -131,5 +131,5 @@ class Team:
         return found
 
     def told(self, action: str) -> int:
-        """How often that stands in the audit trail."""
+        """How many audit events with this action are stored."""
         return self.service.read(partial(audit.count, action=action))

@@ -1,7 +1,7 @@
-"""The interface's words: gathered from the templates and pages, put into the catalogs for translators.
+"""Update the translation catalogues of the interface from the templates and pages.
 
-`python3 dev.py messages` runs it: new words come in empty, words that are gone go, the rest stays. Refuses:
-to guess a translation (no fuzzy ones).
+`python3 dev.py messages` runs it: new messages are added without a translation, messages that are no longer
+used are removed, all others stay. Never: guesses a translation (no fuzzy matches).
 """
 
 import io
@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parents[1]
 LOCALES = ROOT / "app" / "web" / "locales"
-PLURALS = {"es": "n != 1"}  # the others count 0 and 1 alike
+PLURALS = {"es": "n != 1"}  # all other languages use the singular for both 0 and 1
 HEAD = """\
 # {name}: the words of the form's own pages. What is said about health stands in the edition's texts.
 msgid ""
@@ -45,13 +45,13 @@ KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 
 
 def catalog(path: Path) -> Catalog:
-    """A language's catalog as it stands."""
+    """The catalogue of one language as it is in its file."""
     with path.open("rb") as file:
         return read_po(file, locale=path.stem.replace("-", "_"))
 
 
 def renew(path: Path, template: Catalog) -> str:
-    """The text of a catalog brought up to `template`."""
+    """The text of a catalogue after an update to the messages of `template`."""
     kept = catalog(path)
     kept.update(template, no_fuzzy_matching=True)
     kept.obsolete.clear()

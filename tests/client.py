@@ -1,7 +1,7 @@
-"""A program or browser at an application in this process. Refuses: the network.
+"""An HTTP client for an application in the same process. Never: uses the network.
 
-Starlette's TestClient changes threads eight times for a request; here one turn of the application's event
-loop answers it, which takes a third of the time.
+Starlette's TestClient switches threads eight times per request; here a single call into the application's
+event loop answers the request, which takes a third of the time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PEER = ("testclient", 50000)
 
 
 class Turn(httpx2.BaseTransport):
-    """Answers a request in one turn of an event loop on another thread."""
+    """Transport that answers a request with one call into an event loop on another thread."""
 
     def __init__(self, app: ASGIApp, portal: BlockingPortal, peer: Peer) -> None:
         self._asgi = httpx2.ASGITransport(app, raise_app_exceptions=False, client=peer)
@@ -40,7 +40,7 @@ class Turn(httpx2.BaseTransport):
 
 
 class Client(httpx2.Client):
-    """`peer`: where its connections come from."""
+    """HTTP client of an application. `peer`: the address its connections come from."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Client(httpx2.Client):
         follow_redirects: bool = True,
         app: ASGIApp | None = None,
     ) -> Client:
-        """Another one at the same application (or at one around it), with cookies of its own."""
+        """Another client of the same application (or of one that wraps it), with its own cookies."""
         return Client(
             app or self.app, self.portal, base_url=base_url, peer=peer, follow_redirects=follow_redirects
         )
@@ -75,6 +75,6 @@ class Client(httpx2.Client):
 
 @contextlib.contextmanager
 def at(app: ASGIApp) -> Iterator[Client]:
-    """A client of an application whose lifespan does not begin: nothing goes on by itself."""
+    """A client of an application whose lifespan does not start: no background job runs."""
     with start_blocking_portal() as portal, Client(app, portal) as client:
         yield client

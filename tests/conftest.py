@@ -1,4 +1,4 @@
-"""Fixtures: every database we promise, and a whole service on each. Refuses: fakes."""
+"""Fixtures: every supported database, and a complete service on each. Never: uses fakes."""
 
 import contextlib
 import functools
@@ -32,7 +32,7 @@ from tests.databases import Shared
 pytest_plugins = ("tests.seconds", "tests.levels", "tests.measures", "tests.tracing")
 
 for name in [name for name in os.environ if name.startswith("PRECONSULT_") and "TEST" not in name]:
-    del os.environ[name]  # what the developer has set is not what is tested
+    del os.environ[name]  # settings of the developer's environment must not affect the tests
 
 
 LIBRARY = functools.cache(load_library)
@@ -42,14 +42,14 @@ CROWDS: dict[tuple[Any, ...], tuple[list[Given], tuple[Any, ...]]] = {}
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[pgtmp.Postgres]:
-    """A real server, for all tests of this process."""
+    """A real PostgreSQL server, shared by all tests of this process."""
     with pgtmp.start() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def shared_sqlite() -> Iterator[Shared]:
-    """An embedded database at head, for all tests of this process; in memory where there is a disk of it."""
+    """A migrated SQLite database for all tests of this process; in memory where /dev/shm is writable."""
     memory = Path("/dev/shm")
     folder = memory if os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="preconsult-", dir=folder) as made:
@@ -60,7 +60,7 @@ def shared_sqlite() -> Iterator[Shared]:
 
 @pytest.fixture(scope="session")
 def shared_postgres(postgres: pgtmp.Postgres) -> Iterator[Shared]:
-    """The same on PostgreSQL."""
+    """A migrated PostgreSQL database, shared by all tests of this process."""
     postgres.create_database("shared")
     shared = Shared(postgres.url("shared"))
     yield shared
@@ -69,7 +69,7 @@ def shared_postgres(postgres: pgtmp.Postgres) -> Iterator[Shared]:
 
 @pytest.fixture  # levels.py chooses the databases
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database of each kind: empty, or the one at head where a test asks for `at_head`."""
+    """The URL of a database of each kind: empty, or the shared migrated one if a test uses `at_head`."""
     if "at_head" in request.fixturenames:
         shared: Shared = request.getfixturevalue(f"shared_{request.param}")
         yield shared.address
@@ -80,12 +80,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         name = f"t{uuid.uuid4().hex}"
         server.create_database(name)
         yield server.url(name)
-        server.drop_database(name)  # hundreds of them would take minutes to remove at the end
+        server.drop_database(name)  # dropping hundreds of databases at the end would take minutes
 
 
 @pytest.fixture
 def at_head(request: pytest.FixtureRequest, database_url: str) -> Iterator[Shared]:
-    """That database at head and empty; what the test leaves in it is removed."""
+    """That database, migrated and without rows; rows that the test leaves behind are deleted."""
     kind = "sqlite" if database_url.startswith("sqlite") else "postgres"
     shared: Shared = request.getfixturevalue(f"shared_{kind}")
     shared.renew()
@@ -99,7 +99,7 @@ def _development() -> Settings:
     return Settings(
         env="development",
         log_level="error",
-        requests_per_key=10**9,  # a test that asks for limits names them
+        requests_per_key=10**9,  # a test of rate limits sets its own
         requests_per_network=10**9,
     )
 
@@ -112,13 +112,13 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @dataclass(frozen=True)
 class Service:
-    """A running service. `website` may create and change, `office` read, `staff` review, `nobody` nothing."""
+    """A service in this process, with its client."""
 
     client: Client
     rooms: Rooms
 
     def key(self, *scopes: str, **more: Any) -> dict[str, str]:
-        """The headers of a fresh API key."""
+        """The headers of a new API key with these scopes."""
         wanted = Wanted("test", scopes, **more)
         made = self.rooms.database.write_now(
             partial(keys.create, wanted=wanted, now=now(), actor=Actor("command"))
@@ -135,9 +135,9 @@ class Service:
 
 @contextlib.contextmanager
 def idle(settings: Settings) -> Iterator[Service]:
-    """A whole service in this process that does nothing by itself."""
+    """A complete service in this process without background jobs."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("app.main.load_library", LIBRARY)  # the real one, read once a process
+        patched.setattr("app.main.load_library", LIBRARY)  # the real library, loaded once per process
         app = create_app(settings)
     try:
         with client.at(app) as made:
@@ -148,7 +148,7 @@ def idle(settings: Settings) -> Iterator[Service]:
 
 @contextlib.contextmanager
 def working(service: Service) -> Iterator[Service]:
-    """The same service with all that it does by itself, from its start to its graceful stop."""
+    """The same service with all its background jobs, from startup to graceful shutdown."""
     app = service.client.app
     assert isinstance(app, FastAPI)
     with service.client.portal.wrap_async_context_manager(app.router.lifespan_context(app)):
@@ -157,26 +157,26 @@ def working(service: Service) -> Iterator[Service]:
 
 @pytest.fixture
 def service(at_head: Shared, settings: Settings) -> Iterator[Service]:
-    """A whole service in this process; nothing goes on by itself unless a test asks for `running`."""
+    """A complete service in this process; background jobs run only if a test uses `running`."""
     with idle(settings) as made:
         yield made
 
 
 @pytest.fixture
 def running(service: Service) -> Iterator[Service]:
-    """That service with its rounds: the trail is linked, alerts and webhooks are sent, data is purged."""
+    """That service with its background jobs: chains audit events, sends alerts and webhooks, purges data."""
     with working(service):
         yield service
 
 
 @pytest.fixture
 def same_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seeding takes as long to make people up as to keep them: here the same are made up once a process."""
+    """Generate the same demo respondents only once per process: that takes as long as storing them."""
     monkeypatch.setattr(seeding, "people", _same_people)
 
 
 def _same_people(edition: Edition, count: int, chance: random.Random) -> list[Given]:
-    """What `people` gives, and `chance` as it leaves it."""
+    """Returns what `people` returns, and leaves `chance` in the same state as `people` does."""
     key = edition.sha256, count, chance.getstate()
     if key not in CROWDS:
         CROWDS[key] = PEOPLE(edition, count, chance), chance.getstate()
@@ -187,17 +187,17 @@ def _same_people(edition: Edition, count: int, chance: random.Random) -> list[Gi
 
 @pytest.fixture
 def website(service: Service) -> dict[str, str]:
-    """The clinic's website backend: it creates."""
+    """Headers of the clinic's website backend, which creates submissions."""
     return service.key("submissions:write")
 
 
 @pytest.fixture
 def office(service: Service) -> dict[str, str]:
-    """The clinic's office: it reads."""
+    """Headers of the clinic's office system, which reads submissions."""
     return service.key("submissions:read")
 
 
 @pytest.fixture
 def staff(service: Service) -> dict[str, str]:
-    """Intake staff: they review."""
+    """Headers of intake staff, who review."""
     return service.key("review")

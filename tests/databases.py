@@ -1,7 +1,7 @@
-"""Databases at head that tests use one after the other: emptied after each, never made anew.
+"""Migrated databases that tests use one after the other: emptied after each test, never created again.
 
-Their engines outlive the service that uses them, so that statements are compiled and connections opened
-once a process. Threads, the writer and everything else of a `Database` are new for every service.
+Their engines outlive the service that uses them, so that statements are compiled and connections are opened
+once per process. Threads, the writer and all other parts of a `Database` are new for every service.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 make_engine = database._engine
 DELETE = "; ".join(f'DELETE FROM "{table}"' for table in metadata.tables)
-# In any order of the tables, and without waiting for a disk.
+# Deletes in any order of the tables, and without waiting for a disk.
 EMPTY_SQLITE = f"BEGIN IMMEDIATE; {DELETE}; COMMIT"
 EMPTY_POSTGRES = f"{DELETE}; SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
 POSTGRES_OPTIONS = "-c session_replication_role=replica -c synchronous_commit=off -c lock_timeout=10s"
 
 
 class Shared:
-    """A database at head with nothing in it, for one test at a time."""
+    """A migrated database without rows, for one test at a time."""
 
     def __init__(self, address: str) -> None:
         self.address, self.url = address, sa.make_url(address)
@@ -51,7 +51,7 @@ class Shared:
         return connection
 
     def renew(self) -> None:
-        """Connect anew where another test has restarted the server, which may have lost the last removal."""
+        """Reconnect and empty again if a test has restarted the server, which may lose the last deletion."""
         try:
             self._connection.execute("SELECT 1")
         except psycopg.OperationalError:
@@ -62,13 +62,13 @@ class Shared:
 
     @contextlib.contextmanager
     def lasting(self) -> Iterator[None]:
-        """Within it, each new Database of this address gets engines that outlive it."""
+        """Within the block, each new Database of this address gets engines that outlive it."""
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(database, "_engine", self._engine)
             yield
 
     def empty(self) -> None:
-        """Take every row out of it; its schema stays. Each Database of it has to be closed."""
+        """Delete all rows; the schema stays. Every Database on it must be closed."""
         if isinstance(self._connection, sqlite3.Connection):
             self._connection.executescript(EMPTY_SQLITE)
         else:
@@ -80,7 +80,7 @@ class Shared:
             engine.pool.dispose()
 
     def _engine(self, url: sa.URL, pool: int, *, immediate: bool) -> sa.Engine:
-        """An idle engine of this kind, or a new one; its Database has it to itself until it is closed."""
+        """An idle engine of this kind, or a new one; only one Database uses it until it is closed."""
         if url != self.url:
             return make_engine(url, pool, immediate=immediate)
         for engine, kind in self._idle.items():
@@ -92,14 +92,14 @@ class Shared:
         return engine
 
     def _disposed(self, engine: sa.Engine, kind: tuple[int, bool]) -> None:
-        if engine.pool.checkedout():  # type: ignore[attr-defined] # a transaction would reach into other tests
+        if engine.pool.checkedout():  # type: ignore[attr-defined] # an open transaction would affect other tests
             sa.Engine.dispose(engine)
         else:
             self._idle[engine] = kind
 
 
 def migrate(url: str) -> None:
-    """Bring a database to head."""
+    """Migrate a database to head."""
     opened = Database(url)
     schema.migrate(opened)
     opened.close()
@@ -114,5 +114,5 @@ def _file_at_head() -> bytes:
 
 
 def write_at_head(path: Path) -> None:
-    """Make an embedded database at head: a copy, which is quicker than its migrations."""
+    """Create a migrated SQLite database by copying one, which is faster than running the migrations."""
     path.write_bytes(_file_at_head())

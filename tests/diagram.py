@@ -1,9 +1,9 @@
-"""The part of docs/architecture.md that is made from the import-linter contracts in pyproject.toml.
+"""The part of docs/architecture.md that is generated from the import-linter contracts in pyproject.toml.
 
     .venv/bin/python -m tests.diagram     # rewrites it
 
-Responsible for: a Mermaid diagram of the layers, and what each other contract forbids. Never: a second list
-of the layers, which could differ from the one that is enforced.
+Responsible for: a Mermaid diagram of the layers, and what each other contract forbids. Never: contains a
+second list of the layers, which could differ from the one that is enforced.
 """
 
 import re
@@ -19,14 +19,14 @@ Contract = dict[str, Any]
 
 
 def contracts() -> list[Contract]:
-    """The contracts that import-linter enforces, in their order."""
+    """The contracts that import-linter enforces, in the order of pyproject.toml."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         found: list[Contract] = tomllib.load(file)["tool"]["importlinter"]["contracts"]
     return found
 
 
 def made() -> str:
-    """The diagram of the layers, then a list of the other contracts."""
+    """The diagram of the layers, followed by a list of the other contracts."""
     layers = [each for each in contracts() if each["type"] == "layers"]
     others = [each for each in contracts() if each["type"] != "layers"]
     diagrams = "\n\n".join(diagram(each) for each in layers)
@@ -34,7 +34,7 @@ def made() -> str:
 
 
 def diagram(contract: Contract) -> str:
-    """Each layer as a box, its modules beside each other, and an arrow to the layer below it."""
+    """Each layer as a box with its modules side by side, and an arrow to the layer below it."""
     lines = [f'    layer{number}["{label(layer)}"]' for number, layer in enumerate(contract["layers"])]
     lines += [f"    layer{number} --> layer{number + 1}" for number in range(len(lines) - 1)]
     containers = contract.get("containers")
@@ -59,7 +59,7 @@ def options_of(contract: Contract) -> Iterator[tuple[str, str]]:
 
 
 def written(page: str) -> str:
-    """What stands between the two marks of the page."""
+    """The text between the two markers of the page."""
     return page.partition(BEGIN)[2].partition(END)[0]
 
 

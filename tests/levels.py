@@ -1,8 +1,8 @@
-"""Which tests a run takes and on which databases. `tests/README.md` gives the rule in prose.
+"""Which tests a run includes and on which databases. `tests/README.md` explains the rule.
 
-`pytest`              the full suite: everything but what is marked `thorough`
+`pytest`              the full suite: everything except tests marked `thorough`
 `pytest --thorough`   everything, at full strength, and every database test on both databases
-`pytest --quick`      SQLite only, without what is marked `thorough` or known to take long
+`pytest --quick`      SQLite only, without tests marked `thorough` or known to take long
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tests import seconds
 TESTS = Path(__file__).resolve().parent
 BOTH = ["sqlite", "postgres"]
 LEVELS = ("full", "thorough", "quick")
-EXAMPLES = {"full": 100, "thorough": 250, "quick": 50}  # that hypothesis tries of a law
-# What these folders say of a database they say through services, whose own tests run on both.
+EXAMPLES = {"full": 100, "thorough": 250, "quick": 50}  # hypothesis examples per property
+# Tests in these folders use the database only through services, which have tests on both databases.
 ONE_DATABASE = {"web", "cli"}
 MARKS = (
     "thorough: repeats at full strength what another test shows; only with --thorough",
@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--thorough and --quick exclude each other")
     chosen = level(config)
     hypothesis.settings.register_profile(chosen, max_examples=EXAMPLES[chosen])
-    hypothesis.settings.load_profile(chosen)  # before a test is imported: each takes it as it is then
+    hypothesis.settings.load_profile(chosen)  # before tests are imported: each takes the current one
 
 
 def level(config: pytest.Config) -> str:
@@ -48,7 +48,7 @@ def level(config: pytest.Config) -> str:
 
 
 def databases(level: str, path: Path, *, both: bool) -> list[str]:
-    """The databases that a test in this file runs on; `both`: it is marked so."""
+    """The databases on which a test in this file runs; `both`: it is marked `both_databases`."""
     one = TESTS in path.parents and path.relative_to(TESTS).parts[0] in ONE_DATABASE
     if level == "quick" or (level == "full" and one and not both):
         return BOTH[:1]

@@ -1,6 +1,7 @@
-"""A mail server on this machine that takes letters, or behaves as real ones do on a bad day.
+"""A mail server on this machine that accepts e-mails, or fails in the ways real servers do.
 
-Office: SMTP by asyncio on a thread of its own; every letter it took. Refuses: to pass anything on.
+Responsible for: SMTP with asyncio on its own thread, and a record of every accepted e-mail. Never: forwards
+an e-mail.
 """
 
 import asyncio
@@ -27,8 +28,10 @@ OFFERS_TLS = b"250-sink\r\n250 STARTTLS\r\n"
 
 @dataclass
 class Sink:
-    """`answers`: what it says to a command instead of yes; `drop`: hangs up after that command; `hang`: says
-    nothing any more from that command on.
+    """The server's behaviour and what it has received.
+
+    `answers`: replies that replace the positive reply to a command; `drop`: closes the connection after that
+    command; `hang`: sends nothing from that command on.
     """
 
     tls: ssl.SSLContext | None = None
@@ -53,7 +56,7 @@ class Sink:
         verb = "CONNECT"
         while True:
             if self.hang == verb:
-                await asyncio.sleep(60)  # hangs on purpose
+                await asyncio.sleep(60)  # simulates a server that hangs
             if verb == "EHLO" and self.tls and not secure:
                 writer.write(OFFERS_TLS)
             else:
@@ -89,7 +92,7 @@ def _usual(verb: str) -> bytes:
 
 @contextlib.contextmanager
 def sink(**behaviour: Any) -> Iterator[Sink]:
-    """A server that listens on a port of its own."""
+    """A running mail server on its own port."""
     made, loop = Sink(**behaviour), asyncio.new_event_loop()
     server = loop.run_until_complete(
         asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=made.tls if made.wrapped else None)
@@ -115,7 +118,7 @@ async def _stop(server: asyncio.Server) -> None:
 
 
 def certificate(folder: Path, name: str = "127.0.0.1") -> ssl.SSLContext:
-    """A server's certificate for this machine or a name, and `ca.pem`, which vouches for it."""
+    """An SSL context with a certificate for this machine or a name; writes `ca.pem`, which verifies it."""
     key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink")])
     number = name[0].isdigit()

@@ -1,12 +1,12 @@
-"""Where the seconds of the suite go: by folder, file, test and fixture, by what is started, by who waits.
+"""Where the suite spends its time: by folder, file, test and fixture, by process started, by sleep.
 
     python3 dev.py test --measure DIR                 the full suite; each worker writes a file into DIR
-    .venv/bin/python -m tests.measures DIR            print the map of such a run as Markdown
-    .venv/bin/python -m tests.measures DIR --remember keep its seconds in tests/seconds.json, for the order
+    .venv/bin/python -m tests.measures DIR            print the report of such a run as Markdown
+    .venv/bin/python -m tests.measures DIR --remember save its seconds in tests/seconds.json, for the order
 
-Counts only what the test processes do themselves: a sleep inside a server does not show, a server that
-is started does. Source of the hooks: pytest, "Writing hook functions"; `Popen` is what asyncio and
-Playwright start processes with, too.
+Counts only what the test processes do themselves: a sleep inside a server is not counted, the start of a
+server is. Source of the hooks: pytest, "Writing hook functions"; asyncio and Playwright start processes
+with `Popen`, too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SLOWEST = 10
 
 
 class Meter:
-    """The measures of one process: seconds of phases and fixtures, processes started, sleeps."""
+    """The measurements of one process: seconds of phases and fixtures, processes started, sleeps."""
 
     def __init__(self, folder: Path, worker: str) -> None:
         self.file = folder / f"{worker}.json"
@@ -46,11 +46,11 @@ class Meter:
         self.fixtures: dict[str, list[float]] = collections.defaultdict(lambda: [0, 0.0])
         self.started: dict[str, list[str]] = collections.defaultdict(list)
         self.waits: dict[str, list[float]] = collections.defaultdict(lambda: [0, 0.0])
-        self._inner: list[float] = []  # seconds of the fixtures that the running one has asked for
+        self._inner: list[float] = []  # seconds of the fixtures that each running one requested
         self.patches = pytest.MonkeyPatch()
 
     def watch(self) -> None:
-        """Count what starts processes and what sleeps from now on."""
+        """Count started processes and sleeps from now on."""
         start, sleep, nap = subprocess.Popen.__init__, time.sleep, asyncio.sleep
 
         @functools.wraps(start)
@@ -60,7 +60,7 @@ class Meter:
 
         def slept(seconds: float) -> None:
             self.wait(seconds)
-            sleep(seconds)  # what the caller asked for
+            sleep(seconds)  # the duration that the caller asked for
 
         async def napped(seconds: float, result: Any = None) -> Any:
             self.wait(seconds)
@@ -111,7 +111,7 @@ class Meter:
 
 
 def kind(args: Any) -> str:
-    """What sort of process a command line starts."""
+    """The kind of process that a command line starts."""
     words = [os.fsdecode(each) for each in ([args] if isinstance(args, str | bytes | Path) else args)]
     line, name = " ".join(words), Path(words[0]).name
     if "app.cli serve" in line or "preconsult serve" in line:
@@ -140,7 +140,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name the slowest files, and the seed that gives the same order again."""
+    """Print the slowest files, and the seed that reproduces the order of the tests."""
     reports = [each for group in terminalreporter.stats.values() for each in group if hasattr(each, "when")]
     spent: dict[str, float] = collections.defaultdict(float)
     for each in reports:
@@ -164,7 +164,7 @@ def folder_of(nodeid: str) -> str:
 
 
 def by_group(tests: dict[str, float], what: Callable[[str], str]) -> list[tuple[str, float, int]]:
-    """Seconds and number of the tests of each group, the slowest first."""
+    """Total seconds and number of tests of each group, the slowest first."""
     groups: dict[str, list[float]] = collections.defaultdict(list)
     for name, took in tests.items():
         groups[what(name)].append(took)
@@ -178,7 +178,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def merged(parts: list[dict[str, Any]], key: str) -> list[tuple[str, int, float]]:
-    """The counts and seconds of all workers, the longest first."""
+    """Counts and seconds summed over all workers, the longest first."""
     sums: dict[str, list[float]] = collections.defaultdict(lambda: [0, 0.0])
     for part in parts:
         for name, (count, took) in part[key].items():
@@ -188,7 +188,7 @@ def merged(parts: list[dict[str, Any]], key: str) -> list[tuple[str, int, float]
 
 
 def report(parts: list[dict[str, Any]], tests: dict[str, float]) -> None:
-    """Print the map of a run."""
+    """Print the report of a run."""
     print(f"{len(tests)} tests, {sum(tests.values()):.0f} worker-seconds, {len(parts)} workers")
     table(("folder", "seconds", "tests"), by_group(tests, folder_of))
     table(("file", "seconds", "tests"), by_group(tests, file_of))
@@ -202,7 +202,7 @@ def report(parts: list[dict[str, Any]], tests: dict[str, float]) -> None:
 
 
 def remember(tests: dict[str, float]) -> None:
-    """Write tests/seconds.json: the long tests, and what the others of each file take together."""
+    """Write tests/seconds.json: seconds of each long test, and of each file's other tests together."""
     long = {name: took for name, took in tests.items() if took > seconds.LONG}
     rest = {name: took for name, took in tests.items() if name not in long}
     kept = long | {file: took for file, took, _ in by_group(rest, file_of)}

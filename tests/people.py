@@ -1,4 +1,4 @@
-"""Answers of people the tests speak of. Refuses: real people."""
+"""Sample answers of fictional respondents. Never: uses data of real people."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ CARA: Answers = {  # has CRPS, and depression that two medicines did not help en
     "depression_treatments_helped": "no",
     "contact_permission": "no",
 }
-NOA: Answers = CARA | {"self_harm_thoughts": "now"}  # in danger now
+NOA: Answers = CARA | {"self_harm_thoughts": "now"}  # in immediate danger
 MINA: Answers = {"info_only": True, "answering_for": "myself", "age_band": "under_18"}
-PAT: Answers = CARA | {"contact_permission": "yes"}  # may be called
+PAT: Answers = CARA | {"contact_permission": "yes"}  # allows a call
 PAT_CONTACT = {"name": "Pat Canary-Quill", "phone": "+1 561 555 0142", "email": "pat.canary@example.org"}
-FULL: Answers = CARA | {  # answers every question there is, and may be reached
+FULL: Answers = CARA | {  # answers every question and allows contact
     "visit_reason": ["long_term_pain", "low_mood", "other"],
     "pain_named_by_clinician": "some",
     "pain_duration": "1_to_5_years",

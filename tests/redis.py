@@ -1,4 +1,4 @@
-"""A real Redis (or Valkey) on loopback. Refuses: one that others use, and to keep anything."""
+"""A real Redis (or Valkey) server on loopback. Never: uses a shared server or persists data."""
 
 import contextlib
 import os
@@ -16,11 +16,11 @@ KEEP_NOTHING = ("--save", "", "--appendonly", "no")
 
 
 class Missing(Exception):
-    """There is no Redis on this machine."""
+    """No Redis server is installed on this machine."""
 
 
 def program() -> str:
-    """The server to run. Raises Missing."""
+    """The path of the server program. Raises Missing."""
     found = os.environ.get("REDIS_SERVER") or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         raise Missing(
@@ -31,7 +31,7 @@ def program() -> str:
 
 
 class Redis:
-    """One that may be ended and started again, on the same port."""
+    """A server that can be stopped and started again on the same port."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self.port = folder, free_port()
@@ -42,7 +42,7 @@ class Redis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it accepts connections. Raises AssertionError if it does not."""
         command = [program(), "--port", str(self.port), "--bind", "127.0.0.1", *KEEP_NOTHING]
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)
@@ -55,7 +55,7 @@ class Redis:
         raise AssertionError("redis-server does not answer")
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """Kill the server if it runs."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(PATIENCE)
@@ -64,7 +64,7 @@ class Redis:
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Redis]:
-    """A server that answers, ended with the block."""
+    """A server that accepts connections and is stopped at the end of the block."""
     found = Redis(folder)
     try:
         found.start()

@@ -1,7 +1,7 @@
-"""How long files and long tests took when they were last measured, and the order that follows.
+"""How long files and long tests took when they were last measured, and the resulting order.
 
-`tests/seconds.json` holds the seconds of each file and, by node id, of each test longer than LONG;
-`python3 -m tests.measures DIR --remember` writes it. Wrong numbers cost time, never a result.
+`tests/seconds.json` contains the seconds of each file and, by node id, of each test longer than LONG;
+`python3 -m tests.measures DIR --remember` writes it. Wrong numbers cost time but never change a result.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).with_suffix(".json")
 LONG = 4.0
-UNKNOWN = 5.0  # a new file starts early rather than last
+UNKNOWN = 5.0  # a new file starts early instead of last
 
 
 @functools.cache
 def recorded() -> dict[str, float]:
-    """Seconds by file, and by test where it is a long one."""
+    """Seconds by file, and by node id for long tests."""
     found: dict[str, float] = json.loads(FILE.read_text()) if FILE.exists() else {}
     return found
 
 
 def unit(nodeid: str) -> str:
-    """What one worker takes at a time: a long test by itself, or all other tests of a file."""
+    """What one worker runs at a time: one long test, or all other tests of a file."""
     return nodeid if recorded().get(nodeid, 0.0) > LONG else nodeid.partition("::")[0]
 
 
 class LongestFirst(OrderedDict[str, dict[str, bool]]):
-    """Units of work, given out in the order of their seconds."""
+    """Work units of xdist, returned in descending order of their seconds."""
 
     def popitem(self, last: bool = True) -> tuple[str, dict[str, bool]]:
         longest = max(self, key=lambda name: recorded().get(name, UNKNOWN))
@@ -43,7 +43,7 @@ class LongestFirst(OrderedDict[str, dict[str, bool]]):
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
-    """xdist's scheduling by scope, where the scope is `unit` and the longest start first."""
+    """xdist's scheduling by scope, where the scope is `unit` and the longest units start first."""
 
     def __init__(self, config: pytest.Config, log: Any = None) -> None:
         super().__init__(config, log)

@@ -1,6 +1,6 @@
-"""A real server process on loopback, for tests that kill it, load it or read its logs.
+"""A real server process on loopback, for tests that kill it, put load on it or read its logs.
 
-Refuses: to end a process it did not start.
+Never: ends a process that it did not start.
 """
 
 import contextlib
@@ -26,15 +26,15 @@ from app.storage.audit import Actor
 from app.storage.database import Database
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60.0  # seconds; costs nothing when the condition arrives
-PRODUCT = ("-m", "app.cli")  # what Python runs
-UNLIMITED = {  # a test that asks for limits names them
+PATIENCE = 60.0  # seconds; costs nothing if the condition is met earlier
+PRODUCT = ("-m", "app.cli")  # the arguments for Python
+UNLIMITED = {  # a test of rate limits sets its own
     f"PRECONSULT_REQUESTS_PER_{each}": str(10**9) for each in ("KEY", "NETWORK")
 }
 
 
 def free_port() -> int:
-    """A port nobody listens on at the moment."""
+    """A port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -43,7 +43,7 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """`preconsult serve` in a data directory; everything it prints is kept in `log`."""
+    """`preconsult serve` in a data directory; its output is written to `log`."""
 
     data_dir: Path
     database_url: str = ""
@@ -61,7 +61,7 @@ class Server:
 
     @property
     def database(self) -> str:
-        """The URL of the database in force."""
+        """The URL of the database in use."""
         return self.database_url or f"sqlite:///{self.data_dir / 'preconsult.db'}"
 
     @property
@@ -84,7 +84,7 @@ class Server:
         return done.stdout.decode().strip()
 
     def key(self, *scopes: str, test: bool = False) -> str:
-        """A fresh API key, made by what `preconsult keys create` calls but without a process."""
+        """A new API key, created by the function behind `preconsult keys create`, without a process."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         wanted = Wanted("test", scopes, test=test)
         with contextlib.closing(Database(self.database)) as database:
@@ -93,7 +93,7 @@ class Server:
             return database.write_now(partial(keys.create, wanted=wanted, now=now, actor=Actor("command")))
 
     def launch(self, *program: str) -> subprocess.Popen[bytes]:
-        """Start it (or `program`, which serves in its place); it may not be ready yet."""
+        """Start the server (or `program` instead); it may not be ready yet."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, *(program or PRODUCT), "serve", "--port", str(self.port)]
         with self.log.open("ab") as log:
@@ -101,7 +101,7 @@ class Server:
         return self.process
 
     def start(self, *program: str) -> None:
-        """Start, and wait until it is ready."""
+        """Start, and wait until it is ready. Raises AssertionError if it ends or does not become ready."""
         process = self.launch(*program)
         give_up = time.monotonic() + PATIENCE
         while time.monotonic() < give_up:
@@ -122,7 +122,7 @@ class Server:
             line.close()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End it; the exit status."""
+        """Stop the server and return the exit status."""
         assert self.process is not None
         self.process.send_signal(how)
         return self.process.wait(PATIENCE)
@@ -130,7 +130,7 @@ class Server:
 
 @functools.cache
 def _migrated() -> bytes:
-    """An embedded database at head with nothing in it: to copy it takes less than to migrate each."""
+    """A migrated SQLite database without rows: copying it is faster than running the migrations each time."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "preconsult.db"
         with contextlib.closing(Database(f"sqlite:///{path}")) as database:
@@ -139,7 +139,7 @@ def _migrated() -> bytes:
 
 
 def prepare(server: Server) -> None:
-    """Put an embedded database at head in place, where there is none yet."""
+    """Create a migrated SQLite database for the server, if it does not exist yet."""
     kind, _, path = server.database.partition(":///")
     if kind == "sqlite" and not Path(path).exists():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ def prepare(server: Server) -> None:
 
 @contextlib.contextmanager
 def serving(data_dir: Path, database_url: str = "", **environment: str) -> Iterator[Server]:
-    """A server that is ready, and ended with the block."""
+    """A server that is ready, and is stopped at the end of the block."""
     server = Server(data_dir, database_url, environment)
     prepare(server)
     try:

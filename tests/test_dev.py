@@ -1,4 +1,4 @@
-"""dev.py: its levels of tests, its launcher, and what it prints while it sets up."""
+"""dev.py: its levels of tests, its launcher, and what it prints during setup."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def test_the_parts_of_the_thorough_suite_are_all_tests_each_once() -> None:
 
 @pytest.fixture
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The first file or folder of each part that is run; `browser` fails while the list holds `fail`."""
+    """The last argument of each step that runs; `tests/browser` fails while the list has `fail`."""
     ran: list[str] = []
 
     def step(*command: str) -> int:

@@ -1,4 +1,4 @@
-"""The documents say what the code does, and what is vendored or locked is what it claims to be."""
+"""The documentation agrees with the code, and vendored and locked files are what they claim to be."""
 
 import datetime as dt
 import hashlib
@@ -46,7 +46,7 @@ MANUAL = {name: text for name, text in PAGES.items() if not name.startswith("tes
 OPENAPI = (ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8")
 STATIC = ROOT / "app" / "web" / "static"
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
-MORE = "…"  # in an answer that is shown: more members, or more elements of the same kind
+MORE = "…"  # in an example answer: more members, or more elements of the same kind
 OF_THE_MOMENT = {
     *("/id", "/access_token", "/created_at", "/updated_at", "/submitted_at", "/retained_until"),
     "/summary/made_at",
@@ -73,7 +73,7 @@ def quoted(text: str) -> list[str]:
 
 
 def blocks(language: str, *pages: str) -> list[str]:
-    """The code blocks of this language in the pages, or in all of them."""
+    """The code blocks of this language in these pages, or in all pages."""
     return [
         textwrap.dedent(block)
         for page in pages or PAGES.values()
@@ -274,7 +274,7 @@ def test_the_layers_shown_are_the_ones_that_are_enforced() -> None:
 
 
 def commands() -> list[str]:
-    """Every call of `preconsult` in the code blocks for a shell."""
+    """Every call of `preconsult` in the shell code blocks."""
     lines = "".join(blocks("sh")).splitlines()
     found = [
         re.findall(r"(?:^|\s|/|\()(preconsult (?!\.)[^#&|)]*)", line.partition("  #")[0]) for line in lines
@@ -316,7 +316,7 @@ def test_the_workflow_and_the_gate_run_the_test_command_of_the_readme() -> None:
 
 
 def body() -> dict[str, Any]:
-    """The body of the README's curl."""
+    """The request body of the README's curl command."""
     found = re.search(r"-d '(\{.*\})'", README)
     assert found
     documented: dict[str, Any] = json.loads(found[1])
@@ -339,7 +339,7 @@ def test_the_curl_gets_the_answer_that_is_shown(service: Service) -> None:
 
 
 def answers_shown() -> list[dict[str, Any]]:
-    """The answer to the curl: cut in the README, whole in the page for programs."""
+    """The answer to the curl command: shortened in the README, complete in the page for API clients."""
     short, whole = (
         [json.loads(each) for each in blocks("json", page) if '"summary"' in each]
         for page in (README, PROGRAMS)
@@ -350,7 +350,7 @@ def answers_shown() -> list[dict[str, Any]]:
 
 
 def agrees(documented: Any, there: Any, where: str) -> None:
-    """Hold what is documented against what is there; where MORE stands there may be more."""
+    """Assert that documented data equals the actual data; where MORE is present, the actual data has more."""
     if where in OF_THE_MOMENT:
         assert type(documented) is type(there), where
     elif isinstance(documented, dict):
@@ -422,7 +422,7 @@ def test_every_file_and_heading_that_a_page_points_at_is_there(name: str) -> Non
 
 
 def links(page: str) -> list[str]:
-    """Where a page points within this repository."""
+    """The link targets of a page within this repository."""
     return [target for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)) if "://" not in target]
 
 
@@ -431,7 +431,7 @@ def prose(page: str) -> str:
 
 
 def headings(page: str) -> set[str]:
-    """The names by which headings are pointed at, as GitHub makes them."""
+    """The anchors of a page's headings, as GitHub generates them."""
     titles = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -469,7 +469,7 @@ def test_every_picture_is_a_small_png_that_a_page_shows() -> None:
 
 @pytest.mark.parametrize("text", [*MANUAL.values(), OPENAPI], ids=[*MANUAL, "openapi.json"])
 def test_words_that_judge_a_person_do_not_stand_there(text: str) -> None:
-    ours = text.replace('"match"', "")  # FHIR's own word for a found entry of a Bundle
+    ours = text.replace('"match"', "")  # the FHIR code for a found entry of a Bundle
     assert [found[0] for found in NEVER.finditer(ours)] == []
 
 

@@ -1,4 +1,4 @@
-"""LHC-Forms comes as it is pinned, or not at all."""
+"""LHC-Forms is installed exactly as pinned, or not at all."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Letters to a mail server: settings that are refused, and what becomes of a letter on a bad day."""
+"""E-mails to a mail server: settings that are rejected, and the results of server failures."""
 
 import smtplib
 import socket
@@ -29,7 +29,7 @@ def post(port: int, scheme: str = "smtp", more: str = "", first: str = f"{ONE}, 
     return made
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_service_does_not_start_with_them(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
-# --- works: settings -------------------------------------------------------------------------------
+# --- successful: settings --------------------------------------------------------------------------
 
 
 def test_without_a_server_there_is_no_post() -> None:
@@ -118,7 +118,7 @@ def test_without_second_addresses_the_first_are_told_again() -> None:
     assert made.second == (ONE,)
 
 
-# --- a bad day -------------------------------------------------------------------------------------
+# --- failures --------------------------------------------------------------------------------------
 
 
 def test_nobody_listens() -> None:
@@ -197,7 +197,7 @@ def test_an_address_refused_for_a_while_keeps_the_letter_from_being_done() -> No
         post(server.port, first=ONE).send(LETTER)
 
 
-# --- works: sending --------------------------------------------------------------------------------
+# --- successful: sending ---------------------------------------------------------------------------
 
 
 def text(letter: Message) -> str:

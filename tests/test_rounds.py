@@ -1,4 +1,4 @@
-"""What a serving process does by itself: links the trail, publishes its head, lets older rows be found."""
+"""Background jobs of a server: chains audit events, publishes the chain head, indexes older contacts."""
 
 import asyncio
 import contextlib
@@ -43,7 +43,7 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def rooms(service: Service) -> Rooms:
-    """The rooms of a service that is not running."""
+    """The services of an app that is not running."""
     return service.rooms
 
 

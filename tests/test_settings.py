@@ -1,4 +1,4 @@
-"""Each setting that is wrong is refused in one clear line that names it; what is not set is safe."""
+"""Each wrong setting is rejected in one clear line that names it; defaults are safe."""
 
 from pathlib import Path
 
@@ -34,12 +34,12 @@ WRONG = {
     "RETENTION_DRAFT_HOURS": ["0", "2161"],
     "RETENTION_DAYS": ["0", "3651"],
 }  # fmt: skip
-NAMED = ("#ffffff", DARK_PAPER, "America", "https:")  # the sentences name these themselves
+NAMED = ("#ffffff", DARK_PAPER, "America", "https:")  # the error messages contain these values themselves
 
 
 @pytest.fixture(autouse=True)
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In a folder without a `.env` file."""
+    """Run in a folder without a `.env` file."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -139,7 +139,7 @@ def test_what_is_not_set_is_safe() -> None:
     [({}, 90), ({"retention_days": 365}, 366), ({"retention_days": 1, "events_days": 1}, 5)],
 )
 def test_what_happened_is_told_of_as_long_as_anybody_needs_it(given: dict[str, int], days: int) -> None:
-    """An erasure is told with what was told of the submission before, and a letter is tried for days."""
+    """Events outlive their submission, whose erasure is an event too, and the retries of a delivery."""
     assert Settings.model_validate(given).told_for.days == days
 
 

@@ -1,4 +1,4 @@
-"""Signatures: byte for byte those of the reference library, both ways."""
+"""Webhook signatures: byte for byte those of the reference library, in both directions."""
 
 import base64
 import datetime as dt
@@ -20,7 +20,7 @@ IDS = ["msg_1", "019298a2-0000-7000-8000-000000000000", "with.dots.in.it"]
 
 @pytest.fixture
 def at() -> int:
-    """Now: the reference library refuses what is older than five minutes, and a run may take longer."""
+    """Sign at the current time: the reference library rejects signatures older than five minutes."""
     return int(dt.datetime.now(dt.UTC).timestamp())
 
 
@@ -28,7 +28,7 @@ def heads(name: str, at: int, signature: str) -> dict[str, str]:
     return {"webhook-id": name, "webhook-timestamp": str(at), "webhook-signature": signature}
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("amiss", ["id", "time", "body", "secret", "signature", "version"])
@@ -62,7 +62,7 @@ def test_a_secret_that_is_none_can_not_sign(odd: str, at: int) -> None:
         sign("msg_1", at, b"{}", odd)
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- successful ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content", BODIES)

@@ -1,4 +1,4 @@
-"""Rules that the tests themselves keep; tests/README.md has them in prose."""
+"""Rules for the tests themselves; tests/README.md explains them."""
 
 import ast
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ LONGEST = 0.2  # seconds
 
 
 def long_sleeps(text: str) -> Iterator[int]:
-    """The lines of calls of `sleep` that last longer, or as long as an expression says, without a reason."""
+    """Line numbers of `sleep` calls without a reason that are longer than LONGEST or take an expression."""
     lines = text.splitlines()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).split(".")[-1] == "sleep":

@@ -1,5 +1,7 @@
-"""The sender of webhooks: where it never goes, whatever a URL or a name server says, and what it makes of
-receivers that do not behave. No test opens a connection outside loopback: names are looked up in a table.
+"""The webhook sender: the addresses it never connects to, and how it handles faulty receivers.
+
+No URL and no name server can make it connect to such an address. No test opens a connection outside
+loopback: names are resolved from a table.
 """
 
 import asyncio
@@ -30,7 +32,7 @@ BAD_URLS = [
     "", "https://", "https:///x", "http://hooks.example.com/", "ftp://hooks.example.com/", "file:///etc/passwd",
     "gopher://hooks.example.com/", "javascript:alert(1)", "//hooks.example.com/", "hooks.example.com",
     "https:hooks.example.com", "https:/hooks.example.com", "HTTPS://hooks.example.com", " https://a.example.com",
-    # user, password, fragment, and what a lenient parser reads otherwise
+    # user, password, fragment, and what a lenient parser reads differently
     "https://user@hooks.example.com/", "https://user:pass@hooks.example.com/", "https://a.example.com#@b.example",
     "https://a.example.com\\@127.0.0.1/", "https://a.example.com\\.evil.example/", "https://a.example.com/#x",
     "https://127.0.0.1#.example.com", "https://[::1]@a.example.com/", "https://a.example.com/a b",
@@ -44,7 +46,7 @@ BAD_URLS = [
     "https://localhost/", "https://localhost:8443/", "https://LOCALHOST/", "https://localhost./",
     "https://a.localhost./", "https://intranet/", "https://visit.clinic.example/hook",
     "https://VISIT.clinic.example:8443/hook",
-    # addresses, plain and in odd spellings
+    # addresses, in plain and unusual notations
     "https://127.0.0.1/", "https://127.1/", "https://127.0.1/", "https://2130706433/", "https://0x7f000001/",
     "https://0x7f.1/", "https://0177.0.0.1/", "https://127.0.0.01/", "https://127.0.0.1./", "https://0/",
     "https://0.0.0.0/", "https://10.1.2.3/", "https://172.16.0.1/", "https://192.168.1.1/",
@@ -57,7 +59,7 @@ BAD_URLS = [
     "https://[fec0::1]/", "https://[fc00::1]/", "https://[fd00:ec2::254]/", "https://[ff02::1]/",
     "https://[2001:db8::1]/", "https://[3fff::1]/", "https://[100::1]/", "https://[5f00::1]/",
     "https://[2606:4700:4700:0:0:0:0:1111]/", "https://[::1/", "https://::1/", "https://[a.example.com]/",
-    # names that are none, or look like others
+    # invalid names, or names that resemble others
     "https://a..example.com/", "https://.example.com/", "https://-a.example.com/", "https://a.example.com./",
     "https://a_b.example.com/", "https://ⓔxample.com/", "https://exаmple.com/", "https://127。0。0。1/",
     "https://①②⑦.0.0.1/", "https://" + "a" * 64 + ".example.com/", "https://" + "a." * 130 + "com/",
@@ -81,7 +83,7 @@ GOOD_ADDRESSES = [
 
 
 class Names:
-    """A name server in a table: what it says at the first asking, at the second, …, the last for ever."""
+    """A resolver with fixed answers: for the first query, the second, …; the last answer is repeated."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self.answers, self.asked = list(answers), 0
@@ -93,7 +95,7 @@ class Names:
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Addresses that a line was opened to; outside loopback it is noted and goes no further."""
+    """Addresses to which a connection was opened; outside loopback they are only recorded."""
     opened: list[str] = []
     connect = httpcore.AnyIOBackend.connect_tcp
 
@@ -125,7 +127,7 @@ def post(
     return asyncio.run(send())
 
 
-# --- never there -----------------------------------------------------------------------------------
+# --- never contacted -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("url", BAD_URLS)
@@ -212,7 +214,7 @@ def test_a_url_is_taken_apart_as_it_stands(url: str, host: str, port: int, path:
     assert (target.host, target.port, target.path) == (host, port, path)
 
 
-# --- receivers that do not behave ------------------------------------------------------------------
+# --- faulty receivers ------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -292,7 +294,7 @@ def test_nobody_at_home_is_told_as_that(here: Receiver) -> None:
 
 @pytest.fixture
 def wrapped(tmp_path: Path) -> Iterator[tuple[Receiver, list[str]]]:
-    """A receiver by https, and the names that were asked of it."""
+    """An HTTPS receiver, and the server names that clients requested from it."""
     named: list[str] = []
     context = certificate(tmp_path, "hooks.example.com")
     context.sni_callback = lambda _line, name, _context: named.append(name)

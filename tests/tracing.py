@@ -1,6 +1,6 @@
-"""Where the coverage of `app.rules` is measured: in the tests of rules and content, and nowhere else.
+"""Limits the coverage measurement of `app.rules` to the tests of rules and content.
 
-Tracing doubles the time of a test, also of one that hardly enters the rules. What no test of these two
+Tracing doubles the time of a test, even of one that hardly uses the rules. Code that no test of these two
 folders reaches counts as untested.
 """
 
@@ -18,7 +18,7 @@ MEASURED = {"rules", "content"}
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Stop tracing for a test of another folder, while `app.rules` is all that is asked for."""
+    """Stop tracing for a test of another folder, if only `app.rules` is measured."""
     rules_alone = item.config.getoption("cov_source", None) == ["app.rules"]
     if not rules_alone or item.path.relative_to(TESTS).parts[0] in MEASURED:
         return (yield)
@@ -31,7 +31,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def _stop_all() -> Iterator[Coverage]:
-    """Stop each measurement that runs: in a process of pytest-xdist there are two, one inside the other."""
+    """Stop each running measurement: a process of pytest-xdist has two, one inside the other."""
     while (running := Coverage.current()) is not None:
         running.stop()
         yield running

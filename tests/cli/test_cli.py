@@ -1,4 +1,4 @@
-"""The command line: status 0, 1 with one clear line, 2 for usage; secrets alone on stdout."""
+"""The command line: exit status 0, 1 with one clear line, 2 for wrong usage; only secrets on stdout."""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""The commands on records; status 1 with one clear line when something is amiss."""
+"""The commands on records: exit status 1 with one clear line when something is wrong."""
 
 import json
 from functools import partial
@@ -16,7 +16,7 @@ from tests.databases import Shared
 
 
 class Shell:
-    """`preconsult` in one environment."""
+    """Runs `preconsult` with one environment."""
 
     def __init__(self, database_url: str, data_dir: Path) -> None:
         self.database_url, self.data_dir = database_url, data_dir
@@ -30,7 +30,7 @@ class Shell:
         return CliRunner().invoke(main, list(arguments), env=environment | more, prog_name="preconsult")
 
     def refused(self, *arguments: str, **more: str) -> str:
-        """The line that says why not."""
+        """The last line on stderr of a command that fails with exit status 1."""
         result = self(*arguments, **more)
         assert result.exit_code == 1, result.output
         assert "Traceback" not in result.stderr
@@ -44,7 +44,7 @@ class Shell:
 
 @pytest.fixture
 def run(at_head: Shared, same_crowd: None, tmp_path: Path) -> Shell:
-    """A deployment with twelve made-up submissions and an API key."""
+    """A deployment with twelve generated submissions and an API key."""
     shell = Shell(at_head.address, tmp_path / "data")
     assert shell("seed", "--count", "12").exit_code == 0
     assert shell("keys", "create", "--name", "n", "--scope", "review").exit_code == 0

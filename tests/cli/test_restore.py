@@ -1,4 +1,4 @@
-"""Back up, erase, restore, start: what was erased stays erased; what is no whole backup is refused."""
+"""Back up, erase, restore, start: erased records stay erased, and an incomplete backup is rejected."""
 
 import contextlib
 import datetime as dt
@@ -37,7 +37,7 @@ MANAGER = Staff("a-manager", permitted(["manager"]))
 
 
 class Clinic:
-    """A deployment: served for a while, backed up, restored."""
+    """A deployment that is served, backed up and restored."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir, self.backup = data_dir, data_dir.with_name("backup.db")
@@ -94,13 +94,13 @@ def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
 
 @pytest.fixture
 def backed_up(clinic: Clinic) -> tuple[Clinic, list[Document]]:
-    """Three submissions, and a backup of them."""
+    """A deployment with three submissions, and a backup of them."""
     made = clinic.keep(3)
     assert clinic.run("backup", str(clinic.backup)).exit_code == 0
     return clinic, made
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_wrong_usage_is_status_2(clinic: Clinic) -> None:
@@ -186,7 +186,7 @@ def test_an_erasure_that_can_not_be_noted_is_not_acknowledged(clinic: Clinic) ->
     assert clinic.noted() == [made["id"]]
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- successful ------------------------------------------------------------------------------------
 
 
 def test_what_was_erased_since_the_backup_stays_erased(backed_up: tuple[Clinic, list[Document]]) -> None:
@@ -221,7 +221,7 @@ def test_after_a_restore_nobody_is_signed_in_and_what_came_back_is_said(clinic: 
 
 
 class Office:
-    """A clinic that has served, two keys and two members of staff."""
+    """A clinic that has been served, with two API keys and two staff users."""
 
     def __init__(self, clinic: Clinic) -> None:
         self.clinic = clinic
@@ -244,7 +244,7 @@ class Office:
             service.database.write_now(enabling)
 
     def standing(self) -> tuple[list[bool], list[bool]]:
-        """Which keys are live, and who is active."""
+        """Which API keys are live, and which staff users are active."""
         with self.clinic.served() as service:
             live = {each.id: each.is_live(now()) for each in service.read(keys.every)}
             active = {each.email[:3]: each.active for each in service.read(people.every)}
@@ -312,7 +312,7 @@ def test_what_an_earlier_release_left_out_of_the_ledger_is_written_at_the_first_
     ended = erasures.entries(file)
     assert [each.action for each in ended] == ["api_key.revoked", "staff.disabled"]
     clinic.erase(made)
-    later = now() + dt.timedelta(hours=3)  # as if long ago: the trail is read from there on
+    later = now() + dt.timedelta(hours=3)  # as if the erasure were old: the audit log is read from here on
     file.write_text(f"{made['id']} {later.isoformat()}\n")
     for _ in range(2):
         office.standing()

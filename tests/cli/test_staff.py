@@ -1,4 +1,4 @@
-"""`preconsult staff`: the link stands alone on stdout, and what is refused is one clear line."""
+"""`preconsult staff`: the link is the only output on stdout, and a rejection is one clear line."""
 
 import re
 from collections.abc import Callable

@@ -1,5 +1,7 @@
-"""What a start imports, in fresh interpreters: every library here costs each command or server that has no
-use for it a part of a second. Structural, never timed: `python3 dev.py bench startup` measures.
+"""Which modules a start imports, checked in fresh interpreters.
+
+Each library in these lists adds a fraction of a second to every command or server that does not need it.
+The tests check imports and never measure time: `python3 dev.py bench startup` measures.
 """
 
 import os
@@ -37,7 +39,7 @@ SERVER = "import uvicorn; from app.main import serve_app; serve_app()"
 
 
 def imported(program: str, data_dir: Path) -> set[str]:
-    """The modules that a fresh interpreter has once it ran this program."""
+    """The modules that are loaded in a fresh interpreter after it has run this program."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("PRECONSULT_")}
     settings = {"PRECONSULT_ENV": "development", "PRECONSULT_DATA_DIR": str(data_dir)}
     listing = "import sys; print('\\nmodules', *sys.modules)"
@@ -98,7 +100,7 @@ def test_help_lists_every_command_in_order() -> None:
 
 
 def failing(error: Exception) -> click.Group:
-    """A group whose one command raises."""
+    """A group with one command, which raises `error`."""
     group = LazyGroup(package="app.cli", table={})
 
     @click.command("fail")

@@ -1,4 +1,4 @@
-"""Edition 1.0.0 was published: it loads for ever, and says today what it said then."""
+"""Edition 1.0.0 was published: it always loads, and its output has not changed since."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ DIGEST_OF_CARA = "a200f669dc6463ee5bb8a2ad952da9f95d99fccecc15253a320de8a979da14
 
 @pytest.fixture(scope="module")
 def first() -> Edition:
-    """As it is in the folder it was published in."""
+    """The edition as it is in its published folder."""
     return load(CONTENT / "ketamine-preconsult" / "1.0.0")
 
 

@@ -1,4 +1,4 @@
-"""The shipped edition: its cases hold, its words are kept, and it says what the specification says."""
+"""The shipped edition: its cases pass, its article is unchanged, and it follows the specification."""
 
 import datetime as dt
 import hashlib

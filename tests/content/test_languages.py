@@ -1,4 +1,4 @@
-"""The shipped edition in each language: nothing is missing, nothing is weaker, and every number is there."""
+"""The shipped edition in each language: no text is missing or weaker, and every number is present."""
 
 import re
 import string
@@ -36,7 +36,7 @@ NOTICES = {  # content/README.md section 4: E2, E3, E8
         "Não comece, não pare e não mude nenhum remédio por causa desta página.",
     ),
 }
-NAMED = {  # the numbers that each safety text has to name; U18 has its resources beside it
+NAMED = {  # the phone numbers that each safety text must contain; U18 has its resources next to it
     "U18": set(),
     "S_URGENT": {"emergency"},
     "S_NOW": {"crisis", "emergency"},
@@ -49,7 +49,7 @@ every_translation = pytest.mark.parametrize("language", OTHERS)
 
 
 def places(words: str) -> set[str]:
-    """The names in braces."""
+    """The names of the placeholders in braces."""
     return {name for _, name, _, _ in string.Formatter().parse(words) if name}
 
 

@@ -1,4 +1,4 @@
-"""The editions that FHIR is spoken of: all that were published, and those of the tests."""
+"""The editions that the FHIR tests use: all published editions, and those of the tests."""
 
 from pathlib import Path
 

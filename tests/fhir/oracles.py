@@ -1,7 +1,8 @@
-"""Two independent opinions on FHIR R4 documents, and FHIR's own reading of enableWhen.
+"""Two independent validators of FHIR R4 documents, and FHIR's own interpretation of enableWhen.
 
-The npm package `fhir` knows structure and required value sets of 4.0.1; `fhir.resources` (R4B, which changed
-nothing in the resources we write) knows types, cardinality and unknown elements. Refuses: code of ours.
+The npm package `fhir` checks structure and required value sets of 4.0.1; `fhir.resources` (R4B, which changed
+nothing in the resources that the project writes) checks types, cardinality and unknown elements. Never: uses
+code of the project.
 """
 
 import importlib
@@ -17,7 +18,7 @@ Json = dict[str, Any]
 
 
 def complaints(*documents: Json) -> list[str]:
-    """What either validator has against these resources."""
+    """The errors that either validator reports for these resources."""
     return [*by_npm(*documents), *(told for document in documents for told in by_pydantic(document))]
 
 
@@ -48,7 +49,7 @@ def walk(items: list[Json]) -> Iterator[Json]:
 
 
 def enabled(questionnaire: Json, answers: Mapping[str, Any]) -> set[str]:
-    """The linkIds that FHIR enables: what is not enabled has no answer (R4, Questionnaire)."""
+    """The linkIds that FHIR enables; items that are not enabled have no answer (R4, Questionnaire)."""
     there: dict[str, Any] = {}
     found: set[str] = set()
 
@@ -67,7 +68,7 @@ def enabled(questionnaire: Json, answers: Mapping[str, Any]) -> set[str]:
 
 
 def holds(row: Json, answers: Mapping[str, Any]) -> bool:
-    """One row: any answer fulfils it; `!=` is fulfilled when no answer is equal, so by none at all."""
+    """Whether an enableWhen row holds: for any matching answer; `!=` if no answer is equal or none given."""
     given = answers.get(row["question"])
     values = list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
     if row["operator"] == "exists":

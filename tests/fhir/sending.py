@@ -1,4 +1,4 @@
-"""QuestionnaireResponses as clients send them, made of answers by hand: an opinion apart from app/fhir."""
+"""QuestionnaireResponses as clients send them, built from answers independently of app/fhir."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ VALUES = {"boolean": "valueBoolean", "integer": "valueInteger", "string": "value
 
 
 def sent(edition: Edition, answers: Mapping[str, Any], status: str = "completed", **more: Any) -> Json:
-    """A resource with these answers (linkId to value, contact items among them)."""
+    """A QuestionnaireResponse with these answers (linkId to value, including contact items)."""
     document = {
         "resourceType": "QuestionnaireResponse",
         "questionnaire": f"urn:preconsult:questionnaire:{edition.id}|{edition.version}",

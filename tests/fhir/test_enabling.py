@@ -1,4 +1,4 @@
-"""Conditions as enableWhen: said exactly, or refused; never nearly."""
+"""Conditions as enableWhen: expressed exactly or rejected, never approximated."""
 
 from dataclasses import replace
 from typing import Any
@@ -58,9 +58,9 @@ SAID: list[tuple[Any, str, Any]] = [
     ),
 ]  # fmt: skip
 UNSAYABLE = [
-    {"question": "cups", "operator": "exists", "answer": False},  # it may never have been asked
-    {"not": compared("cups", ">", 4)},  # true when it is not asked
-    {"not": compared("drinks", "has", "black")},  # unknown while another may be meant
+    {"question": "cups", "operator": "exists", "answer": False},  # the question may never have been asked
+    {"not": compared("cups", ">", 4)},  # true if the question is not asked
+    {"not": compared("drinks", "has", "black")},  # unknown as long as another option may be meant
     {"all": [CALL, compared("drinks", "has_any", ["black", "green"])]},
     {"all": [CALL, compared("cups", "in", [1, 2])]},
     {

@@ -1,4 +1,4 @@
-"""OperationOutcomes and the CapabilityStatement: valid, and without a word of what was sent."""
+"""OperationOutcomes and the CapabilityStatement: valid, and without any content of the request."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Editions as FHIR Questionnaires: 1:1, valid to two validators, with every text that protects."""
+"""Editions as FHIR Questionnaires: 1:1, valid in two validators, with every safety text."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ def by_id(document: Json) -> dict[str, Json]:
 
 
 def extensions(element: Json) -> dict[str, Any]:
-    """url to value of an element's simple extensions."""
+    """The simple extensions of an element, as url to value."""
     return {
         each["url"]: value
         for each in element.get("extension", [])
@@ -72,7 +72,7 @@ def test_an_item_asks_what_ours_asks(edition: Edition) -> None:
         assert marks.get(names.MAX_VALUE) == item.max_value
         assert marks.get(names.MUST_BE_TRUE, False) is item.must_be_true
         assert (names.REQUIRED_WHEN in marks) is (item.required_when is not None)
-        assert "initial" not in theirs  # no edition of ours answers for a person
+        assert "initial" not in theirs  # no edition of the project preselects an answer
         assert not [option for option in theirs.get("answerOption", []) if "initialSelected" in option]
 
 

@@ -1,4 +1,4 @@
-"""QuestionnaireResponses: what is handed in is read strictly, and answers come back as they went."""
+"""QuestionnaireResponses: input is read strictly, and answers survive a round trip."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ DRINKS = {
 
 
 def response(edition: Edition = TINY, **more: Any) -> Json:
-    """A resource as a client sends it; it answers nothing yet."""
+    """A QuestionnaireResponse as a client sends it, without answers."""
     canonical = names.canonical(edition.id, edition.version)
     return {"resourceType": "QuestionnaireResponse", "questionnaire": canonical, "status": "completed"} | more
 
@@ -202,7 +202,7 @@ def test_an_issue_of_the_answers_is_placed_in_the_resource() -> None:
     found = read(tea(DRINKS))
     assert found.place(TINY, "/answers/drinks") == "/item/0/item/0"
     assert found.place(TINY, "/answers/drinks/1") == "/item/0/item/0/answer/1"
-    assert found.place(TINY, "/answers/feeling") == "/item/0"  # it is missing; its group is there
+    assert found.place(TINY, "/answers/feeling") == "/item/0"  # the item is missing, but its group is present
     assert found.place(TINY, "/contact/name") == "/item/0"
     assert read(response()).place(TINY, "/answers/feeling") == ""
     assert found.about(TINY, "/contact/name") == "call_name"

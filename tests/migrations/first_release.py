@@ -1,6 +1,7 @@
-"""What the first release (revision 0001) wrote: its rows, column by column.
+"""The rows that the first release (revision 0001) wrote, column by column.
 
-Office: a few sealed submissions and a draft, with the very columns of that release. Refuses: later ones.
+Responsible for: a few encrypted submissions and a draft, with exactly the columns of that release. Never:
+writes columns of later releases.
 """
 
 from functools import partial
@@ -31,7 +32,7 @@ GIVEN = (
 
 
 def keep(database: Database, vault: Vault) -> list[Drawn]:
-    """Keep them all, as that release did."""
+    """Store all of them as that release did, and return them."""
     edition = LIBRARY().find("ketamine-preconsult", "1.0.0")
     assert edition is not None
     kept = []

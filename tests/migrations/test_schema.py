@@ -1,4 +1,4 @@
-"""Migrations: up, down, up; equal to the tables; any number at once; nothing kept before is lost."""
+"""Migrations: up, down, up; equal to the tables; several at once; no earlier data is lost."""
 
 import json
 import threading
@@ -141,7 +141,7 @@ def test_the_first_release_still_keeps_submissions_on_the_newest_schema(service_
 
 @pytest.fixture
 def service_at(settings: Settings) -> ServiceAt:
-    """Starts with the schema at a revision; the database and the key file stay from one start to the next."""
+    """Starts with the schema at a revision; the database and the key file are shared by all starts."""
 
     @contextmanager
     def start(revision: str) -> Iterator[tuple[Database, Vault]]:
@@ -156,13 +156,13 @@ def service_at(settings: Settings) -> ServiceAt:
 
 
 def assert_reads_as_before(database: Database, vault: Vault, before: Drawn) -> None:
-    """By today's service: every field, the flags, and a summary that verifies byte for byte."""
+    """Check with the current service: every field, the flags, and a summary that verifies byte for byte."""
     desk = Desk(LIBRARY(), vault, Terms.of(hours=72, days=30))
     holder, at = Holder(before.record.id), before.record.updated_at
     found = database.read_now(partial(desk.read, submission=holder.submission, principal=holder, now=at))
     told = before.record
     answers, trace = json.loads(to_json(told.answers)), json.loads(to_json(told.trace))
-    flags = tuple(replace(flag, due_at=None) for flag in told.flags)  # it knew of no times to act by
+    flags = tuple(replace(flag, due_at=None) for flag in told.flags)  # that release had no due dates
     expected = replace(told, answers=answers, trace=trace, quarantine=None, due_at=None, flags=flags)
     assert found.record == expected
     assert found.record.flags

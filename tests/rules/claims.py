@@ -1,7 +1,8 @@
-"""What must never be, of any set of answers: each claim as a term that no answers may make true.
+"""Claims about what must never happen for any set of answers, each as a term that no answers may make true.
 
-Office: the promises of content/README.md sections 1, 3 and 5, in the ids of that specification, and for each
-one a way to spoil the edition that breaks it, so that we know that the proof can fail. Refuses: to prove.
+Responsible for: the safety guarantees of content/README.md sections 1, 3 and 5, with the ids of that
+specification, and for each claim a change to the edition that violates it, to show that its proof can fail.
+Never: proves a claim.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Conditions as tests write them: plain data in, a question to ask of facts out."""
+"""Builds conditions and facts from plain data for the tests."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -15,12 +15,12 @@ QUESTIONS = frozenset({"one", "many", "number", "flag"})
 
 
 def condition(data: Any) -> Condition:
-    """`data` as it stands in a YAML file."""
+    """The condition for `data` as it is written in a YAML file."""
     return _CONDITION.validate_python(frozen(data))
 
 
 def frozen(data: Any) -> Any:
-    """Lists as tuples, as the reader of YAML gives them."""
+    """`data` with lists as tuples, as the YAML reader returns them."""
     if isinstance(data, dict):
         return {key: frozen(value) for key, value in data.items()}
     return tuple(frozen(value) for value in data) if isinstance(data, list) else data

@@ -1,4 +1,4 @@
-"""The editions the rules are tested with, each loaded once, and a copy of the tiny one to spoil."""
+"""The editions used to test the rules, each loaded once, and an editable copy of the tiny edition."""
 
 import shutil
 from pathlib import Path
@@ -13,13 +13,13 @@ EDITIONS = Path(__file__).parent / "editions"
 
 @pytest.fixture(scope="session")
 def edition() -> Edition:
-    """The edition this product ships."""
+    """The shipped edition."""
     return load(CONTENT / "ketamine-preconsult" / "1.1.0")
 
 
 @pytest.fixture(scope="session")
 def tiny() -> Edition:
-    """The smallest edition that holds one of everything."""
+    """The smallest edition that contains one of everything."""
     return load(EDITIONS / "tiny" / "1.0.0")
 
 
@@ -31,7 +31,7 @@ def sleep() -> Edition:
 
 @pytest.fixture
 def tiny_folder(tmp_path: Path) -> Path:
-    """A content directory with a copy of the tiny edition, free to be changed; gives the edition's folder."""
+    """The folder of a copy of the tiny edition in its own content directory; the test may change it."""
     folder = tmp_path / "content" / "tiny" / "1.0.0"
     shutil.copytree(EDITIONS / "tiny" / "1.0.0", folder)
     return folder

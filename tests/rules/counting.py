@@ -1,7 +1,7 @@
-"""How many sets of answers there are, counted and not estimated, and a seeded way to draw some of them.
+"""The exact number of sets of answers, and a seeded way to generate some of them at random.
 
-Office: big integers by dynamic programming over the questions in reading order. What later conditions can
-see is the state; all else is a factor. Refuses: to enumerate.
+Responsible for: counting in big integers by dynamic programming over the questions in reading order. The
+state is what later conditions can see; everything else is a factor. Never: enumerates.
 """
 
 import random
@@ -13,11 +13,11 @@ from app.rules.condition import Answers, Condition, Facts
 from app.rules.edition import Edition
 from app.rules.questionnaire import Item
 
-State = tuple[frozenset[str], frozenset[tuple[str, Any]]]  # enabled items, answers: those seen later
+State = tuple[frozenset[str], frozenset[tuple[str, Any]]]  # enabled items, answers: those read later
 
 
 def sets_of_options(item: Item) -> list[tuple[str, ...]]:
-    """Every selection that a question that repeats takes."""
+    """Every possible selection of a question that repeats."""
     free = [option.code for option in item.answer_option if not option.exclusive]
     several = [
         tuple(code for place, code in enumerate(free) if bits >> place & 1)
@@ -27,7 +27,7 @@ def sets_of_options(item: Item) -> list[tuple[str, ...]]:
 
 
 def domain(item: Item) -> list[Any]:
-    """Every answer a question takes, without "no answer"."""
+    """Every possible answer to a question, without "no answer"."""
     if item.type == "boolean":
         return [True, False]
     if item.type == "integer":
@@ -38,9 +38,10 @@ def domain(item: Item) -> list[Any]:
 
 
 def count_valid_answer_sets(edition: Edition, *, complete: bool) -> int:
-    """Sets of answers that `Edition.check` takes without an issue; answers to disabled questions count too.
+    """The number of sets of answers that `Edition.check` accepts without an issue.
 
-    `complete`: whatever must be answered is; otherwise the sets a draft may hold.
+    Answers to disabled questions count too. `complete`: all required questions are answered; otherwise the
+    sets that a draft may contain.
     """
     questionnaire = edition.questionnaire
     ways: Counter[State] = Counter({(frozenset(), frozenset()): 1})
@@ -61,7 +62,7 @@ def count_valid_answer_sets(edition: Edition, *, complete: bool) -> int:
 
 
 def _choices(item: Item, *, on: bool, needed: bool, seen: bool) -> Iterator[tuple[Any, int]]:
-    """Answers and how many sets each stands for; None is "no answer", or one that nobody hears."""
+    """Answers and how many each stands for; None is "no answer", or one that no later condition reads."""
     if not item.is_question or item.contact:
         yield None, 1
         return
@@ -92,7 +93,7 @@ def _needed(condition: Condition | None, facts: Facts) -> bool:
 
 
 def drawn(edition: Edition, number: int, *, seed: int) -> Iterator[Answers]:
-    """Valid, complete sets of answers at random; one in ten answers goes to a disabled question."""
+    """Valid, complete sets of answers at random; one in ten disabled questions is answered."""
     dice = random.Random(seed)
     for _ in range(number):
         answers: dict[str, Any] = {}

@@ -1,8 +1,8 @@
-"""Every mistake an author can make that the content check names: a tiny patch, the line, the words.
+"""Every author's mistake that the content check reports: a small patch, the line and the message.
 
-Office: reads wrong/*.yaml, one entry per mistake in the tiny edition. In `file`, `instead_of` this,
-somebody `wrote` that; then the finding `says` these words about a line that reads as `on`, in the same file
-or in the file `at`; `others` are told besides.
+Responsible for: reading wrong/*.yaml, one entry per mistake in the tiny edition. In `file`, the text
+`instead_of` is replaced by `wrote`; then the finding has the message `says` for a line that reads `on`, in
+the same file or in the file `at`; `others` are the messages of the other findings.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pathlib import Path
 from app.rules.source import read
 
 FOLDER = Path(__file__).parent / "wrong"
-WHOLE = "*"  # instead of the whole file
+WHOLE = "*"  # replaces the whole file
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Mistake:
     others: tuple[str, ...] = ()
 
     def make(self, folder: Path) -> None:
-        """Spoil the copy of the tiny edition at `folder`."""
+        """Put the mistake into the copy of the tiny edition at `folder`."""
         path = folder / self.file
         before = path.read_text(encoding="utf-8")
         assert self.instead_of == WHOLE or self.instead_of in before

@@ -1,7 +1,7 @@
-"""The first edition once more, written by hand from the tables of content/README.md (sections 2, 3 and 5).
+"""The first edition again, written by hand from the tables of content/README.md (sections 2, 3 and 5).
 
-Office: an oracle that shares neither data nor code with app/rules: what the specification says must follow
-from a set of answers. Refuses: to read rules.yaml, questionnaire.yaml or the evaluator.
+Responsible for: an oracle that shares neither data nor code with app/rules: what must follow from a set of
+answers according to the specification. Never: reads rules.yaml, questionnaire.yaml or the evaluator.
 """
 
 from collections.abc import Collection, Mapping
@@ -45,7 +45,7 @@ class Expected:
 
 
 class _Heard:
-    """Answers to the enabled questions only; all of them where `enabled` is None."""
+    """Answers to the enabled questions only; all answers if `enabled` is None."""
 
     def __init__(self, answers: Mapping[str, Any], enabled: Collection[str] | None) -> None:
         self.answers, self.enabled = answers, enabled

@@ -1,8 +1,9 @@
-"""A model of an edition, built a second time from its data, in a logic of your choice.
+"""A second model of an edition, built from its data, in a choice of two logics.
 
-Office: the same model twice. In SYMBOLS its terms are z3's, over every set of answers at once: what is
-proved of it holds for all of them. In PLAIN its terms are booleans, for one set of answers: what it says is
-compared with what the real code says. Refuses: to call the code under test; it reads conditions as data.
+Responsible for: the same model in both logics. In SYMBOLS its terms are z3 terms over every set of answers
+at once: what is proved of them holds for all sets. In PLAIN its terms are booleans for one set of answers,
+which are compared with the results of the real code. Never: calls the code under test; it reads conditions
+as data.
 """
 
 import operator
@@ -28,7 +29,7 @@ from app.rules.questionnaire import Item
 from app.rules.rule import Rule
 
 Term = Any  # a bool, or a z3.BoolRef
-Pair = tuple[Term, Term]  # is it true, is it false; unknown is neither
+Pair = tuple[Term, Term]  # (is it true, is it false); both are false if unknown
 Said = Mapping[tuple[str, object], Term]  # (question, value) to: was this answered, or this option selected?
 
 HOLDS: dict[str, Callable[[Any, Any], bool]] = {
@@ -60,7 +61,7 @@ SYMBOLS = Logic(
 
 
 def values(item: Item) -> list[Any]:
-    """Every value a question can be answered with; of one that repeats, every option."""
+    """Every value of an answer to a question; for one that repeats, every option."""
     if item.type == "boolean":
         return [True, False]
     if item.type == "integer":
@@ -71,7 +72,7 @@ def values(item: Item) -> list[Any]:
 
 
 def symbols(edition: Edition) -> dict[tuple[str, object], Term]:
-    """One boolean for each value of each question."""
+    """One boolean variable for each value of each question."""
     return {
         (name, value): z3.Bool(f"{name}={value}")
         for name, item in edition.questionnaire.questions.items()
@@ -80,7 +81,7 @@ def symbols(edition: Edition) -> dict[tuple[str, object], Term]:
 
 
 def said(edition: Edition, answers: Mapping[str, Any]) -> dict[tuple[str, object], bool]:
-    """The same, for one set of answers."""
+    """The same keys as `symbols`, with the booleans of one set of answers."""
     given = {name: set(each) if isinstance(each, tuple | list) else {each} for name, each in answers.items()}
     return {
         (name, value): value in given.get(name, ())
@@ -90,7 +91,7 @@ def said(edition: Edition, answers: Mapping[str, Any]) -> dict[tuple[str, object
 
 
 class Model:
-    """What must follow from answers: term by term for every item, rule, mode, quotation and flag."""
+    """The consequences of answers: a term for every item, rule, mode, quotation and flag."""
 
     def __init__(self, edition: Edition, logic: Logic, said: Said) -> None:
         self.edition, self.logic, self.said = edition, logic, said
@@ -113,7 +114,7 @@ class Model:
         return self.said[name, value]
 
     def pair(self, condition: Condition, *, heedless: bool = False) -> Pair:
-        """`heedless`: of whether questions are enabled."""
+        """Terms for "is true" and "is false". `heedless`: ignore whether questions are enabled."""
         every, some, no = self.logic.every, self.logic.some, self.logic.no
         match condition:
             case AllOf() | AnyOf():
@@ -219,13 +220,13 @@ class Model:
             self.flags[flag.id] = every([some(reasons), no(some(lifted))])
 
     def shown(self, passage: str) -> Term:
-        """Is this passage quoted under any topic of the summary?"""
+        """Whether this passage is quoted under any topic of the summary."""
         topics = {rule.id for rule in self.edition.book.rules if not rule.interruption}
         quoted = [term for (rule, name), term in self.quoted.items() if name == passage and rule in topics]
         return self.logic.every([self.logic.no(self.mode["none"]), self.logic.some(quoted)])
 
     def well_formed(self) -> list[Term]:
-        """Each question has at most one value; one that repeats has no other beside an exclusive option."""
+        """Each question has at most one value; an exclusive option of a repeating one excludes all others."""
         logic = self.logic
         terms = []
         for name, item in self.items.items():
@@ -238,7 +239,7 @@ class Model:
         return terms
 
     def complete(self) -> list[Term]:
-        """Whatever must be answered is answered."""
+        """Every required question is answered."""
         some, no = self.logic.some, self.logic.no
         terms = []
         for name, item in self.items.items():

@@ -1,4 +1,4 @@
-"""Answers made up by hypothesis, for laws that must hold of any; it looks for the smallest that breaks."""
+"""Hypothesis strategies for answers, to test properties that must always hold and shrink counterexamples."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from app.rules.edition import Edition
 from app.rules.questionnaire import Item
 from tests.rules.counting import domain
 
-LAW = settings(deadline=None, derandomize=True, database=None)  # as many examples as the level asks for
+LAW = settings(deadline=None, derandomize=True, database=None)  # the level sets the number of examples
 
 
 @st.composite
 def complete_answers(draw: st.DrawFn, edition: Edition) -> dict[str, Any]:
-    """A valid, complete set of answers; some of them stand in questions that are not enabled."""
+    """A valid, complete set of answers; some of them belong to questions that are not enabled."""
     answers: dict[str, Any] = {}
     for name, item in edition.questionnaire.questions.items():
         if name in edition.check(answers).missing:

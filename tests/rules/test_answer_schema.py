@@ -1,4 +1,4 @@
-"""The JSON Schema of answers takes what `check` takes and refuses what it refuses, in jsonschema's eyes."""
+"""The JSON Schema of answers accepts and rejects the same answers as `check`, according to jsonschema."""
 
 import random
 from dataclasses import replace
@@ -31,7 +31,7 @@ def as_json(answers: Any) -> dict[str, Any]:
 
 
 def spoil(edition: Edition, given: dict[str, Any], name: str, value: Any) -> None:
-    """Nothing where it makes no sense is let go by `check`; the schema, being stricter, names it."""
+    """Set an answer, except where `check` ignores an empty value and the stricter schema rejects it."""
     item = edition.questionnaire.questions.get(name)
     if (value is None and item is None) or (value == [] and not (item and item.repeats)):
         return

@@ -1,4 +1,4 @@
-"""Checking answers: what is refused and how it is told, then what is taken and in which order."""
+"""Checking answers: what is rejected and with which error, then what is accepted and in which order."""
 
 from typing import Any
 

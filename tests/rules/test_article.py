@@ -1,4 +1,4 @@
-"""Passages stand where they stand: context, place and what may be cited in which mode."""
+"""Passages are where the article has them: context, position, and what may be cited in which mode."""
 
 import pytest
 

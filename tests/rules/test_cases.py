@@ -1,4 +1,4 @@
-"""Cases: sentences a clinician can check, and how each way of not holding is told."""
+"""Example cases: sentences that a clinician can check, and the report for each way in which one can fail."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What differs: between two editions in an author's words, and between then and now in a verification."""
+"""Differences: between two editions in an author's words, and between then and now in a verification."""
 
 from dataclasses import replace
 from typing import Any

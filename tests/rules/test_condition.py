@@ -1,4 +1,4 @@
-"""The law of silence as a table, each row also negated; then the ways to put conditions together."""
+"""The truth of conditions on missing answers as a table, each row also negated; then combined conditions."""
 
 import itertools
 from typing import Any
@@ -11,7 +11,7 @@ from tests.rules.conditions import QUESTIONS, asked, compared, condition, facts
 
 Row = tuple[str, str, Any, Answer | None, Truth]
 
-SILENCE: list[Row] = [  # question, operator, value named, value given (None: no answer), truth
+SILENCE: list[Row] = [  # question, operator, value in the condition, answer (None: no answer), truth
     ("one", "exists", True, None, False),
     ("one", "exists", True, "a", True),
     ("one", "exists", True, "unsaid", True),

@@ -1,4 +1,4 @@
-"""The count of answer sets is exact: it agrees with trying every one, where that can be done."""
+"""The count of answer sets is exact: it equals full enumeration where enumeration is possible."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Who answers where: a place is shown its own resources and those of the places around it."""
+"""Crisis resources by place: a place gets its own resources and those of the places that contain it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An edition as everybody else asks it; and another clinic's, which needs no code of ours."""
+"""The public interface of an edition; also for another clinic's edition, which needs no code changes."""
 
 import datetime as dt
 from dataclasses import replace
@@ -147,7 +147,7 @@ def test_another_clinic_speaks_its_own_language_from_the_first_question_to_the_s
 
 
 def signed_off(edition: Edition, *languages: str) -> Edition:
-    """`edition` with these languages reviewed, and none served that is not."""
+    """`edition` with these languages reviewed, and unreviewed languages not served."""
     texts = {
         name: words.model_copy(update={"reviewed_by": "Dr. Rev Iewer"}) if name in languages else words
         for name, words in edition.texts.items()
@@ -196,4 +196,4 @@ def test_an_answer_that_arrives_though_the_question_is_off_still_interrupts(edit
 
 
 def test_a_language_tag_without_end_is_answered(edition: Edition) -> None:
-    assert edition.language("en-" * 1_000_000) == "en"  # every prefix of it would take days
+    assert edition.language("en-" * 1_000_000) == "en"  # checking every prefix of the tag would take days

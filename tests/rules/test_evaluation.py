@@ -1,4 +1,4 @@
-"""What the rules say: who is stopped, what is kept, what may be quoted, and what staff must see."""
+"""Evaluation: who is stopped, what is stored, what may be quoted, and what staff must see."""
 
 from typing import Any
 

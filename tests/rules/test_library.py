@@ -1,4 +1,4 @@
-"""Published is frozen: an edition whose bytes moved, or which nobody published, is not served."""
+"""Published editions are immutable: an edition that was changed or never published is not served."""
 
 import shutil
 from pathlib import Path
@@ -31,7 +31,7 @@ def content(tiny_folder: Path) -> Path:
 
 
 def another(content: Path, version: str, name: str = "tiny") -> Path:
-    """One more edition like tiny 1.0.0."""
+    """Add another edition that is a copy of tiny 1.0.0."""
     folder = content / name / version
     shutil.copytree(content / "tiny" / "1.0.0", folder)
     rename(folder, f"id: tiny\nversion: {'1.0.0'}", f"id: {name}\nversion: {version}")

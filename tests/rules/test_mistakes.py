@@ -1,4 +1,4 @@
-"""`content check` on wrong editions: each mistake is told with file, line and words that say what to do."""
+"""`content check` on wrong editions: each mistake is reported with file, line and a message on what to do."""
 
 import ast
 import datetime as dt
@@ -24,7 +24,7 @@ def line_of(found: Finding) -> str:
 
 
 def fits(message: str, says: str) -> bool:
-    """Is it said word for word? Words of other libraries are held to their beginning."""
+    """Whether the message is the expected one; for messages of other libraries, whether it begins so."""
     return message == says if says.endswith(".") else message.startswith(says)
 
 
@@ -61,7 +61,7 @@ def test_findings_come_in_order_of_file_and_line(tiny_folder: Path) -> None:
 
 
 def messages(module_file: str) -> Iterator[str]:
-    """A pattern for every message in a module: each sentence that is no docstring, its figures left open."""
+    """A pattern for every message in a module: each sentence that is no docstring, with values left open."""
     tree = ast.parse(Path(module_file).read_text(encoding="utf-8"))
     inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

@@ -1,7 +1,7 @@
-"""Two peers of the evaluator agree with it, on every class of answers cluster by cluster and on random ones.
+"""Two independent models agree with the evaluator, on every class of answers per cluster and at random.
 
-peer.py is the specification by hand; solver.py's model is the one the proofs are about. Questions that no
-rule sees together are tried apart; options that are named together stand for one another.
+peer.py is the specification by hand; solver.py's model is the one used in the proofs. Questions that no rule
+reads together are tested separately; of options that rules always name together, one represents the others.
 """
 
 import itertools
@@ -97,7 +97,7 @@ def answer_sets(cluster: Cluster) -> Iterator[dict[str, Any]]:
 
 
 def quotations(edition: Edition, evaluation: Evaluation) -> list[str]:
-    """The passages in the summary; making it at all is half of the test."""
+    """The passages in the summary, the same in each language; also tests that the summary can be made."""
     summaries = [edition.summarise(evaluation, language) for language in edition.meta.languages]
     said = [
         [quotation["passage"] for topic in each["topics"] for quotation in topic["quotations"]]

@@ -1,4 +1,4 @@
-"""Rules that rest on earlier rules, stop later ones, or heed answers nobody asked for."""
+"""Rules that depend on earlier rules, stop later ones, or use answers to questions that are not enabled."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""Proofs over every set of answers, by a solver, and a witness for everything that must be possible.
+"""Proofs over every set of answers, by a solver, and an example for everything that must be possible.
 
 The model (solver.py) is built from the edition's data. UNSAT means: no set of answers at all, complete or a
-draft, with whatever stands in questions that are not enabled. That the model says what the code says is
-shown in test_peers.py.
+draft, with any answers to questions that are not enabled. test_peers.py shows that the model agrees with the
+code.
 """
 
 from typing import Any
@@ -83,7 +83,7 @@ def _with_claim(model: Model, claim: Claim) -> tuple[Model, list[Term]]:
 
 
 class Forgetful(Model):
-    """A model that does not remember what was quoted before."""
+    """A model that ignores what was quoted before."""
 
     def quoted_before(self, passage: str) -> list[Term]:
         return []

@@ -1,4 +1,4 @@
-"""Which answers are tried: every combination that conditions can tell apart, and none twice."""
+"""Which answers are tried: every combination that conditions can distinguish, each once."""
 
 from typing import Any
 

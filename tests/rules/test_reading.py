@@ -1,4 +1,4 @@
-"""How hard a text is to read: two known formulas on sentences whose figures are worked out by hand."""
+"""How hard a text is to read: two known formulas on sentences with values calculated by hand."""
 
 import pyphen  # type: ignore[import-untyped]  # pyphen ships no types
 import pytest

@@ -1,4 +1,4 @@
-"""Why a condition holds and what would settle it: laws held against conditions made up at random."""
+"""Why a condition holds and what would determine it: properties checked on random conditions."""
 
 import itertools
 from typing import Any
@@ -39,7 +39,7 @@ def leaves(draw: st.DrawFn, *, silent: bool) -> dict[str, Any]:
 
 
 def trees(*, silent: bool) -> st.SearchStrategy[dict[str, Any]]:
-    """Conditions as data; `silent`: some of them ask with `exists` about silence itself."""
+    """Conditions as data; `silent`: some of them use `exists` to ask whether there is an answer."""
 
     def around(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
         several = st.lists(inner, min_size=1, max_size=3)

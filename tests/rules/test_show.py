@@ -1,4 +1,4 @@
-"""An edition in plain text: whoever checks the words sees all of them, and who meets them when."""
+"""An edition as plain text: a reviewer sees every text, and who is shown it when."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""YAML is plain data with the line of everything in it; what is not plain data is refused."""
+"""YAML is read as plain data with the line of every value; anything that is not plain data is rejected."""
 
 from pathlib import Path
 

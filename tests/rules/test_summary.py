@@ -1,4 +1,4 @@
-"""The summary: the article's words byte for byte, our words word for word, and a digest anyone can check."""
+"""The summary: the article byte for byte, own texts unchanged, and a digest that anyone can verify."""
 
 import hashlib
 import json
@@ -233,7 +233,7 @@ def test_any_document_of_the_kind_we_make_has_the_digest_of_its_canonical_form(
 
 
 def _ordered(value: Any) -> Any:
-    """As the objects inside a summary are made: keys in order."""
+    """The value with the keys of its objects sorted, like the objects inside a summary."""
     if isinstance(value, dict):
         return {name: _ordered(value[name]) for name in sorted(value)}
     return [_ordered(each) for each in value] if isinstance(value, list) else value

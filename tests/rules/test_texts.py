@@ -1,8 +1,8 @@
-"""Our own words, all of them: what a summary can say is a finite list, so going through it is a proof.
+"""The edition's own texts: a summary can contain only a finite list of them, so checking each one is a proof.
 
-Whatever a respondent reads that isn't a verbatim quotation is one of these strings with its places filled
-by figures of the edition: nothing is put together from answers. So a phrase that is in none of them is in
-no summary, no interruption and no question, whatever was answered.
+Everything that a respondent reads and that is not a verbatim quotation is one of these strings, with its
+placeholders filled with values of the edition: no text is built from answers. So a phrase that is in none of
+these strings is in no summary, no interruption and no question, for any answers.
 """
 
 import re
@@ -132,7 +132,7 @@ VERBATIM = {"exact", "prefix", "suffix"}
 
 
 def filled(edition: Edition, texts: Texts) -> Iterator[str]:
-    """Every own-words string of one language as it is read."""
+    """Every own text of one language, with its placeholders filled."""
     figures = FIGURES | edition.crisis.numbers(edition.meta.place)
     for _, words in texts.own_words():
         yield words.format(**figures)
@@ -172,7 +172,7 @@ def test_a_language_bans_by_phrases_of_its_own(edition: Edition, language: str) 
 
 
 def strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Every string in a summary with the name it stands under."""
+    """Every string in a summary with the name of its member."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, dict):

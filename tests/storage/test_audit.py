@@ -1,4 +1,4 @@
-"""What is on record: of an object, of somebody, of a day; a page at a time."""
+"""The audit log: events of an object, of an actor, of a day; one page at a time."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ NOBODY = Actor("respondent")
 
 
 class Record:
-    """A trail of 100 events, an hour apart; each tenth is Ben's."""
+    """An audit log of 100 events, one per hour; Ben is the actor of every tenth."""
 
     def __init__(self, database: Database) -> None:
         self.database, self.begin = database, now().replace(microsecond=0)

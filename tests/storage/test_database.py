@@ -1,4 +1,4 @@
-"""The unit of work: durable before it answers, one failure fails one caller, bounded queues."""
+"""The unit of work: durable before it returns, a failure affects one caller only, bounded queues."""
 
 import asyncio
 import os

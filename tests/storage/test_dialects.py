@@ -1,4 +1,4 @@
-"""Engines of a process share what they compile, as long as they would compile the same."""
+"""Engines of a process share compiled statements if they would compile them identically."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sealing: what is moved, changed or under another key does not open."""
+"""Encryption: data that was moved or changed, or belongs to another key, cannot be decrypted."""
 
 import base64
 import os
