@@ -283,7 +283,7 @@ def test(args: list[str]) -> None:
     order_help = "of the tests: `fixed`, `random` or a seed; fixed, but random with --thorough"
     parser.add_argument("--order", metavar="SEED", help=order_help)
     parser.add_argument("--measure", metavar="DIR", help="write where the seconds go into DIR")
-    parser.add_argument("--workers", default="4", help="test processes (4)")
+    parser.add_argument("--workers", help="test processes (4, 2 with --quick)")
     asked, rest = parser.parse_known_args(args)
     if asked.part and not asked.thorough:
         parser.error("--part goes with --thorough")
@@ -296,7 +296,7 @@ def test(args: list[str]) -> None:
         pytest += [f"--randomly-seed={order}"]
     if asked.measure:
         pytest += ["--measure", asked.measure]
-    many = ["-n", asked.workers, "--dist=loadscope"]
+    many = ["-n", asked.workers or ("2" if asked.quick else "4"), "--dist=loadscope"]
     if asked.quick:
         sys.exit(step(*pytest, *many, "--quick", *(rest or QUICK)))
     if asked.thorough:

@@ -17,7 +17,7 @@ from tests import seconds
 TESTS = Path(__file__).resolve().parent
 BOTH = ["sqlite", "postgres"]
 LEVELS = ("full", "thorough", "quick")
-EXAMPLES = {"full": 100, "thorough": 250, "quick": 50}  # hypothesis examples per property
+EXAMPLES = {"full": 100, "thorough": 250, "quick": 20}  # hypothesis examples per property
 # Tests in these folders use the database only through services, which have tests on both databases.
 ONE_DATABASE = {"web", "cli"}
 MARKS = (

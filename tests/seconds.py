@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pytest
 
 FILE = Path(__file__).with_suffix(".json")
-LONG = 4.0
+LONG = 2.0
 UNKNOWN = 5.0  # a new file starts early instead of last
 
 
