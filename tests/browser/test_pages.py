@@ -23,7 +23,7 @@ def summary_html(server: Server, key: str, answers: dict[str, object]) -> str:
 
 def test_the_api_reference_opens_and_asks_nothing_of_anybody_else(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/docs")
-    page.get_by_text("/v1/evaluations").wait_for(timeout=120_000)  # by far the largest script; slow under load
+    page.get_by_text("/v1/evaluations").wait_for(timeout=120_000)  # the largest script
     assert page.locator(".opblock").count() >= 15
 
 
