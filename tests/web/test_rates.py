@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import secrets
 import sys
 import tracemalloc
@@ -239,6 +240,7 @@ async def _many(found: Rates, sizes: list[int]) -> int:
         except TooMany:
             refused += 1
         if number in (200, 1999):
+            gc.collect()
             sizes.append(tracemalloc.get_traced_memory()[0])
     return refused
 
