@@ -10,7 +10,7 @@
     python3 dev.py lock [uv args]       remake requirements/*.lock
     python3 dev.py openapi              remake openapi/openapi.json
     python3 dev.py messages             bring the catalogs in app/web/locales up to the templates
-    python3 dev.py bench NAME [args]    run tests/bench/NAME.py
+    python3 dev.py bench NAME [args]    run benchmarks/NAME.py
 
 Standard library only. It refuses Python older than 3.11, packages whose hash is not in the lock, a
 half-made environment (made anew, never trusted) and a browser that was not seen to start. It knows
@@ -64,8 +64,8 @@ QUICK = ["tests/rules", "tests/services", "tests/web"]
 PARTS: dict[str, list[str]] = {
     "core": [],  # what the others leave
     "web": ["tests/web"],
-    "browser": ["tests/browser"],
-    "outside": ["tests/outside"],
+    "browser": ["tests/e2e/browser"],
+    "processes": ["tests/e2e/processes"],
 }
 LFORMS = VENV / "lforms"
 
@@ -347,8 +347,8 @@ def part_files(name: str) -> list[str]:
     if name != "core":
         return PARTS[name]
     others = {path for paths in PARTS.values() for path in paths}
-    found = (path.relative_to(ROOT) for path in (ROOT / "tests").iterdir())
-    holds_tests = (p for p in found if p.match("test_*.py") or any((ROOT / p).glob("test_*.py")))
+    found = (path.relative_to(ROOT) for path in (ROOT / "tests").iterdir() if path.name not in ("js", "e2e"))
+    holds_tests = (p for p in found if p.match("test_*.py") or any((ROOT / p).rglob("test_*.py")))
     return sorted(str(path) for path in holds_tests if str(path) not in others)
 
 
@@ -636,7 +636,7 @@ def openapi(args: list[str]) -> None:
 def messages(args: list[str]) -> None:
     refuse(args)
     ready("dev.lock")
-    must(PYTHON, "-m", "tests.catalogs")
+    must(PYTHON, "-m", "tests.translations")
 
 
 def replace(path: Path, text: str) -> None:
@@ -648,11 +648,11 @@ def replace(path: Path, text: str) -> None:
 
 
 def bench(args: list[str]) -> None:
-    names = sorted(path.stem for path in ROOT.glob("tests/bench/[!_]*.py"))
+    names = sorted(path.stem for path in ROOT.glob("benchmarks/[!_]*.py"))
     if not args or args[0] not in names:
         sys.exit(f"dev.py bench NAME [args], where NAME is one of: {', '.join(names) or '(none yet)'}")
     ready("dev.lock")
-    sys.exit(step(PYTHON, "-m", f"tests.bench.{args[0]}", *args[1:]))
+    sys.exit(step(PYTHON, "-m", f"benchmarks.{args[0]}", *args[1:]))
 
 
 # --- the door --------------------------------------------------------------------------------------

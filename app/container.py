@@ -7,16 +7,16 @@ Responsible for: what the server and the commands both need. Never: handles HTTP
 from collections.abc import Callable
 from pathlib import Path
 
+from app.adapters.redis_counters import Counts
+from app.adapters.smtp import Post
 from app.errors import Refusal
-from app.outbound import Post
-from app.rules.draft import Faulty
+from app.rules.authoring.edition_files import Faulty
 from app.rules.library import CONTENT, Library, Unswitchable, load_library
-from app.services.drawn import Terms
-from app.services.erasures import Ledger
-from app.services.opening import Hours
+from app.services.operations.erasure_ledger import Ledger
+from app.services.submissions.assessment import Terms
+from app.services.submissions.business_hours import Hours
 from app.settings import Settings
-from app.storage.counts import Counts
-from app.storage.database import Database
+from app.storage.db.database import Database
 
 
 def open_library(settings: Settings, load: Callable[[Path], Library] = load_library) -> Library:

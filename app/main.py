@@ -6,7 +6,6 @@ invalid content, with a database that could lose acknowledged writes, or with a 
 
 import asyncio
 import contextlib
-import datetime as dt
 import gc
 from collections.abc import AsyncIterator
 from functools import cache, partial
@@ -19,6 +18,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount
 
+from app import logging
+from app.clock import now
 from app.container import (
     open_counts,
     open_database,
@@ -27,22 +28,23 @@ from app.container import (
     open_post,
     open_terms,
 )
-from app.delivering import TRIES, Deliveries, reach_of
 from app.errors import Problem, Refusal
-from app.rounds import Alerts, Trail, index
+from app.jobs.alerts import Alerts
+from app.jobs.audit_chain import Trail
+from app.jobs.contact_index import index
+from app.jobs.purge import _purge_for_ever
+from app.jobs.webhook_delivery import TRIES, Deliveries, reach_of
+from app.logging import log
 from app.rules.library import Library, load_library
-from app.services import retention
-from app.services.alerts import Outlook
-from app.services.sealing_keys import open_vault
-from app.services.submissions import Desk
+from app.services.operations.key_rotation import open_vault
+from app.services.submissions.alerts import Outlook
+from app.services.submissions.lifecycle import Desk
 from app.settings import Settings, load_settings
-from app.storage import schema
-from app.storage.database import Database
-from app.storage.writer import BATCH
-from app.web import logs, problems
-from app.web.announced import describe
+from app.storage.db import migrations
+from app.storage.db.sqlite_writer import BATCH
 from app.web.api import (
     articles,
+    case_search,
     docs,
     evaluations,
     events,
@@ -50,7 +52,6 @@ from app.web.api import (
     fhir_responses,
     handoffs,
     health,
-    office,
     questionnaires,
     readiness,
     review,
@@ -58,42 +59,43 @@ from app.web.api import (
     summaries,
     webhook_endpoints,
 )
-from app.web.cors import Cors
-from app.web.deps import Rooms, now
-from app.web.lane import Lane
-from app.web.limits import Limits
-from app.web.logs import log, where
-from app.web.pages import check, form, keeping, lost, questions, start
-from app.web.pages import handoffs as handed
-from app.web.pages.theme import Theme
-from app.web.principals import Doorkeeper
-from app.web.rates import Rates
-from app.web.security import Shell
-from app.web.staticfiles import Static
-from app.web.toll import Toll
-from app.web.workbench import (
+from app.web.authentication import Doorkeeper
+from app.web.branding import Theme
+from app.web.dependencies import Rooms
+from app.web.form import dev_pages, entry, questions, review_answers, session
+from app.web.form import handoffs as handed
+from app.web.form import not_found as form_not_found
+from app.web.http import problems
+from app.web.http.form_start_limits import Limits
+from app.web.http.rate_limits import Rates
+from app.web.middleware.cors import Cors
+from app.web.middleware.create_fast_path import Lane
+from app.web.middleware.network_rate_limit import Toll
+from app.web.middleware.request_guard import Shell
+from app.web.middleware.static_files import Static
+from app.web.openapi.webhooks_and_limits import describe
+from app.web.staff import (
     account,
+    api_keys,
     article,
     audit,
     case,
-    case_keeping,
-    correction,
+    case_retention,
+    corrections,
     dashboard,
     exports,
-    keys,
-    nowhere,
-    people,
+    invitations,
+    login,
+    not_found,
     queue,
-    sign_in,
     system,
+    users,
     webhooks,
-    welcome,
 )
-from app.web.workbench import handoffs as links
-from app.web.workbench.route import undeclared
+from app.web.staff import handoffs as links
+from app.web.staff.access_control import undeclared
 
 STATIC = Path(__file__).parent / "web" / "static"
-PURGE_SECONDS = 600
 ROUTERS = (
     questionnaires,
     articles,
@@ -101,7 +103,7 @@ ROUTERS = (
     submissions,
     summaries,
     review,
-    office,
+    case_search,
     handoffs,
     readiness,
     events,
@@ -110,32 +112,32 @@ ROUTERS = (
     fhir_responses,
     health,
 )
-PAGES = (form, handed, questions, check, keeping, start)
+PAGES = (entry, handed, questions, review_answers, session, dev_pages)
 WORKBENCH = (
     audit,
-    sign_in,
-    welcome,
+    login,
+    invitations,
     account,
-    people,
-    keys,
+    users,
+    api_keys,
     system,
     dashboard,
     exports,
     queue,
     case,
-    case_keeping,
-    correction,
+    case_retention,
+    corrections,
     article,
     links,
     webhooks,
-    nowhere,
+    not_found,
 )
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Create the ASGI application of a process. Raises Refusal with one clear line when it may not start."""
     settings = settings or load_settings()
-    logs.configure(settings.log_level)
+    logging.configure(settings.log_level)
     here = open_rooms(settings)
     app = build(here.library, development=settings.development, lifespan=partial(_lifespan, here))
     app.state.rooms = here
@@ -179,7 +181,7 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
     if undeclared(app):
         raise Refusal(f"Nobody has declared who may come to {', '.join(undeclared(app))}.")
     app.add_exception_handler(Problem, problems.on_problem)
-    app.add_exception_handler(HTTPException, lost.on_http_error)
+    app.add_exception_handler(HTTPException, form_not_found.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
     app.openapi = cache(partial(describe, app, library))  # type: ignore[method-assign] # when first asked for
     return app
@@ -195,7 +197,7 @@ def _routes(modules: tuple[Any, ...], *, development: bool) -> list[BaseRoute]:
     routes = [route for module in modules for route in module.router.routes]
     routes.append(Mount("/static", Static(STATIC), name="static"))
     if development:
-        routes += [*docs.router.routes, *start.development.routes]
+        routes += [*docs.router.routes, *dev_pages.development.routes]
     return routes
 
 
@@ -206,7 +208,7 @@ def open_rooms(settings: Settings) -> Rooms:
     database = open_database(settings)
     try:
         database.check_durable()
-        schema.migrate(database)
+        migrations.migrate(database)
         vault = open_vault(database, settings.keyring, settings.key_file, now=now())
         ledger = open_ledger(settings)
         ledger.replay(database, now=now())
@@ -279,20 +281,3 @@ async def _lifespan(here: Rooms, _app: FastAPI) -> AsyncIterator[None]:
     await here.rates.close()
     await asyncio.to_thread(here.database.close)
     log.info("stopped")
-
-
-async def _purge_for_ever(database: Database, told_for: dt.timedelta) -> None:
-    """Erase what is due, at once and then every ten minutes. A failed run is logged and retried."""
-    while True:
-        try:
-            more, failed = True, 0
-            while more:
-                work = partial(retention.purge, now=now(), past=failed, told_for=told_for)
-                purged = await database.write(work)
-                more, failed = purged.more, failed + purged.failed
-                if purged.submissions or purged.failed:
-                    log.info("purged", count=purged.submissions, failed=purged.failed)
-            await database.on_thread(database.checkpoint)
-        except Exception as error:
-            log.error("purge_failed", error=type(error).__name__, at=where(error))
-        await asyncio.sleep(PURGE_SECONDS)

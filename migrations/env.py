@@ -1,8 +1,8 @@
-"""How Alembic is run: on the connection, in the locked transaction, that app/storage/schema.py hands over."""
+"""How Alembic is run: on the connection and in the locked transaction of app/storage/db/migrations.py."""
 
 from alembic import context
 
-from app.storage.partial_indexes import metadata
+from app.storage.tables.partial_indexes import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

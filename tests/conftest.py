@@ -15,17 +15,19 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from app.clock import now
 from app.main import create_app
-from app.rules.edition import Edition
+from app.rules.engine.edition import Edition
 from app.rules.library import load_library
-from app.services import keys, seeding
-from app.services.drawn import Given
-from app.services.keys import Wanted
+from app.services.auth import api_keys
+from app.services.auth.api_keys import Wanted
+from app.services.demo import submissions
+from app.services.submissions.assessment import Given
 from app.settings import Settings
-from app.storage.audit import Actor
-from app.storage.database import Database, T, Work
-from app.web.deps import Rooms, now
-from tests import client, pgtmp
+from app.storage.db.database import Database, T, Work
+from app.storage.events.audit_log import Actor
+from app.web.dependencies import Rooms
+from tests import client, postgres_server
 from tests.client import Client
 from tests.databases import Shared
 
@@ -36,14 +38,14 @@ for name in [name for name in os.environ if name.startswith("PRECONSULT_") and "
 
 
 LIBRARY = functools.cache(load_library)
-PEOPLE = seeding.people
+PEOPLE = submissions.people
 CROWDS: dict[tuple[Any, ...], tuple[list[Given], tuple[Any, ...]]] = {}
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[pgtmp.Postgres]:
+def postgres() -> Iterator[postgres_server.Postgres]:
     """A real PostgreSQL server, shared by all tests of this process."""
-    with pgtmp.start() as server:
+    with postgres_server.start() as server:
         yield server
 
 
@@ -59,7 +61,7 @@ def shared_sqlite() -> Iterator[Shared]:
 
 
 @pytest.fixture(scope="session")
-def shared_postgres(postgres: pgtmp.Postgres) -> Iterator[Shared]:
+def shared_postgres(postgres: postgres_server.Postgres) -> Iterator[Shared]:
     """A migrated PostgreSQL database, shared by all tests of this process."""
     postgres.create_database("shared")
     shared = Shared(postgres.url("shared"))
@@ -76,7 +78,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     elif request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'preconsult.db'}"
     else:
-        server: pgtmp.Postgres = request.getfixturevalue("postgres")
+        server: postgres_server.Postgres = request.getfixturevalue("postgres")
         name = f"t{uuid.uuid4().hex}"
         server.create_database(name)
         yield server.url(name)
@@ -121,7 +123,7 @@ class Service:
         """The headers of a new API key with these scopes."""
         wanted = Wanted("test", scopes, **more)
         made = self.rooms.database.write_now(
-            partial(keys.create, wanted=wanted, now=now(), actor=Actor("command"))
+            partial(api_keys.create, wanted=wanted, now=now(), actor=Actor("command"))
         )
         return {"authorization": f"Bearer {made}"}
 
@@ -172,7 +174,7 @@ def running(service: Service) -> Iterator[Service]:
 @pytest.fixture
 def same_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
     """Generate the same demo respondents only once per process: that takes as long as storing them."""
-    monkeypatch.setattr(seeding, "people", _same_people)
+    monkeypatch.setattr(submissions, "people", _same_people)
 
 
 def _same_people(edition: Edition, count: int, chance: random.Random) -> list[Given]:

@@ -17,9 +17,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from app.storage import database, schema
-from app.storage.database import Database
-from app.storage.tables import metadata
+from app.storage.db import database, migrations
+from app.storage.db.database import Database
+from app.storage.tables.base import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ class Shared:
 def migrate(url: str) -> None:
     """Migrate a database to head."""
     opened = Database(url)
-    schema.migrate(opened)
+    migrations.migrate(opened)
     opened.close()
 
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from app.services import keys
-from app.services.keys import Wanted
-from app.storage import schema
-from app.storage.audit import Actor
-from app.storage.database import Database
+from app.services.auth import api_keys
+from app.services.auth.api_keys import Wanted
+from app.storage.db import migrations
+from app.storage.db.database import Database
+from app.storage.events.audit_log import Actor
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0  # seconds; costs nothing if the condition is met earlier
@@ -88,9 +88,11 @@ class Server:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         wanted = Wanted("test", scopes, test=test)
         with contextlib.closing(Database(self.database)) as database:
-            schema.migrate(database)
+            migrations.migrate(database)
             now = dt.datetime.now(dt.UTC)
-            return database.write_now(partial(keys.create, wanted=wanted, now=now, actor=Actor("command")))
+            return database.write_now(
+                partial(api_keys.create, wanted=wanted, now=now, actor=Actor("command"))
+            )
 
     def launch(self, *program: str) -> subprocess.Popen[bytes]:
         """Start the server (or `program` instead); it may not be ready yet."""
@@ -134,7 +136,7 @@ def _migrated() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "preconsult.db"
         with contextlib.closing(Database(f"sqlite:///{path}")) as database:
-            schema.migrate(database)
+            migrations.migrate(database)
         return path.read_bytes()
 
 

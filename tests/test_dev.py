@@ -35,12 +35,12 @@ def test_the_parts_of_the_thorough_suite_are_all_tests_each_once() -> None:
 
 @pytest.fixture
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The last argument of each step that runs; `tests/browser` fails while the list has `fail`."""
+    """The last argument of each step that runs; `tests/e2e/browser` fails while the list has `fail`."""
     ran: list[str] = []
 
     def step(*command: str) -> int:
         ran.append(command[-1])
-        return int("fail" in ran and command[-1] == "tests/browser")
+        return int("fail" in ran and command[-1] == "tests/e2e/browser")
 
     monkeypatch.setattr(dev, "step", step)
     monkeypatch.setattr(dev, "PASSED", tmp_path / "passed.json")
@@ -51,15 +51,15 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_thorough_run_is_resumed_where_it_failed(parts: list[str]) -> None:
     parts.append("fail")
     assert dev.thorough([], None) == 1
-    assert parts[-2:] == ["tests/web", "tests/browser"]
+    assert parts[-2:] == ["tests/web", "tests/e2e/browser"]
     parts.clear()
     assert dev.thorough([], None) == 0
-    assert parts == ["tests/browser", "tests/outside"]
+    assert parts == ["tests/e2e/browser", "tests/e2e/processes"]
 
 
 def test_a_part_that_is_named_runs_again(parts: list[str]) -> None:
     assert dev.thorough([], None) == dev.thorough([], "web") == 0
-    assert parts[-2:] == ["tests/outside", "tests/web"]
+    assert parts[-2:] == ["tests/e2e/processes", "tests/web"]
 
 
 def test_a_changed_tree_runs_all_parts_again(parts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,19 +18,19 @@ from ruamel.yaml import YAML
 import dev
 from app.cli import main
 from app.errors import every_problem
-from app.fhir import names
-from app.rules.condition import Condition
+from app.fhir import identifiers
+from app.logging import FIELDS
+from app.rules.engine.condition import Condition
 from app.rules.library import load_library
-from app.services.access import SCOPES
-from app.services.events import TYPES, document
-from app.services.permissions import ROLES
-from app.services.readiness import State
+from app.services.auth.authorization import SCOPES
+from app.services.auth.permissions import ROLES
+from app.services.bookings.readiness import State
+from app.services.events.event_types import TYPES, document
 from app.settings import FILES, Settings
-from app.storage.events import Event
-from app.web.logs import FIELDS
-from app.web.pages import door
-from app.web.security import METHODS
-from app.web.workbench import cookies
+from app.storage.events.outbox import Event
+from app.web.html import form_security
+from app.web.middleware.request_guard import METHODS
+from app.web.staff import cookies
 from tests import diagram
 from tests.conftest import Service
 
@@ -208,7 +208,7 @@ def test_every_command_of_dev_py_that_is_documented_is_there() -> None:
 
 def test_every_bench_that_is_documented_is_there() -> None:
     documented = set(re.findall(r"python3 dev\.py bench (\w+)", "".join(PAGES.values())))
-    assert documented <= {path.stem for path in (ROOT / "tests" / "bench").glob("[!_]*.py")}
+    assert documented <= {path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py")}
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
@@ -245,9 +245,9 @@ def test_every_file_of_an_edition_is_documented() -> None:
 
 def test_every_extension_of_fhir_is_documented() -> None:
     documented = {quoted(url)[0] for url, *_ in table(PROGRAMS, "| extension | on | says |")}
-    assert documented == {url for url in vars(names).values() if str(url).startswith(names.OURS)} - {
-        names.OURS
-    }
+    assert documented == {
+        url for url in vars(identifiers).values() if str(url).startswith(identifiers.OURS)
+    } - {identifiers.OURS}
 
 
 def test_every_cookie_is_documented() -> None:
@@ -256,7 +256,13 @@ def test_every_cookie_is_documented() -> None:
         for cell, *_ in table(PAGES["docs/security.md"], "| cookie | holds | attributes |")
         for name in quoted(cell)
     }
-    assert documented == {door.SESSION, door.LANGUAGE, door.HANDOFF, cookies.SESSION, cookies.STEP}
+    assert documented == {
+        form_security.SESSION,
+        form_security.LANGUAGE,
+        form_security.HANDOFF,
+        cookies.SESSION,
+        cookies.STEP,
+    }
 
 
 def test_every_test_that_accessibility_names_is_there() -> None:
@@ -399,7 +405,7 @@ def test_a_condition_that_is_shown_can_be_read() -> None:
 
 
 def test_every_program_that_is_shown_is_one_that_a_test_runs() -> None:
-    examples = (ROOT / "tests" / "outside" / "test_examples.py").read_text(encoding="utf-8")
+    examples = (ROOT / "tests" / "e2e" / "processes" / "test_examples.py").read_text(encoding="utf-8")
     for block in blocks("python"):
         assert any(name in block for name in re.findall(r'if "([^"]+)" in block', examples))
 

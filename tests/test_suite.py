@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from app.storage.database import Database
-from tests import levels, pgtmp, seconds
+from app.storage.db.database import Database
+from tests import levels, postgres_server, seconds
 from tests.databases import Shared
 
 TESTS = Path(__file__).parent
@@ -42,7 +42,7 @@ def test_a_long_sleep_without_a_reason_is_found(line: str, found: list[int]) -> 
 
 
 def test_each_long_sleep_has_its_reason_on_the_line() -> None:
-    files = (path for path in TESTS.rglob("*.py") if not {"node_modules", "bench"} & set(path.parts))
+    files = (path for path in TESTS.rglob("*.py") if "node_modules" not in path.parts)
     texts = {path: path.read_text(encoding="utf-8") for path in files}
     found = [f"{p.relative_to(TESTS)}:{line}" for p, text in texts.items() for line in long_sleeps(text)]
     assert found == []
@@ -75,7 +75,7 @@ def test_the_longest_unit_is_given_out_first(monkeypatch: pytest.MonkeyPatch) ->
 def test_quick_takes_only_sqlite_and_thorough_takes_both() -> None:
     chosen = {
         (folder, level): levels.databases(level, TESTS / folder / "test_it.py", both=False)
-        for folder in ("web", "cli", "services", "outside")
+        for folder in ("web", "cli", "services", "e2e")
         for level in levels.LEVELS
     }
     one, both = ["sqlite"], ["sqlite", "postgres"]
@@ -87,7 +87,7 @@ def test_quick_takes_only_sqlite_and_thorough_takes_both() -> None:
 
 
 def test_a_shared_database_outlives_a_restart_of_its_server(
-    postgres: pgtmp.Postgres, shared_postgres: Shared
+    postgres: postgres_server.Postgres, shared_postgres: Shared
 ) -> None:
     with shared_postgres.lasting():
         Database(shared_postgres.address).close()  # leaves an idle engine

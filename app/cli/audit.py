@@ -10,10 +10,10 @@ import click
 
 from app.cli.context import keyring_at_hand, now, opened
 from app.errors import Refusal
-from app.services import chain
-from app.services.chain import Broken
+from app.services.events import audit_chain
+from app.services.events.audit_chain import Broken
 from app.settings import load_settings
-from app.storage import ledger
+from app.storage.operations import append_only_file
 
 
 @click.group("audit")
@@ -30,10 +30,10 @@ def audit_group() -> None:
 def verify_chain(anchor: Path | None) -> None:
     """Verify the whole chain. The exit status is 1 when an event was changed, moved, removed or inserted."""
     settings = load_settings()
-    anchors = chain.parse_anchors(ledger.lines(anchor)) if anchor else None
+    anchors = audit_chain.parse_anchors(append_only_file.lines(anchor)) if anchor else None
     with opened(settings) as database:
         keyring = keyring_at_hand(database, settings)
-        found = database.read_now(partial(chain.verify, keyring=keyring, now=now(), anchors=anchors))
+        found = database.read_now(partial(audit_chain.verify, keyring=keyring, now=now(), anchors=anchors))
     since = f" (the oldest since {found.oldest:%Y-%m-%d %H:%M:%SZ})" if found.oldest else ""
     click.echo(f"{found.linked} events are linked, {found.waiting} wait to be{since}.")
     if found.fault:
@@ -49,7 +49,7 @@ def print_head() -> None:
     with opened(settings) as database:
         try:
             click.echo(
-                database.read_now(partial(chain.published, keyring=keyring_at_hand(database, settings)))
+                database.read_now(partial(audit_chain.published, keyring=keyring_at_hand(database, settings)))
             )
         except Broken as broken:
             raise Refusal(f"The audit chain is broken: {broken}.") from None

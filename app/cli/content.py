@@ -24,7 +24,7 @@ def content_group() -> None:
 @click.argument("path", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 def check_content(path: Path | None) -> None:
     """List every error in the editions below PATH: file, line and what to do."""
-    from app.rules.lint import check  # noqa: PLC0415 - only used by this command
+    from app.rules.authoring.lint import check  # noqa: PLC0415 - only used by this command
 
     content = path or load_settings().content_dir or CONTENT
     single = (content / "edition.yaml").exists()
@@ -45,7 +45,7 @@ def check_content(path: Path | None) -> None:
 @click.option("--language", help="One that the edition serves.")
 def show_content(questionnaire: str, version: str | None, language: str | None) -> None:
     """Show an edition as a reader sees it."""
-    from app.rules.show import show  # noqa: PLC0415 - only used by this command
+    from app.rules.authoring.render_text import show  # noqa: PLC0415 - only used by this command
 
     edition = open_library(load_settings()).find(questionnaire, version)
     if edition is None:
@@ -58,7 +58,7 @@ def show_content(questionnaire: str, version: str | None, language: str | None) 
 @click.argument("new", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def diff_content(old: Path, new: Path) -> None:
     """List what changed in meaning between two edition folders."""
-    from app.rules.compare import edition_differences  # noqa: PLC0415 - only used by this command
+    from app.rules.engine.diff import edition_differences  # noqa: PLC0415 - only used by this command
 
     for line in edition_differences(load(old), load(new)):
         click.echo(line)

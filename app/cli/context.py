@@ -12,12 +12,12 @@ from functools import partial
 import click
 
 from app.container import open_database, open_ledger
+from app.encryption import Keyring
 from app.errors import Refusal
-from app.sealing import Keyring
 from app.settings import Settings
-from app.storage import schema
-from app.storage.audit import Actor
-from app.storage.database import Database
+from app.storage.db import migrations
+from app.storage.db.database import Database
+from app.storage.events.audit_log import Actor
 
 COMMAND = Actor("command")
 LINKED = 10_000  # a command chains at most that many events; the service chains the rest
@@ -29,7 +29,7 @@ def opened(settings: Settings) -> Iterator[Database]:
     database = open_database(settings)
     try:
         database.check_durable()
-        schema.migrate(database)
+        migrations.migrate(database)
         yield database
     finally:
         database.close()
@@ -41,9 +41,9 @@ def writing(settings: Settings) -> Iterator[Database]:
 
     If the keyring is not available, the service chains them later.
     """
-    from app.services import feed  # noqa: PLC0415 - a command that only reads starts faster without these
-    from app.services.chain import Broken  # noqa: PLC0415
-    from app.services.sealing_keys import known_keyring  # noqa: PLC0415
+    from app.services.events import outbox  # noqa: PLC0415 - a command that only reads starts faster without these
+    from app.services.events.audit_chain import Broken  # noqa: PLC0415
+    from app.services.operations.key_rotation import known_keyring  # noqa: PLC0415
 
     with opened(settings) as database:
         yield database
@@ -51,14 +51,14 @@ def writing(settings: Settings) -> Iterator[Database]:
         keyring = known_keyring(database, settings.keyring, settings.key_file)
         try:
             if keyring is not None:
-                database.write_now(partial(feed.follow, keyring=keyring, now=now(), limit=LINKED))
+                database.write_now(partial(outbox.follow, keyring=keyring, now=now(), limit=LINKED))
         except Broken as broken:
             click.echo(f"preconsult: The audit chain is broken ({broken}): preconsult audit verify", err=True)
 
 
 def keyring_at_hand(database: Database, settings: Settings) -> Keyring:
     """Return the keyring in use. Raises Refusal when it is not available."""
-    from app.services.sealing_keys import known_keyring  # noqa: PLC0415 - as above
+    from app.services.operations.key_rotation import known_keyring  # noqa: PLC0415 - as above
 
     keyring = known_keyring(database, settings.keyring, settings.key_file)
     if keyring is None:

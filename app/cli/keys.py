@@ -9,12 +9,12 @@ from functools import partial
 import click
 
 from app.cli.context import COMMAND, now, opened, writing
-from app.services import keys as api_keys
-from app.services.access import SCOPES
-from app.services.keys import Wanted
-from app.services.sealing_keys import rotate
+from app.services.auth import api_keys
+from app.services.auth.api_keys import Wanted
+from app.services.auth.authorization import SCOPES
+from app.services.operations.key_rotation import rotate
 from app.settings import load_settings
-from app.storage import keys
+from app.storage.auth import api_keys as keys
 
 
 @click.group("keys")

@@ -66,7 +66,7 @@ def _line(error: Exception) -> str | None:
     """Return the message for an operator, or None for an unexpected error."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - only needed when there is an error
 
-    from app.rules.draft import Faulty  # noqa: PLC0415 - the same
+    from app.rules.authoring.edition_files import Faulty  # noqa: PLC0415 - the same
 
     if isinstance(error, Refusal | Faulty | Problem):
         return str(error)

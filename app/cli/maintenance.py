@@ -11,16 +11,17 @@ from pathlib import Path
 import click
 
 from app.cli.context import COMMAND, now, opened, writing
-from app.services import health, retention
+from app.services.operations import retention, system_status
 from app.settings import load_settings
-from app.storage import expiry, schema
+from app.storage.db import migrations
+from app.storage.operations import retention as expiry
 
 
 @click.command("migrate")
 def migrate() -> None:
     """Migrate the database schema to this release; does nothing when it is up to date."""
     with opened(load_settings()) as database:
-        click.echo(f"The schema is at {schema.current(database)}.")
+        click.echo(f"The schema is at {migrations.current(database)}.")
 
 
 @click.command("backup")
@@ -28,8 +29,8 @@ def migrate() -> None:
 def backup_database(file: Path) -> None:
     """Copy the embedded database to FILE while the service runs. Store the encryption keys elsewhere."""
     with writing(load_settings()) as database:
-        schema.backup(database, file)
-        database.write_now(partial(health.backed_up, now=now(), actor=COMMAND))
+        migrations.backup(database, file)
+        database.write_now(partial(system_status.backed_up, now=now(), actor=COMMAND))
     click.echo(f"Backed up to {file}. Without the sealing keys nobody can read it: back them up separately.")
 
 

@@ -14,11 +14,13 @@ from sqlalchemy.engine import make_url
 from app.cli.context import COMMAND, LINKED, keyring_at_hand, now, opened
 from app.container import open_ledger
 from app.errors import Refusal
-from app.services import chain, feed
+from app.services.events import audit_chain, outbox
 from app.settings import Settings, load_settings
-from app.storage import audit, restore, staff_sessions
-from app.storage.audit import Act
-from app.storage.database import Database
+from app.storage.auth import sessions
+from app.storage.db import sqlite_restore
+from app.storage.db.database import Database
+from app.storage.events import audit_log
+from app.storage.events.audit_log import Act
 
 BACK = (
     "Otherwise API keys and members of staff are as they were at the backup: look at roles, passwords and "
@@ -51,9 +53,9 @@ def _put_back(file: Path, settings: Settings) -> None:
     if target.get_backend_name() != "sqlite":
         raise Refusal("PostgreSQL is restored by pg_restore; then say `preconsult restore --ledger-only`.")
     where = Path(target.database or "")
-    with restore.candidate(file, where) as copy:
+    with sqlite_restore.candidate(file, where) as copy:
         told = _completed(settings.model_copy(update={"database_url": f"sqlite:///{copy.absolute()}"}))
-        older = restore.exchange(copy, where)
+        older = sqlite_restore.exchange(copy, where)
     click.echo(f"Restored from {file}. {told}")
     click.echo(f"Sessions of staff are over. {BACK}")
     if older:
@@ -64,15 +66,15 @@ def _completed(settings: Settings) -> str:
     """Migrate a copy of a backup, verify it, and apply the erasure ledger to it."""
     with opened(settings) as database:
         keyring = keyring_at_hand(database, settings)
-        found = database.read_now(partial(chain.verify, keyring=keyring, now=now()))
+        found = database.read_now(partial(audit_chain.verify, keyring=keyring, now=now()))
         begun = found.linked > 0  # a backup by a release without the chain has none
         if begun and found.fault and found.fault.kind != "waiting":
             raise Refusal(f"The backup's audit chain is broken at position {found.fault.position}.")
         told = _ended_again(database, settings)
         act = Act("database.restored", "database", None)
-        database.write_now(lambda session: audit.record(session, COMMAND, now(), act))
-        database.write_now(partial(feed.follow, keyring=keyring, now=now(), limit=LINKED))
-        database.write_now(staff_sessions.end_every)
+        database.write_now(lambda session: audit_log.record(session, COMMAND, now(), act))
+        database.write_now(partial(outbox.follow, keyring=keyring, now=now(), limit=LINKED))
+        database.write_now(sessions.end_every)
         database.checkpoint()
     return told
 

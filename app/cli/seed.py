@@ -5,9 +5,9 @@ import click
 from app.cli.context import COMMAND, now, writing
 from app.container import open_library, open_terms
 from app.errors import Refusal
-from app.services import seeding, seeding_staff
-from app.services.sealing_keys import open_vault
-from app.services.submissions import Desk
+from app.services.demo import staff_activity, submissions
+from app.services.operations.key_rotation import open_vault
+from app.services.submissions.lifecycle import Desk
 from app.settings import load_settings
 
 
@@ -27,7 +27,7 @@ def seed_made_up(count: int, number: int, *, staff: bool) -> None:
     assert edition is not None  # noqa: S101 - open_library has raised otherwise
     with writing(settings) as database:
         vault = open_vault(database, settings.keyring, settings.key_file, now=now())
-        seeded = seeding.seed(
+        seeded = submissions.seed(
             database,
             vault,
             edition,
@@ -39,7 +39,7 @@ def seed_made_up(count: int, number: int, *, staff: bool) -> None:
         )
         if staff:
             desk = Desk(library, vault, open_terms(settings))
-            seeding_staff.work_on(database, desk, count=count, number=number, now=now(), actor=COMMAND)
+            staff_activity.work_on(database, desk, count=count, number=number, now=now(), actor=COMMAND)
     click.echo(
         f"{seeded.submissions} made-up submissions are kept as tests, {seeded.drafts} of them drafts; "
         "list them: GET /v1/submissions?test=true with an API key of scope review."

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from app.settings import Settings
-    from app.web.connections import Connection
+    from app.web.middleware.uvicorn_protocol import Connection
 
 
 @click.command("serve")
@@ -56,7 +56,7 @@ def _ready(workers: int) -> tuple["FastAPI | str", type["Connection"]]:
     from app.errors import Refusal  # noqa: PLC0415 - `serve --help` runs without these
     from app.main import serve_app  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
-    from app.web.connections import Connection  # noqa: PLC0415
+    from app.web.middleware.uvicorn_protocol import Connection  # noqa: PLC0415
 
     settings = load_settings()
     if workers == 1:
@@ -73,7 +73,7 @@ def _prepare(settings: "Settings") -> None:
     """Run all start-up checks once, before several processes do: an error is one line, not a traceback."""
     from app import container  # noqa: PLC0415
     from app.cli.context import now, opened  # noqa: PLC0415
-    from app.services.sealing_keys import open_vault  # noqa: PLC0415
+    from app.services.operations.key_rotation import open_vault  # noqa: PLC0415
 
     container.open_library(settings)
     container.open_terms(settings)

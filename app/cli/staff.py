@@ -9,13 +9,13 @@ from functools import partial
 import click
 
 from app.cli.context import COMMAND, now, opened, writing
-from app.services import second_factor, staff
-from app.services.permissions import ROLES
-from app.services.staff import Wanted
+from app.services.auth import two_factor, users
+from app.services.auth.permissions import ROLES
+from app.services.auth.users import Wanted
 from app.settings import Settings, load_settings
-from app.storage import staff as people
-from app.storage.database import Session
-from app.storage.staff import Person
+from app.storage.auth import users as people
+from app.storage.auth.users import Person
+from app.storage.db.database import Session
 
 
 @click.group("staff")
@@ -29,10 +29,10 @@ def staff_group() -> None:
 @click.option("--name", default="", help="As colleagues see it; else the e-mail address stands for it.")
 def add(email: str, roles: tuple[str, ...], name: str) -> None:
     """Add a staff user; the one-time link to choose a password is printed alone on stdout."""
-    settings, secret = load_settings(), staff.new_secret()
+    settings, secret = load_settings(), users.new_secret()
     wanted = Wanted(email, roles, name)
     with writing(settings) as database:
-        database.write_now(partial(staff.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND))
+        database.write_now(partial(users.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND))
     click.echo(_link(settings, secret))
 
 
@@ -54,7 +54,7 @@ def disable(email: str) -> None:
     """Disable a staff user; their sessions end at once."""
     with writing(load_settings()) as database:
         database.write_now(partial(_disable, email=email))
-    click.echo(f"{staff.address(email)} is disabled.")
+    click.echo(f"{users.address(email)} is disabled.")
 
 
 @staff_group.command("reset")
@@ -62,21 +62,21 @@ def disable(email: str) -> None:
 @click.option("--second-factor", "forget", is_flag=True, help="Forget their second factor as well.")
 def reset(email: str, *, forget: bool) -> None:
     """Reset the password of a staff user; the link to choose a new one is printed alone on stdout."""
-    settings, secret = load_settings(), staff.new_secret()
+    settings, secret = load_settings(), users.new_secret()
     with writing(settings) as database:
         database.write_now(partial(_reset, email=email, secret=secret, forget=forget))
     click.echo(_link(settings, secret))
 
 
 def _disable(session: Session, *, email: str) -> None:
-    staff.disable(session, staff.find_by_email(session, email).id, now=now(), actor=COMMAND)
+    users.disable(session, users.find_by_email(session, email).id, now=now(), actor=COMMAND)
 
 
 def _reset(session: Session, *, email: str, secret: str, forget: bool) -> None:
-    person = staff.find_by_email(session, email)
-    staff.reset(session, person.id, secret, now=now(), actor=COMMAND)
+    person = users.find_by_email(session, email)
+    users.reset(session, person.id, secret, now=now(), actor=COMMAND)
     if forget and person.totp is not None:
-        second_factor.forget(session, person.id, now=now(), actor=COMMAND)
+        two_factor.forget(session, person.id, now=now(), actor=COMMAND)
 
 
 def _state(person: Person, *, invited: bool) -> str:
@@ -86,4 +86,4 @@ def _state(person: Person, *, invited: bool) -> str:
 
 
 def _link(settings: Settings, secret: str) -> str:
-    return staff.link_to(str(settings.public_url), secret)[0]
+    return users.link_to(str(settings.public_url), secret)[0]

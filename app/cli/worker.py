@@ -10,23 +10,23 @@ import signal
 
 import click
 
+from app import logging
 from app.cli.context import now, opened
 from app.container import open_ledger, open_post
-from app.delivering import Deliveries
-from app.rounds import Trail
-from app.sealing import Keyring
-from app.services.sealing_keys import open_vault
+from app.encryption import Keyring
+from app.jobs.audit_chain import Trail
+from app.jobs.webhook_delivery import Deliveries
+from app.logging import log
+from app.services.operations.key_rotation import open_vault
 from app.settings import Settings, load_settings
-from app.storage.database import Database
-from app.web import logs
-from app.web.logs import log
+from app.storage.db.database import Database
 
 
 @click.command("work")
 def work() -> None:
     """Deliver webhooks, for servers with PRECONSULT_WORKER=false or beside others; stop with Ctrl-C."""
     settings = load_settings()
-    logs.configure(settings.log_level)
+    logging.configure(settings.log_level)
     with opened(settings) as database:
         keyring = open_vault(database, settings.keyring, settings.key_file, now=now()).keyring
         click.echo("preconsult delivers webhooks (stop with Ctrl-C)", err=True)

@@ -12,8 +12,8 @@ from typing import Any, Literal, cast
 
 from pydantic_core import to_json
 
-from app.fhir import names
-from app.fhir.enabling import Enabling, Unsayable
+from app.fhir import identifiers
+from app.fhir.enable_when import Enabling, Unsayable
 from app.fhir.models import (
     CodeableConcept,
     Coding,
@@ -23,10 +23,10 @@ from app.fhir.models import (
     QuestionnaireItem,
     QuestionnaireItemInitial,
 )
-from app.rules import questionnaire as rules
-from app.rules.condition import NEVER, Condition
-from app.rules.edition import Edition
-from app.rules.rule import Rule
+from app.rules.engine import questionnaire as rules
+from app.rules.engine.condition import NEVER, Condition
+from app.rules.engine.edition import Edition
+from app.rules.engine.rule import Rule
 
 Given = dict[str, Any]
 
@@ -36,9 +36,9 @@ def questionnaire(edition: Edition, language: str) -> Questionnaire:
     writing = _Writing(edition, language)
     reviewed = edition.meta.reviewed_by and edition.texts[language].reviewed_by
     return Questionnaire(
-        id=names.resource_id(edition),
+        id=identifiers.resource_id(edition),
         language=language,
-        url=names.url(edition.id),
+        url=identifiers.url(edition.id),
         version=edition.version,
         name="".join(part.capitalize() for part in edition.id.split("-")),
         title=edition.title(language),
@@ -51,8 +51,8 @@ def displays(edition: Edition) -> frozenset[str]:
     """Return the linkIds that are only displayed: displays of the edition, and those that only FHIR has."""
     items = edition.questionnaire.by_id.values()
     own = {item.link_id for item in items if item.type == "display"}
-    whys = {names.why(item.link_id) for item in items if item.is_question}
-    return frozenset(own | whys | {rule.id for rule in _interruptions(edition)} | {names.FOOTER})
+    whys = {identifiers.why(item.link_id) for item in items if item.is_question}
+    return frozenset(own | whys | {rule.id for rule in _interruptions(edition)} | {identifiers.FOOTER})
 
 
 def _interruptions(edition: Edition) -> Iterator[Rule]:
@@ -74,7 +74,7 @@ class _Writing:
             self.raised.setdefault(max(asked, key=order.index), []).append(rule)
 
     def footer(self) -> QuestionnaireItem:
-        return QuestionnaireItem(linkId=names.FOOTER, type="display", text=self.words.footer)
+        return QuestionnaireItem(linkId=identifiers.FOOTER, type="display", text=self.words.footer)
 
     def items(self, items: tuple[rules.Item, ...]) -> list[QuestionnaireItem]:
         """Return the items in order, without those that are never enabled and groups that become empty."""
@@ -138,14 +138,14 @@ class _Writing:
             return None
         return [
             QuestionnaireItem(
-                linkId=names.why(item.link_id), type="display", text=said, extension=[_control("help")]
+                linkId=identifiers.why(item.link_id), type="display", text=said, extension=[_control("help")]
             )
         ]
 
     def _option(self, item: rules.Item, option: rules.AnswerOption) -> QuestionnaireAnswerOption:
-        marks = [(names.EXCLUSIVE, option.exclusive), (names.UNKNOWN, option.unknown)]
+        marks = [(identifiers.EXCLUSIVE, option.exclusive), (identifiers.UNKNOWN, option.unknown)]
         coding = Coding(
-            system=names.system(self.edition.id, item.link_id),
+            system=identifiers.system(self.edition.id, item.link_id),
             code=option.code,
             display=self.words.items[item.link_id].options[option.code],
         )
@@ -160,19 +160,19 @@ class _Writing:
     def _extensions(self, item: rules.Item) -> Iterator[Extension]:
         if item.type == "choice":
             yield _control("check-box" if item.repeats else "radio-button")
-        for url, bound in ((names.MIN_VALUE, item.min_value), (names.MAX_VALUE, item.max_value)):
+        for url, bound in ((identifiers.MIN_VALUE, item.min_value), (identifiers.MAX_VALUE, item.max_value)):
             if bound is not None:
                 yield Extension(url=url, valueInteger=bound)
         if item.must_be_true:
-            yield Extension(url=names.MUST_BE_TRUE, valueBoolean=True)
+            yield Extension(url=identifiers.MUST_BE_TRUE, valueBoolean=True)
         if item.required_when:
             condition = to_json(item.required_when.model_dump(by_alias=True, mode="json")).decode()
-            yield Extension(url=names.REQUIRED_WHEN, valueString=condition)
+            yield Extension(url=identifiers.REQUIRED_WHEN, valueString=condition)
         said = self.words.items[item.link_id]
         for value, label in (("true", said.yes), ("false", said.no)):
             if item.type == "boolean" and label:
                 yield Extension(
-                    url=names.LABEL,
+                    url=identifiers.LABEL,
                     extension=[
                         Extension(url="value", valueCode=value),
                         Extension(url="text", valueString=label),
@@ -194,5 +194,5 @@ def _initial(item: rules.Item) -> list[QuestionnaireItemInitial] | None:
 
 def _control(code: str) -> Extension:
     """Return the extension for the display of an item; the hosted form displays it in the same way."""
-    coding = Coding(system=names.ITEM_CONTROLS, code=code)
-    return Extension(url=names.ITEM_CONTROL, valueCodeableConcept=CodeableConcept(coding=[coding]))
+    coding = Coding(system=identifiers.ITEM_CONTROLS, code=code)
+    return Extension(url=identifiers.ITEM_CONTROL, valueCodeableConcept=CodeableConcept(coding=[coding]))

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from app.rules.draft import Faulty, Finding, fingerprint, read_draft
-from app.rules.edition import Edition
-from app.rules.integrity import check_integrity
-from app.rules.source import PARSED, publish
+from app.rules.authoring.edition_files import Faulty, Finding, fingerprint, read_draft
+from app.rules.authoring.integrity import check_integrity
+from app.rules.authoring.yaml_source import PARSED, publish
+from app.rules.engine.edition import Edition
 
 CONTENT = Path(__file__).parent / "content"
 LOCK = "editions.lock"

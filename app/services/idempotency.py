@@ -9,11 +9,12 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+from app.encryption import DataKey, Keyring, Unopenable, padded
 from app.errors import Gone, IdempotencyKeyReused
-from app.sealing import DataKey, Keyring, Unopenable, padded
-from app.storage import idempotency, submissions
-from app.storage.database import Session
-from app.storage.submissions import Vault
+from app.storage import idempotency
+from app.storage.db.database import Session
+from app.storage.submissions import submissions
+from app.storage.submissions.submissions import Vault
 
 FINGERPRINT = 32  # bytes of SHA-256 before the stored response
 

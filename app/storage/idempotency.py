@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import Insert
 
-from app.storage.database import Session
-from app.storage.prepared import Prepared
-from app.storage.tables import idempotency_keys
-from app.storage.upsert import insert as insert_into
+from app.storage.db.compiled_insert import Prepared
+from app.storage.db.database import Session
+from app.storage.db.upsert import insert as insert_into
+from app.storage.tables.submissions import idempotency_keys
 
 
 @dataclass(frozen=True, slots=True)

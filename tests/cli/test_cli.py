@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from app.cli import content as content_commands
 from app.cli import main
 from app.rules.library import CONTENT, load
-from app.services.keys import parse
-from app.storage.schema import head
+from app.services.auth.api_keys import parse
+from app.storage.db.migrations import head
 
 NO_TLS = "postgresql+psycopg://h/d?sslmode=disable"
 EDITION = CONTENT / "ketamine-preconsult" / "1.0.0"

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from app.cli import main
-from app.storage.audit import count
-from app.storage.database import Database
-from app.storage.tables import audit_events
+from app.storage.db.database import Database
+from app.storage.events.audit_log import count
+from app.storage.tables.operations import audit_events
 from tests.databases import Shared
 
 

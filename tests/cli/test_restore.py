@@ -14,21 +14,23 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.services import erasures, holding, staff
-from app.services.access import Staff
-from app.services.permissions import permitted
-from app.services.staff import Wanted
-from app.services.staff_sessions import begin
+from app.clock import now
+from app.services.auth import users
+from app.services.auth.authorization import Staff
+from app.services.auth.permissions import permitted
+from app.services.auth.sessions import begin
+from app.services.auth.users import Wanted
+from app.services.operations import erasure_ledger, legal_holds
 from app.settings import Settings
-from app.storage import keys, ledger
-from app.storage import staff as people
-from app.storage.audit import ERASED, Actor, count
-from app.storage.tables import staff_sessions
-from app.web.deps import now
+from app.storage.auth import api_keys
+from app.storage.auth import users as people
+from app.storage.events.audit_log import ERASED, Actor, count
+from app.storage.operations import append_only_file
+from app.storage.tables.auth import staff_sessions
 from tests.cli.test_records import Shell
 from tests.conftest import LIBRARY, Service, idle, working
 from tests.databases import write_at_head
-from tests.people import CARA, body
+from tests.sample_answers import CARA, body
 from tests.web.conftest import bearer
 
 Document = dict[str, Any]
@@ -82,7 +84,7 @@ class Clinic:
             ]
 
     def noted(self) -> list[str]:
-        every = erasures.entries(self.data_dir / "erasures.log")
+        every = erasure_ledger.entries(self.data_dir / "erasures.log")
         return [each.id for each in every if each.action == ERASED]
 
 
@@ -112,7 +114,7 @@ def test_wrong_usage_is_status_2(clinic: Clinic) -> None:
 @pytest.mark.parametrize("kept", [0, 1, 100, 4096, 0.5, 0.9, -1], ids=str)
 def test_a_truncated_backup_is_refused(backed_up: tuple[Clinic, list[Document]], kept: float) -> None:
     clinic, made = backed_up
-    ledger.append(clinic.data_dir / "erasures.log", "")
+    append_only_file.append(clinic.data_dir / "erasures.log", "")
     size = clinic.backup.stat().st_size
     os.truncate(clinic.backup, int(size * kept) if isinstance(kept, float) else kept % size)
     assert "is no whole backup" in clinic.run.refused("restore", str(clinic.backup))
@@ -168,7 +170,7 @@ def test_what_an_earlier_restore_replaced_is_not_overwritten(
 def test_postgresql_is_restored_by_its_own_tools(clinic: Clinic) -> None:
     clinic.keep(1)
     given = {"PRECONSULT_DATABASE_URL": "postgresql+psycopg://h/d"}
-    ledger.append(clinic.data_dir / "erasures.log", "")
+    append_only_file.append(clinic.data_dir / "erasures.log", "")
     assert "pg_restore" in clinic.run.refused("restore", __file__, **given)
 
 
@@ -208,7 +210,7 @@ def test_after_a_restore_nobody_is_signed_in_and_what_came_back_is_said(clinic: 
     open_ones = sa.select(sa.func.count()).select_from(staff_sessions)
     with clinic.served() as service:
         somebody = service.database.write_now(
-            partial(staff.add, wanted=ANN, secret="x" * 43, now=now(), actor=COMMAND)
+            partial(users.add, wanted=ANN, secret="x" * 43, now=now(), actor=COMMAND)
         )
         service.database.write_now(partial(begin, staff_id=somebody.id, secret="y" * 43, now=now()))
         assert service.read(lambda session: session.execute(open_ones).scalar_one()) == 1
@@ -240,13 +242,13 @@ class Office:
         with self.clinic.served() as service:
             known = service.read(partial(people.by_email, email=f"{name}@clinic.example"))
             assert known
-            enabling = partial(staff.enable, staff_id=known.id, now=at or now(), actor=COMMAND)
+            enabling = partial(users.enable, staff_id=known.id, now=at or now(), actor=COMMAND)
             service.database.write_now(enabling)
 
     def standing(self) -> tuple[list[bool], list[bool]]:
         """Which API keys are live, and which staff users are active."""
         with self.clinic.served() as service:
-            live = {each.id: each.is_live(now()) for each in service.read(keys.every)}
+            live = {each.id: each.is_live(now()) for each in service.read(api_keys.every)}
             active = {each.email[:3]: each.active for each in service.read(people.every)}
         return [live[each] for each in self.keys], [active[each] for each in ("ann", "bob")]
 
@@ -283,11 +285,11 @@ def test_an_act_that_a_crash_kept_out_of_the_ledger_counts_at_the_start(clinic: 
     office, file = Office(clinic), clinic.data_dir / "erasures.log"
     clinic.run("staff", "disable", "ann@clinic.example")
     office.enable("ann")
-    *kept, last = ledger.lines(file)
+    *kept, last = append_only_file.lines(file)
     assert last.startswith("staff.enabled ")
     file.write_text("".join(f"{line}\n" for line in kept))
     assert office.standing()[1] == [True, True]
-    assert ledger.lines(file) == [*kept, last]
+    assert append_only_file.lines(file) == [*kept, last]
 
 
 @pytest.mark.parametrize("twice", [False, True])
@@ -297,9 +299,9 @@ def test_what_was_said_last_counts_though_the_clock_was_set_back_or_a_line_came_
     office, file = Office(clinic), clinic.data_dir / "erasures.log"
     clinic.run("staff", "disable", "ann@clinic.example")
     office.enable("ann", now() - dt.timedelta(hours=2))
-    disabled, enabled = ledger.lines(file)
+    disabled, enabled = append_only_file.lines(file)
     assert (disabled.split()[0], enabled.split()[0]) == ("staff.disabled", "staff.enabled")
-    ledger.append(file, *([disabled] if twice else []))
+    append_only_file.append(file, *([disabled] if twice else []))
     assert office.standing()[1] == [True, True]
 
 
@@ -309,14 +311,14 @@ def test_what_an_earlier_release_left_out_of_the_ledger_is_written_at_the_first_
     clinic.run("keys", "revoke", office.keys[1])
     clinic.run("staff", "disable", "bob@clinic.example")
     file = clinic.data_dir / "erasures.log"
-    ended = erasures.entries(file)
+    ended = erasure_ledger.entries(file)
     assert [each.action for each in ended] == ["api_key.revoked", "staff.disabled"]
     clinic.erase(made)
     later = now() + dt.timedelta(hours=3)  # as if the erasure were old: the audit log is read from here on
     file.write_text(f"{made['id']} {later.isoformat()}\n")
     for _ in range(2):
         office.standing()
-        assert [each for each in erasures.entries(file) if each.action != ERASED] == ended
+        assert [each for each in erasure_ledger.entries(file) if each.action != ERASED] == ended
 
 
 def test_a_backup_put_back_by_hand_is_made_good_at_the_start(
@@ -336,10 +338,10 @@ def test_what_was_held_at_the_backup_and_erased_since_stays_erased(clinic: Clini
     made = clinic.keep(1)
     held = {"submission": made[0]["id"], "principal": MANAGER, "now": now(), "actor": Actor("staff", "m")}
     with clinic.served() as service:
-        service.database.write_now(partial(holding.hold, **held))
+        service.database.write_now(partial(legal_holds.hold, **held))
     clinic.run("backup", str(clinic.backup))
     with clinic.served() as service:
-        service.database.write_now(partial(holding.release, **held))
+        service.database.write_now(partial(legal_holds.release, **held))
     assert clinic.erase(*made) == [204]
     done = clinic.run("restore", str(clinic.backup))
     assert done.exit_code == 0, done.output
@@ -375,7 +377,7 @@ def test_the_ledger_holds_ids_and_times_and_nothing_else(backed_up: tuple[Clinic
     clinic.run("purge")
     file = clinic.data_dir / "erasures.log"
     assert file.stat().st_mode & 0o777 == 0o600
-    assert all(re.fullmatch(r"[0-9a-f-]{36} [0-9T:.+-]+", line) for line in ledger.lines(file))
+    assert all(re.fullmatch(r"[0-9a-f-]{36} [0-9T:.+-]+", line) for line in append_only_file.lines(file))
     assert clinic.noted() == [each["id"] for each in made]
 
 
@@ -392,5 +394,5 @@ def test_a_purge_is_noted_too(clinic: Clinic) -> None:
 )  # fmt: skip
 def test_a_line_that_names_nothing_is_passed_over(clinic: Clinic, line: str) -> None:
     [made] = clinic.keep(1)
-    ledger.append(clinic.data_dir / "erasures.log", line, f"{made['id']} {now().isoformat()}")
+    append_only_file.append(clinic.data_dir / "erasures.log", line, f"{made['id']} {now().isoformat()}")
     assert clinic.found(made) == [404]

@@ -22,7 +22,7 @@ from app.cli import COMMANDS, main
 from app.cli.lazy import LazyGroup
 from app.errors import Refusal
 from app.rules.library import load_library
-from app.storage import schema
+from app.storage.db import migrations
 
 ROOT = Path(__file__).parents[2]
 WEB = {"fastapi", "starlette", "uvicorn", "jinja2", "prometheus_client"}
@@ -139,16 +139,16 @@ def test_a_mistake_of_ours_is_no_refusal() -> None:
 
 def test_the_revisions_are_those_that_alembic_reads() -> None:
     config = Config()
-    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    config.set_main_option("script_location", str(migrations.MIGRATIONS))
     config.set_main_option("path_separator", "os")
     scripts = ScriptDirectory.from_config(config)
-    assert list(reversed(schema.revisions())) == [each.revision for each in scripts.walk_revisions()]
-    assert schema.head() == scripts.get_current_head()
+    assert list(reversed(migrations.revisions())) == [each.revision for each in scripts.walk_revisions()]
+    assert migrations.head() == scripts.get_current_head()
 
 
 def test_expressions_of_published_texts_are_not_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     every = [banned.regex for edition in load_library().editions["ketamine-preconsult"]
              for words in edition.texts.values() for banned in words.banned_phrases]  # fmt: skip
     assert len({re.compile(regex) for regex in every}) > 10
-    monkeypatch.setattr("app.rules.texts.re", None)
+    monkeypatch.setattr("app.rules.engine.texts.re", None)
     assert load_library().editions

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.rules.edition import Edition
+from app.rules.engine.edition import Edition
 from app.rules.library import CONTENT, load
-from tests.people import CARA, MINA, NOA, Answers
+from tests.sample_answers import CARA, MINA, NOA, Answers
 
 DIGEST_OF_CARA = "a200f669dc6463ee5bb8a2ad952da9f95d99fccecc15253a320de8a979da14b7"
 

@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from app.rules.cases import Case, run_case
-from app.rules.edition import Edition
+from app.rules.authoring.example_cases import Case, run_case
+from app.rules.authoring.lint import CASES, check
+from app.rules.authoring.yaml_source import read
+from app.rules.engine.edition import Edition
 from app.rules.library import CONTENT, check_lock, load
-from app.rules.lint import CASES, check
-from app.rules.source import read
 
 FOLDER = CONTENT / "ketamine-preconsult" / "1.1.0"
 EDITION: Edition = load(FOLDER)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.rules.edition import Edition
+from app.rules.engine.edition import Edition
+from app.rules.engine.texts import Texts
 from app.rules.library import CONTENT, load
-from app.rules.texts import Texts
 
 EDITION: Edition = load(CONTENT / "ketamine-preconsult" / "1.1.0")
 ENGLISH = EDITION.texts["en"]

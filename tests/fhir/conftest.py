@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.rules.edition import Edition
+from app.rules.engine.edition import Edition
 from app.rules.library import CONTENT, folders, load
 
 FIXTURES = Path(__file__).parents[1] / "rules" / "editions"

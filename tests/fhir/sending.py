@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.rules.edition import Edition
-from app.rules.questionnaire import Item
+from app.rules.engine.edition import Edition
+from app.rules.engine.questionnaire import Item
 from tests.fhir.oracles import Json
 
 VALUES = {"boolean": "valueBoolean", "integer": "valueInteger", "string": "valueString"}

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from app.fhir import names
+from app.fhir import identifiers
 from app.fhir.questionnaire import displays, questionnaire
-from app.rules import questionnaire as rules
-from app.rules.edition import Edition
+from app.rules.engine import questionnaire as rules
+from app.rules.engine.edition import Edition
 from tests.fhir import oracles
 from tests.fhir.conftest import EDITIONS, IDS, SHIPPED, TINY
 from tests.fhir.oracles import Json
-from tests.rules.variants import with_initial
+from tests.rules.edition_variants import with_initial
 
 every_edition = pytest.mark.parametrize("edition", EDITIONS, ids=IDS)
 VALUE = {"answerCoding": "choice", "answerInteger": "integer", "answerBoolean": "boolean"}
@@ -68,10 +68,10 @@ def test_an_item_asks_what_ours_asks(edition: Edition) -> None:
         assert theirs.get("repeats", False) is item.repeats
         assert theirs.get("maxLength") == item.max_length
         marks = extensions(theirs)
-        assert marks.get(names.MIN_VALUE) == item.min_value
-        assert marks.get(names.MAX_VALUE) == item.max_value
-        assert marks.get(names.MUST_BE_TRUE, False) is item.must_be_true
-        assert (names.REQUIRED_WHEN in marks) is (item.required_when is not None)
+        assert marks.get(identifiers.MIN_VALUE) == item.min_value
+        assert marks.get(identifiers.MAX_VALUE) == item.max_value
+        assert marks.get(identifiers.MUST_BE_TRUE, False) is item.must_be_true
+        assert (identifiers.REQUIRED_WHEN in marks) is (item.required_when is not None)
         assert "initial" not in theirs  # no edition of the project preselects an answer
         assert not [option for option in theirs.get("answerOption", []) if "initialSelected" in option]
 
@@ -113,7 +113,7 @@ def test_options_keep_their_codes_words_and_marks(edition: Edition) -> None:
         for item in edition.questionnaire.questions.values():
             assert [_option(each) for each in found[item.link_id].get("answerOption", [])] == [
                 (
-                    names.system(edition.id, item.link_id),
+                    identifiers.system(edition.id, item.link_id),
                     option.code,
                     edition.phrasebooks[language].items[item.link_id].options[option.code],
                     option.exclusive,
@@ -125,7 +125,7 @@ def test_options_keep_their_codes_words_and_marks(edition: Edition) -> None:
 
 def _option(option: Json) -> tuple[Any, ...]:
     coding, marks = option["valueCoding"], extensions(option)
-    exclusive, unknown = marks.get(names.EXCLUSIVE, False), marks.get(names.UNKNOWN, False)
+    exclusive, unknown = marks.get(identifiers.EXCLUSIVE, False), marks.get(identifiers.UNKNOWN, False)
     return coding["system"], coding["code"], coding["display"], exclusive, unknown
 
 
@@ -149,7 +149,7 @@ def test_a_condition_asks_about_a_question_before_it_in_that_question_s_type(edi
 def test_the_footer_stands_first_and_every_interruption_behind_its_question(edition: Edition) -> None:
     document = said(edition)
     words = edition.phrasebooks[edition.languages[0]]
-    assert document["item"][0] == {"linkId": names.FOOTER, "type": "display", "text": words.footer}
+    assert document["item"][0] == {"linkId": identifiers.FOOTER, "type": "display", "text": words.footer}
     order = [item["linkId"] for item in oracles.walk(document["item"])]
     found = by_id(document)
     blocks = [rule for rule in edition.book.rules if rule.interruption]
@@ -166,10 +166,10 @@ def test_why_a_question_is_asked_is_help_beside_it(edition: Edition) -> None:
     words = edition.phrasebooks[edition.languages[0]].items
     for item in edition.questionnaire.by_id.values():
         why = words[item.link_id].why if item.is_question else None
-        assert (names.why(item.link_id) in found) is bool(why)
+        assert (identifiers.why(item.link_id) in found) is bool(why)
         if why:
-            assert found[item.link_id]["item"] == [found[names.why(item.link_id)]]
-            assert found[names.why(item.link_id)]["text"] == why
+            assert found[item.link_id]["item"] == [found[identifiers.why(item.link_id)]]
+            assert found[identifiers.why(item.link_id)]["text"] == why
 
 
 def test_what_a_clinic_switched_off_is_not_there_nor_what_it_would_have_raised() -> None:
@@ -184,7 +184,7 @@ def test_a_group_of_which_nothing_is_left_is_not_there_either() -> None:
     every = ("feeling", "drinks", "cups", "may_call", "call_name")
     meta = TINY.meta.model_copy(update={"switches": {"tea": every}})
     document = said(replace(TINY, meta=meta, off=frozenset({"tea"})))
-    assert list(by_id(document)) == [names.FOOTER]
+    assert list(by_id(document)) == [identifiers.FOOTER]
     assert oracles.complaints(document) == []
 
 
@@ -203,14 +203,14 @@ def test_an_edition_that_nobody_signed_off_is_experimental() -> None:
 def test_names_lead_back_to_the_edition() -> None:
     document = said(SHIPPED)
     assert (document["id"], document["name"]) == ("ketamine-preconsult-1.1.0", "KetaminePreconsult")
-    named = names.named(f"{document['url']}|{document['version']}")
+    named = identifiers.named(f"{document['url']}|{document['version']}")
     assert named == ("ketamine-preconsult", "1.1.0")
-    assert names.named(document["url"]) == ("ketamine-preconsult", None)
+    assert identifiers.named(document["url"]) == ("ketamine-preconsult", None)
     for odd in (
         "",
         "http://elsewhere.example/q",
-        names.CANONICAL,
+        identifiers.CANONICAL,
         f"{document['url']}|",
-        f"{names.CANONICAL}|1",
+        f"{identifiers.CANONICAL}|1",
     ):
-        assert names.named(odd) is None
+        assert identifiers.named(odd) is None

@@ -8,13 +8,13 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from app.services.drawn import Drawn, Given, Terms, draw_up, new_token
-from app.storage.database import Database, Session
-from app.storage.submissions import Vault
-from app.storage.tables import flags, submissions
-from app.web.deps import now
+from app.clock import now
+from app.services.submissions.assessment import Drawn, Given, Terms, draw_up, new_token
+from app.storage.db.database import Database, Session
+from app.storage.submissions.submissions import Vault
+from app.storage.tables.submissions import flags, submissions
 from tests.conftest import LIBRARY
-from tests.people import CARA, NOA, PAT, PAT_CONTACT
+from tests.sample_answers import CARA, NOA, PAT, PAT_CONTACT
 
 SUBMISSIONS = (
     "id", "questionnaire", "edition", "language", "status", "attention", "test", "booking_reference",

@@ -14,18 +14,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pydantic_core import to_json
 
+from app.clock import now
 from app.errors import Refusal
-from app.services.access import Holder
-from app.services.drawn import Drawn, Terms
-from app.services.sealing_keys import open_vault
-from app.services.submissions import Desk
-from app.services.summaries import verify
+from app.services.auth.authorization import Holder
+from app.services.operations.key_rotation import open_vault
+from app.services.submissions.assessment import Drawn, Terms
+from app.services.submissions.lifecycle import Desk
+from app.services.submissions.verification import verify
 from app.settings import Settings
-from app.storage import schema
-from app.storage.database import Database
-from app.storage.partial_indexes import metadata
-from app.storage.submissions import Vault
-from app.web.deps import now
+from app.storage.db import migrations
+from app.storage.db.database import Database
+from app.storage.submissions.submissions import Vault
+from app.storage.tables.partial_indexes import metadata
 from tests.conftest import LIBRARY
 from tests.migrations import first_release
 
@@ -44,18 +44,18 @@ def tables(database: Database) -> set[str]:
 
 
 def test_from_empty_up_down_and_up_again(database: Database) -> None:
-    assert schema.current(database) is None
-    schema.migrate(database)
-    assert schema.current(database) == schema.head()
+    assert migrations.current(database) is None
+    migrations.migrate(database)
+    assert migrations.current(database) == migrations.head()
     assert tables(database) >= set(metadata.tables)
-    schema.migrate(database, "base")
+    migrations.migrate(database, "base")
     assert tables(database) <= {"alembic_version"}
-    schema.migrate(database)
-    assert database.read_now(schema.is_current)
+    migrations.migrate(database)
+    assert database.read_now(migrations.is_current)
 
 
 def test_the_tables_are_what_the_newest_migration_makes(database: Database) -> None:
-    schema.migrate(database)
+    migrations.migrate(database)
     with database.engine.connect() as session:
         context = MigrationContext.configure(
             session, opts={"compare_type": True, "compare_server_default": True}
@@ -69,7 +69,7 @@ def test_replicas_may_migrate_at_the_same_time(database_url: str) -> None:
     def start() -> None:
         database = Database(database_url)
         try:
-            schema.migrate(database)
+            migrations.migrate(database)
         except BaseException as error:
             failures.append(error)
         finally:
@@ -82,21 +82,21 @@ def test_replicas_may_migrate_at_the_same_time(database_url: str) -> None:
         replica.join()
     assert failures == []
     database = Database(database_url)
-    assert schema.current(database) == schema.head()
+    assert migrations.current(database) == migrations.head()
     database.close()
 
 
 def test_a_newer_schema_is_served_and_left_as_it_is(database: Database) -> None:
-    schema.migrate(database)
+    migrations.migrate(database)
     newer = sa.text("UPDATE alembic_version SET version_num = '9999'")
     database.write_now(lambda session: session.execute(newer) and None)
-    schema.migrate(database)
-    assert schema.current(database) == "9999"
-    assert database.read_now(schema.is_current)
+    migrations.migrate(database)
+    assert migrations.current(database) == "9999"
+    assert database.read_now(migrations.is_current)
 
 
 def test_every_migration_says_why_and_that_the_previous_release_still_serves() -> None:
-    versions = sorted((schema.MIGRATIONS / "versions").glob("*.py"))
+    versions = sorted((migrations.MIGRATIONS / "versions").glob("*.py"))
     assert versions
     for version in versions:
         text = version.read_text(encoding="utf-8")
@@ -106,18 +106,18 @@ def test_every_migration_says_why_and_that_the_previous_release_still_serves() -
 
 
 def test_a_backup_never_replaces_a_file(database: Database, tmp_path: Path) -> None:
-    schema.migrate(database)
+    migrations.migrate(database)
     copy = tmp_path / "copy.db"
     if not database.is_sqlite:
         with pytest.raises(Refusal, match="pg_dump"):
-            schema.backup(database, copy)
+            migrations.backup(database, copy)
         return
-    schema.backup(database, copy)
+    migrations.backup(database, copy)
     assert copy.stat().st_mode & 0o777 == 0o600
     with pytest.raises(Refusal, match="never replaces"):
-        schema.backup(database, copy)
+        migrations.backup(database, copy)
     again = Database(f"sqlite:///{copy}")
-    assert schema.current(again) == schema.head()
+    assert migrations.current(again) == migrations.head()
     again.close()
 
 
@@ -128,7 +128,7 @@ def test_what_the_first_release_kept_is_read_and_verified_after_the_upgrade(serv
             each["name"] for each in sa.inspect(database.engine).get_columns("submissions")
         }
     with service_at("head") as (database, vault):
-        assert schema.current(database) == schema.head()
+        assert migrations.current(database) == migrations.head()
         for before in kept:
             assert_reads_as_before(database, vault, before)
 
@@ -147,7 +147,7 @@ def service_at(settings: Settings) -> ServiceAt:
     def start(revision: str) -> Iterator[tuple[Database, Vault]]:
         database = Database(settings.database)
         try:
-            schema.migrate(database, revision)
+            migrations.migrate(database, revision)
             yield database, open_vault(database, settings.keyring, settings.key_file, now=now())
         finally:
             database.close()

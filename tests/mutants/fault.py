@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["any", "outside", "browser", "postgres", "web"]
+Kind = Literal["any", "processes", "browser", "postgres", "web"]
 
 
 class Misfit(Exception):

@@ -10,7 +10,9 @@ FAULTS = (
         STATIC + "form.js",
         'if (other !== target && (alone || "exclusive" in other.dataset)) other.checked = false;',
         "if (other === target && !alone) other.checked = true;",
-        ("tests/browser/test_returning.py::test_an_option_that_goes_with_no_other_is_never_kept_beside_one",),
+        (
+            "tests/e2e/browser/test_returning.py::test_an_option_that_goes_with_no_other_is_never_kept_beside_one",
+        ),
         only="browser",
     ),
     Fault(
@@ -19,8 +21,8 @@ FAULTS = (
         "      field.hidden = !asked;\n",
         "",
         (
-            "tests/browser/test_embed.py::test_questions_that_appear_make_the_frame_higher_at_once",
-            "tests/browser/test_errors.py::test_a_name_a_number_and_an_address",
+            "tests/e2e/browser/test_embed.py::test_questions_that_appear_make_the_frame_higher_at_once",
+            "tests/e2e/browser/test_errors.py::test_a_name_a_number_and_an_address",
         ),
         only="browser",
     ),
@@ -30,8 +32,8 @@ FAULTS = (
         '  history.replaceState(null, "", resume.getAttribute("action"));\n',
         "",
         (
-            "tests/browser/test_private_pages.py::test_a_link_back_in_leaves_neither_request_nor_history",
-            "tests/browser/test_handoff.py",
+            "tests/e2e/browser/test_private_pages.py::test_a_link_back_in_leaves_neither_request_nor_history",
+            "tests/e2e/browser/test_handoff.py",
         ),
         only="browser",
     ),
@@ -40,7 +42,7 @@ FAULTS = (
         STATIC + "form.js",
         '"beforeunload", (event) => { if (dirty) event.preventDefault(); });\n  ask();',
         '"beforeunload", (event) => { if (!dirty) return; });\n  ask();',
-        ("tests/browser/test_returning.py::test_with_scripts_answers_that_are_not_saved_are_warned_of",),
+        ("tests/e2e/browser/test_returning.py::test_with_scripts_answers_that_are_not_saved_are_warned_of",),
         only="browser",
     ),
     Fault(
@@ -49,7 +51,7 @@ FAULTS = (
         "      window.top.location.replace(new URL(leave.dataset.leave, location.href));\n",
         "",
         (
-            "tests/browser/test_embed.py::test_the_header_is_slim_in_a_frame_and_leaving_takes_the_whole_page_away",
+            "tests/e2e/browser/test_embed.py::test_the_header_is_slim_in_a_frame_and_leaving_takes_the_whole_page_away",
         ),
         only="browser",
     ),
@@ -58,7 +60,7 @@ FAULTS = (
         STATIC + "embed.js",
         "if (frame.contentWindow !== source || new URL(frame.src).origin !== origin) continue;",
         "if (!source || !origin) continue;",
-        ("tests/browser/test_embed.py::test_nobody_but_the_form_says_how_high_its_frame_is",),
+        ("tests/e2e/browser/test_embed.py::test_nobody_but_the_form_says_how_high_its_frame_is",),
         only="browser",
     ),
     Fault(
@@ -66,7 +68,7 @@ FAULTS = (
         STATIC + "staff.js",
         "    j: () => move(1),",
         "    j: () => move(2),",
-        ("tests/browser/test_workbench.py::test_the_queue_is_worked_by_keys",),
+        ("tests/e2e/browser/test_workbench.py::test_the_queue_is_worked_by_keys",),
         only="browser",
     ),
     Fault(
@@ -74,7 +76,9 @@ FAULTS = (
         STATIC + "examples/own-form.js",
         "return inner === null ? null : !inner; }",
         "return !inner; }",
-        ("tests/browser/test_own_form.py::test_a_condition_means_in_the_page_what_it_means_in_the_service",),
+        (
+            "tests/e2e/browser/test_own_form.py::test_a_condition_means_in_the_page_what_it_means_in_the_service",
+        ),
         only="browser",
     ),
     Fault(
@@ -82,7 +86,7 @@ FAULTS = (
         STATIC + "form.css",
         "summary:focus-visible { outline: 3px solid var(--text);",
         "summary:focus-visible { outline: 0 solid var(--text);",
-        ("tests/browser/test_keyboard.py",),
+        ("tests/e2e/browser/test_keyboard.py",),
         only="browser",
     ),
     Fault(
@@ -90,7 +94,7 @@ FAULTS = (
         STATIC + "form.css",
         ".leave, .keeping, .ways, .skip, .unreviewed + .ways { display: none; }",
         ".leave, .ways, .skip, .unreviewed + .ways { display: none; }",
-        ("tests/browser/test_print.py",),
+        ("tests/e2e/browser/test_print.py",),
         only="browser",
     ),
     Fault(
@@ -98,7 +102,7 @@ FAULTS = (
         STATIC + "form.css",
         "gap: .75rem; min-block-size: 48px; padding: .5rem .75rem; margin-block: 0 .5rem;",
         "gap: .75rem; min-block-size: 20px; padding: 0 .75rem; margin-block: 0 .5rem;",
-        ("tests/browser/test_accessible.py",),
+        ("tests/e2e/browser/test_accessible.py",),
         only="browser",
         slow=True,
     ),
@@ -107,7 +111,7 @@ FAULTS = (
         "app/web/templates/macros.html",
         "{% if ids %} aria-describedby=\"{{ ids | join(' ') }}\"{% endif %}",
         "",
-        ("tests/browser/test_errors.py",),
+        ("tests/e2e/browser/test_errors.py",),
         only="browser",
     ),
     Fault(
@@ -115,7 +119,7 @@ FAULTS = (
         "app/web/templates/macros.html",
         '{% else %}<label for="{{ field.id }}">{{ field.text }}</label>{% endif %}',
         "{% else %}<span>{{ field.text }}</span>{% endif %}",
-        ("tests/browser/test_accessible.py",),
+        ("tests/e2e/browser/test_accessible.py",),
         only="browser",
         slow=True,
     ),
@@ -124,7 +128,7 @@ FAULTS = (
         "app/web/templates/macros.html",
         '<div class="errors" role="alert" tabindex="-1" autofocus>',
         '<div class="errors" role="alert">',
-        ("tests/browser/test_errors.py::test_the_box_that_must_be_ticked",),
+        ("tests/e2e/browser/test_errors.py::test_the_box_that_must_be_ticked",),
         only="browser",
     ),
     Fault(
@@ -132,7 +136,9 @@ FAULTS = (
         "app/web/templates/staff/case_rail.html",
         '<label for="assignee">With</label>',
         "<span>With</span>",
-        ("tests/browser/test_workbench.py::test_every_page_reads_well_at_every_width_and_keeps_nobody_out",),
+        (
+            "tests/e2e/browser/test_workbench.py::test_every_page_reads_well_at_every_width_and_keeps_nobody_out",
+        ),
         only="browser",
     ),
 )

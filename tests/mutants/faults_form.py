@@ -11,8 +11,8 @@ FAULTS = (
         '    if site not in (None, "same-origin", "none"):',
         '    if site not in (None, "same-origin", "none", "cross-site"):',
         (
-            "tests/web/test_form.py::test_a_form_sent_by_another_website_is_refused",
-            "tests/web/test_form.py::test_another_website_ends_no_session",
+            "tests/web/form/test_form.py::test_a_form_sent_by_another_website_is_refused",
+            "tests/web/form/test_form.py::test_another_website_ends_no_session",
         ),
     ),
     Fault(
@@ -20,21 +20,21 @@ FAULTS = (
         PAGES + "door.py",
         "    if not signed(rooms(request), given, held):",
         "    if not held:",
-        ("tests/web/test_form.py::test_a_form_without_the_token_of_its_session_is_refused",),
+        ("tests/web/form/test_form.py::test_a_form_without_the_token_of_its_session_is_refused",),
     ),
     Fault(
         "Scripts can read the cookie of the form",
         PAGES + "door.py",
         '"Path=/", "HttpOnly"]\n    parts += ["SameSite=None"',
         '"Path=/"]\n    parts += ["SameSite=None"',
-        ("tests/web/test_form.py::test_the_cookie_of_a_session_is_as_closed_as_it_can_be",),
+        ("tests/web/form/test_form.py::test_the_cookie_of_a_session_is_as_closed_as_it_can_be",),
     ),
     Fault(
         "Forms begun from one network are not counted",
         PAGES + "form.py",
         "        await _let_in(request, here)\n",
         "        pass\n",
-        ("tests/web/test_form.py::test_too_many_forms_from_one_network_are_asked_to_wait",),
+        ("tests/web/form/test_form.py::test_too_many_forms_from_one_network_are_asked_to_wait",),
         only="web",
     ),
     Fault(
@@ -42,21 +42,21 @@ FAULTS = (
         PAGES + "fields.py",
         'return str(_("a number that ends in %s")) % digits[-2:]',
         'return str(_("a number that ends in %s")) % digits',
-        ("tests/web/test_form.py::test_a_contact_detail_is_kept_shown_masked_replaced_and_taken_out",),
+        ("tests/web/form/test_form.py::test_a_contact_detail_is_kept_shown_masked_replaced_and_taken_out",),
     ),
     Fault(
         "The address of a page tells which question it asks",
         PAGES + "flow.py",
         'return hmac.digest(self.drawn.record.token_hash, name.encode(), "sha256").hex()[:12]',
         'return name.replace(" ", "-").replace("_", "-")',
-        ("tests/web/test_form.py::test_an_address_tells_neither_the_question_nor_the_answer",),
+        ("tests/web/form/test_form.py::test_an_address_tells_neither_the_question_nor_the_answer",),
     ),
     Fault(
         "A browser stores pages with answers",
         PAGES + "page.py",
         "return HTMLResponse(content, status, headers=headers(here) | NO_STORE)",
         "return HTMLResponse(content, status, headers=headers(here))",
-        ("tests/web/test_keeping.py",),
+        ("tests/web/form/test_session.py",),
     ),
     Fault(
         "Pages of the form may load scripts from anywhere",
@@ -64,8 +64,8 @@ FAULTS = (
         'return {"content-security-policy": policy}',
         'return {"content-security-policy": policy.replace("script-src \'self\'", "script-src *")}',
         (
-            "tests/browser/test_private_pages.py::test_nobody_overhears_anything_on_a_walk_over_every_page",
-            "tests/browser/test_embed.py::test_what_is_no_page_of_the_form_can_be_shown_by_nobody",
+            "tests/e2e/browser/test_private_pages.py::test_nobody_overhears_anything_on_a_walk_over_every_page",
+            "tests/e2e/browser/test_embed.py::test_what_is_no_page_of_the_form_can_be_shown_by_nobody",
         ),
         only="browser",
     ),
@@ -74,7 +74,7 @@ FAULTS = (
         "app/web/locales/es.po",
         'msgid "Continue"\nmsgstr "Continuar"',
         'msgid "Continue"\nmsgstr ""',
-        ("tests/web/test_catalogs.py",),
+        ("tests/web/test_translations.py",),
     ),
     Fault(
         "Markup in the clinic's contact line is run by the browser",
@@ -82,7 +82,7 @@ FAULTS = (
         "<p>{{ theme.contact }}</p>",
         "<p>{{ theme.contact | safe }}</p>",
         (
-            "tests/web/test_keeping.py::test_the_clinics_name_logo_colours_contact_and_privacy_text_are_shown_as_words",
+            "tests/web/form/test_session.py::test_the_clinics_name_logo_colours_contact_and_privacy_text_are_shown_as_words",
         ),
     ),
     Fault(
@@ -90,6 +90,6 @@ FAULTS = (
         "app/web/templates/base.html",
         '<p class="safety">{{ footer }}</p>\n',
         "",
-        ("tests/web/test_keeping.py", "tests/web/test_form.py"),
+        ("tests/web/form/test_session.py", "tests/web/form/test_form.py"),
     ),
 )

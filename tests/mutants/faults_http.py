@@ -10,7 +10,7 @@ FAULTS = (
         WEB + "toll.py",
         "            await self.rates.take_network(scope)  # unless",
         "            self.rates  # unless",
-        ("tests/web/test_rates.py::test_a_network_past_its_limit_is_told_how_long_to_wait",),
+        ("tests/web/http/test_rate_limits.py::test_a_network_past_its_limit_is_told_how_long_to_wait",),
         only="web",
     ),
     Fault(
@@ -18,7 +18,9 @@ FAULTS = (
         WEB + "rates.py",
         "return hashlib.blake2b(found.encode(), key=self._secret, digest_size=16).hexdigest()",
         "return found",
-        ("tests/web/test_rates.py::test_a_network_is_not_kept_in_clear_and_has_another_name_each_minute",),
+        (
+            "tests/web/http/test_rate_limits.py::test_a_network_is_not_kept_in_clear_and_has_another_name_each_minute",
+        ),
         only="web",
     ),
     Fault(
@@ -26,42 +28,42 @@ FAULTS = (
         WEB + "limits.py",
         '(self._alias(network), "everybody")',
         "(self._alias(network), network)",
-        ("tests/web/test_limits.py",),
+        ("tests/web/http/test_form_start_limits.py",),
     ),
     Fault(
         "Anybody can pretend to come from another network",
         WEB + "network.py",
         "hop = _address(hops.pop())",
         "hop = _address(hops.pop(0))",
-        ("tests/web/test_network.py",),
+        ("tests/web/http/test_client_address.py",),
     ),
     Fault(
         "Every website may call the API from a browser",
         WEB + "cors.py",
         "allow_origins=frozenset(origins),",
         'allow_origins=["*"],',
-        ("tests/web/test_cors.py",),
+        ("tests/web/middleware/test_cors.py",),
     ),
     Fault(
         "The content security policy is missing from answers",
         WEB + "security.py",
         "headers += [pair for pair in self.shell.headers if pair[0] not in given]",
         'headers += [pair for pair in self.shell.headers if pair[0] != b"content-security-policy"]',
-        ("tests/web/test_public.py::test_every_answer_carries_the_security_headers",),
+        ("tests/web/api/test_public.py::test_every_answer_carries_the_security_headers",),
     ),
     Fault(
         "Metrics hold the addresses that were asked for",
         WEB + "security.py",
         'route = getattr(self.scope.get("route"), "path", "none")',
         'route = self.scope["path"]',
-        ("tests/web/test_public.py::test_metrics_label_routes_never_paths",),
+        ("tests/web/api/test_public.py::test_metrics_label_routes_never_paths",),
     ),
     Fault(
         "The message of an exception is logged, with the answers in it",
         WEB + "logs.py",
         '{ours[-1].name}" if ours else',
         '{ours[-1].name} {error}" if ours else',
-        ("tests/web/test_logs.py",),
+        ("tests/test_logging.py",),
     ),
     Fault(
         "A malformed body is repeated in the error",
@@ -69,8 +71,8 @@ FAULTS = (
         'raise MalformedJson(f"The JSON breaks off at line {error.lineno}, column {error.colno}.") from None',
         'raise MalformedJson(f"The JSON breaks off: {error.doc}") from None',
         (
-            "tests/outside/test_privacy.py::test_nothing_told_in_confidence_can_be_read_anywhere_or_comes_back_in_an_error",
-            "tests/web/test_create.py::test_what_is_not_strict_json_is_400",
+            "tests/e2e/processes/test_privacy.py::test_nothing_told_in_confidence_can_be_read_anywhere_or_comes_back_in_an_error",
+            "tests/web/api/test_create.py::test_what_is_not_strict_json_is_400",
         ),
     ),
     Fault(
@@ -78,7 +80,7 @@ FAULTS = (
         WEB + "waiting.py",
         "if request.scope.get(STOPPING) or await request.is_disconnected():",
         "if await request.is_disconnected():",
-        ("tests/web/test_events.py::test_who_waits_when_the_process_stops_is_answered",),
+        ("tests/web/api/test_events.py::test_who_waits_when_the_process_stops_is_answered",),
         only="web",
     ),
 )

@@ -3,7 +3,7 @@
 from tests.mutants.fault import Fault
 
 RULES = "app/rules/"
-CONDITIONS = ("tests/rules/test_condition.py",)
+CONDITIONS = ("tests/rules/engine/test_condition.py",)
 
 FAULTS = (
     Fault(
@@ -26,8 +26,8 @@ FAULTS = (
         "        for each in evaluation.fired\n        if each.rule.interruption",
         "        for each in reversed(evaluation.fired)\n        if each.rule.interruption",
         (
-            "tests/web/test_create.py::test_under_18_gets_no_topics_and_no_health_answer_is_kept",
-            "tests/web/test_drafts.py::test_under_18_drops_health_answers_the_moment_it_is_saved",
+            "tests/web/api/test_create.py::test_under_18_gets_no_topics_and_no_health_answer_is_kept",
+            "tests/web/api/test_drafts.py::test_under_18_drops_health_answers_the_moment_it_is_saved",
         ),
         only="web",
     ),
@@ -36,35 +36,35 @@ FAULTS = (
         RULES + "summary.py",
         '"exact": text[passage.start : passage.end],',
         '"exact": text[passage.start + 1 : passage.end],',
-        ("tests/rules/test_summary.py",),
+        ("tests/rules/engine/test_summary.py",),
     ),
     Fault(
         "The first caution of every quotation is dropped",
         RULES + "summary.py",
         "for name in passage.cautions]})",
         "for name in passage.cautions[1:]]})",
-        ("tests/rules/test_summary.py",),
+        ("tests/rules/engine/test_summary.py",),
     ),
     Fault(
         "Of two rules that stop others only the later one counts",
         RULES + "evaluation.py",
         "self.stopped |= set(rule.stops)",
         "self.stopped = set(rule.stops)",
-        ("tests/rules/test_precedence.py",),
+        ("tests/rules/engine/test_precedence.py",),
     ),
     Fault(
         "The milder citation mode wins: somebody in danger is shown quotations that must not be shown",
         RULES + "evaluation.py",
         'return "none" if "none" in modes else "limited" if "limited" in modes else "full"',
         'return "limited" if "limited" in modes else "none" if "none" in modes else "full"',
-        ("tests/rules/test_evaluation.py",),
+        ("tests/rules/engine/test_evaluation.py",),
     ),
     Fault(
         "Health answers of somebody under 18 are stored",
         RULES + "evaluation.py",
         "names = self.facts.enabled if self.keeps is None else self.keeps",
         "names = self.facts.enabled",
-        ("tests/rules/test_precedence.py", "tests/web/test_drafts.py"),
+        ("tests/rules/engine/test_precedence.py", "tests/web/api/test_drafts.py"),
     ),
     Fault(
         "An edition whose published files have changed is served",
@@ -78,13 +78,13 @@ FAULTS = (
         RULES + "compare.py",
         "if then.get(name) != now[name]",
         "if then.get(name) is None",
-        ("tests/rules/test_compare.py",),
+        ("tests/rules/engine/test_diff.py",),
     ),
     Fault(
         "A form may be sent without the consent that has to be given",
         RULES + "questionnaire.py",
         "(item.must_be_true and answers[item.link_id] is not True)",
         "(item.must_be_true and answers[item.link_id] is None)",
-        ("tests/rules/test_questionnaire.py", "tests/rules/test_answers.py"),
+        ("tests/rules/engine/test_questionnaire.py", "tests/rules/engine/test_answers.py"),
     ),
 )

@@ -7,31 +7,31 @@ WORKBENCH = "app/web/workbench/"
 FAULTS = (
     Fault(
         "A second factor's code opens the workbench twice",
-        "app/services/second_factor.py",
+        "app/services/auth/two_factor.py",
         "return step is not None and staff.spend_step(session, person.id, step)",
         "return step is not None",
-        ("tests/services/test_staff.py",),
+        ("tests/services/auth/test_users.py",),
     ),
     Fault(
         "Passwords can be guessed without end",
-        "app/services/sign_in.py",
+        "app/services/auth/login.py",
         "    for bucket, rate in buckets:\n        throttles.count(session, bucket, rate, now)\n",
         "",
-        ("tests/services/test_staff.py",),
+        ("tests/services/auth/test_users.py",),
     ),
     Fault(
         "A changed password leaves the sessions of whoever knew the old one open",
-        "app/services/staff.py",
+        "app/services/auth/users.py",
         "    staff_sessions.end_all(session, staff_id, but=but)\n",
         "",
-        ("tests/web/test_staff_sessions.py::test_a_changed_password_ends_all_other_sessions",),
+        ("tests/web/staff/test_sessions.py::test_a_changed_password_ends_all_other_sessions",),
     ),
     Fault(
         "A form of the workbench made for another session is accepted",
         WORKBENCH + "route.py",
         'if not rooms(request).desk.vault.keyring.signed("staff token", secret.encode(), token):',
         "if not secret:",
-        ("tests/web/test_staff_sessions.py::test_a_form_without_the_token_of_its_session_changes_nothing",),
+        ("tests/web/staff/test_sessions.py::test_a_form_without_the_token_of_its_session_changes_nothing",),
         only="web",
     ),
     Fault(
@@ -40,7 +40,7 @@ FAULTS = (
         'if declared["fresh"] and not held.fresh(now()):',
         'if declared["fresh"] and not held.session.fresh_at:',
         (
-            "tests/web/test_staff_sessions.py::test_a_grave_act_asks_for_the_password_again_and_is_not_done_before",
+            "tests/web/staff/test_sessions.py::test_a_grave_act_asks_for_the_password_again_and_is_not_done_before",
         ),
         only="web",
     ),
@@ -49,7 +49,7 @@ FAULTS = (
         WORKBENCH + "route.py",
         "return path if len(path) <= LONGEST and SAFE.fullmatch(path) else otherwise",
         "return path if len(path) <= LONGEST and path else otherwise",
-        ("tests/web/test_staff_sign_in.py::test_signing_in_leads_nowhere_but_to_the_workbench",),
+        ("tests/web/staff/test_login.py::test_signing_in_leads_nowhere_but_to_the_workbench",),
         only="web",
     ),
     Fault(
@@ -57,7 +57,7 @@ FAULTS = (
         WORKBENCH + "route.py",
         '        require_permission(held.staff, declared["needs"])\n',
         "        pass\n",
-        ("tests/web/test_permissions.py",),
+        ("tests/web/staff/test_permissions.py",),
     ),
     Fault(
         "A page that refreshes itself keeps the session of an absent person open",
@@ -65,7 +65,7 @@ FAULTS = (
         'if held and held.to_be_seen(at) and "x-refresh" not in request.headers:',
         "if held and held.to_be_seen(at):",
         (
-            "tests/web/test_staff_sessions.py::test_a_page_that_refreshes_itself_does_not_keep_a_session_alive",
+            "tests/web/staff/test_sessions.py::test_a_page_that_refreshes_itself_does_not_keep_a_session_alive",
         ),
         only="web",
     ),
@@ -74,7 +74,7 @@ FAULTS = (
         WORKBENCH + "cookies.py",
         '"HttpOnly", "SameSite=Strict"]',
         '"HttpOnly", "SameSite=None"]',
-        ("tests/web/test_staff_sessions.py::test_the_cookie_is_for_this_site_alone_and_not_for_scripts",),
+        ("tests/web/staff/test_sessions.py::test_the_cookie_is_for_this_site_alone_and_not_for_scripts",),
         only="web",
     ),
     Fault(
@@ -82,7 +82,7 @@ FAULTS = (
         WORKBENCH + "page.py",
         "return HTMLResponse(content, status, headers=NO_STORE)",
         "return HTMLResponse(content, status)",
-        ("tests/web/test_people.py",),
+        ("tests/web/staff/test_users.py",),
     ),
     Fault(
         "A table with answers may be stored by a proxy",
@@ -90,8 +90,8 @@ FAULTS = (
         'headers=NO_STORE | {"content-disposition": named},',
         'headers={"content-disposition": named},',
         (
-            "tests/web/test_permissions.py",
-            "tests/browser/test_roles.py::test_a_manager_exports_holds_and_erases",
+            "tests/web/staff/test_permissions.py",
+            "tests/e2e/browser/test_roles.py::test_a_manager_exports_holds_and_erases",
         ),
     ),
     Fault(
@@ -99,7 +99,7 @@ FAULTS = (
         "app/web/templates/staff/case_rail.html",
         '<div class="written"><p>{{ each.body }}</p>',
         '<div class="written"><p>{{ each.body | safe }}</p>',
-        ("tests/browser/test_workbench.py::test_markup_that_anybody_types_is_text_to_everybody",),
+        ("tests/e2e/browser/test_workbench.py::test_markup_that_anybody_types_is_text_to_everybody",),
         only="browser",
     ),
     Fault(
@@ -108,7 +108,7 @@ FAULTS = (
         'shown = {"contact": None, "note": "", "errors": []} | words',
         'shown = {"contact": dict(found.drawn.record.contact), "note": "", "errors": []} | words',
         (
-            "tests/web/test_workbench.py::test_contact_details_stand_only_on_the_answer_to_being_asked_for_them",
+            "tests/web/staff/test_cases.py::test_contact_details_stand_only_on_the_answer_to_being_asked_for_them",
         ),
         only="web",
     ),

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.rules.condition import Answers, Condition, Facts, Truth
+from app.rules.engine.condition import Answers, Condition, Facts, Truth
 
 _CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)
 

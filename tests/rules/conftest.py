@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.rules.edition import Edition
+from app.rules.engine.edition import Edition
 from app.rules.library import CONTENT, load
 
 EDITIONS = Path(__file__).parent / "editions"

@@ -13,7 +13,7 @@ from typing import Any
 
 import z3  # type: ignore[import-untyped]  # z3 ships no types
 
-from app.rules.condition import (
+from app.rules.engine.condition import (
     AllOf,
     AnyOf,
     CitesPassage,
@@ -24,9 +24,9 @@ from app.rules.condition import (
     Not,
     Some,
 )
-from app.rules.edition import Edition
-from app.rules.questionnaire import Item
-from app.rules.rule import Rule
+from app.rules.engine.edition import Edition
+from app.rules.engine.questionnaire import Item
+from app.rules.engine.rule import Rule
 
 Term = Any  # a bool, or a z3.BoolRef
 Pair = tuple[Term, Term]  # (is it true, is it false); both are false if unknown

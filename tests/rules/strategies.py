@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from app.rules.edition import Edition
-from app.rules.questionnaire import Item
-from tests.rules.counting import domain
+from app.rules.engine.edition import Edition
+from app.rules.engine.questionnaire import Item
+from tests.rules.combinatorics import domain
 
 LAW = settings(deadline=None, derandomize=True, database=None)  # the level sets the number of examples
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.rules import library
-from app.rules.draft import Faulty, fingerprint
-from app.rules.edition import Edition
+from app.rules.authoring.edition_files import Faulty, fingerprint
+from app.rules.authoring.yaml_source import publish
+from app.rules.engine.edition import Edition
 from app.rules.library import (
     LOCK,
     Library,
@@ -19,7 +20,6 @@ from app.rules.library import (
     read_lock,
     write_lock,
 )
-from app.rules.source import publish
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from app.services import passwords
+from app.services.auth import passwords
 from app.settings import Settings
-from app.storage.tables import metadata
+from app.storage.tables.base import metadata
 from tests.conftest import Service, idle
 from tests.databases import write_at_head
-from tests.people import Answers, body
-from tests.web.colleague import ANN, Colleague, invite
-from tests.web.visitor import Visitor
+from tests.sample_answers import Answers, body
+from tests.web.form_client import Visitor
+from tests.web.staff_client import ANN, Colleague, invite
 
 Headers = dict[str, str]
 Document = dict[str, Any]

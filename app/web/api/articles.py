@@ -8,18 +8,18 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from app.errors import Forbidden, NotFound, Unauthenticated
-from app.services.access import has_scope
-from app.web import representation, schemas
-from app.web.deps import rooms
-from app.web.negotiation import language
-from app.web.openapi import ACCEPT_LANGUAGE, problems
+from app.services.auth.authorization import has_scope
+from app.web.dependencies import rooms
+from app.web.http.content_negotiation import language
+from app.web.openapi.document import ACCEPT_LANGUAGE, problems
+from app.web.schemas import serializers, submissions
 
 router = APIRouter(prefix="/v1/articles", tags=["articles"])
 
 
 @router.get(
     "/{article}/passages/{passage}",
-    response_model=schemas.PassageOut,
+    response_model=submissions.PassageOut,
     openapi_extra={"parameters": [ACCEPT_LANGUAGE], "security": [{}, {"api_key": []}]},
     responses=problems(Unauthenticated, Forbidden, NotFound),
 )
@@ -33,7 +33,7 @@ async def read_passage(request: Request, article: str, passage: str) -> Response
     citable = found is not None and found.may_be_cited("full") and found.only_if is None
     if edition is None or found is None or not (staff or citable):
         raise NotFound("There is no such passage that may be cited.")
-    document = representation.passage(edition, found.id, language(request, edition), staff=staff)
+    document = serializers.passage(edition, found.id, language(request, edition), staff=staff)
     cache = "no-store" if staff else "public, max-age=300"
     headers = {"cache-control": cache, "vary": "Accept-Language, Authorization"}
     return Response(to_json(document), 200, headers, "application/json")

@@ -5,6 +5,7 @@ Never: stores anything, or logs more than that the request happened.
 
 from fastapi import APIRouter, Request, Response
 
+from app.clock import now, stamp
 from app.errors import (
     Forbidden,
     InvalidAnswers,
@@ -16,13 +17,14 @@ from app.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from app.services import drawn
-from app.services.access import require_scope
-from app.web import representation, schemas
-from app.web.api.submissions import answer, edition_for, given_by
-from app.web.body import read_json
-from app.web.deps import now, rooms
-from app.web.openapi import EXAMPLE_ANSWERS, body, problems
+from app.services.auth.authorization import require_scope
+from app.services.submissions import assessment
+from app.web.api.submissions import edition_for, given_by
+from app.web.dependencies import rooms
+from app.web.http.request_body import read_json
+from app.web.http.responses import answer
+from app.web.openapi.document import EXAMPLE_ANSWERS, body, problems
+from app.web.schemas import serializers, submissions
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"])
 EXAMPLE = {"questionnaire": "ketamine-preconsult", "answers": EXAMPLE_ANSWERS}
@@ -30,8 +32,8 @@ EXAMPLE = {"questionnaire": "ketamine-preconsult", "answers": EXAMPLE_ANSWERS}
 
 @router.post(
     "",
-    response_model=schemas.Evaluated,
-    openapi_extra=body(schemas.EvaluationIn, example=EXAMPLE) | {"security": [{"api_key": []}]},
+    response_model=submissions.Evaluated,
+    openapi_extra=body(submissions.EvaluationIn, example=EXAMPLE) | {"security": [{"api_key": []}]},
     responses=problems(
         MalformedJson, Unauthenticated, Forbidden, TooSlow, TooLarge, UnsupportedMediaType,
         InvalidAnswers, Unprocessable, Unavailable,
@@ -41,9 +43,9 @@ async def evaluate(request: Request) -> Response:
     """Get the summary that a submission of these answers would have. Nothing is stored."""
     principal = await rooms(request).doorkeeper.admit(request)
     require_scope(principal, "submissions:write", "review")
-    wanted, _ = await read_json(request, schemas.EvaluationIn)
+    wanted, _ = await read_json(request, submissions.EvaluationIn)
     edition = edition_for(request, wanted)
     language = edition.language(wanted.language)
-    _, evaluation = drawn.judge(edition, given_by(wanted), language)
-    summary = edition.summarise(evaluation, language) | {"made_at": drawn.stamp(now())}
-    return answer(representation.evaluated(edition, evaluation, summary, principal))
+    _, evaluation = assessment.judge(edition, given_by(wanted), language)
+    summary = edition.summarise(evaluation, language) | {"made_at": stamp(now())}
+    return answer(serializers.evaluated(edition, evaluation, summary, principal))

@@ -10,16 +10,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from app import errors
-from app.services import events, feed
-from app.services.access import has_scope, require_scope
-from app.services.feed import Stretch
-from app.storage.events import Wanted
-from app.web import booking_schemas as schemas
-from app.web import cursors
-from app.web.api.submissions import answer
-from app.web.deps import rooms
-from app.web.openapi import answers, problems
-from app.web.waiting import LONGEST
+from app.services.auth.authorization import has_scope, require_scope
+from app.services.events import event_types, outbox
+from app.services.events.outbox import Stretch
+from app.storage.events.outbox import Wanted
+from app.web.dependencies import rooms
+from app.web.http import pagination
+from app.web.http.long_polling import LONGEST
+from app.web.http.responses import answer
+from app.web.openapi.document import answers, problems
+from app.web.schemas import bookings as schemas
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 Wait = Annotated[
@@ -52,16 +52,16 @@ async def follow(
     """
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "events")
-    place = None if after is None else cursors.from_place(after)
+    place = None if after is None else pagination.from_place(after)
     wanted = Wanted(principal.key.test, has_scope(principal, "review"), tuple(type or ()))
-    look = partial(here.database.read, partial(feed.read, after=place, wanted=wanted, limit=limit))
+    look = partial(here.database.read, partial(outbox.read, after=place, wanted=wanted, limit=limit))
     found = await here.waiting.until(request, look, fits=lambda told: bool(told.events), seconds=wait)
     return answer(_told(found))
 
 
 def _told(stretch: Stretch) -> dict[str, Any]:
     return {
-        "events": [events.document(each) for each in stretch.events],
-        "next": cursors.to_place(stretch.next),
+        "events": [event_types.document(each) for each in stretch.events],
+        "next": pagination.to_place(stretch.next),
         "more": stretch.more,
     }

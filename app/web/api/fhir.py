@@ -13,14 +13,14 @@ from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
 from app.errors import NotAcceptable, NotFound, Unprocessable
-from app.fhir import capability, models, names
-from app.fhir.enabling import Unsayable
+from app.fhir import capability_statement, identifiers, models
+from app.fhir.enable_when import Unsayable
 from app.fhir.questionnaire import questionnaire
-from app.rules.edition import Edition
-from app.web.deps import Rooms, rooms
-from app.web.negotiation import conditional, language, media_type
-from app.web.openapi import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers
-from app.web.outcomes import MEDIA_TYPE, outcomes
+from app.rules.engine.edition import Edition
+from app.web.dependencies import Rooms, rooms
+from app.web.http.content_negotiation import conditional, language, media_type
+from app.web.openapi.document import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers
+from app.web.openapi.fhir_problems import MEDIA_TYPE, outcomes
 
 OFFERED = (MEDIA_TYPE, "application/json")
 FORMATS = ("json", MEDIA_TYPE, "application/json", "text/json")
@@ -53,7 +53,7 @@ router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirRes
 async def read_metadata(request: Request) -> Response:
     """Get the capabilities of this server in FHIR (CapabilityStatement)."""
     kind = acceptable(request)
-    return _ready(request, _packed(capability.statement(base(rooms(request)))), kind)
+    return _ready(request, _packed(capability_statement.statement(base(rooms(request)))), kind)
 
 
 @router.get(
@@ -75,12 +75,12 @@ async def search_questionnaires(
     kind, here = acceptable(request), rooms(request)
     asked = {"url": url, "version": version, "status": status, "_id": id_}
     found = [edition for edition in _sayable(here) if _fits(edition, asked)]
-    places = [names.resource_id(edition) for edition in found]
+    places = [identifiers.resource_id(edition) for edition in found]
     first = places.index(after) + 1 if after in places else 0
     page = found[first : first + count]
     link = [models.BundleLink(relation="self", url=_search(here, asked, count, after))]
     if page and first + count < len(found):
-        onward = _search(here, asked, count, names.resource_id(page[-1]))
+        onward = _search(here, asked, count, identifiers.resource_id(page[-1]))
         link.append(models.BundleLink(relation="next", url=onward))
     entry = [_entry(here, edition, language(request, edition)) for edition in page]
     bundle = models.Bundle(total=len(found), link=link, entry=entry or None)
@@ -97,7 +97,7 @@ async def read_questionnaire(request: Request, resource: str) -> Response:
     """Get one edition of a questionnaire by id (`ketamine-preconsult-1.0.0`), in the requested language."""
     kind = acceptable(request)
     for edition in _sayable(rooms(request)):
-        if names.resource_id(edition) == resource:
+        if identifiers.resource_id(edition) == resource:
             said = _questionnaire(edition, language(request, edition))
             return _ready(request, _packed(said), kind, vary=True)
     raise NotFound("There is no such Questionnaire; search /fhir/Questionnaire.")
@@ -120,12 +120,12 @@ def base(here: Rooms) -> str:
 
 def _fits(edition: Edition, asked: dict[str, str | None]) -> bool:
     """Return whether an edition matches every search parameter; a parameter without a value matches any."""
-    url = names.url(edition.id)
+    url = identifiers.url(edition.id)
     told = {
-        "url": {url, names.canonical(edition.id, edition.version)},
+        "url": {url, identifiers.canonical(edition.id, edition.version)},
         "version": {edition.version},
         "status": {"active"},
-        "_id": {names.resource_id(edition)},
+        "_id": {identifiers.resource_id(edition)},
     }
     return all(
         wanted is None or any(_value(name, each) in told[name] for each in wanted.split(","))

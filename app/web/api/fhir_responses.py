@@ -15,26 +15,28 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from app import errors
+from app.clock import now, stamp
 from app.errors import Error, Forbidden, InvalidAnswers, Unprocessable
-from app.fhir import models, names
-from app.fhir.handed import SentResponse
-from app.fhir.outcome import fine
-from app.fhir.response import AMISS, Handed, handed, items
-from app.rules.edition import Edition
-from app.services.access import Principal, Program, require_scope
-from app.services.drawn import Drawn, Given, draw_up, new_token, stamp
-from app.storage import audit
-from app.storage.audit import Act, Actor
-from app.storage.database import Session
-from app.web import outcomes as told
+from app.fhir import identifiers, models
+from app.fhir.operation_outcome import fine
+from app.fhir.questionnaire_response import AMISS, Handed, handed, items
+from app.fhir.response_request import SentResponse
+from app.rules.engine.edition import Edition
+from app.services.auth.authorization import Principal, Program, require_scope
+from app.services.submissions.assessment import Drawn, Given, draw_up, new_token
+from app.storage.db.database import Session
+from app.storage.events import audit_log
+from app.storage.events.audit_log import Act, Actor
 from app.web.api.fhir import FORMAT, FhirResponse, acceptable
-from app.web.api.submissions import BODIES, LOCATION, READING, REPLAYED, claim_for, keep_once, kept_before
-from app.web.body import read_json
-from app.web.deps import Rooms, now, request_id, rooms
-from app.web.negotiation import conditional, etag
-from app.web.openapi import ACCESS, ETAG, IDEMPOTENCY_KEY, IF_NONE_MATCH, UNCHANGED, answers, body
-from app.web.outcomes import MEDIA_TYPE, outcomes
-from app.web.schemas import BookingReference
+from app.web.api.submissions import LOCATION, keep_once, kept_before
+from app.web.dependencies import Rooms, request_id, rooms
+from app.web.http.content_negotiation import conditional, etag
+from app.web.http.request_body import read_json
+from app.web.http.responses import BODIES, READING, REPLAYED, claim_for
+from app.web.openapi import fhir_problems as told
+from app.web.openapi.document import ACCESS, ETAG, IDEMPOTENCY_KEY, IF_NONE_MATCH, UNCHANGED, answers, body
+from app.web.openapi.fhir_problems import MEDIA_TYPE, outcomes
+from app.web.schemas.submissions import BookingReference
 
 router = APIRouter(prefix="/fhir/QuestionnaireResponse", tags=["fhir"], default_response_class=FhirResponse)
 CREATE = b"POST /fhir/QuestionnaireResponse"
@@ -43,7 +45,7 @@ WRITING, LOOKING = ("fhir", "submissions:write"), ("fhir", "submissions:read")
 HANDED_IN = (*BODIES, errors.Unauthenticated, errors.Forbidden, errors.NotAcceptable, errors.Unavailable)
 EXAMPLE = {
     "resourceType": "QuestionnaireResponse",
-    "questionnaire": names.canonical("ketamine-preconsult", "1.1.0"),
+    "questionnaire": identifiers.canonical("ketamine-preconsult", "1.1.0"),
     "status": "in-progress",
     "item": [{"linkId": "start", "item": [{"linkId": "info_only", "answer": [{"valueBoolean": True}]}]}],
 }
@@ -146,7 +148,7 @@ def _look(
 ) -> Drawn:
     record, key = here.desk.found(session, submission, principal, *LOOKING, now=at, lock=False)
     if actor is not None:
-        audit.record(session, actor, at, Act(audit.VIEWED, "submission", submission))
+        audit_log.record(session, actor, at, Act(audit_log.VIEWED, "submission", submission))
     return here.desk.drawn(record, key)
 
 
@@ -180,7 +182,7 @@ def _placed(error: Error, found: Handed, edition: Edition) -> Error:
 
 def _edition(here: Rooms, canonical: str) -> Edition:
     """Return the edition that a canonical identifies. Raises Unprocessable."""
-    named = names.named(canonical)
+    named = identifiers.named(canonical)
     edition = here.library.find(*named) if named else None
     if edition is not None:
         return edition
@@ -193,7 +195,7 @@ def _edition(here: Rooms, canonical: str) -> Edition:
 def _reference(sent: SentResponse) -> str | None:
     """Return the booking reference from the identifier of this service's system. Raises Unprocessable."""
     identifier = sent.identifier
-    if identifier is None or identifier.system != names.BOOKING_REFERENCE:
+    if identifier is None or identifier.system != identifiers.BOOKING_REFERENCE:
         return None
     try:
         return REFERENCE.validate_python(identifier.value)
@@ -209,7 +211,7 @@ def _packed(drawn: Drawn) -> bytes:
 def _resource(drawn: Drawn) -> models.QuestionnaireResponse:
     """Return the FHIR representation of a submission."""
     record = drawn.record
-    system, code, display = names.TEST_TAG
+    system, code, display = identifiers.TEST_TAG
     tag = [models.Coding(system=system, code=code, display=display)] if record.test else None
     reference = record.booking_reference
     return models.QuestionnaireResponse(
@@ -217,8 +219,10 @@ def _resource(drawn: Drawn) -> models.QuestionnaireResponse:
         meta=models.Meta(versionId=str(record.version), lastUpdated=stamp(record.updated_at), tag=tag),
         language=record.language,
         extension=[_interruption(each["rule"], each["text"]) for each in drawn.interruptions()] or None,
-        identifier=models.Identifier(system=names.BOOKING_REFERENCE, value=reference) if reference else None,
-        questionnaire=names.canonical(record.questionnaire, record.edition),
+        identifier=models.Identifier(system=identifiers.BOOKING_REFERENCE, value=reference)
+        if reference
+        else None,
+        questionnaire=identifiers.canonical(record.questionnaire, record.edition),
         status="completed" if record.status == "submitted" else "in-progress",
         authored=stamp(record.submitted_at or record.updated_at),
         item=items(drawn.edition, record.answers["answers"], record.language) or None,
@@ -227,7 +231,7 @@ def _resource(drawn: Drawn) -> models.QuestionnaireResponse:
 
 def _interruption(rule: str, text: str) -> models.Extension:
     parts = [models.Extension(url="rule", valueCode=rule), models.Extension(url="text", valueString=text)]
-    return models.Extension(url=names.INTERRUPTION, extension=parts)
+    return models.Extension(url=identifiers.INTERRUPTION, extension=parts)
 
 
 def _created(kept: str, content: bytes, kind: str, *, replayed: bool) -> Response:

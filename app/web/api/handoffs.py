@@ -12,23 +12,25 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.sealing import Keyring
-from app.services import forms, handoffs, idempotency
-from app.services.access import Program, require_scope
-from app.services.drawn import stamp
-from app.services.handoffs import Wanted
+from app.clock import now, stamp
+from app.encryption import Keyring
+from app.services import idempotency
+from app.services.auth.authorization import Program, require_scope
+from app.services.bookings import handoffs
+from app.services.bookings.handoffs import Wanted
 from app.services.idempotency import Claim
-from app.storage import handoffs as rows
-from app.storage.audit import Actor
-from app.storage.database import Session
-from app.storage.handoffs import Handoff
-from app.web import booking_schemas as schemas
-from app.web import cursors
-from app.web.api.submissions import BODIES, KEY, LINK, REPLAYED, answer
-from app.web.body import read_json
-from app.web.deps import Rooms, now, request_id, rooms
-from app.web.negotiation import conditional, etag, if_match
-from app.web.openapi import (
+from app.services.submissions import form_sessions
+from app.storage.bookings import handoffs as rows
+from app.storage.bookings.handoffs import Handoff
+from app.storage.db.database import Session
+from app.storage.events.audit_log import Actor
+from app.web.dependencies import Rooms, request_id, rooms
+from app.web.html.links import links
+from app.web.http import pagination
+from app.web.http.content_negotiation import conditional, etag, if_match
+from app.web.http.request_body import read_json
+from app.web.http.responses import BODIES, KEY, LINK, REPLAYED, answer
+from app.web.openapi.document import (
     ETAG,
     IDEMPOTENCY_KEY,
     IF_MATCH,
@@ -39,7 +41,8 @@ from app.web.openapi import (
     header,
     problems,
 )
-from app.web.schemas import BookingReference
+from app.web.schemas import bookings as schemas
+from app.web.schemas.submissions import BookingReference
 
 router = APIRouter(prefix="/v1/handoffs", tags=["bookings"])
 EXAMPLE = {"booking_reference": "A-1042", "appointment_at": "2027-01-15T14:30:00Z", "language": "es"}
@@ -74,7 +77,7 @@ async def create(request: Request) -> Response:
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     given, raw = await read_json(request, schemas.HandoffIn)
-    claim, secret, at = _claim(request, principal, raw), forms.new_secret(), now()
+    claim, secret, at = _claim(request, principal, raw), form_sessions.new_secret(), now()
     try:
         made = handoffs.draw_up(_wanted(here, given, principal), secret, key_id=principal.key.id, now=at)
     except errors.Unprocessable:  # a time in it may have passed since the first request
@@ -133,11 +136,11 @@ async def listed(
         rows.page,
         test=principal.key.test,
         booking_reference=booking_reference,
-        after=cursors.after_id(cursor),
+        after=pagination.after_id(cursor),
         limit=limit + 1,
     )
     found, at = await here.database.read(work), now()
-    following = cursors.following_id(request, found[limit - 1].id) if len(found) > limit else None
+    following = pagination.following_id(request, found[limit - 1].id) if len(found) > limit else None
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
     items = [document(each, at) for each in found[:limit]]
     return answer({"items": items, "next": following}, headers=headers)
@@ -194,7 +197,7 @@ async def reissue(request: Request, handoff: str) -> Response:
     409 once the questionnaire has been started with it, or the link has been revoked. Then create a new
     handoff, which never opens answers that were given before.
     """
-    here, secret = rooms(request), forms.new_secret()
+    here, secret = rooms(request), form_sessions.new_secret()
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     work = partial(
         handoffs.reissue,
@@ -207,12 +210,6 @@ async def reissue(request: Request, handoff: str) -> Response:
     )
     found = await here.database.write(work)
     return answer(document(found, now()) | links(here, secret), headers=etag(found.version))
-
-
-def links(here: Rooms, secret: str) -> dict[str, str]:
-    """Return the link for a person, with its secret after the #, and one for browsers without scripts."""
-    base = f"{str(here.settings.public_url).rstrip('/')}/r"
-    return {"link": f"{base}#{secret}", "plain_link": f"{base}/{secret}"}
 
 
 def document(handoff: Handoff, at: Any) -> Json:
@@ -231,7 +228,7 @@ def _wanted(here: Rooms, given: schemas.HandoffIn, principal: Program) -> Wanted
         return_url=given.return_url,
         test=principal.key.test,
         returns=here.settings.returns,
-        **{name: cursors.moment(name, text) for name, text in times.items() if text is not None},
+        **{name: pagination.moment(name, text) for name, text in times.items() if text is not None},
     )
 
 

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.errors import Unavailable
-from app.storage.schema import is_current
-from app.web.deps import rooms
-from app.web.openapi import answers, problems
+from app.storage.db.migrations import is_current
+from app.web.dependencies import rooms
+from app.web.openapi.document import answers, problems
 
 router = APIRouter(tags=["operation"])
 STATE = {"application/json": {"schema": {"type": "object", "properties": {"status": {"const": "ok"}}}}}

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from app.errors import NotFound
-from app.rules.answer_schema import answer_schema
-from app.rules.edition import Edition
-from app.web import representation, schemas
-from app.web.deps import rooms
-from app.web.negotiation import conditional, language
-from app.web.openapi import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers, problems
+from app.rules.engine.answer_schema import answer_schema
+from app.rules.engine.edition import Edition
+from app.web.dependencies import rooms
+from app.web.http.content_negotiation import conditional, language
+from app.web.openapi.document import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers, problems
+from app.web.schemas import serializers, submissions
 
 router = APIRouter(prefix="/v1/questionnaires", tags=["questionnaires"])
 CURRENT, IMMUTABLE = "public, max-age=300", "public, max-age=31536000, immutable"
@@ -26,7 +26,7 @@ SCHEMA = answers(headers=ETAG, content={"application/schema+json": {}}) | UNCHAN
 
 @router.get(
     "",
-    response_model=schemas.QuestionnaireList,
+    response_model=submissions.QuestionnaireList,
     openapi_extra={"parameters": [IF_NONE_MATCH]},
     responses=TAGGED,
 )
@@ -48,7 +48,7 @@ async def list_questionnaires(request: Request) -> Response:
 
 @router.get(
     "/{questionnaire}",
-    response_model=schemas.QuestionnaireOut,
+    response_model=submissions.QuestionnaireOut,
     openapi_extra={"parameters": [ACCEPT_LANGUAGE, IF_NONE_MATCH]},
     responses=TAGGED | problems(NotFound),
 )
@@ -60,7 +60,7 @@ async def read_questionnaire(request: Request, questionnaire: str) -> Response:
 
 @router.get(
     "/{questionnaire}/editions/{version}",
-    response_model=schemas.QuestionnaireOut,
+    response_model=submissions.QuestionnaireOut,
     openapi_extra={"parameters": [ACCEPT_LANGUAGE, IF_NONE_MATCH]},
     responses=TAGGED | problems(NotFound),
 )
@@ -113,7 +113,7 @@ def _packed(document: Any) -> Ready:
 
 @lru_cache(maxsize=64)
 def _questions(edition: Edition, language: str) -> Ready:
-    return _packed(representation.questionnaire(edition, language))
+    return _packed(serializers.questionnaire(edition, language))
 
 
 @lru_cache(maxsize=64)

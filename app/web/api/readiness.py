@@ -14,16 +14,16 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.services import readiness
-from app.services.access import require_scope
-from app.services.drawn import stamp
-from app.services.readiness import Readiness
-from app.web import booking_schemas as schemas
+from app.clock import now, stamp
+from app.services.auth.authorization import require_scope
+from app.services.bookings import readiness
+from app.services.bookings.readiness import Readiness
 from app.web.api.events import Wait
-from app.web.deps import now, rooms
-from app.web.negotiation import conditional, unchanged
-from app.web.openapi import ETAG, IF_NONE_MATCH, UNCHANGED, answers, problems
-from app.web.schemas import BookingReference
+from app.web.dependencies import rooms
+from app.web.http.content_negotiation import conditional, unchanged
+from app.web.openapi.document import ETAG, IF_NONE_MATCH, UNCHANGED, answers, problems
+from app.web.schemas import bookings as schemas
+from app.web.schemas.submissions import BookingReference
 
 router = APIRouter(prefix="/v1/readiness", tags=["bookings"])
 MOST = 200

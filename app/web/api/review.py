@@ -12,21 +12,22 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.services import corrections, review
-from app.services.access import Principal, require_permission
-from app.services.corrections import Difference
-from app.services.drawn import Drawn, stamp
-from app.services.review import Turn
-from app.services.submissions import Desk
-from app.storage.cases import Event, FlagAction, Note
-from app.storage.database import Session
-from app.web import review_schemas as schemas
-from app.web.api.submissions import BODIES, CHANGING, READING, answer
-from app.web.body import read_json
-from app.web.deps import now, request_id, rooms
-from app.web.negotiation import etag, if_match
-from app.web.openapi import ETAG, IF_MATCH, answers, body, problems
-from app.web.representation import standing
+from app.clock import now, stamp
+from app.services.auth.authorization import Principal, require_permission
+from app.services.review import cases, corrections
+from app.services.review.cases import Turn
+from app.services.review.corrections import Difference
+from app.services.submissions.assessment import Drawn
+from app.services.submissions.lifecycle import Desk
+from app.storage.db.database import Session
+from app.storage.review.cases import Event, FlagAction, Note
+from app.web.dependencies import request_id, rooms
+from app.web.http.content_negotiation import etag, if_match
+from app.web.http.request_body import read_json
+from app.web.http.responses import BODIES, CHANGING, READING, answer
+from app.web.openapi.document import ETAG, IF_MATCH, answers, body, problems
+from app.web.schemas import review as schemas
+from app.web.schemas.serializers import standing
 
 router = APIRouter(prefix="/v1/submissions", tags=["review"])
 KEY: dict[str, Any] = {"security": [{"api_key": []}]}
@@ -54,11 +55,11 @@ async def decide(request: Request, submission: str) -> Response:
 
 
 def _decide(session: Session, *, desk: Desk, turn: Turn, wanted: schemas.ReviewIn) -> Drawn:
-    drawn = review.decide(session, desk, turn, wanted.review)
+    drawn = cases.decide(session, desk, turn, wanted.review)
     if "assignee" not in wanted.model_fields_set:
         return drawn
     following = Turn(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
-    return review.assign(session, desk, following, wanted.assignee)
+    return cases.assign(session, desk, following, wanted.assignee)
 
 
 @router.post(
@@ -72,7 +73,7 @@ async def add_note(request: Request, submission: str) -> Response:
     """Add a note to a case. Repeated with the same If-Match it is not added again, but gets 412."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.NoteIn)
-    work = partial(review.add_note, desk=rooms(request).desk, turn=turn, text=wanted.text)
+    work = partial(cases.add_note, desk=rooms(request).desk, turn=turn, text=wanted.text)
     drawn, note = await rooms(request).database.write(work)
     return _made(_note(note), drawn)
 
@@ -88,7 +89,7 @@ async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
     """Record what was done about a flag. A closed flag takes no further actions."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.FlagActionIn)
-    work = partial(review.act_on_flag, desk=rooms(request).desk, turn=turn, flag=flag, action=wanted.action)
+    work = partial(cases.act_on_flag, desk=rooms(request).desk, turn=turn, flag=flag, action=wanted.action)
     drawn, done = await rooms(request).database.write(work)
     return _made(_action(done), drawn)
 
@@ -102,7 +103,7 @@ async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
 async def read_notes(request: Request, submission: str) -> Response:
     """List the notes on a case. This request counts as a view and is audited."""
     turn = await _looking(request, submission)
-    case = await rooms(request).database.write(partial(review.look, desk=rooms(request).desk, turn=turn))
+    case = await rooms(request).database.write(partial(cases.look, desk=rooms(request).desk, turn=turn))
     headers = etag(case.drawn.record.version)
     return answer({"items": [_note(each) for each in case.notes]}, headers=headers)
 
@@ -116,7 +117,7 @@ async def read_notes(request: Request, submission: str) -> Response:
 async def reveal_contact(request: Request, submission: str) -> Response:
     """Get the contact details of the person. Each request is audited as `contact.revealed`."""
     turn = await _looking(request, submission)
-    case = await rooms(request).database.write(partial(review.reveal, desk=rooms(request).desk, turn=turn))
+    case = await rooms(request).database.write(partial(cases.reveal, desk=rooms(request).desk, turn=turn))
     return answer({name: case.drawn.record.contact.get(name) for name in ("name", "phone", "email")})
 
 
@@ -173,7 +174,7 @@ async def merge(request: Request, submission: str) -> Response:
 async def read_history(request: Request, submission: str) -> Response:
     """List the events of a submission and its flags, including views. This request is itself audited."""
     turn = await _looking(request, submission)
-    events = await rooms(request).database.write(partial(review.history, desk=rooms(request).desk, turn=turn))
+    events = await rooms(request).database.write(partial(cases.history, desk=rooms(request).desk, turn=turn))
     return answer({"items": [_event(each) for each in events]})
 
 

@@ -4,29 +4,31 @@ Responsible for: converting HTTP requests to one unit of work and back; every re
 Never: puts personal data in caches or URLs, or makes changes without If-Match.
 """
 
-import re
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.routing import APIRoute
-from pydantic_core import to_json
 
 from app import errors
-from app.rules.edition import Edition
-from app.services import idempotency, submissions
-from app.services.access import Principal, Program, require_scope
-from app.services.drawn import Drawn, Given, draw_up, new_token
+from app.clock import now
+from app.rules.engine.edition import Edition
+from app.services import idempotency
+from app.services.auth.authorization import Principal, Program, require_scope
 from app.services.idempotency import Claim
-from app.storage.audit import Actor
-from app.storage.database import Session
-from app.storage.lists import list_page
-from app.storage.submissions import ID
-from app.web import cursors, deps, representation, schemas
-from app.web.body import read_json
-from app.web.deps import Rooms, now, request_id, rooms
-from app.web.negotiation import conditional, etag, if_match
-from app.web.openapi import (
+from app.services.submissions import lifecycle
+from app.services.submissions.assessment import Drawn, Given, draw_up, new_token
+from app.storage.db.database import Session
+from app.storage.events.audit_log import Actor
+from app.storage.submissions.listing import list_page
+from app.storage.submissions.submissions import ID
+from app.web import dependencies
+from app.web.dependencies import Rooms, request_id, rooms
+from app.web.http import pagination
+from app.web.http.content_negotiation import conditional, etag, if_match
+from app.web.http.request_body import read_json
+from app.web.http.responses import BODIES, CHANGING, LINK, READING, REPLAYED, _packed, answer, claim_for
+from app.web.openapi.document import (
     ACCESS,
     ETAG,
     EXAMPLE_ANSWERS,
@@ -40,17 +42,13 @@ from app.web.openapi import (
     header,
     problems,
 )
+from app.web.schemas import serializers
+from app.web.schemas import submissions as schemas
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
 EXAMPLE = {"questionnaire": "ketamine-preconsult", "answers": EXAMPLE_ANSWERS}
 CREATE = b"POST /v1/submissions"
-KEY = re.compile(r"[\x21-\x7e]{8,255}")
-READING = (errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Unavailable)
-BODIES = (errors.MalformedJson, errors.TooSlow, errors.TooLarge, errors.UnsupportedMediaType)
-CHANGING = (*READING, errors.PreconditionFailed, errors.PreconditionRequired, errors.InFlight)
-REPLAYED = header("Idempotency-Replayed", "`true` when this is the first answer again.")
 LOCATION = header("Location", "Where the submission is.")
-LINK = header("Link", "RFC 8288, rel=next.")
 
 
 @router.post(
@@ -84,7 +82,7 @@ async def create(request: Request) -> Response:
         if again is None:
             raise
         return _created(*again, replayed=True)
-    content = _packed(representation.created(drawn, token))
+    content = _packed(serializers.created(drawn, token))
     actor = _actor(request, principal)
     work = partial(keep_once, here=here, claim=claim, drawn=drawn, content=content, actor=actor)
     kept, content, replayed = await here.database.write(work)
@@ -114,7 +112,7 @@ def keep_once(
         if again is None:
             raise errors.InFlight("Another request with this key was just undone; try again.", retry_after=1)
         return (*again, True)
-    submissions.keep(session, vault, drawn, actor=actor)
+    lifecycle.keep(session, vault, drawn, actor=actor)
     return drawn.record.id, content, False
 
 
@@ -145,7 +143,7 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
     """
     here = rooms(request)
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:read", "review")
-    page = cursors.page(
+    page = pagination.page(
         limit,
         cursor,
         test=test or principal.key.test,
@@ -157,9 +155,9 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
         updated_after=updated_after,
     )
     found = await here.database.read(partial(list_page, page=page))
-    following = cursors.following(request, found.following)
+    following = pagination.following(request, found.following)
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
-    return answer(representation.page(found.rows, following), headers=headers)
+    return answer(serializers.page(found.rows, following), headers=headers)
 
 
 @router.get(
@@ -173,7 +171,7 @@ async def read(request: Request, submission: str) -> Response:
     principal, drawn = await read_one(request, submission)
     headers = etag(drawn.record.version) | {"cache-control": "no-store"}
     return conditional(
-        request, _packed(representation.submission(drawn, principal)), "application/json", headers
+        request, _packed(serializers.submission(drawn, principal)), "application/json", headers
     )
 
 
@@ -249,15 +247,8 @@ async def erase(request: Request, submission: str) -> Response:
         now=now(),
         actor=_actor(request, principal),
     )
-    await deps.erase(here, work)
+    await dependencies.erase(here, work)
     return Response(status_code=204, headers={"cache-control": "no-store"})
-
-
-def answer(document: Any, *, headers: dict[str, str] | None = None) -> Response:
-    """Return a personal document as JSON that is never cached."""
-    return Response(
-        _packed(document), 200, (headers or {}) | {"cache-control": "no-store"}, "application/json"
-    )
 
 
 async def read_one(request: Request, submission: str) -> tuple[Principal, Drawn]:
@@ -295,26 +286,12 @@ def given_by(wanted: schemas.EvaluationIn, *, test: bool = False) -> Given:
     )
 
 
-def claim_for(request: Request, principal: Program, raw: bytes, act: bytes) -> Claim | None:
-    """Return the claim of a request's Idempotency-Key. `act`: method and path. Raises Unprocessable."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not KEY.fullmatch(key):
-        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
-    return Claim.of(principal.key.id, key, act + b"\n" + raw)
-
-
 def _actor(request: Request, principal: Principal) -> Actor:
     return principal.actor(request_id(request))
 
 
 def _told(drawn: Drawn, principal: Principal) -> Response:
-    return answer(representation.submission(drawn, principal), headers=etag(drawn.record.version))
-
-
-def _packed(document: Any) -> bytes:
-    return to_json(document)
+    return answer(serializers.submission(drawn, principal), headers=etag(drawn.record.version))
 
 
 hot: APIRoute = next(

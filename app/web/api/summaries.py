@@ -6,13 +6,14 @@ Never: returns the summary of a draft, or media types other than JSON, HTML and 
 from fastapi import APIRouter, Request, Response
 
 from app import errors
-from app.services.summaries import require_submitted, verify
-from app.web import representation, schemas
-from app.web.api.submissions import READING, answer, read_one
-from app.web.deps import rooms
-from app.web.negotiation import etag, media_type
-from app.web.openapi import ACCESS, ETAG, answers, problems
-from app.web.pages import summary as pages
+from app.services.submissions.verification import require_submitted, verify
+from app.web.api.submissions import read_one
+from app.web.dependencies import rooms
+from app.web.html import summary_view as pages
+from app.web.http.content_negotiation import etag, media_type
+from app.web.http.responses import READING, answer
+from app.web.openapi.document import ACCESS, ETAG, answers, problems
+from app.web.schemas import serializers, submissions
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
 OFFERED = ("application/json", "text/html", "text/plain")
@@ -20,7 +21,7 @@ OFFERED = ("application/json", "text/html", "text/plain")
 
 @router.get(
     "/{submission}/summary",
-    response_model=schemas.Summary,
+    response_model=submissions.Summary,
     openapi_extra={"security": ACCESS},
     responses=answers(headers=ETAG, content={kind: {"schema": {"type": "string"}} for kind in OFFERED[1:]})
     | problems(*READING, errors.NotAcceptable, errors.NotSubmitted),
@@ -33,7 +34,7 @@ async def read_summary(request: Request, submission: str) -> Response:
     summary = drawn.summary()
     headers = etag(drawn.record.version) | {"vary": "Accept"}
     if kind == "application/json":
-        return answer(summary | representation.staff_part(drawn, principal), headers=headers)
+        return answer(summary | serializers.staff_part(drawn, principal), headers=headers)
     render = pages.html if kind == "text/html" else pages.text
     zone = rooms(request).settings.clinic_time_zone
     page = render(drawn.edition, summary, kept_until=drawn.record.retained_until, zone=zone)
@@ -42,7 +43,7 @@ async def read_summary(request: Request, submission: str) -> Response:
 
 @router.get(
     "/{submission}/verification",
-    response_model=schemas.Verification,
+    response_model=submissions.Verification,
     openapi_extra={"security": ACCESS},
     responses=problems(*READING, errors.NotSubmitted),
 )

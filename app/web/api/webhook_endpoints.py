@@ -12,23 +12,23 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.services import endpoints, idempotency
-from app.services.access import Program, has_scope, require_scope
-from app.services.drawn import stamp
-from app.services.endpoints import Turn, Wanted
+from app.clock import now, stamp
+from app.services import idempotency
+from app.services.auth.authorization import Program, has_scope, require_scope
+from app.services.events import webhook_endpoints
+from app.services.events.webhook_endpoints import Turn, Wanted
 from app.services.idempotency import Claim
-from app.storage import deliveries as rows
-from app.storage import endpoints as places
-from app.storage.database import Session
-from app.storage.deliveries import PENDING, Attempt, Delivery
-from app.storage.endpoints import Endpoint
-from app.web import cursors
-from app.web import webhook_schemas as schemas
-from app.web.api.submissions import BODIES, CHANGING, KEY, LINK, READING, REPLAYED, answer
-from app.web.body import read_json
-from app.web.deps import Rooms, now, request_id, rooms
-from app.web.negotiation import etag, if_match
-from app.web.openapi import (
+from app.storage.db.database import Session
+from app.storage.events import webhook_deliveries as rows
+from app.storage.events import webhook_endpoints as places
+from app.storage.events.webhook_deliveries import PENDING, Attempt, Delivery
+from app.storage.events.webhook_endpoints import Endpoint
+from app.web.dependencies import Rooms, request_id, rooms
+from app.web.http import pagination
+from app.web.http.content_negotiation import etag, if_match
+from app.web.http.request_body import read_json
+from app.web.http.responses import BODIES, CHANGING, KEY, LINK, READING, REPLAYED, answer
+from app.web.openapi.document import (
     ETAG,
     IDEMPOTENCY_KEY,
     IF_MATCH,
@@ -38,6 +38,7 @@ from app.web.openapi import (
     header,
     problems,
 )
+from app.web.schemas import webhooks as schemas
 
 router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks"])
 EXAMPLE = {"url": "https://book.clinic.example/hooks/preconsult", "types": ["submission.submitted"]}
@@ -84,7 +85,7 @@ def _create(
     again = idempotency.replay_made(session, keyring, claim) if claim else None
     if again is not None:
         return (*again, True)
-    made, secret = endpoints.create(session, keyring, here.reach, turn, wanted, test=test)
+    made, secret = webhook_endpoints.create(session, keyring, here.reach, turn, wanted, test=test)
     content = to_json(document(made) | {"secret": secret})
     if claim and not idempotency.remember_made(session, keyring, claim, made.id, content, now=turn.now):
         raise errors.InFlight("Another request with this key was just carried out; try again.", retry_after=1)
@@ -100,7 +101,7 @@ def _create(
 async def listed(request: Request) -> Response:
     """List every endpoint; secrets are not included."""
     here, _, turn = await _turn(request)
-    found = await here.database.read(partial(endpoints.listed, turn=turn))
+    found = await here.database.read(partial(webhook_endpoints.listed, turn=turn))
     return answer({"items": [document(each) for each in found]})
 
 
@@ -113,7 +114,7 @@ async def listed(request: Request) -> Response:
 async def read(request: Request, endpoint: str) -> Response:
     """Get one endpoint: which events it receives, and whether it is paused or failing."""
     here, _, turn = await _turn(request)
-    return _told(await here.database.read(partial(endpoints.opened, turn=turn, endpoint=endpoint)))
+    return _told(await here.database.read(partial(webhook_endpoints.opened, turn=turn, endpoint=endpoint)))
 
 
 @router.patch(
@@ -137,7 +138,7 @@ async def change(request: Request, endpoint: str) -> Response:
     for name, empty in (("types", []), ("description", "")):
         if name in given and given[name] is None:
             given[name] = empty
-    work = partial(endpoints.change, reach=here.reach, turn=turn, endpoint=endpoint, given=given)
+    work = partial(webhook_endpoints.change, reach=here.reach, turn=turn, endpoint=endpoint, given=given)
     return _told(await here.database.write(work))
 
 
@@ -150,7 +151,7 @@ async def change(request: Request, endpoint: str) -> Response:
 async def remove(request: Request, endpoint: str) -> Response:
     """Remove an endpoint, with everything that waits for it and the record of its deliveries."""
     here, _, turn = await _turn(request, changing=True)
-    await here.database.write(partial(endpoints.remove, turn=turn, endpoint=endpoint))
+    await here.database.write(partial(webhook_endpoints.remove, turn=turn, endpoint=endpoint))
     return Response(status_code=204, headers={"cache-control": "no-store"})
 
 
@@ -166,7 +167,7 @@ async def rotate(request: Request, endpoint: str) -> Response:
     The previous secret also signs for 24 hours, so that no event is missed.
     """
     here, _, turn = await _turn(request, changing=True)
-    work = partial(endpoints.rotate, keyring=here.desk.vault.keyring, turn=turn, endpoint=endpoint)
+    work = partial(webhook_endpoints.rotate, keyring=here.desk.vault.keyring, turn=turn, endpoint=endpoint)
     found, secret = await here.database.write(work)
     return answer(document(found) | {"secret": secret}, headers=etag(found.version))
 
@@ -181,7 +182,7 @@ async def rotate(request: Request, endpoint: str) -> Response:
 async def send_test(request: Request, endpoint: str) -> Response:
     """Send an event of type `webhook.test`, which carries no information and is not in the event feed."""
     here, _, turn = await _turn(request)
-    made = await here.database.write(partial(endpoints.send_test, turn=turn, endpoint=endpoint))
+    made = await here.database.write(partial(webhook_endpoints.send_test, turn=turn, endpoint=endpoint))
     return _accepted(made, [])
 
 
@@ -200,10 +201,10 @@ async def deliveries(
 ) -> Response:
     """List deliveries with the outcome of each attempt, newest first. They are retained for 30 days."""
     here, _, turn = await _turn(request)
-    after = cursors.after_id(cursor)
+    after = pagination.after_id(cursor)
     work = partial(_deliveries, turn=turn, endpoint=endpoint, state=state, after=after, limit=limit + 1)
     found = await here.database.read(work)
-    following = cursors.following_id(request, found[limit - 1][0].id) if len(found) > limit else None
+    following = pagination.following_id(request, found[limit - 1][0].id) if len(found) > limit else None
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
     return answer({"items": [delivered(*each) for each in found[:limit]], "next": following}, headers=headers)
 
@@ -218,7 +219,7 @@ async def deliveries(
 async def redeliver(request: Request, endpoint: str, delivery: str) -> Response:
     """Send the event again at once, with the same event id and body. 409 while the delivery is pending."""
     here, _, turn = await _turn(request)
-    again = partial(endpoints.redeliver, turn=turn, endpoint=endpoint, delivery=delivery)
+    again = partial(webhook_endpoints.redeliver, turn=turn, endpoint=endpoint, delivery=delivery)
     found = await here.database.write(again)
     tried = await here.database.read(partial(rows.attempts, delivery_ids=[found.id]))
     return _accepted(found, tried[found.id])
@@ -271,7 +272,7 @@ def _claim(request: Request, principal: Program, raw: bytes) -> Claim | None:
 def _deliveries(
     session: Session, *, turn: Turn, endpoint: str, state: str | None, after: str | None, limit: int
 ) -> list[tuple[Delivery, list[Attempt]]]:
-    endpoints.opened(session, turn, endpoint)
+    webhook_endpoints.opened(session, turn, endpoint)
     found = rows.page(session, endpoint, state=state, after=after, limit=limit)
     tried = rows.attempts(session, [each.id for each in found])
     return [(each, tried[each.id]) for each in found]

@@ -1,0 +1,1 @@
+"""Connections to other systems: mail servers, webhook receivers, Redis."""

@@ -1,0 +1,17 @@
+"""The time, as the service reads and writes it.
+
+Office: the time to the millisecond, and as RFC 3339. Refuses: time zones of a clinic (business_hours.py).
+"""
+
+import datetime as dt
+
+
+def stamp(at: dt.datetime) -> str:
+    """Return a UTC time in RFC 3339 format with milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def now() -> dt.datetime:
+    """Return the current time in UTC, to the millisecond, as the API shows it."""
+    at = dt.datetime.now(dt.UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)

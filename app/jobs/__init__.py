@@ -1,0 +1,1 @@
+"""Work that a process does by itself: purge, alerts, the audit chain, webhook delivery."""

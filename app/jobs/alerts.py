@@ -1,0 +1,71 @@
+"""Sends alerts and escalates flags, every few seconds.
+
+Office: one run after another. Refuses: to stop because one run failed.
+"""
+
+import asyncio
+from functools import partial
+
+from app.adapters.smtp import Post
+from app.clock import now
+from app.jobs.periodic import Rounds
+from app.logging import log
+from app.services.submissions import alerts
+from app.services.submissions.alerts import Outlook
+from app.storage.db.database import Database
+from app.storage.submissions import alerts as waiting
+from app.storage.submissions.alerts import Alert
+
+
+class Alerts(Rounds):
+    """The alert job. `outlook` holds what the last run found, for pages and metrics."""
+
+    def __init__(self, database: Database, post: Post | None, public_url: str, outlook: Outlook) -> None:
+        self._database, self._post, self._url = database, post, public_url
+        self._outlook = outlook
+
+    async def keep(self) -> None:
+        """Escalate and send, forever."""
+        while True:
+            await self.round()
+            await asyncio.sleep(ALERT_SECONDS)
+
+    async def round(self) -> None:
+        """Run once. A database failure does not stop the other actions."""
+        await self._all(self.escalate, self.send, self.look)
+
+    async def escalate(self) -> None:
+        """Escalate the flags that are overdue."""
+        while await self._database.read(partial(waiting.any_overdue, now=now())):
+            if not await self._database.write(partial(alerts.escalate, now=now())):
+                return  # they are being changed, or another process escalates them
+
+    async def send(self) -> None:
+        """Send the alerts that are due, one after the other."""
+        await self.look()
+        if self._post is None or not self._outlook.waiting.due:
+            return
+        for _ in range(LETTERS):
+            alert = await self._database.write(partial(alerts.claim, now=now()))
+            if alert is None:
+                return
+            await self._deliver(self._post, alert)
+
+    async def _deliver(self, post: Post, alert: Alert) -> None:
+        try:
+            refused = await asyncio.to_thread(post.send, alerts.letter(alert, self._url))
+            work = partial(alerts.told, alert=alert, refused=refused)
+        except Exception as error:  # it is retried, whatever the error
+            log.warning("alert_not_sent", error=type(error).__name__)
+            work = partial(alerts.put_off, alert=alert, error=type(error).__name__)
+        await self._database.write(partial(work, now=now()))
+
+    async def look(self) -> None:
+        """Refresh the status of waiting alerts."""
+        self._outlook.waiting = await self._database.read(partial(waiting.waiting, now=now()))
+
+
+ALERT_SECONDS = 5
+
+
+LETTERS = 50  # sent in one run, before flags are checked again

@@ -1,0 +1,35 @@
+"""What every periodic job does: each of its acts is tried, and a failure is logged now and then.
+
+Office: the tries. Refuses: what is done.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from app.logging import log, where
+from app.services.events.audit_chain import Broken
+
+
+class Rounds:
+    """A job of several actions: each runs even if the others fail, and repeated failures are logged only
+    now and then.
+    """
+
+    _quiet = 0
+
+    async def _all(self, *acts: Callable[[], Awaitable[None]]) -> None:
+        well = [await self._try(act) for act in acts]
+        self._quiet = 0 if all(well) else (self._quiet + 1) % QUIET_ROUNDS
+
+    async def _try(self, what: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await what()
+        except Exception as error:
+            if self._quiet == 0 and isinstance(error, Broken):
+                log.error("audit_chain_broken", at=where(error))
+            elif self._quiet == 0:
+                log.error("round_failed", error=type(error).__name__, at=where(error))
+            return False
+        return True
+
+
+QUIET_ROUNDS = 60  # runs between two log lines for the same failure

@@ -1,0 +1,32 @@
+"""Erases what is older than its retention period.
+
+Office: a run every ten minutes. Refuses: to stop because one run failed.
+"""
+
+import asyncio
+import datetime as dt
+from functools import partial
+
+from app.clock import now
+from app.logging import log, where
+from app.services.operations import retention
+from app.storage.db.database import Database
+
+PURGE_SECONDS = 600
+
+
+async def _purge_for_ever(database: Database, told_for: dt.timedelta) -> None:
+    """Erase what is due, at once and then every ten minutes. A failed run is logged and retried."""
+    while True:
+        try:
+            more, failed = True, 0
+            while more:
+                work = partial(retention.purge, now=now(), past=failed, told_for=told_for)
+                purged = await database.write(work)
+                more, failed = purged.more, failed + purged.failed
+                if purged.submissions or purged.failed:
+                    log.info("purged", count=purged.submissions, failed=purged.failed)
+            await database.on_thread(database.checkpoint)
+        except Exception as error:
+            log.error("purge_failed", error=type(error).__name__, at=where(error))
+        await asyncio.sleep(PURGE_SECONDS)

@@ -1,0 +1,1 @@
+"""Reading and checking an edition before it is published."""

@@ -1,0 +1,1 @@
+"""What a booking system asks for: one-time links and readiness."""

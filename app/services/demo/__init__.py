@@ -1,0 +1,1 @@
+"""Made-up submissions and staff activity, marked as tests."""

@@ -1,0 +1,284 @@
+"""Webhook endpoints: created, changed, tested, paused and removed; their secrets.
+
+Responsible for: which events an endpoint may receive, which secrets sign, and an audit event for each
+operation. Never: accepts URLs that webhooks may not be sent to, or reveals an endpoint that receives
+attention events to a caller who may not see them (NotFound).
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from uuid_utils import uuid7
+
+from app.adapters import webhook_signature
+from app.adapters.address_policy import NotPermitted, Reach, Target
+from app.encryption import Keyring
+from app.errors import Conflict, Error, Forbidden, NotFound, PreconditionFailed, Unprocessable
+from app.services import idempotency
+from app.services.events.event_types import RESTRICTED, TEST, TYPES
+from app.storage.db.database import Session
+from app.storage.events import audit_log, webhook_deliveries, webhook_endpoints
+from app.storage.events.audit_log import Act, Actor
+from app.storage.events.webhook_deliveries import PENDING, Delivery
+from app.storage.events.webhook_endpoints import Endpoint
+from app.storage.submissions.submissions import ID
+
+MOST = 20  # of live endpoints, and as many of test endpoints
+FORMER = dt.timedelta(hours=24)  # how long the previous secret signs too
+LONGEST_DESCRIPTION = 200
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A new endpoint; empty `types` means all. `attention`: send it attention events too."""
+
+    url: str
+    types: Sequence[str] = ()
+    description: str = ""
+    attention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The context of a command on webhook endpoints.
+
+    `test`: the mode that the caller may see, None for both; `attention`: whether the caller may see attention
+    events. `version`: the version of the endpoint that the caller acts on; None for any.
+    """
+
+    actor: Actor
+    now: dt.datetime
+    test: bool | None = None
+    attention: bool = False
+    version: int | None = None
+
+
+# --- commands --------------------------------------------------------------------------------------
+
+
+def create(
+    session: Session, keyring: Keyring, reach: Reach, turn: Turn, wanted: Wanted, *, test: bool
+) -> tuple[Endpoint, str]:
+    """Create an endpoint; return it with its secret, to be shown once.
+
+    Raises Unprocessable, Forbidden and Conflict.
+    """
+    if wanted.attention and not turn.attention:
+        raise Forbidden("To be told of attention needs an API key with the scope review.")
+    _check(wanted.url, wanted.types, wanted.description, reach, attention=wanted.attention)
+    webhook_endpoints.alone(session)
+    if webhook_endpoints.count(session, test=test) >= MOST:
+        raise Conflict(f"There are {MOST} endpoints already; remove one first.")
+    made, secret = str(uuid7()), webhook_signature.new_secret()
+    new = Endpoint(
+        id=made,
+        url=wanted.url,
+        types=tuple(wanted.types),
+        description=wanted.description,
+        test=test,
+        restricted=wanted.attention,
+        secret=_sealed(keyring, made, secret),
+        former_secret=None,
+        former_until=None,
+        version=1,
+        created_at=turn.now,
+        updated_at=turn.now,
+    )
+    webhook_endpoints.insert(session, new)
+    _on_record(session, turn, "endpoint.created", made)
+    return new, secret
+
+
+def change(session: Session, reach: Reach, turn: Turn, endpoint: str, given: Mapping[str, Any]) -> Endpoint:
+    """Change url, types or description, or pause and resume; members missing from `given` stay unchanged.
+
+    When it is resumed, or gets another URL, the waiting deliveries are sent immediately. Raises NotFound,
+    PreconditionFailed and Unprocessable.
+    """
+    found = opened(session, turn, endpoint, lock=True)
+    values = {name: given[name] for name in ("url", "types", "description") if name in given}
+    merged = {"url": found.url, "types": found.types, "description": found.description} | values
+    if values:
+        _check(**merged, reach=reach, attention=found.restricted)
+        webhook_endpoints.change(session, endpoint, **values | {"types": tuple(merged["types"])})
+        if merged["url"] != found.url:
+            _begin_anew(session, turn, endpoint)
+        _on_record(session, turn, "endpoint.changed", endpoint)
+    turned = "paused" in given and given["paused"] != (found.paused_at is not None)
+    if turned:
+        _turn_on_or_off(session, turn, endpoint, paused=given["paused"])
+    return _moved_on(session, turn, found) if values or turned else found
+
+
+def rotate(session: Session, keyring: Keyring, turn: Turn, endpoint: str) -> tuple[Endpoint, str]:
+    """Return the endpoint with a new secret, to be shown once; the previous secret signs too for 24 hours.
+
+    Raises NotFound and PreconditionFailed.
+    """
+    found = opened(session, turn, endpoint, lock=True)
+    secret = webhook_signature.new_secret()
+    webhook_endpoints.change(
+        session,
+        endpoint,
+        secret=_sealed(keyring, endpoint, secret),
+        former_secret=found.secret,
+        former_until=turn.now + FORMER,
+    )
+    idempotency.forget(session, endpoint)  # the stored response that contains the previous secret
+    _on_record(session, turn, "endpoint.secret_rotated", endpoint)
+    return _moved_on(session, turn, found), secret
+
+
+def remove(session: Session, turn: Turn, endpoint: str) -> None:
+    """Remove an endpoint with all its deliveries. Raises NotFound and PreconditionFailed."""
+    opened(session, turn, endpoint, lock=True)
+    webhook_endpoints.delete(session, endpoint)
+    idempotency.forget(session, endpoint)
+    _on_record(session, turn, "endpoint.removed", endpoint)
+
+
+def send_test(session: Session, turn: Turn, endpoint: str) -> Delivery:
+    """Send a test event without content.
+
+    Raises NotFound, PreconditionFailed, and Conflict while the endpoint is paused.
+    """
+    found = opened(session, turn, endpoint, lock=True)
+    if found.paused_at is not None:
+        raise Conflict("This endpoint is paused; resume it first.")
+    event = str(uuid7())
+    new = Delivery(str(uuid7()), found.id, event, 0, event, TEST, PENDING, 0, turn.now, turn.now)
+    webhook_deliveries.insert(session, [new])
+    _on_record(session, turn, "endpoint.tested", endpoint)
+    return new
+
+
+def redeliver(session: Session, turn: Turn, endpoint: str, delivery: str) -> Delivery:
+    """Send an event again, immediately and in no order.
+
+    Raises NotFound and PreconditionFailed; Conflict while the delivery is pending or its event is no longer
+    stored.
+    """
+    opened(session, turn, endpoint, lock=True)
+    found = (
+        webhook_deliveries.fetch(session, endpoint, delivery, lock=True) if ID.fullmatch(delivery) else None
+    )
+    if found is None:
+        raise NotFound("There is no such delivery.")
+    if found.state == PENDING:
+        raise Conflict("This delivery is still on its way.")
+    if found.type != TEST and not webhook_deliveries.told_of(session, [found.event_id]):
+        raise Conflict("The event of this delivery is no longer kept.")
+    again = found._replace(state=PENDING, tries=0, subject=delivery, next_try_at=turn.now, done_at=None)
+    webhook_deliveries.change(session, delivery, **again._asdict())
+    audit_log.record(session, turn.actor, turn.now, Act("delivery.redelivered", "delivery", delivery))
+    return again
+
+
+# --- queries ---------------------------------------------------------------------------------------
+
+
+def listed(session: Session, turn: Turn) -> list[Endpoint]:
+    """Return every endpoint that the caller may see."""
+    return [
+        each
+        for each in webhook_endpoints.every(session, test=turn.test)
+        if turn.attention or not each.restricted
+    ]
+
+
+def opened(session: Session, turn: Turn, endpoint: str, *, lock: bool = False) -> Endpoint:
+    """Return the endpoint when the caller may see it.
+
+    Raises NotFound, and PreconditionFailed when the endpoint has changed.
+    """
+    found = webhook_endpoints.fetch(session, endpoint, lock=lock) if ID.fullmatch(endpoint) else None
+    foreign = found is not None and turn.test is not None and found.test != turn.test
+    if found is None or foreign or (found.restricted and not turn.attention):
+        raise NotFound("There is no such webhook endpoint.")
+    if turn.version is not None and turn.version != found.version:
+        raise PreconditionFailed("The endpoint has changed; fetch it again.")
+    return found
+
+
+def secrets_of(endpoint: Endpoint, keyring: Keyring, now: dt.datetime) -> list[str]:
+    """Return the secrets that sign now, newest first."""
+    sealed = [endpoint.secret]
+    if endpoint.former_secret is not None and endpoint.former_until and now < endpoint.former_until:
+        sealed += [endpoint.former_secret]
+    return [keyring.open(each, *_place(endpoint.id)).decode() for each in sealed]
+
+
+def reseal(session: Session, keyring: Keyring) -> int:
+    """Encrypt every secret with the newest key of the keyring; return how many endpoints changed."""
+    moved = 0
+    for name, secret, former in webhook_endpoints.sealed_secrets(session):
+        newer = _newer(keyring, name, secret)
+        newer_former = former and _newer(keyring, name, former)
+        if (newer, newer_former) != (secret, former):
+            moved += webhook_endpoints.reseal(session, (name, secret, former), newer, newer_former)
+    return moved
+
+
+def _turn_on_or_off(session: Session, turn: Turn, endpoint: str, *, paused: bool) -> None:
+    if paused:
+        webhook_endpoints.change(session, endpoint, paused_at=turn.now, paused_because="by_hand")
+    else:
+        webhook_endpoints.change(session, endpoint, paused_at=None, paused_because=None)
+        _begin_anew(session, turn, endpoint)
+    _on_record(session, turn, "endpoint.paused" if paused else "endpoint.resumed", endpoint)
+
+
+def _begin_anew(session: Session, turn: Turn, endpoint: str) -> None:
+    """Reset the failure state, which no longer applies, and send deferred deliveries now."""
+    webhook_endpoints.change(session, endpoint, failing_since=None)
+    webhook_deliveries.hasten(session, endpoint, now=turn.now, past=turn.now + dt.timedelta(minutes=1))
+
+
+def _moved_on(session: Session, turn: Turn, before: Endpoint) -> Endpoint:
+    webhook_endpoints.change(session, before.id, version=before.version + 1, updated_at=turn.now)
+    after = webhook_endpoints.fetch(session, before.id)
+    assert after is not None  # noqa: S101 - locked by this unit of work
+    return after
+
+
+def _check(url: str, types: Sequence[str], description: str, reach: Reach, *, attention: bool) -> None:
+    """Raise Unprocessable when a value is invalid."""
+    try:
+        Target.of(url, reach)
+    except NotPermitted as told:
+        raise _amiss("/url", str(told)) from None
+    for place, name in enumerate(types):
+        if name not in TYPES or name in types[:place]:
+            raise _amiss(f"/types/{place}", f"This takes, each once, {', '.join(TYPES)}.")
+        if name in RESTRICTED and not attention:
+            raise _amiss(f"/types/{place}", "An endpoint is told of attention only when that is switched on.")
+    if len(description) > LONGEST_DESCRIPTION or not description.isprintable():
+        raise _amiss(
+            "/description", f"A description is one line of at most {LONGEST_DESCRIPTION} characters."
+        )
+
+
+def _amiss(pointer: str, told: str) -> Unprocessable:
+    return Unprocessable(told, errors=[Error(pointer, "invalid", told)])
+
+
+def _on_record(session: Session, turn: Turn, action: str, endpoint: str) -> None:
+    audit_log.record(session, turn.actor, turn.now, Act(action, "endpoint", endpoint))
+
+
+def _newer(keyring: Keyring, endpoint: str, sealed: bytes) -> bytes:
+    if sealed.startswith(keyring.newest.encode() + b"."):
+        return sealed
+    return keyring.seal(keyring.open(sealed, *_place(endpoint)), *_place(endpoint))
+
+
+def _sealed(keyring: Keyring, endpoint: str, secret: str) -> bytes:
+    return keyring.seal(secret.encode(), *_place(endpoint))
+
+
+def _place(endpoint: str) -> tuple[str, str, str]:
+    """Return the encryption context; it is the same for both secrets, as one becomes the other unchanged."""
+    return ("webhook_endpoints", "secret", endpoint)

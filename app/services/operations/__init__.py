@@ -1,0 +1,1 @@
+"""What an operator does: retention, erasure, legal holds, key rotation, status."""

@@ -1,0 +1,322 @@
+"""Review of a case by staff: view, assign, add notes, act on flags, decide.
+
+Responsible for: the steps of a review in one table; each action applies to the version the user saw and is
+recorded in the same transaction. Never: allows a step that is not in the table, or lets an open flag with a
+due date be closed together with its case.
+"""
+
+import datetime as dt
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any, Literal, cast, get_args
+
+from uuid_utils import uuid7
+
+from app.errors import Error, NotFound, NotThisStep, Unprocessable
+from app.services.auth.authorization import Principal, Staff, require_permission
+from app.services.auth.permissions import Permission, Role, permitted
+from app.services.submissions.assessment import Drawn, pending
+from app.services.submissions.lifecycle import Desk, require_version
+from app.storage.auth import users
+from app.storage.db.database import Session
+from app.storage.events import audit_log
+from app.storage.events.audit_log import Act, Actor
+from app.storage.review import cases
+from app.storage.review.cases import Event, FlagAction, Look, Note
+from app.storage.submissions import alerts, submissions
+from app.storage.submissions.submissions import ID
+
+Review = Literal["new", "in_review", "ready", "needs_contact", "closed"]
+Action = Literal["seen", "reached", "not_reached", "handed_over", "closed"]
+STEPS: Mapping[Review, tuple[Review, ...]] = {
+    "new": ("in_review",),
+    "in_review": ("ready", "needs_contact", "new"),
+    "needs_contact": ("ready", "closed", "in_review"),
+    "ready": ("closed", "needs_contact", "in_review"),
+    "closed": ("in_review",),
+}
+ACTIONS: tuple[Action, ...] = get_args(Action)
+LONGEST_NOTE = 2000
+REVIEW = "review"  # the scope of an API key with the same permissions
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One command of a principal on one case. `version`: the version they saw; None for any."""
+
+    submission: str
+    principal: Principal
+    actor: Actor
+    now: dt.datetime
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything to show about a case.
+
+    `seen`: what the caller saw of it before; `news`: actions of others since; `duplicates`: ids of the cases
+    merged into it.
+    """
+
+    drawn: Drawn
+    notes: tuple[Note, ...]
+    actions: tuple[FlagAction, ...]
+    history: tuple[Event, ...]
+    names: Mapping[str, str]
+    seen: Look | None
+    news: tuple[Event, ...]
+    duplicates: tuple[str, ...] = ()
+
+
+# --- views -----------------------------------------------------------------------------------------
+
+
+def look(session: Session, desk: Desk, turn: Turn) -> Case:
+    """Return a case with everything that was done about it; the view is recorded in the audit log first."""
+    drawn = opened(session, desk, turn, "case", lock=False)
+    before = _seen_before(session, turn)
+    cases.first_look(session, turn.submission, turn.now)
+    audit_log.record(session, turn.actor, turn.now, Act(audit_log.VIEWED, "submission", turn.submission))
+    saw(session, turn, drawn.record.version)
+    record = replace(drawn.record, looked_at=drawn.record.looked_at or turn.now)
+    return _told(session, turn, replace(drawn, record=record), before)
+
+
+def history(session: Session, desk: Desk, turn: Turn) -> list[Event]:
+    """Return the audit events of a case and its flags, reads included, newest first.
+
+    This call is recorded as a read too.
+    """
+    drawn = opened(session, desk, turn, "case", lock=False)
+    audit_log.record(session, turn.actor, turn.now, Act(audit_log.VIEWED, "submission", turn.submission))
+    return cases.history(session, _ids(drawn))
+
+
+def reveal(session: Session, desk: Desk, turn: Turn) -> Case:
+    """Return a case to show its contact details once; each time is recorded in the audit log."""
+    drawn = opened(session, desk, turn, "contact", lock=False)
+    audit_log.record(session, turn.actor, turn.now, Act("contact.revealed", "submission", turn.submission))
+    return _told(session, turn, drawn, _seen_before(session, turn))
+
+
+def opened(session: Session, desk: Desk, turn: Turn, permission: Permission, *, lock: bool = True) -> Drawn:
+    """Return the case of a command.
+
+    Raises Forbidden, NotFound and, with `lock`, PreconditionFailed.
+    """
+    require_permission(turn.principal, permission)
+    record, key = desk.found(session, turn.submission, turn.principal, REVIEW, now=turn.now, lock=lock)
+    if lock:
+        require_version(record, turn.version)
+    return desk.drawn(record, key)
+
+
+def saw(session: Session, turn: Turn, version: int) -> None:
+    """Mark this version as viewed by the staff user, so that their own action is not shown to them as new."""
+    if isinstance(turn.principal, Staff):
+        cases.saw(session, turn.principal.id, turn.submission, Look(version, turn.now))
+
+
+def _seen_before(session: Session, turn: Turn) -> Look | None:
+    if not isinstance(turn.principal, Staff):
+        return None
+    return cases.seen(session, turn.principal.id, [turn.submission]).get(turn.submission)
+
+
+def _told(session: Session, turn: Turn, drawn: Drawn, seen: Look | None) -> Case:
+    record = drawn.record
+    notes = cases.notes_of(session, record.id, drawn.key)
+    actions = cases.actions_of(session, record.id)
+    events = cases.history(session, _ids(drawn))
+    done: list[Note | FlagAction | Event] = [*notes, *actions, *events]
+    names = cases.names(session, [record.assignee_id, *(each.actor_id for each in done)])
+    news = _news(turn.actor, events) if seen else ()
+    twins = tuple(cases.merged_into(session, record.id))
+    return Case(drawn, tuple(notes), tuple(actions), tuple(events), names, seen, news, twins)
+
+
+def _news(me: Actor, events: Sequence[Event]) -> tuple[Event, ...]:
+    """Return what others did since the caller's last own event before this view.
+
+    The order of the events decides, not their times.
+    """
+    told = (each for each in events[1:] if each.action != audit_log.LISTED)  # listings are not news
+    others = takewhile(lambda each: (each.actor_kind, each.actor_id) != (me.kind, me.id), told)
+    return tuple(each for each in others if each.action not in (audit_log.VIEWED, audit_log.REFUSED))
+
+
+def _ids(drawn: Drawn) -> list[str]:
+    return [drawn.record.id, *(flag.id for flag in drawn.record.flags)]
+
+
+# --- decisions -------------------------------------------------------------------------------------
+
+
+def decide(session: Session, desk: Desk, turn: Turn, review: Review) -> Drawn:
+    """Move the review to another step; requesting the current step does nothing. Raises NotThisStep.
+
+    A review cannot become ready or closed while a flag with a due date is open. When a merged case is
+    reopened, the merge is undone.
+    """
+    drawn = opened(session, desk, turn, "review")
+    if review == drawn.record.review:
+        return drawn
+    _require_step(drawn, review)
+    if review == "ready":
+        _require_sent(drawn)
+        _require_off_the_clock(drawn)
+    acts, changes = [Act(f"review.{review}", "submission", turn.submission)], dict[str, Any](review=review)
+    if review == "closed":
+        drawn, closed = close_with_case(session, turn, drawn)
+        acts, changes = [*acts, *closed], changes | pending(drawn.record.flags)
+    elif drawn.record.merged_into:
+        acts.append(Act("submission.unmerged", "submission", turn.submission))
+        changes["merged_into"] = None
+    return kept(session, turn, drawn, *acts, **changes)
+
+
+def assign(session: Session, desk: Desk, turn: Turn, assignee: str | None) -> Drawn:
+    """Assign a case to a staff user who may review it, or to no one. Raises Unprocessable."""
+    drawn = opened(session, desk, turn, "review")
+    if assignee == drawn.record.assignee_id:
+        return drawn
+    found = _reviewer(session, assignee)
+    return kept(session, turn, drawn, _assigned(turn, assignee), assignee_id=found)
+
+
+def reviewers(session: Session) -> list[tuple[str, str]]:
+    """Return (id, name) of every staff user a case can be assigned to."""
+    return [(each.id, each.name) for each in users.every(session) if _may_review(each)]
+
+
+def kept(session: Session, turn: Turn, drawn: Drawn, *acts: Act, **plain: Any) -> Drawn:
+    """Store a change of plain columns: a new version, with audit events, marked as viewed by its author.
+
+    Without audit actions nothing is stored.
+    """
+    if not acts:
+        return drawn
+    changes = plain | {"version": drawn.record.version + 1, "updated_at": turn.now}
+    submissions.mark(session, turn.submission, **changes)
+    audit_log.record(session, turn.actor, turn.now, *acts)
+    saw(session, turn, changes["version"])
+    return replace(drawn, record=replace(drawn.record, **changes))
+
+
+def _require_step(drawn: Drawn, review: Review) -> None:
+    at = cast("Review", drawn.record.review)
+    if review not in STEPS[at]:
+        ways = " or ".join(STEPS[at])
+        raise NotThisStep(f"The review is {at}; from there it goes to {ways}.")
+
+
+def _require_sent(drawn: Drawn) -> None:
+    if drawn.record.status == "draft":
+        raise NotThisStep("This form has not been sent yet; nobody is ready by a form half filled in.")
+
+
+def close_with_case(session: Session, turn: Turn, drawn: Drawn) -> tuple[Drawn, list[Act]]:
+    """Close the flags that only wait for the consultation, together with their case.
+
+    Raises NotThisStep while a flag with a due date is open.
+    """
+    _require_off_the_clock(drawn)
+    ids = [flag.id for flag in drawn.record.flags if flag.closed_at is None]
+    for flag in ids:
+        _act(session, turn, flag, "closed")
+    return _closed(session, turn, drawn, ids), [Act("flag.closed", "flag", flag) for flag in ids]
+
+
+def _require_off_the_clock(drawn: Drawn) -> None:
+    if any(flag.due_at and flag.closed_at is None for flag in drawn.record.flags):
+        raise NotThisStep("A flag with a time to act by is open. Close its flags first.")
+
+
+def _reviewer(session: Session, assignee: str | None) -> str | None:
+    """Return the id of a staff user who may review, or None. Raises Unprocessable."""
+    if assignee is None:
+        return None
+    found = users.fetch(session, assignee) if ID.fullmatch(assignee) else None
+    if found is None or not _may_review(found):
+        told = "Take somebody of the staff who may review."
+        raise Unprocessable(
+            "There is nobody of that id.", errors=[Error("/assignee", "unknown_assignee", told)]
+        )
+    return found.id
+
+
+def _may_review(person: users.Person) -> bool:
+    return person.active and "review" in permitted(cast("Iterable[Role]", person.roles))
+
+
+def _assigned(turn: Turn, assignee: str | None) -> Act:
+    action = "review.assigned" if assignee else "review.unassigned"
+    return Act(action, "submission", turn.submission)
+
+
+# --- notes -----------------------------------------------------------------------------------------
+
+
+def add_note(session: Session, desk: Desk, turn: Turn, text: str) -> tuple[Drawn, Note]:
+    """Add a note to a case. Raises Unprocessable."""
+    drawn = opened(session, desk, turn, "review")
+    note = Note(str(uuid7()), turn.actor.kind, turn.actor.id, turn.now, note_of(text))
+    cases.add_note(session, turn.submission, note, drawn.key)
+    return kept(session, turn, drawn, Act("note.added", "submission", turn.submission)), note
+
+
+def note_of(text: str) -> str:
+    """Return a note as it is stored: NFC, with uniform line breaks. Raises Unprocessable."""
+    body = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    if not body:
+        raise _no_note("missing", "Write the note.")
+    if len(body) > LONGEST_NOTE:
+        raise _no_note("too_long", f"A note has at most {LONGEST_NOTE:,} characters.")
+    if any(unicodedata.category(each) in ("Cc", "Cs") and each != "\n" for each in body):
+        raise _no_note("not_text", "A note is text, without control characters.")
+    return body
+
+
+def _no_note(code: str, told: str) -> Unprocessable:
+    return Unprocessable(told, errors=[Error("/text", code, told)])
+
+
+# --- flags -----------------------------------------------------------------------------------------
+
+
+def act_on_flag(
+    session: Session, desk: Desk, turn: Turn, flag: str, action: Action
+) -> tuple[Drawn, FlagAction]:
+    """Record what was done about a flag; a closed flag no longer counts for the case's due date.
+
+    Raises NotFound and NotThisStep.
+    """
+    drawn = opened(session, desk, turn, "review")
+    found = next((each for each in drawn.record.flags if each.id == flag), None)
+    if found is None:
+        raise NotFound("There is no such flag on this case.")
+    if found.closed_at:
+        raise NotThisStep("This flag is closed already.")
+    done = _act(session, turn, flag, action)
+    if action == "closed":
+        drawn = _closed(session, turn, drawn, [flag])
+    act, plain = Act(f"flag.{action}", "flag", flag), pending(drawn.record.flags)
+    return kept(session, turn, drawn, act, **plain), done
+
+
+def _act(session: Session, turn: Turn, flag: str, action: Action) -> FlagAction:
+    done = FlagAction(str(uuid7()), flag, action, turn.actor.kind, turn.actor.id, turn.now)
+    cases.add_action(session, turn.submission, done)
+    return done
+
+
+def _closed(session: Session, turn: Turn, drawn: Drawn, ids: list[str]) -> Drawn:
+    cases.close_flags(session, ids, turn.now)
+    alerts.drop(session, ids)
+    flags = tuple(
+        replace(each, closed_at=turn.now) if each.id in ids else each for each in drawn.record.flags
+    )
+    return replace(drawn, record=replace(drawn.record, flags=flags))

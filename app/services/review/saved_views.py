@@ -1,0 +1,47 @@
+"""Saved views of the queue; each belongs to one staff user.
+
+Responsible for: a name for a set of filters. Never: saves more than fit on a page, or names that are not
+plain text.
+"""
+
+import datetime as dt
+import unicodedata
+
+from uuid_utils import uuid7
+
+from app.errors import Error, NotFound, Unprocessable
+from app.services.auth.authorization import Staff, require_permission
+from app.storage.db.database import Session
+from app.storage.events import audit_log
+from app.storage.events.audit_log import Act, Actor
+from app.storage.review import saved_views
+from app.storage.review.saved_views import View
+from app.storage.submissions.submissions import ID
+
+MOST, LONGEST = 20, 60
+
+
+def save(session: Session, who: Staff, name: str, query: str, *, now: dt.datetime, actor: Actor) -> View:
+    """Save these filters under a name. Raises Forbidden and Unprocessable."""
+    require_permission(who, "queue")
+    said = unicodedata.normalize("NFC", name).strip()
+    if not said or len(said) > LONGEST or not said.isprintable():
+        raise _refused("/name", f"Give the view a name of at most {LONGEST} characters.")
+    if len(saved_views.of(session, who.id)) >= MOST:
+        raise _refused("/name", f"You have {MOST} views; take one away first.")
+    view = View(str(uuid7()), who.id, said, query, now)
+    saved_views.insert(session, view)
+    audit_log.record(session, actor, now, Act("view.saved", "view", view.id))
+    return view
+
+
+def forget(session: Session, who: Staff, view: str, *, now: dt.datetime, actor: Actor) -> None:
+    """Delete one of the user's own views. Raises Forbidden and NotFound."""
+    require_permission(who, "queue")
+    if not ID.fullmatch(view) or not saved_views.delete(session, view, who.id):
+        raise NotFound("You have no such view.")
+    audit_log.record(session, actor, now, Act("view.forgotten", "view", view))
+
+
+def _refused(pointer: str, told: str) -> Unprocessable:
+    return Unprocessable(told, errors=[Error(pointer, "invalid", told)])

@@ -1,0 +1,1 @@
+"""The life of a submission, from the first answer to the summary."""

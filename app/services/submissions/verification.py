@@ -1,0 +1,30 @@
+"""Verification of a summary: whether the same answers still give it.
+
+Responsible for: recomputing and comparing. Never: accepts drafts; they have no summary yet.
+"""
+
+from app.errors import NotSubmitted
+from app.rules.engine.diff import trace, trace_differences
+from app.services.submissions.assessment import Drawn, Json
+
+
+def require_submitted(drawn: Drawn) -> None:
+    """Raise NotSubmitted for a draft."""
+    if drawn.record.trace is None:
+        raise NotSubmitted("There is a summary once it has been submitted.")
+
+
+def verify(drawn: Drawn) -> Json:
+    """Return whether the summary equals the one in the record, and what differs. Raises NotSubmitted."""
+    require_submitted(drawn)
+    then = drawn.record.trace or {}
+    digest = drawn.said["digest"]
+    differences = trace_differences(then, trace(drawn.edition, drawn.evaluation, digest))
+    return {
+        "identical": not differences,
+        "digest": then["digest"],
+        "recomputed_digest": digest,
+        "edition": drawn.edition.version,
+        "article_sha256": drawn.edition.article.article.sha256,
+        "differences": differences,
+    }

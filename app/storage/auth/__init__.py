@@ -1,0 +1,1 @@
+"""API keys, staff users, sessions and login throttles."""

@@ -1,0 +1,1 @@
+"""Retention and files that are only appended to."""

@@ -1,0 +1,167 @@
+"""The counts of the dashboard, computed from the stored submissions.
+
+Responsible for: counts that use an index alone, and the newest rows up to a limit where a count needs more
+than the index holds. Never: scans everything: an id is a UUIDv7, so the ids of a period are adjacent in
+every index that ends with the id.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.encryption import Unopenable
+from app.storage.db.database import Session
+from app.storage.submissions.submissions import Vault
+from app.storage.tables.review import flag_actions
+from app.storage.tables.submissions import flags, submissions
+
+Json = dict[str, Any]
+LOOKED_ONLY = ("seen",)  # actions that record only a view, not that anything was done
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Submissions started from `since` up to but not including `until`; test submissions (`test`) or real
+    ones.
+    """
+
+    since: dt.datetime
+    until: dt.datetime
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A submitted submission. `rules` are the rules that fired, or None when they can't be decrypted."""
+
+    language: str
+    edition: tuple[str, str]
+    submitted_at: dt.datetime
+    looked_at: dt.datetime | None
+    rules: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An abandoned draft. `answered` are the linkIds that have answers, or None when they can't be
+    decrypted.
+    """
+
+    edition: tuple[str, str]
+    answered: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlagKept:
+    """A flag with a due date, its submission, and when it was first acted on or closed."""
+
+    submission: str
+    priority: int
+    due_at: dt.datetime
+    acted_at: dt.datetime | None
+
+
+def first_id(at: dt.datetime) -> str:
+    """Return an id such that no id created from that time on sorts before it."""
+    text = f"{int(at.timestamp() * 1000):012x}"
+    return f"{text[:8]}-{text[8:]}-0000-0000-000000000000"
+
+
+def count(session: Session, stretch: Stretch, status: str) -> int:
+    """Return how many submissions have a status, using the index on (test, status, id) alone."""
+    asked = sa.select(sa.func.count()).select_from(submissions).where(*_within(stretch, status))
+    return int(session.execute(asked).scalar_one())
+
+
+def arrivals(session: Session, vault: Vault, stretch: Stretch, limit: int) -> list[Arrival]:
+    """Return the newest submitted submissions, at most `limit`."""
+    row = submissions.c
+    asked = sa.select(
+        row.id,
+        row.questionnaire,
+        row.edition,
+        row.language,
+        row.submitted_at,
+        row.looked_at,
+        row.data_key,
+        row.trace,
+    )
+    asked = asked.where(*_within(stretch, "submitted")).order_by(row.id.desc()).limit(limit)
+    return [_arrival(each, vault) for each in session.execute(asked).mappings()]
+
+
+def left(session: Session, vault: Vault, stretch: Stretch, idle: dt.datetime, limit: int) -> list[Left]:
+    """Return the newest drafts that have not been changed since `idle`, at most `limit`."""
+    row = submissions.c
+    asked = sa.select(row.id, row.questionnaire, row.edition, row.data_key, row.answers)
+    asked = asked.where(*_within(stretch, "draft"), row.updated_at < idle)
+    found = session.execute(asked.order_by(row.id.desc()).limit(limit)).mappings()
+    return [_left(each, vault) for each in found]
+
+
+def flags_kept(session: Session, stretch: Stretch, limit: int) -> list[FlagKept]:
+    """Return the newest flags that have a due date, at most `limit`, using the index on the submission id."""
+    acted = sa.select(sa.func.min(flag_actions.c.at)).where(
+        flag_actions.c.flag_id == flags.c.id, flag_actions.c.action.not_in(LOOKED_ONLY)
+    )
+    is_test = sa.select(submissions.c.test).where(submissions.c.id == flags.c.submission_id)
+    asked = sa.select(
+        flags.c.submission_id,
+        flags.c.priority,
+        flags.c.due_at,
+        flags.c.closed_at,
+        acted.scalar_subquery().label("acted_at"),
+    ).where(
+        flags.c.submission_id >= first_id(stretch.since),
+        flags.c.submission_id < first_id(stretch.until),
+        flags.c.due_at.is_not(None),
+        is_test.scalar_subquery() == stretch.test,  # a join would scan the submissions of the whole period
+    )
+    found = session.execute(asked.order_by(flags.c.submission_id.desc()).limit(limit)).mappings()
+    return [_flag(row) for row in found]
+
+
+def _flag(row: sa.RowMapping) -> FlagKept:
+    acted = min(filter(None, (row["closed_at"], row["acted_at"])), default=None)
+    return FlagKept(row["submission_id"], row["priority"], row["due_at"], acted)
+
+
+def _within(stretch: Stretch, status: str) -> Sequence[sa.ColumnElement[bool]]:
+    row = submissions.c
+    begins, ends = first_id(stretch.since), first_id(stretch.until)
+    return row.test == stretch.test, row.status == status, row.id >= begins, row.id < ends
+
+
+def _arrival(row: sa.RowMapping, vault: Vault) -> Arrival:
+    trace = _opened(row, "trace", vault)
+    return Arrival(
+        language=row["language"],
+        edition=(row["questionnaire"], row["edition"]),
+        submitted_at=row["submitted_at"],
+        looked_at=row["looked_at"],
+        rules=None if trace is None else tuple(trace["rules"]),
+    )
+
+
+def _left(row: sa.RowMapping, vault: Vault) -> Left:
+    answers = _opened(row, "answers", vault)
+    return Left(
+        edition=(row["questionnaire"], row["edition"]),
+        answered=None if answers is None else tuple(answers["answers"]),
+    )
+
+
+def _opened(row: sa.RowMapping, name: str, vault: Vault) -> Json | None:
+    """Return a decrypted field, or None when it cannot be decrypted: one row must not block the figures of
+    all others.
+    """
+    try:
+        key = vault.keyring.unwrap(row["data_key"], row["id"])
+        found: Json = json.loads(key.open(row[name], "submissions", name, row["id"]))
+    except Unopenable:
+        return None
+    return found

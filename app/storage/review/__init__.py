@@ -1,0 +1,1 @@
+"""Rows behind the work of staff."""

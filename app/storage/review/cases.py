@@ -1,0 +1,208 @@
+"""What staff add to a submission: notes, actions on flags, views, and the versions before each correction.
+
+Responsible for: the rows; personal data is encrypted with the data key of the submission and bound to
+table, column and row. Never: changes or deletes rows (they are deleted with the submission) or interprets
+them.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import to_json
+
+from app.encryption import DataKey, padded
+from app.storage.db.database import Session
+from app.storage.db.upsert import insert as insert_into
+from app.storage.submissions.submissions import Record
+from app.storage.tables.auth import staff
+from app.storage.tables.operations import audit_events
+from app.storage.tables.review import flag_actions, looks, notes, versions
+from app.storage.tables.submissions import flags, submissions
+
+Json = dict[str, Any]
+MOST = 500  # rows of one case that a page shows
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note about a case, written by a staff user or by an API client for them."""
+
+    id: str
+    actor_kind: str
+    actor_id: str | None
+    at: dt.datetime
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlagAction:
+    """What was done about a flag, by whom, and when."""
+
+    id: str
+    flag_id: str
+    action: str
+    actor_kind: str
+    actor_id: str | None
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A submission as it was until `replaced_at`. `answers` is {answers, raised, off?}, as in a record."""
+
+    version: int
+    replaced_at: dt.datetime
+    answers: Json
+    contact: Mapping[str, str]
+    trace: Json | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of a case's history."""
+
+    seq: int
+    at: dt.datetime
+    actor_kind: str
+    actor_id: str | None
+    action: str
+    object_type: str
+    object_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The version of a case that a staff user last viewed, and when."""
+
+    version: int
+    at: dt.datetime
+
+
+# --- notes and actions on flags ---------------------------------------------------------------------
+
+
+def add_note(session: Session, submission: str, note: Note, key: DataKey) -> None:
+    """Insert a note, with its body encrypted."""
+    row = {name: getattr(note, name) for name in Note.__slots__ if name != "body"}
+    sealed = key.seal(padded(to_json(note.body)), "notes", "body", note.id)
+    session.execute(sa.insert(notes), row | {"submission_id": submission, "body": sealed})
+
+
+def notes_of(session: Session, submission: str, key: DataKey) -> list[Note]:
+    """Return the notes on a case, oldest first."""
+    asked = sa.select(notes).where(notes.c.submission_id == submission).order_by(notes.c.id).limit(MOST)
+    return [_note(row, key) for row in session.execute(asked).mappings()]
+
+
+def _note(row: sa.RowMapping, key: DataKey) -> Note:
+    plain = {name: row[name] for name in Note.__slots__ if name != "body"}
+    return Note(**plain, body=json.loads(key.open(row["body"], "notes", "body", row["id"])))
+
+
+def add_action(session: Session, submission: str, done: FlagAction) -> None:
+    """Insert an action on a flag."""
+    row = {name: getattr(done, name) for name in FlagAction.__slots__}
+    session.execute(sa.insert(flag_actions), row | {"submission_id": submission})
+
+
+def actions_of(session: Session, submission: str) -> list[FlagAction]:
+    """Return the actions on the flags of a case, oldest first."""
+    asked = sa.select(*(flag_actions.c[name] for name in FlagAction.__slots__))
+    asked = asked.where(flag_actions.c.submission_id == submission).order_by(flag_actions.c.id).limit(MOST)
+    return [FlagAction(**row) for row in session.execute(asked).mappings()]
+
+
+def close_flags(session: Session, ids: Iterable[str], at: dt.datetime) -> None:
+    """Close these flags; flags that are already closed stay unchanged."""
+    closing = sa.update(flags).where(flags.c.id.in_(list(ids)), flags.c.closed_at.is_(None))
+    session.execute(closing.values(closed_at=at))
+
+
+# --- views ------------------------------------------------------------------------------------------
+
+
+def saw(session: Session, staff_id: str, submission: str, look: Look) -> None:
+    """Record the version that a staff user last viewed."""
+    row = {"staff_id": staff_id, "submission_id": submission, "version": look.version, "at": look.at}
+    newer = {"version": look.version, "at": look.at}
+    key = [looks.c.staff_id, looks.c.submission_id]
+    session.execute(
+        insert_into(session.dialect, looks).values(row).on_conflict_do_update(index_elements=key, set_=newer)
+    )
+
+
+def first_look(session: Session, submission: str, at: dt.datetime) -> None:
+    """Record that a case was viewed. Only the first time is stored."""
+    asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.looked_at.is_(None))
+    session.execute(asked.values(looked_at=at))
+
+
+def seen(session: Session, staff_id: str, ids: Collection[str]) -> dict[str, Look]:
+    """Map each of these cases to what a staff user last viewed of it. Cases they have not viewed are left
+    out.
+    """
+    asked = sa.select(looks.c.submission_id, looks.c.version, looks.c.at)
+    asked = asked.where(looks.c.staff_id == staff_id, looks.c.submission_id.in_(list(ids)))
+    return {row.submission_id: Look(row.version, row.at) for row in session.execute(asked)}
+
+
+# --- versions --------------------------------------------------------------------------------------
+
+
+def keep_version(session: Session, row_id: str, record: Record, at: dt.datetime, key: DataKey) -> None:
+    """Insert the current version of a submission, before it is replaced."""
+    parts = {"answers": record.answers, "contact": record.contact or None, "trace": record.trace}
+    sealed = {
+        name: None if value is None else key.seal(padded(to_json(value)), "versions", name, row_id)
+        for name, value in parts.items()
+    }
+    row = {"id": row_id, "submission_id": record.id, "version": record.version, "replaced_at": at}
+    session.execute(sa.insert(versions), row | sealed)
+
+
+def versions_of(session: Session, submission: str, key: DataKey) -> list[Version]:
+    """Return the versions of a case before each correction, oldest first."""
+    asked = sa.select(versions).where(versions.c.submission_id == submission)
+    found = session.execute(asked.order_by(versions.c.version).limit(MOST)).mappings()
+    return [_version(row, key) for row in found]
+
+
+def _version(row: sa.RowMapping, key: DataKey) -> Version:
+    def opened(name: str) -> Any:
+        sealed = row[name]
+        return None if sealed is None else json.loads(key.open(sealed, "versions", name, row["id"]))
+
+    return Version(
+        version=row["version"],
+        replaced_at=row["replaced_at"],
+        answers=opened("answers"),
+        contact=opened("contact") or {},
+        trace=opened("trace"),
+    )
+
+
+# --- history and names ------------------------------------------------------------------------------
+
+
+def merged_into(session: Session, submission: str) -> list[str]:
+    """Return the ids of the cases that were merged into this one."""
+    asked = sa.select(submissions.c.id).where(submissions.c.merged_into == submission)
+    return list(session.execute(asked.order_by(submissions.c.id)).scalars())
+
+
+def history(session: Session, ids: Collection[str], limit: int = MOST) -> list[Event]:
+    """Return the audit events of these objects, including reads, newest first."""
+    asked = sa.select(*(audit_events.c[name] for name in Event.__slots__))
+    asked = asked.where(audit_events.c.object_id.in_(list(ids))).order_by(audit_events.c.seq.desc())
+    return [Event(**row) for row in session.execute(asked.limit(limit)).mappings()]
+
+
+def names(session: Session, ids: Iterable[str | None]) -> dict[str, str]:
+    """Map ids to the names of staff users, including disabled ones."""
+    wanted = {each for each in ids if each}
+    asked = sa.select(staff.c.id, staff.c.name).where(staff.c.id.in_(wanted))
+    return {row.id: row.name for row in session.execute(asked)} if wanted else {}

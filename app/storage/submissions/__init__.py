@@ -1,0 +1,1 @@
+"""Submissions, form tokens, alerts, the contact index."""

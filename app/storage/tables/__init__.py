@@ -1,0 +1,1 @@
+"""Tables and columns, one module per capability."""

@@ -1,0 +1,83 @@
+"""Tables of staff users, their sessions and invitations, login throttles and API keys.
+
+Office: the schema. Refuses: queries.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
+
+from app.storage.tables.base import Id, Instant, metadata
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("name", String(100), nullable=False),
+    Column("roles", String(100), nullable=False),
+    Column("password_hash", Text),
+    Column("totp", LargeBinary),
+    Column("totp_step", BigInteger),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+)
+
+staff_links = Table(
+    "staff_links",
+    metadata,
+    Column("secret_hash", LargeBinary, primary_key=True),
+    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("code_hash", LargeBinary, primary_key=True),
+    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+)
+
+staff_sessions = Table(
+    "staff_sessions",
+    metadata,
+    Column("secret_hash", LargeBinary, primary_key=True),
+    Column("id", Id, nullable=False, unique=True),
+    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("fresh_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+# Rate limiting of attempts: the theoretical arrival time of a bucket (generic cell rate algorithm).
+throttles = Table(
+    "throttles",
+    metadata,
+    Column("bucket", LargeBinary, primary_key=True),
+    Column("arrival", Instant, nullable=False, index=True),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("origins", Text, nullable=False),
+    Column("cidrs", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
+)

@@ -1,0 +1,115 @@
+"""Tables of the booking links, the outbox and webhooks: handoffs, events, webhook endpoints and deliveries.
+
+Responsible for: the second half of the schema (tables.py holds the first half, and what both share). Never:
+runs queries (one file per noun).
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+from app.storage.tables.base import Id, Instant, metadata
+
+__all__ = ["metadata"]  # of both halves
+
+# One-time links: a booking system asks a respondent to fill in the questionnaire. Only the secret's hash is
+# stored.
+handoffs = Table(
+    "handoffs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("secret_hash", LargeBinary, nullable=False, unique=True),
+    Column("booking_reference", String(100), nullable=False),
+    Column("appointment_at", Instant),
+    Column("language", String(35)),
+    Column("return_url", Text),
+    Column("test", Boolean, nullable=False),
+    Column("api_key_id", String(8)),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("revoked_at", Instant),
+    Column("opened_at", Instant),
+    Column("submission_id", Id, index=True),
+)
+Index(None, handoffs.c.test, handoffs.c.booking_reference, handoffs.c.id)
+
+# The event feed. `position` is the position of its audit event in the chain: positions are assigned one by
+# one, by one process at a time, so that a client that reads forward never skips an event. `restricted`:
+# only for scope `review`.
+events = Table(
+    "events",
+    metadata,
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", Id, nullable=False, unique=True),
+    Column("type", String(40), nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    Column("test", Boolean, nullable=False),
+    Column("restricted", Boolean, nullable=False),
+    Column("submission_id", Id, index=True),
+    Column("handoff_id", Id),
+    Column("booking_reference", String(100)),
+    Column("state", String(15)),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("types", Text, nullable=False),
+    Column("description", String(200), nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("restricted", Boolean, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("former_secret", LargeBinary),
+    Column("former_until", Instant),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("paused_at", Instant),
+    Column("paused_because", String(10)),
+    Column("failing_since", Instant),
+)
+
+# One event for one endpoint. `subject` is the ordering key (a submission or a handoff). `next_try_at` is
+# also the lease of the process that is sending it.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("endpoint_id", Id, ForeignKey(webhook_endpoints.c.id, ondelete="CASCADE"), nullable=False),
+    Column("event_id", Id, nullable=False, index=True),
+    Column("position", BigInteger, nullable=False),
+    Column("subject", Id, nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False, index=True),
+    Column("next_try_at", Instant, nullable=False),
+    Column("done_at", Instant),
+)
+Index(None, deliveries.c.endpoint_id, deliveries.c.id)
+
+# The result of each attempt. `error`: the class of the error, never the response of a receiver.
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("delivery_id", Id, ForeignKey(deliveries.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("status", SmallInteger),
+    Column("latency_ms", Integer),
+    Column("error", String(60)),
+)

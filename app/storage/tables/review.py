@@ -1,0 +1,75 @@
+"""Tables of the work of staff: flag actions, notes, earlier versions, views of a case, saved filters.
+
+Office: the schema. Refuses: queries.
+"""
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+)
+
+from app.storage.tables.auth import staff
+from app.storage.tables.base import Id, Instant, metadata
+from app.storage.tables.submissions import flags, submissions
+
+flag_actions = Table(
+    "flag_actions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("flag_id", Id, ForeignKey(flags.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("action", String(15), nullable=False),
+    Column("actor_kind", String(20), nullable=False),
+    Column("actor_id", Id),
+    Column("at", Instant, nullable=False),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("actor_kind", String(20), nullable=False),
+    Column("actor_id", Id),
+    Column("at", Instant, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# A submission as it was before staff corrected it, encrypted with its own data key.
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("replaced_at", Instant, nullable=False),
+    Column("answers", LargeBinary, nullable=False),
+    Column("contact", LargeBinary),
+    Column("trace", LargeBinary),
+)
+
+# When a staff user last viewed a case, and which version of it.
+looks = Table(
+    "looks",
+    metadata,
+    Column("staff_id", Id, primary_key=True),
+    Column(
+        "submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), primary_key=True, index=True
+    ),
+    Column("version", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", String(60), nullable=False),
+    Column("query", String(500), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)

@@ -1,0 +1,130 @@
+"""Tables of submissions: what was answered, flags, alerts, form tokens, idempotency keys, the contact index.
+
+What is encrypted is LargeBinary; what is plain is what lists need: ids, states, times. Office: the schema,
+equal to the newest migration (a test compares). Refuses: queries.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    false,
+)
+
+from app.storage.tables.base import Id, Instant, metadata
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("questionnaire", String(100), nullable=False),
+    Column("edition", String(20), nullable=False),
+    Column("language", String(35), nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("attention", SmallInteger),
+    Column("test", Boolean, nullable=False),
+    Column("booking_reference", String(100)),
+    Column("quarantine", String(100)),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("submitted_at", Instant),
+    Column("retained_until", Instant, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("data_key", LargeBinary, nullable=False),
+    Column("answers", LargeBinary, nullable=False),
+    Column("contact", LargeBinary),
+    Column("trace", LargeBinary),
+    Column("review", String(15), nullable=False, server_default="new"),
+    Column("assignee_id", Id),
+    Column("due_at", Instant),
+    Column("looked_at", Instant),
+    Column("held", Boolean, nullable=False, server_default=false()),
+    Column("merged_into", Id),
+)
+
+Index(None, submissions.c.test, submissions.c.id)
+
+Index(None, submissions.c.test, submissions.c.status, submissions.c.id)
+
+Index(None, submissions.c.test, submissions.c.updated_at, submissions.c.id)
+
+Index(None, submissions.c.held, submissions.c.retained_until)
+
+# the queue: each state in the order of due dates, for each filter; partial indexes where possible
+QUEUED = submissions.c.test, submissions.c.review
+
+ORDER = submissions.c.due_at, submissions.c.id
+
+_ASKED = (submissions.c[name] for name in ("status", "attention", "retained_until", "held"))
+
+Index("ix_submissions_queue", *QUEUED, *ORDER, *_ASKED)  # all columns that counts need
+
+Index("ix_submissions_queue_language", *QUEUED, submissions.c.language, *ORDER)
+
+flags = Table(
+    "flags",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", LargeBinary, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    Column("answer_changed_at", Instant),
+    Column("due_at", Instant),
+    Column("escalated_at", Instant),
+    Column("closed_at", Instant),
+)
+
+# Notifications of staff about a case: when a flag with a due date is raised, and when it is overdue.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("flag_id", Id, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("recipient", String(10), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("next_try_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", Instant),
+    Column("failed_with", String(60)),
+)
+
+Index(None, alerts.c.flag_id, alerts.c.kind, alerts.c.channel, unique=True)
+
+# Blind index: an HMAC of a phone number or e-mail address, to find exact matches.
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("digest", LargeBinary, nullable=False, index=True),
+)
+
+capabilities = Table(
+    "capabilities",
+    metadata,
+    Column("secret_hash", LargeBinary, primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key_hash", LargeBinary, primary_key=True),
+    Column("submission_id", Id, nullable=False, index=True),
+    Column("response", LargeBinary),
+    Column("created_at", Instant, nullable=False, index=True),
+)

@@ -1,0 +1,326 @@
+"""Pages around the questions: save and resume, leaving, the summary, erasure, privacy and branding.
+
+Responsible for: resume links, ending sessions, and copies of the summary. Never: changes data on GET, and
+never puts a secret in an address (except the resume link that a browser without scripts needs).
+"""
+
+import asyncio
+import datetime as dt
+import re
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from app.clock import now
+from app.errors import Forbidden, InFlight, NotFound, SessionEnded, Unavailable
+from app.services.bookings import handoffs
+from app.services.bookings.handoffs import Outcome
+from app.services.submissions import form_sessions
+from app.web import dependencies
+from app.web.dependencies import Rooms, rooms
+from app.web.form.layout import (
+    NO_STORE,
+    PageRoute,
+    Visit,
+    actor,
+    edition_of,
+    enter,
+    go,
+    headers,
+    language_of,
+    message,
+    page,
+    said,
+    show,
+)
+from app.web.html import form_security, pdf
+from app.web.html import summary_view as summaries
+from app.web.html.templates import TEMPLATES, moment
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+KEPT = {"cache-control": "public, max-age=31536000, immutable"}
+LINK = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+# --- save and resume -------------------------------------------------------------------------------
+
+
+@router.get("/form/save")
+async def offer_link(request: Request) -> Response:
+    """Until when the form is saved, and how to get a resume link."""
+    visit = await enter(request)
+    return await _save_page(visit, visit.drawn.record.retained_until)
+
+
+@router.post("/form/save")
+async def make_link(request: Request) -> Response:
+    """Create a resume link; it is shown only once."""
+    visit = await enter(request)
+    form_security.guard(request, await form_security.fields(request), visit.secret)
+    secret, here = form_sessions.new_secret(), visit.here
+    work = partial(
+        form_sessions.link,
+        desk=here.desk,
+        secret=visit.secret,
+        link_secret=secret,
+        now=now(),
+        actor=actor(request),
+    )
+    until = await here.database.write(work)
+    base = f"{str(here.settings.public_url).rstrip('/')}/form/resume"
+    return await _save_page(visit, until, link=f"{base}#{secret}", plain_link=f"{base}/{secret}")
+
+
+async def _save_page(visit: Visit, until: dt.datetime, *, link: str = "", plain_link: str = "") -> Response:
+    told = moment(until, visit.language, visit.here.settings.clinic_time_zone)
+    draft = visit.drawn.record.status == "draft"
+    back = await _way_back(visit)
+    return show(
+        visit, "form/save.html", until=told, draft=draft, link=link, plain_link=plain_link, booking=back
+    )
+
+
+async def _way_back(visit: Visit) -> str | None:
+    """The address of the booking site, if the user came from there by a one-time link; otherwise None."""
+    record = visit.drawn.record
+    outcome: Outcome = "submitted" if record.status == "submitted" else "in_progress"
+    return await visit.here.database.read(partial(handoffs.way_back, submission=record.id, outcome=outcome))
+
+
+@router.get("/form/resume")
+@router.get("/form/resume/{secret}")
+async def ask_for_link(request: Request, secret: str = "") -> Response:
+    """The page that a resume link leads to: a button opens the form, so that a link preview does not."""
+    held, drawn = await form_security.look(request) or (None, None)
+    link = secret if LINK.fullmatch(secret) else ""
+    return page(request, "form/resume.html", drawn=drawn, secret=held, link=link, errors=[])
+
+
+@router.post("/form/resume")
+async def resume(request: Request) -> Response:
+    """Open a session with a resume link."""
+    here, given, at = rooms(request), await form_security.fields(request), now()
+    form_security.guard_origin(request)
+    held = form_security.pasted(given)
+    secret = form_sessions.new_secret()
+    work = partial(
+        form_sessions.resume,
+        desk=here.desk,
+        link_secret=held,
+        secret=secret,
+        until=form_security.until(here, at),
+        now=at,
+        actor=actor(request),
+    )
+    try:
+        drawn = await here.database.write(work)
+    except NotFound:
+        _ = said(language_of(request, edition_of(here), None))
+        told = _("This link does not open a form. It may be cut off, or its time is over.")
+        return page(
+            request,
+            "form/resume.html",
+            status=422,
+            link="",
+            errors=[{"target": "link", "words": told}],
+        )
+    response = form_security.remember(go("/form/go-on"), here, form_security.SESSION, secret)
+    return form_security.remember(response, here, form_security.LANGUAGE, drawn.record.language)
+
+
+# --- leaving ---------------------------------------------------------------------------------------
+
+
+@router.post("/form/leave")
+async def leave(request: Request) -> Response:
+    """End the session and leave the site at once, whatever state the service is in."""
+    here = rooms(request)
+    away = RedirectResponse(here.theme.leave, 303, headers=NO_STORE)
+    try:
+        return await _closed(request, away)
+    except (Unavailable, InFlight):  # the cookie is deleted in any case; the session expires on its own
+        return _forgotten(away, here)
+    except Forbidden:  # a page of another site can't end the session
+        return away
+
+
+@router.get("/form/left")
+async def left(request: Request) -> Response:
+    """A neutral page that reveals nothing about the form."""
+    html = (TEMPLATES / "form" / "left.html").read_text(encoding="utf-8")
+    return HTMLResponse(html, headers=headers(rooms(request)) | NO_STORE)
+
+
+@router.post("/form/clear")
+async def clear(request: Request) -> Response:
+    """End the session on this device; saved answers stay saved."""
+    language = language_of(request, edition_of(rooms(request)), None)
+    response = await _closed(request, go(f"/form/cleared?language={language}"))
+    response.headers["clear-site-data"] = '"cache"'
+    return response
+
+
+@router.get("/form/cleared")
+async def cleared(request: Request) -> Response:
+    """Nothing of the form is left on this device; the language is in the query, since its cookie is gone."""
+    language = edition_of(rooms(request)).language(request.query_params.get("language"))
+    _ = said(language)
+    lines = [
+        _("The form is closed on this device, and its cookies are gone."),
+        _("Close the browser window too, so that nobody can go back."),
+    ]
+    ways = [("/form/resume", _("I have a link to come back")), ("/form", _("Start a new form"))]
+    return message(request, _("This device is cleared"), *lines, ways=ways, language=language)
+
+
+async def _closed(request: Request, response: Response) -> Response:
+    """End the session of this device, if there is one, and delete its cookies. Raises Forbidden.
+
+    The form token is not checked, so that an older page works too: leaving and clearing always apply to
+    everything on this device.
+    """
+    here, secret = rooms(request), form_security.secret(request)
+    await form_security.fields(request)
+    form_security.guard_origin(request)
+    if secret:
+        await here.database.write(partial(form_sessions.leave, secret=secret))
+    return _forgotten(response, here)
+
+
+def _forgotten(response: Response, here: Rooms) -> Response:
+    """Delete all cookies of the form on this device."""
+    for name in (form_security.SESSION, form_security.LANGUAGE, form_security.HANDOFF):
+        form_security.remember(response, here, name, "")
+    return response
+
+
+# --- the summary -----------------------------------------------------------------------------------
+
+
+@router.get("/form/summary")
+async def summary(request: Request) -> Response:
+    """The summary: things to discuss with a clinician, and what to do with them."""
+    visit = await enter(request)
+    if visit.drawn.record.status == "draft":
+        return go("/form/go-on")
+    late = "changed" in request.query_params
+    back = await _way_back(visit)
+    return show(visit, "form/summary.html", pdf=pdf.installed(), late=late, booking=back, **_spoken(visit))
+
+
+@router.get("/form/summary.txt")
+async def summary_as_text(request: Request) -> Response:
+    """The summary as plain text."""
+    visit = await enter(request)
+    if visit.drawn.record.status == "draft":
+        return go("/form/go-on")
+    return _file(summaries.filled("summary.txt", _spoken(visit)).encode(), "text/plain; charset=utf-8", "txt")
+
+
+@router.get("/form/summary.pdf")
+async def summary_as_pdf(request: Request) -> Response:
+    """The summary as an accessible PDF, if the server can make one."""
+    visit = await enter(request)
+    if visit.drawn.record.status == "draft":
+        return go("/form/go-on")
+    content = await asyncio.to_thread(pdf.pdf, _spoken(visit))
+    return _file(content, "application/pdf", "pdf")
+
+
+def _file(content: bytes, kind: str, ending: str) -> Response:
+    named = f'attachment; filename="before-your-visit.{ending}"'
+    return Response(content, headers=NO_STORE | {"content-disposition": named, "content-type": kind})
+
+
+def _spoken(visit: Visit) -> dict[str, Any]:
+    """The summary in the language being read; the stored summary is in the language it was made in."""
+    drawn = visit.drawn
+    made = drawn.edition.summarise(drawn.evaluation, visit.language)
+    made |= {"made_at": drawn.made_at}
+    zone = visit.here.settings.clinic_time_zone
+    return summaries.spoken(drawn.edition, made, kept_until=drawn.record.retained_until, zone=zone)
+
+
+# --- erasing, privacy and branding -----------------------------------------------------------------
+
+
+@router.get("/form/delete")
+async def ask_to_delete(request: Request) -> Response:
+    """Ask for confirmation before erasing."""
+    return show(await enter(request), "form/delete.html")
+
+
+@router.post("/form/delete")
+async def delete(request: Request) -> Response:
+    """Erase the submission of this session."""
+    here, given = rooms(request), await form_security.fields(request)
+    language = language_of(request, edition_of(here), None)
+    gone = _forgotten(go(f"/form/deleted?language={language}"), here)
+    try:
+        visit = await enter(request)
+        form_security.guard(request, given, visit.secret)
+        work = partial(
+            form_sessions.erase, desk=here.desk, secret=visit.secret, now=now(), actor=actor(request)
+        )
+        await dependencies.erase(here, work)
+    except SessionEnded:
+        if not await _deleted_already(request, given):
+            raise
+    return gone
+
+
+async def _deleted_already(request: Request, given: form_security.Fields) -> bool:
+    """Is the submission of this signed form already erased, for example by the other of two clicks?"""
+    here, held = rooms(request), form_security.secret(request)
+    if not held or not form_security.signed(here, given, held):
+        return False
+    return not await here.database.read(partial(form_sessions.known, secret=held))
+
+
+@router.get("/form/deleted")
+async def deleted(request: Request) -> Response:
+    """The page that confirms the erasure."""
+    language = edition_of(rooms(request)).language(request.query_params.get("language"))
+    _ = said(language)
+    line = _("Your answers and your contact details are deleted.")
+    ways = [("/form", _("Start a new form"))]
+    return message(request, _("Your answers are deleted"), line, ways=ways, language=language)
+
+
+@router.get("/form/privacy")
+async def privacy(request: Request) -> Response:
+    """Who can see the answers, and until when."""
+    settings = rooms(request).settings
+    found = await form_security.look(request)
+    secret, drawn = found or (None, None)
+    return page(
+        request,
+        "form/privacy.html",
+        drawn=drawn,
+        secret=secret,
+        hours=settings.retention_draft_hours,
+        days=settings.retention_days,
+    )
+
+
+@router.get("/form/theme.css")
+async def theme(request: Request) -> Response:
+    """The style sheet with the clinic's colours."""
+    return Response(rooms(request).theme.sheet, media_type="text/css", headers=KEPT)
+
+
+@router.get("/form/logo")
+async def logo(request: Request) -> Response:
+    """The clinic's logo. Raises NotFound if none is set."""
+    shown = rooms(request).theme
+    if shown.logo is None:
+        raise NotFound("No logo is set.")
+    return Response(shown.logo, media_type=shown.logo_type, headers=KEPT)
+
+
+@router.get("/form/{rest:path}")
+async def nothing(rest: str) -> Response:
+    """Any other address of the form. Raises NotFound."""
+    raise NotFound("There is nothing at this address.")

@@ -1,0 +1,1 @@
+"""What the pages of form and staff app share: templates, PDF, form security."""

@@ -1,0 +1,185 @@
+"""Security of the form pages: cookies, request bodies, CSRF tokens and origin checks.
+
+Responsible for: the session cookie, the form body, tokens against forged requests, and the signed instance
+id of a new form. Never: accepts requests from pages of other sites, or bodies that are not forms.
+"""
+
+import datetime as dt
+import re
+import secrets
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.clock import now
+from app.errors import BadRequest, Forbidden, SessionEnded, UnsupportedMediaType
+from app.services.submissions import form_sessions
+from app.services.submissions.assessment import Drawn
+from app.web.dependencies import Rooms, rooms
+
+SESSION, LANGUAGE, HANDOFF = "preconsult_form", "preconsult_language", "preconsult_handoff"
+LIVES = {HANDOFF: 3600}  # seconds; the other cookies end with the browser session
+MOST_FIELDS = 400
+QUICKEST, OLDEST = dt.timedelta(seconds=2), dt.timedelta(hours=24)
+PATH = re.compile(r"/form(/[a-z0-9][a-z0-9.-]*)*(\?[a-z]+=1(&[a-z]+=1)*)?")
+Fields = Mapping[str, list[str]]
+
+
+# --- cookies ---------------------------------------------------------------------------------------
+
+
+def secret(request: Request) -> str | None:
+    """The value of the session cookie."""
+    return request.cookies.get(_name(rooms(request), SESSION))
+
+
+def language(request: Request) -> str | None:
+    """The language chosen on this device."""
+    return request.cookies.get(_name(rooms(request), LANGUAGE))
+
+
+def handoff(request: Request) -> str | None:
+    """The secret of the one-time link whose button was pressed on this device."""
+    return request.cookies.get(_name(rooms(request), HANDOFF))
+
+
+def remember(response: Response, here: Rooms, name: str, value: str) -> Response:
+    """Set an HttpOnly cookie; an empty value deletes it.
+
+    It ends with the browser session, or after the seconds in `LIVES`. If the form may be framed by another
+    site, the cookie is partitioned (CHIPS): a frame on another site receives only partitioned cookies, and
+    each embedding site has its own copy.
+    """
+    secure, framed = _secure(here), _framed(here)
+    parts = [f"{_name(here, name)}={value}", "Path=/", "HttpOnly"]
+    parts += ["SameSite=None", "Secure", "Partitioned"] if framed else ["SameSite=Lax"]
+    parts += ["Secure"] if secure and not framed else []
+    if not value or name in LIVES:
+        parts.append(f"Max-Age={LIVES[name] if value else 0}")
+    response.headers.append("set-cookie", "; ".join(parts))
+    return response
+
+
+def _framed(here: Rooms) -> bool:
+    return bool(here.settings.frame_ancestors)
+
+
+def _secure(here: Rooms) -> bool:
+    return here.settings.public_url.scheme == "https" or _framed(here)
+
+
+def _name(here: Rooms, name: str) -> str:
+    return f"__Host-{name}" if _secure(here) else name
+
+
+# --- sessions --------------------------------------------------------------------------------------
+
+
+def until(here: Rooms, at: dt.datetime) -> dt.datetime:
+    """When a session ends if a page is sent at `at`."""
+    return at + dt.timedelta(minutes=here.settings.form_session_minutes)
+
+
+async def look(request: Request) -> tuple[str, Drawn] | None:
+    """The session's secret and its submission; None without an open session."""
+    here, held, at = rooms(request), secret(request), now()
+    if not held:
+        return None
+    try:
+        drawn = await here.database.read(partial(form_sessions.read, desk=here.desk, secret=held, now=at))
+    except SessionEnded:
+        return None
+    return held, drawn
+
+
+# --- forms -----------------------------------------------------------------------------------------
+
+
+async def fields(request: Request) -> Fields:
+    """The form body as field name to values, in order. Raises UnsupportedMediaType and BadRequest."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType("Send the form as application/x-www-form-urlencoded.")
+    body = await request.body()
+    found: dict[str, list[str]] = {}
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"
+        )
+    except ValueError:
+        raise BadRequest("This is no form, or one of too many fields.") from None
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def one(given: Fields, name: str) -> str:
+    """The first value of a field; empty if there is none."""
+    return given.get(name, [""])[0]
+
+
+def pasted(given: Fields) -> str:
+    """The secret from a pasted link, or the secret itself."""
+    return re.split(r"[#/]", one(given, "link").strip())[-1]
+
+
+def guard_origin(request: Request) -> None:
+    """Refuse a request made by a page of another site. Raises Forbidden.
+
+    Browsers report the origin in Sec-Fetch-Site; older ones send Origin, or neither: then only the token
+    decides.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site not in (None, "same-origin", "none"):
+        raise Forbidden("This form was sent from another website.")
+    foreign = origin not in (None, "null") and origin.partition("://")[2] != request.headers.get("host")
+    if site is None and foreign:
+        raise Forbidden("This form was sent from another website.")
+
+
+def from_our_page(request: Request) -> bool:
+    """Does the browser itself report that a page of this service sent the request?"""
+    return request.headers.get("sec-fetch-site") == "same-origin"
+
+
+def guard(request: Request, given: Fields, held: str) -> None:
+    """Refuse a form that this service did not create for this session. Raises Forbidden."""
+    guard_origin(request)
+    if not signed(rooms(request), given, held):
+        raise Forbidden("This form belongs to another session; open the page again.")
+
+
+def signed(here: Rooms, given: Fields, held: str) -> bool:
+    """Does the form carry the CSRF token of that session?"""
+    return here.desk.vault.keyring.signed("form token", held.encode(), one(given, "token"))
+
+
+def token(here: Rooms, held: str) -> str:
+    """The CSRF token for the forms of this session."""
+    return here.desk.vault.keyring.sign("form token", held.encode())
+
+
+def instance(here: Rooms, at: dt.datetime) -> str:
+    """The signed id of a new form: `<milliseconds>.<nonce>.<signature>`. It is also the idempotency key."""
+    stem = f"{int(at.timestamp() * 1000)}.{secrets.token_urlsafe(16)}"
+    return f"{stem}.{here.desk.vault.keyring.sign('form instance', stem.encode())}"
+
+
+def age(here: Rooms, text: str, at: dt.datetime) -> dt.timedelta | None:
+    """The time since a form was created; None if its signature is invalid or it is too old to start with."""
+    made, _, rest = text.partition(".")
+    nonce, _, signature = rest.partition(".")
+    if not here.desk.vault.keyring.signed("form instance", f"{made}.{nonce}".encode(), signature):
+        return None
+    passed = at - dt.datetime.fromtimestamp(int(made) / 1000, dt.UTC)
+    return passed if dt.timedelta(0) <= passed + dt.timedelta(seconds=5) and passed < OLDEST else None
+
+
+def path(request: Request) -> str:
+    """The page to return to after a change of language, with only the necessary query parameters."""
+    query = "&".join(f"{name}=1" for name in ("check", "new", "changed") if name in request.query_params)
+    found = request.url.path + (f"?{query}" if query else "")
+    return found if PATH.fullmatch(found) and request.method == "GET" else "/form/go-on"

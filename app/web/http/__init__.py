@@ -1,0 +1,1 @@
+"""HTTP itself: bodies, preconditions, pagination, problems, rate limits."""

@@ -1,0 +1,55 @@
+"""What the routes of the API share: JSON responses, idempotency keys, lists of problems.
+
+Office: the parts. Refuses: routes.
+"""
+
+import re
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic_core import to_json
+
+from app import errors
+from app.services.auth.authorization import Program
+from app.services.idempotency import Claim
+from app.web.openapi.document import (
+    header,
+)
+
+KEY = re.compile(r"[\x21-\x7e]{8,255}")
+
+
+READING = (errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Unavailable)
+
+
+BODIES = (errors.MalformedJson, errors.TooSlow, errors.TooLarge, errors.UnsupportedMediaType)
+
+
+CHANGING = (*READING, errors.PreconditionFailed, errors.PreconditionRequired, errors.InFlight)
+
+
+REPLAYED = header("Idempotency-Replayed", "`true` when this is the first answer again.")
+
+
+LINK = header("Link", "RFC 8288, rel=next.")
+
+
+def answer(document: Any, *, headers: dict[str, str] | None = None) -> Response:
+    """Return a personal document as JSON that is never cached."""
+    return Response(
+        _packed(document), 200, (headers or {}) | {"cache-control": "no-store"}, "application/json"
+    )
+
+
+def claim_for(request: Request, principal: Program, raw: bytes, act: bytes) -> Claim | None:
+    """Return the claim of a request's Idempotency-Key. `act`: method and path. Raises Unprocessable."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not KEY.fullmatch(key):
+        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
+    return Claim.of(principal.key.id, key, act + b"\n" + raw)
+
+
+def _packed(document: Any) -> bytes:
+    return to_json(document)

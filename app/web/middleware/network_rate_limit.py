@@ -1,0 +1,29 @@
+"""Counts API requests without a valid key before any other work is done for them.
+
+Responsible for: the limit per network for every path of the API, and which network invalid credentials count
+against. Never: lets a request over its limit through; all others go on to their handler, which checks access.
+"""
+
+import contextlib
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.errors import Forbidden, Unauthenticated
+from app.web.authentication import Doorkeeper
+from app.web.http.rate_limits import Rates
+from app.web.openapi.document import API
+
+
+class Toll:
+    """Plain ASGI middleware inside `Shell`. `Lane` bypasses it, but uses the same `Doorkeeper`."""
+
+    def __init__(self, app: ASGIApp, *, rates: Rates, doorkeeper: Doorkeeper) -> None:
+        self.app, self.rates, self.doorkeeper = app, rates, doorkeeper
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(API):
+            with contextlib.suppress(Unauthenticated, Forbidden):  # raised again by handlers that need them
+                await self.doorkeeper.admit_any(Request(scope))
+            await self.rates.take_network(scope)  # unless already counted with its credentials
+        await self.app(scope, receive, send)

@@ -1,0 +1,190 @@
+"""The signed-in staff user's own account: password, second factor and open sessions.
+
+Responsible for: what every staff user may change in their own account. Never: changes the account of another
+user, and never removes a second factor that a role requires.
+"""
+
+import io
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from markupsafe import Markup
+
+from app.clock import now
+from app.errors import Forbidden, TooMany, Unprocessable
+from app.services.auth import sessions, two_factor, users
+from app.storage.auth import users as people
+from app.storage.auth.users import Person
+from app.storage.db.database import Session
+from app.web.dependencies import rooms
+from app.web.html import form_security
+from app.web.staff.access_control import (
+    StaffRoute,
+    before_second_factor,
+    freshly_signed_in,
+    signed_in,
+)
+from app.web.staff.invitations import refused
+from app.web.staff.layout import actor, go, show, signed
+from app.web.staff.login import WRONG_PASSWORD, known
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+
+
+@router.get("/staff/account")
+@signed_in
+async def account(request: Request) -> Response:
+    """The account page: password, second factor, sessions."""
+    return await _account(request)
+
+
+@router.post("/staff/account/password")
+@signed_in
+async def change_password(request: Request) -> Response:
+    """Change the password; all other sessions end."""
+    here, given, who = rooms(request), await form_security.fields(request), signed(request)
+    password = form_security.one(given, "password")
+    wrong = refused(request, who.email, who.name, password, form_security.one(given, "again"))
+    try:
+        if not wrong and await known(request, form_security.one(given, "current")) is None:
+            wrong = {"current": WRONG_PASSWORD}
+    except TooMany as problem:
+        response = await _account(request, {"current": problem.detail}, status=429)
+        response.headers["retry-after"] = str(problem.retry_after)
+        return response
+    if wrong:
+        return await _account(request, wrong, status=422)
+    work = partial(
+        users.set_password,
+        staff_id=who.staff.id,
+        password_hash=await here.passwords.hashed(password),
+        but=who.session_id,
+        now=now(),
+        actor=actor(request),
+    )
+    await here.database.write(work)
+    return go("/staff/account?done=password")
+
+
+@router.post("/staff/account/sessions")
+@signed_in
+async def end_sessions(request: Request) -> Response:
+    """End one session, or all but the current one."""
+    who, session_id = signed(request), form_security.one(await form_security.fields(request), "session")
+    act: Callable[..., object] = partial(sessions.end, session_id=session_id)
+    if session_id == "others":
+        act = partial(sessions.end_others, but=who.session_id)
+    work = partial(act, staff_id=who.staff.id, now=now(), actor=actor(request))
+    await rooms(request).database.write(work)
+    return go("/staff/account?done=sessions")
+
+
+async def _account(request: Request, wrong: dict[str, str] | None = None, *, status: int = 200) -> Response:
+    here, who = rooms(request), signed(request)
+    found = await here.database.read(partial(_own, staff_id=who.staff.id, at=now()))
+    errors = [{"target": name, "words": words} for name, words in (wrong or {}).items()]
+    needed = bool(here.settings.second_factor_needed & set(who.roles))
+    done = request.query_params.get("done", "")
+    return show(
+        request, "staff/account.html", status=status, errors=errors, needed=needed, done=done, **found
+    )
+
+
+def _own(session: Session, *, staff_id: str, at: Any) -> dict[str, Any]:
+    person = users.find(session, staff_id)
+    return {
+        "person": person,
+        "codes_left": people.codes_left(session, staff_id),
+        "sessions": sessions.open_of(session, staff_id, now=at),
+    }
+
+
+# --- the second factor -----------------------------------------------------------------------------
+
+
+@router.get("/staff/second-factor/set-up")
+@freshly_signed_in
+@before_second_factor
+async def offer_factor(request: Request) -> Response:
+    """The QR code for the authenticator app, and the form for the first code."""
+    keyring = rooms(request).desk.vault.keyring
+    return _offer(request, two_factor.offer(keyring, signed(request).staff.id))
+
+
+@router.post("/staff/second-factor/set-up")
+@freshly_signed_in
+@before_second_factor
+async def set_factor_up(request: Request) -> Response:
+    """Enable the second factor; the recovery codes are shown only once."""
+    here, given, who = rooms(request), await form_security.fields(request), signed(request)
+    offer = form_security.one(given, "offer")
+    work = partial(
+        two_factor.set_up,
+        keyring=here.desk.vault.keyring,
+        staff_id=who.staff.id,
+        offer_text=offer,
+        code=form_security.one(given, "code"),
+        now=now(),
+        actor=actor(request),
+    )
+    try:
+        codes = await here.database.write(work)
+    except Unprocessable as problem:
+        return _offer(request, offer, problem.detail)
+    return show(request, "staff/recovery_codes.html", codes=codes)
+
+
+@router.post("/staff/account/recovery-codes")
+@freshly_signed_in
+async def make_codes(request: Request) -> Response:
+    """Create new recovery codes; they are shown only once."""
+    if not (await _person(request)).totp:
+        raise Forbidden("Recovery codes belong to a second factor; set one up first.")
+    work = partial(two_factor.new_codes, staff_id=signed(request).staff.id, now=now(), actor=actor(request))
+    return show(request, "staff/recovery_codes.html", codes=await rooms(request).database.write(work))
+
+
+@router.post("/staff/account/second-factor/remove")
+@freshly_signed_in
+async def remove_factor(request: Request) -> Response:
+    """Remove the second factor, if no role requires it."""
+    here, who = rooms(request), signed(request)
+    if here.settings.second_factor_needed & set(who.roles):
+        raise Forbidden("Your role needs a second factor. You can set up another one in its place.")
+    work = partial(two_factor.forget, staff_id=who.staff.id, now=now(), actor=actor(request))
+    await here.database.write(work)
+    return go("/staff/account?done=removed")
+
+
+async def _person(request: Request) -> Person:
+    return await rooms(request).database.read(partial(users.find, staff_id=signed(request).staff.id))
+
+
+def _offer(request: Request, offer: str, wrong: str = "") -> Response:
+    here, who = rooms(request), signed(request)
+    secret = two_factor.offered(here.desk.vault.keyring, who.staff.id, offer)
+    errors = [{"target": "code", "words": wrong}] if wrong else []
+    address = two_factor.address(secret or b"", who.email, here.settings.clinic_name or "preconsult")
+    return show(
+        request,
+        "staff/set_up_factor.html",
+        status=422 if wrong else 200,
+        offer=offer,
+        picture=_picture(address),
+        key=two_factor.as_text(secret or b""),
+        errors=errors,
+    )
+
+
+def _picture(address: str) -> Markup:
+    """A QR code as an SVG element without styles."""
+    import segno  # noqa: PLC0415 - only needed to set up a second factor
+
+    drawn = io.BytesIO()
+    segno.make(address, error="m", micro=False).save(
+        drawn, kind="svg", xmldecl=False, svgns=True, omitsize=True, svgclass=None, lineclass=None, border=2,
+        title="A picture for the app; the key below says the same",
+    )  # fmt: skip
+    return Markup(drawn.getvalue().decode().replace("<svg ", '<svg role="img" ', 1))  # noqa: S704 - made here, from an address created here

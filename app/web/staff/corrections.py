@@ -1,0 +1,216 @@
+"""Corrections of answers: the form, and every correction side by side with the previous answers.
+
+Responsible for: sending only changed answers, and showing errors next to their question with the submitted
+value. Never: corrects contact details, which are not answers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.clock import now
+from app.errors import Conflict, InFlight, InvalidAnswers, PreconditionFailed
+from app.rules.engine.condition import Answers
+from app.rules.engine.questionnaire import Item
+from app.services.review import cases, corrections
+from app.services.review.corrections import Difference
+from app.services.submissions.assessment import Drawn
+from app.web.dependencies import rooms
+from app.web.form import fields
+from app.web.form.fields import Typed
+from app.web.form.navigation import Flow
+from app.web.html import form_security
+from app.web.html.form_security import Fields
+from app.web.html.summary_view import said
+from app.web.staff.access_control import StaffRoute, keeps_words, permission
+from app.web.staff.case import Wish, case_page, conflict, turn
+from app.web.staff.case_view import by, topics
+from app.web.staff.layout import go, show
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The case as it was when its form was made, and as it would be with the submitted answers."""
+
+    drawn: Drawn
+    would_be: Drawn
+    changed: Mapping[str, object]
+
+    @classmethod
+    def of(cls, drawn: Drawn, given: Fields) -> "Form":
+        """Compare the submitted answers with those the form was made with; later changes by others remain."""
+        changed: dict[str, object] = {}
+        kept = drawn.record.answers["answers"]
+        for group in _asked(drawn):
+            page, _, _ = fields.handed_in(group, given, {})
+            changed |= {name: value for name, value in page.answers.items() if _other(value, kept.get(name))}
+        return cls(drawn, _with(drawn, changed), changed)
+
+
+@router.get("/staff/cases/{case}/correct")
+@permission("correct")
+async def form(request: Request, case: str) -> Response:
+    """Every enabled question with its current answer."""
+    drawn = await _opened(request, case)
+    return _form(request, drawn, drawn, None)
+
+
+@router.post("/staff/cases/{case}/correct")
+@keeps_words
+@permission("correct")
+async def correct(request: Request, case: str) -> Response:
+    """Save the changed answers as a new version."""
+    here, given = rooms(request), await form_security.fields(request)
+    before = partial(corrections.as_it_was, desk=here.desk, turn=turn(request, case, given))
+    typed = Form.of(_with(await here.database.read(before), {}), given)
+    work = partial(
+        corrections.correct, desk=here.desk, turn=turn(request, case, given), answers=typed.changed
+    )
+    try:
+        await here.database.write(work)
+    except PreconditionFailed:
+        return await conflict(request, case, _wish(typed))
+    except InvalidAnswers as problem:
+        await _opened(request, case)  # its answers are shown again
+        found = {error.pointer.split("/")[2]: error.detail for error in problem.errors}
+        return _form(request, typed.drawn, typed.would_be, Typed(given, found))
+    except Conflict as problem:
+        if isinstance(problem, InFlight):
+            raise
+        return await case_page(request, case, problem)
+    return go(f"/staff/cases/{case}/corrections")
+
+
+async def _opened(request: Request, case: str) -> Drawn:
+    """The case; the view is recorded."""
+    here = rooms(request)
+    found = await here.database.write(partial(cases.look, desk=here.desk, turn=turn(request, case)))
+    return found.drawn
+
+
+def _form(request: Request, drawn: Drawn, would_be: Drawn, typed: Typed | None) -> Response:
+    own = drawn.edition.languages[0]
+    flow = Flow(would_be)
+    groups = [
+        (drawn.edition.texts[own].pages[group.link_id], _fields(flow, group, number, own, typed))
+        for number, group in enumerate(_asked(would_be), 1)
+    ]
+    listed = [
+        {"target": field["id"], "words": f"{fields.short(field['text'])}: {field['error']}"}
+        for _, each in groups
+        for field in each
+        if field["error"]
+    ]
+    return show(
+        request,
+        "staff/case_correct.html",
+        status=422 if typed else 200,
+        case=drawn.record,
+        groups=groups,
+        listed=listed,
+        errors=listed,
+    )
+
+
+def _asked(drawn: Drawn) -> list[Item]:
+    """The pages with enabled questions, without those for contact details."""
+    found = []
+    for group in drawn.edition.asked.item:
+        items = tuple(item for item in group.item if not item.contact)
+        if any(item.is_question and item.link_id in drawn.enabled for item in items):
+            found.append(group.model_copy(update={"item": items}))
+    return found
+
+
+def _fields(flow: Flow, group: Item, number: int, language: str, typed: Typed | None) -> list[Json]:
+    """The fields of one page, with element ids that are unique among all pages."""
+    made = fields.questions(flow, group, language, typed, begun=True)
+    return [each | {"id": f"p{number}{each['id']}"} for each in made]
+
+
+def _with(drawn: Drawn, changed: Mapping[str, object]) -> Drawn:
+    """The case with the changed answers, and the questions that these enable."""
+    merged = {**drawn.record.answers["answers"], **changed}
+    given = {name: value for name, value in merged.items() if value is not None}
+    checked = drawn.edition.check(given, complete=False)
+    answers: Answers = checked.answers
+    record = replace(drawn.record, answers=drawn.record.answers | {"answers": dict(answers)})
+    return replace(drawn, record=record, enabled=checked.enabled, missing=checked.missing)
+
+
+def _other(value: object, kept: object) -> bool:
+    """Is the answer different? The order of several choices does not matter."""
+    if isinstance(value, list) and isinstance(kept, list | tuple):
+        return sorted(map(str, value)) != sorted(map(str, kept))
+    return value != kept
+
+
+def _wish(typed: Form) -> Wish:
+    """The correction, ready to be sent again."""
+    names = [name for name in typed.drawn.edition.questionnaire.by_id if name in typed.changed]
+    told = "; ".join(_said(typed.drawn, name, typed.changed[name]) for name in names)
+    sent = [("asked", name) for name in names]
+    for name in names:
+        value = typed.changed[name]
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        sent += [(name, str(each).lower() if isinstance(each, bool) else str(each)) for each in values]
+    return Wish(f"Correct the answers: {told}", sent)
+
+
+def _said(drawn: Drawn, name: str, answer: object) -> str:
+    own = drawn.edition.languages[0]
+    question = fields.short(drawn.edition.phrasebooks[own].items[name].text)
+    words = "no answer" if answer is None else said(drawn.edition, own, link_id=name, answer=answer)
+    return f"{question}: {words}"
+
+
+# --- history of corrections ------------------------------------------------------------------------
+
+
+@router.get("/staff/cases/{case}/corrections")
+@permission("case")
+async def differences(request: Request, case: str) -> Response:
+    """Every correction, newest first, side by side with the previous answers."""
+    here = rooms(request)
+    work = partial(corrections.corrections, desk=here.desk, turn=turn(request, case))
+    drawn, found, names = await here.database.write(work)
+    return show(
+        request,
+        "staff/case_corrections.html",
+        case=drawn.record,
+        now=now(),
+        corrections=[_difference(each, names) for each in found],
+        foreign=drawn.record.language != drawn.edition.languages[0],
+        article=drawn.edition.article.article,
+    )
+
+
+def _difference(found: Difference, names: Mapping[str, str]) -> Json:
+    edition, own = found.drawn.edition, found.drawn.edition.languages[0]
+
+    def words(name: str, answer: object) -> str:
+        return "" if answer is None else said(edition, own, link_id=name, answer=answer)
+
+    shown = found.shown
+    return {
+        "at": found.before.replaced_at,
+        "by": by(names, found.by) if found.by else "",
+        "version": found.before.version,
+        "changes": [
+            {
+                "question": edition.phrasebooks[own].items[each.link_id].text,
+                "before": words(each.link_id, each.before),
+                "after": words(each.link_id, each.after),
+            }
+            for each in found.changes
+        ],
+        "shown": shown and {"interruptions": shown.interruptions(), "topics": topics(shown)},
+        "fired": found.fired,
+        "no_longer": found.no_longer,
+    }

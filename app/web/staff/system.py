@@ -1,0 +1,139 @@
+"""The system page, for operators: health, editions and the settings in force.
+
+Responsible for: showing all of it on one page, and retrying failed alerts. Never: shows secrets, and never
+changes a setting.
+"""
+
+import asyncio
+import datetime as dt
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.clock import now
+from app.errors import NotThisStep
+from app.rules.authoring.lint import check
+from app.rules.engine.edition import Edition
+from app.rules.library import CONTENT, check_lock
+from app.services.events.audit_chain import LATE
+from app.services.operations import system_status
+from app.services.submissions import alerts
+from app.settings import SECRETS, Settings
+from app.web.dependencies import Rooms, rooms
+from app.web.staff.access_control import StaffRoute, permission
+from app.web.staff.layout import actor, go, show
+
+router = APIRouter(include_in_schema=False, route_class=StaffRoute)
+LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A setting in force; for a secret, only whether it is set. `usual`: it has its default value."""
+
+    name: str
+    value: str
+    usual: bool
+    meaning: str
+
+
+@router.get("/staff/system")
+@permission("system")
+async def system(request: Request) -> Response:
+    """Health first, then editions, then settings."""
+    here, at = rooms(request), now()
+    look = partial(
+        system_status.look, keyring=here.desk.vault.keyring, zone=here.settings.clinic_time_zone, now=at
+    )
+    found = await here.database.read(look)
+    checked_at, findings = await _checked(here, at)
+    return show(
+        request,
+        "staff/system.html",
+        health=found,
+        backup_is_old=found.backup_is_old(at),
+        chain_is_late=found.chain.oldest is not None and found.chain.oldest < at - LATE,
+        database="SQLite" if here.database.is_sqlite else "PostgreSQL",
+        writes_waiting=here.database.waiting,
+        sends=here.post is not None,
+        days=[(day, count) for day, count in found.going.days if count],
+        editions=[_edition(each, at) for each in _editions(here)],
+        checked_at=checked_at,
+        findings=findings,
+        lines=settings_in_force(here.settings),
+    )
+
+
+@router.post("/staff/system/alerts")
+@permission("system")
+async def try_again(request: Request) -> Response:
+    """Retry failed alerts at once; without failed alerts, it does nothing."""
+    work = partial(alerts.try_again, now=now(), actor=actor(request))
+    try:
+        await rooms(request).database.write(work)
+    except NotThisStep:
+        return go("/staff/system")
+    return go("/staff/system")
+
+
+def settings_in_force(settings: Settings) -> list[Line]:
+    """Every setting, in the order of docs/settings.md."""
+    return [
+        Line(
+            name=f"PRECONSULT_{name.upper()}",
+            value=_value(name, getattr(settings, name)),
+            usual=getattr(settings, name) == field.default,
+            meaning=field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _value(name: str, value: object) -> str:
+    if name.upper() in SECRETS:
+        return "set" if value else "not set"
+    text = "" if value is None else str(value)
+    return f"{text[:LONGEST]}…" if len(text) > LONGEST else text or "empty"
+
+
+def _editions(here: Rooms) -> list[Edition]:
+    return [edition for each in here.library.editions.values() for edition in each]
+
+
+def _edition(edition: Edition, at: dt.datetime) -> dict[str, Any]:
+    default, *_ = edition.meta.languages
+    spoken = [
+        (tag, "" if tag == default or edition.texts[tag].reviewed_by else "awaits a translator’s review",
+         tag in edition.languages)
+        for tag in edition.meta.languages
+    ]  # fmt: skip
+    return {
+        "name": f"{edition.id} {edition.version}",
+        "languages": spoken,
+        "reviewed_by": edition.meta.reviewed_by,
+        "review_by": edition.meta.review_by,
+        "late": edition.meta.review_by < at.date(),
+        "off": sorted(edition.off & edition.meta.switches.keys()),
+        "sha256": edition.sha256,
+    }
+
+
+async def _checked(here: Rooms, at: dt.datetime) -> tuple[dt.datetime, list[str]]:
+    """The findings of `preconsult content check` for all installed content; run once a day, one at a time."""
+    async with here.checking:
+        found = here.checked.get(at.date())
+        if found is None:
+            here.checked.clear()
+            findings = await asyncio.to_thread(_findings, here, at.date())
+            found = here.checked[at.date()] = (at, findings)
+        return found
+
+
+def _findings(here: Rooms, today: dt.date) -> list[str]:
+    content = here.settings.content_dir or CONTENT
+    found = check_lock(content)
+    for edition in _editions(here):
+        found += check(edition.folder, today=today)
+    return [f"{each.path.relative_to(content)}:{each.line}: {each.message}" for each in found]

@@ -1,0 +1,300 @@
+"""Webhooks from outside: receivers that behave as real ones do on a bad day, and servers that are killed.
+
+Real servers, real HTTP on loopback, the reference library for signatures. Refuses: absolute times; what is
+held against each other is who got what, in which order, and how often.
+"""
+
+import contextlib
+import datetime as dt
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from standardwebhooks import Webhook
+
+from app.jobs.webhook_delivery import POLL_SECONDS
+from app.storage.tables.events import deliveries
+from tests.e2e.processes.processes import kill, mortal
+from tests.sample_answers import CARA, body
+from tests.server import PATIENCE, ROOT, Server
+from tests.webhook_receivers import Answer, Received, Receiver, receiver, reset, silent
+
+RETRIES = ",".join(["1"] * 30)
+LEASED = 90.0  # seconds that a delivery may take whose process was killed
+SCOPES = ("submissions:write", "review", "events", "webhooks")
+OPEN_TYPES = ["submission.started", "submission.submitted", "review.changed"]
+
+
+@dataclass
+class Clinic:
+    """A server, a key that may do all of this, and the endpoints made on it with their secrets."""
+
+    server: Server
+    key: str
+    client: httpx.Client
+    secrets: dict[str, str] = field(default_factory=dict)
+    cases: int = 0
+
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        headers = {"authorization": f"Bearer {self.key}"} | more.pop("headers", {})
+        answer = self.client.request(method, self.server.url + path, headers=headers, **more)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def endpoint(self, to: Receiver) -> str:
+        made = self.ask("POST", "/v1/webhook-endpoints", json={"url": to.url, "types": OPEN_TYPES})
+        self.secrets[made["id"]] = made["secret"]
+        return str(made["id"])
+
+    def case(self) -> None:
+        """Somebody begins, sends, and is looked at: three events of one submission."""
+        self.cases += 1
+        any_version = {"if-match": "*"}
+        draft = self.ask("POST", "/v1/submissions", json=body(CARA, status="draft"))
+        path = f"/v1/submissions/{draft['id']}"
+        self.ask("POST", f"{path}/submit", headers=any_version)
+        self.ask("PUT", f"{path}/review", json={"review": "in_review"}, headers=any_version)
+
+    def events(self) -> list[dict[str, Any]]:
+        """All that was told, once everything is."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            told = self.ask("GET", "/v1/events", params={"limit": 1000, "type": OPEN_TYPES})["events"]
+            if len(told) == len(OPEN_TYPES) * self.cases:
+                return list(told)
+            time.sleep(0.1)
+        raise AssertionError(f"{len(told)} events are told")
+
+    def deliveries(self, endpoint: str) -> list[dict[str, Any]]:
+        found, path = [], f"/v1/webhook-endpoints/{endpoint}/deliveries?limit=200"
+        while path:
+            page = self.ask("GET", path)
+            found += page["items"]
+            path = page["next"]
+        return found
+
+    def settled(self, *endpoints: str) -> None:
+        """Wait until nothing is on its way to these."""
+        until = time.monotonic() + LEASED
+        for endpoint in endpoints:
+            while any(each["state"] == "pending" for each in self.deliveries(endpoint)):
+                assert time.monotonic() < until, self.server.log.read_text()
+                time.sleep(0.2)
+
+
+@dataclass
+class Moody:
+    """What a receiver answers, and which events it has taken with a yes, in order."""
+
+    mood: Callable[[Received, int], Answer]
+    seen: Counter[str] = field(default_factory=Counter)
+    yes: list[str] = field(default_factory=list)
+
+    def __call__(self, received: Received) -> Answer:
+        self.seen[received.id] += 1
+        given = self.mood(received, self.seen[received.id])
+        if given == 204:
+            self.yes.append(received.id)
+        return given
+
+
+@contextlib.contextmanager
+def clinic(folder: Path, database_url: str = "", **environment: str) -> Iterator[Clinic]:
+    settings = {"PRECONSULT_WEBHOOK_RETRY_SECONDS": RETRIES} | environment
+    with mortal(folder, database_url, **settings) as server:
+        server.start()
+        with httpx.Client(timeout=PATIENCE) as client:
+            yield Clinic(server, server.key(*SCOPES), client)
+
+
+def first_then(given: Answer, *, events: int) -> Callable[[Received, int], Answer]:
+    """That at the first try of each of so many events, else yes."""
+    chosen = set[str]()
+
+    def mood(received: Received, seen: int) -> Answer:
+        if len(chosen) < events:
+            chosen.add(received.id)
+        return given if received.id in chosen and seen == 1 else 204
+
+    return mood
+
+
+def in_order(yes: list[str], told: list[dict[str, Any]]) -> bool:
+    """Did each submission's events arrive first in the order they were told?"""
+    first = list(dict.fromkeys(yes))
+    of = {each["id"]: each["data"]["submission_id"] for each in told}
+    return all(
+        [each for each in first if of[each] == case]
+        == [each["id"] for each in told if of[each["id"]] == case]
+        for case in of.values()
+    )
+
+
+def genuine(taken: list[Received], secret: str, told: list[dict[str, Any]]) -> bool:
+    """Is every message signed, the event it says it is, and the same at every try?"""
+    known = {each["id"]: each for each in told}
+    bodies: dict[str, set[bytes]] = {}
+    for each in taken:
+        assert Webhook(secret).verify(each.body, each.headers) == known[each.id]
+        bodies.setdefault(each.id, set()).add(each.body)
+    return all(len(each) == 1 for each in bodies.values())
+
+
+def let_leases_end(url: str) -> int:
+    """While nothing runs: as if the time had passed in which tries of a killed process are its own; how many.
+
+    They are those put off for longer than a failed try is.
+    """
+    now, row = dt.datetime.now(dt.UTC), deliveries.c
+    engine = sa.create_engine(url)
+    leased = (row.state == "pending") & (row.next_try_at > now + dt.timedelta(seconds=5))
+    try:
+        with engine.begin() as connection:
+            ends = connection.execute(sa.select(row.next_try_at).where(leased)).scalars().all()
+            connection.execute(sa.update(deliveries).where(leased).values(next_try_at=now))
+    finally:
+        engine.dispose()
+    assert all(each < now + dt.timedelta(seconds=LEASED) for each in ends)
+    return len(ends)
+
+
+def test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing(
+    database_url: str, tmp_path: Path, thorough: bool
+) -> None:
+    dice, holding = random.Random(7), threading.Event()
+    cases, kills, events = (8, (2, 5), 24) if thorough else (4, (1,), 4)
+    with clinic(tmp_path, database_url) as here, contextlib.ExitStack() as stack:
+        elsewhere = stack.enter_context(receiver())
+        moods = {
+            "fails": Moody(lambda _received, _seen: 500 if dice.random() < 0.4 else 204),
+            "resets": Moody(lambda _received, _seen: reset if dice.random() < 0.4 else 204),
+            "redirects": Moody(first_then((302, {"location": elsewhere.url}), events=events)),
+            "busy": Moody(first_then((429, {"retry-after": "1"}), events=events)),
+            "down": Moody(first_then((503, {"retry-after": "2"}), events=events)),
+            "waits": Moody(lambda _received, _seen: silent if holding.is_set() else 204),
+        }
+        receivers = {name: stack.enter_context(receiver(mood)) for name, mood in moods.items()}
+        endpoints = {name: here.endpoint(each) for name, each in receivers.items()}
+        for number in range(cases):
+            if number in kills:  # while a try is under way, of which nobody will ever know the end
+                before = len(receivers["waits"].wait(1))
+                holding.set()
+                here.case()
+                assert len(receivers["waits"].wait(before + 1)) > before
+                kill(here.server)
+                holding.clear()
+                assert let_leases_end(database_url) > 0
+                here.server.start()
+            else:
+                here.case()
+        told = here.events()
+        here.settled(*endpoints.values())
+        for name, mood in moods.items():
+            assert set(mood.yes) == {each["id"] for each in told}, f"lost by {name}"
+            assert in_order(mood.yes, told), name
+            assert genuine(receivers[name].taken, here.secrets[endpoints[name]], told), name
+        assert elsewhere.taken == []
+
+
+def test_a_receiver_that_hangs_delays_the_others_not_at_all(tmp_path: Path) -> None:
+    with clinic(tmp_path) as here, receiver(lambda _received: silent) as hanging, receiver() as quick:
+        stuck, fine = here.endpoint(hanging), here.endpoint(quick)
+        for _ in range(6):
+            here.case()
+        told = here.events()
+        here.settled(fine)
+        assert {each.id for each in quick.taken} == {each["id"] for each in told}
+        waiting = here.deliveries(stuck)
+        assert len(waiting) == len(told)
+        assert all(each["state"] == "pending" and not each["attempts"] for each in waiting), "none has ended"
+        assert len(hanging.taken) <= 4, "it takes the places of one endpoint"
+
+
+def test_a_receiver_that_is_gone_is_asked_once_and_no_more(tmp_path: Path) -> None:
+    with clinic(tmp_path) as here, receiver(lambda _received: 410) as gone, receiver() as fine:
+        left, kept = here.endpoint(gone), here.endpoint(fine)
+        here.case()
+        here.events()
+        here.settled(left, kept)
+        here.case()
+        here.events()
+        here.settled(kept)
+        assert (len(gone.taken), len(fine.taken)) == (1, 6)
+        found = here.ask("GET", f"/v1/webhook-endpoints/{left}")
+        assert (found["paused"], found["paused_because"]) == (True, "gone")
+        assert {each["state"] for each in here.deliveries(left)} == {"failed"}
+
+
+def test_nothing_of_what_was_answered_goes_out(tmp_path: Path) -> None:
+    with clinic(tmp_path) as here, receiver() as other:
+        endpoint = here.endpoint(other)
+        here.case()
+        here.settled(endpoint) if here.events() else None
+        for each in other.wait(3):
+            assert set(each.document) == {"id", "type", "timestamp", "data"}
+            assert set(each.document["data"]) <= {"submission_id", "state", "test"}
+            assert b"Bearer" not in each.body
+
+
+# --- workers beside a server -----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def working(server: Server) -> Iterator[subprocess.Popen[bytes]]:
+    """A `preconsult work` beside it."""
+    with (server.data_dir / "work.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "work"], cwd=ROOT, env=server.env, stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("fails", [0.0, 0.4])
+def test_two_workers_on_one_postgresql_make_each_try_once(
+    postgres_url: str, tmp_path: Path, fails: float, thorough: bool
+) -> None:
+    dice = random.Random(7)
+    mood = Moody(lambda _received, _seen: 500 if dice.random() < fails else 204)
+    with clinic(tmp_path, postgres_url) as here, receiver(mood) as other, working(here.server):
+        endpoint = here.endpoint(other)
+        for _ in range(10 if thorough else 5):
+            here.case()
+        told = here.events()
+        here.settled(endpoint)
+        assert genuine(other.taken, here.secrets[endpoint], told)
+        tries = {each["event_id"]: len(each["attempts"]) for each in here.deliveries(endpoint)}
+        assert tries == dict(mood.seen), "as often as it is on record"
+        assert Counter(mood.yes) == Counter(each["id"] for each in told), "with a yes exactly once"
+        assert in_order(mood.yes, told)
+
+
+def test_a_server_may_leave_it_to_workers_which_stop_when_told(database_url: str, tmp_path: Path) -> None:
+    with clinic(tmp_path, database_url, PRECONSULT_WORKER="false") as here, receiver() as other:
+        endpoint = here.endpoint(other)
+        here.case()
+        told = here.events()
+        time.sleep(1.5 * POLL_SECONDS)  # in which it would have looked for what is due
+        assert (other.taken, len(here.deliveries(endpoint))) == ([], 3)
+        with working(here.server) as process:
+            here.settled(endpoint)
+            process.send_signal(SIGTERM)
+            assert process.wait(PATIENCE) == 0
+        assert [each.id for each in other.taken] == [each["id"] for each in told]
+        lines = (tmp_path / "work.log").read_text()
+        assert "Traceback" not in lines
+        assert here.server.stop() == 0

@@ -1,0 +1,137 @@
+"""Staff users and cases for the tests of review and the staff app. Never: uses data of real people."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from uuid_utils import uuid7
+
+from app.clock import now
+from app.services.auth.authorization import Principal, Program, Staff
+from app.services.auth.permissions import Role, permitted
+from app.services.review import cases, corrections
+from app.services.review.cases import Action, Case, Review, Turn
+from app.services.submissions import lifecycle
+from app.services.submissions.assessment import Drawn, Given, draw_up, new_token
+from app.storage.auth import users
+from app.storage.auth.api_keys import ApiKey
+from app.storage.auth.users import Person
+from app.storage.events import audit_log
+from app.storage.events.audit_log import Actor
+from tests.conftest import Service
+from tests.sample_answers import PAT_CONTACT, Answers
+
+RESPONDENT = Actor("respondent", None, "test")
+
+
+def somebody(service: Service, *roles: Role, name: str = "Robin Reviewer", disabled: bool = False) -> Staff:
+    """Insert a staff user with these roles and return them as a principal."""
+    person = Person(
+        id=str(uuid7()),
+        email=f"{uuid7()}@clinic.example",
+        name=name,
+        roles=roles,
+        password_hash=None,
+        totp=None,
+        totp_step=None,
+        created_at=now(),
+        disabled_at=now() if disabled else None,
+    )
+    service.database.write_now(partial(users.insert, new=person))
+    return Staff(person.id, permitted(roles))
+
+
+def program(*scopes: str, test: bool = False) -> Program:
+    """An API client whose key has these scopes. The key is not stored."""
+    key = ApiKey(
+        id="testkey1",
+        name="test",
+        secret_hash=b"",
+        scopes=frozenset(scopes),
+        test=test,
+        origins=frozenset(),
+        cidrs=(),
+        created_at=now(),
+        expires_at=None,
+    )
+    return Program(key)
+
+
+@dataclass
+class Team:
+    """A principal who works on cases, one method per action. `version`: the expected version; None is any."""
+
+    service: Service
+    who: Principal
+    at: Any = field(default_factory=now)
+    version: int | None = None
+
+    def beside(self, who: Principal) -> "Team":
+        return replace(self, who=who)
+
+    def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
+        desk = self.service.rooms.desk
+        return self.service.database.write_now(lambda session: work(session, desk, *given, **more))
+
+    def turn(self, case: str) -> Turn:
+        return Turn(case, self.who, self.who.actor("test"), self.at, self.version)
+
+    def submit(
+        self, answers: Answers, *, contact: bool | dict[str, str] = False, at: Any = None, **more: Any
+    ) -> str:
+        """Create a submission and return its id. `contact`: the given details, or all of Pat's if True."""
+        desk = self.service.rooms.desk
+        edition = desk.library.current("ketamine-preconsult")
+        assert edition
+        given = Given(answers, PAT_CONTACT if contact is True else contact or {}, **more)
+        drawn = draw_up(edition, given, new_token(), now=at or self.at, terms=desk.terms)
+        work = partial(lifecycle.keep, vault=desk.vault, drawn=drawn, actor=RESPONDENT)
+        self.service.database.write_now(work)
+        return drawn.record.id
+
+    def look(self, case: str) -> Case:
+        found: Case = self.do(cases.look, self.turn(case))
+        return found
+
+    def drawn(self, case: str) -> Drawn:
+        """The case as stored; reading it records no view."""
+        desk = self.service.rooms.desk
+
+        def read(session: Any) -> Drawn:
+            return cases.opened(session, desk, replace(self.turn(case), version=None), "case", lock=False)
+
+        return self.service.read(read)
+
+    def decide(self, case: str, *steps: Review) -> Drawn:
+        for step in steps:
+            found: Drawn = self.do(cases.decide, self.turn(case), step)
+        return found
+
+    def assign(self, case: str, assignee: str | None) -> Drawn:
+        found: Drawn = self.do(cases.assign, self.turn(case), assignee)
+        return found
+
+    def note(self, case: str, text: str) -> Drawn:
+        found: tuple[Drawn, Any] = self.do(cases.add_note, self.turn(case), text)
+        return found[0]
+
+    def act(self, case: str, flag: str, action: Action) -> Drawn:
+        found: tuple[Drawn, Any] = self.do(cases.act_on_flag, self.turn(case), flag, action)
+        return found[0]
+
+    def close_flags(self, case: str) -> None:
+        for flag in self.drawn(case).record.flags:
+            self.act(case, flag.id, "closed")
+
+    def correct(self, case: str, **answers: Any) -> Drawn:
+        found: Drawn = self.do(corrections.correct, self.turn(case), answers)
+        return found
+
+    def merge(self, case: str, into: str) -> Drawn:
+        found: Drawn = self.do(corrections.merge, self.turn(case), into)
+        return found
+
+    def told(self, action: str) -> int:
+        """How many audit events with this action are stored."""
+        return self.service.read(partial(audit_log.count, action=action))

@@ -1,0 +1,201 @@
+"""Background jobs of a server: chains audit events, publishes the chain head, indexes older contacts."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from app.clock import now
+from app.jobs import audit_chain as job
+from app.jobs import periodic
+from app.jobs.audit_chain import Trail
+from app.services.events import audit_chain
+from app.services.events.audit_chain import Verified, parse_anchors
+from app.settings import Settings
+from app.storage.db.database import Database
+from app.storage.events import audit_log
+from app.storage.events.audit_log import Act, Actor, count
+from app.storage.operations import append_only_file
+from app.storage.tables.operations import audit_events, audit_head
+from app.storage.tables.submissions import lookups
+from app.web.dependencies import Rooms
+from tests.conftest import Service, idle, working
+from tests.databases import Shared
+from tests.sample_answers import PAT, PAT_CONTACT, body
+
+
+def write(database: Database, number: int) -> None:
+    acts = [Act("case.read", "submission", str(each)) for each in range(number)]
+    database.write_now(lambda session: audit_log.record(session, Actor("staff", "s"), now(), *acts))
+
+
+def verify(rooms: Rooms, *heads: str) -> Verified:
+    asked = partial(
+        audit_chain.verify, keyring=rooms.desk.vault.keyring, now=now(), anchors=parse_anchors(heads)
+    )
+    return rooms.database.read_now(asked)
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"audit_anchor": tmp_path / "heads"})
+
+
+@pytest.fixture
+def rooms(service: Service) -> Rooms:
+    """The services of an app that is not running."""
+    return service.rooms
+
+
+def trail(rooms: Rooms) -> Trail:
+    file = rooms.settings.audit_anchor
+    return Trail(rooms.database, rooms.desk.vault.keyring, file, rooms.ledger)
+
+
+def test_a_broken_chain_is_told_now_and_then_and_stops_nothing(
+    rooms: Rooms, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(rooms.database, 3)
+    asyncio.run(trail(rooms).round(publish=True))
+    rooms.database.write_now(lambda session: session.execute(sa.delete(audit_head)) and None)
+    monkeypatch.setattr(periodic, "QUIET_ROUNDS", 3)
+    kept = trail(rooms)
+
+    async def some() -> None:
+        for _ in range(6):
+            await kept.round(publish=False)
+
+    write(rooms.database, 1)
+    asyncio.run(some())
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in told] == ["audit_chain_broken"] * 2
+
+
+def test_a_head_that_can_not_be_published_is_published_later(rooms: Rooms, tmp_path: Path) -> None:
+    kept = trail(rooms)
+    write(rooms.database, 1)
+    heads = tmp_path / "heads"
+    heads.mkdir()
+    asyncio.run(kept.round(publish=True))
+    heads.rmdir()
+    asyncio.run(kept.round(publish=True))
+    assert [json.loads(line)["position"] for line in append_only_file.lines(heads)] == [1]
+
+
+def test_a_long_backlog_is_linked_in_short_works(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "AT_ONCE", 10)
+    write(rooms.database, 95)
+    asyncio.run(trail(rooms).round(publish=False))
+    assert (verify(rooms).linked, verify(rooms).waiting) == (95, 0)
+
+
+def test_a_head_is_published_when_it_has_moved(rooms: Rooms, tmp_path: Path) -> None:
+    kept = trail(rooms)
+    for number in (0, 2, 0, 0, 1):
+        write(rooms.database, number) if number else None
+        asyncio.run(kept.round(publish=True))
+    heads = append_only_file.lines(tmp_path / "heads")
+    assert [json.loads(line)["position"] for line in heads] == [0, 2, 3]
+    assert (tmp_path / "heads").stat().st_mode & 0o777 == 0o600
+    assert verify(rooms, *heads).fault is None
+
+
+def test_a_head_that_is_being_written_at_the_stop_comes_before_the_last_one(
+    rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, append, begun, go_on = trail(rooms), append_only_file.append, threading.Event(), threading.Event()
+
+    def slow_at_first(file: Path, *lines: str) -> None:
+        if not begun.is_set():
+            begun.set()
+            assert go_on.wait(10)
+        append(file, *lines)
+
+    async def stop() -> None:
+        publishing = asyncio.create_task(kept.round(publish=True))
+        await asyncio.to_thread(begun.wait)
+        publishing.cancel()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        with contextlib.suppress(asyncio.CancelledError):
+            await publishing
+        await asyncio.to_thread(write, rooms.database, 1)
+        await kept.round(publish=True)
+
+    monkeypatch.setattr(append_only_file, "append", slow_at_first)
+    write(rooms.database, 1)
+    asyncio.run(stop())
+    go_on.set()
+    assert [json.loads(line)["position"] for line in append_only_file.lines(tmp_path / "heads")] == [1, 2]
+
+
+def test_a_head_that_can_not_be_written_at_the_stop_does_not_hold_it_up(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def full_disk(_file: Path, *_lines: str) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        raise OSError(28, "No space left on device")
+
+    async def stop() -> bool:
+        publishing = asyncio.create_task(trail(rooms).keep())
+        await asyncio.to_thread(begun.wait)
+        publishing.cancel()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        await asyncio.wait([publishing], timeout=10)
+        return publishing.cancelled()
+
+    monkeypatch.setattr(append_only_file, "append", full_disk)
+    assert asyncio.run(stop())
+
+
+def test_what_a_crash_cut_off_keeps_a_line_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    append_only_file.append(file, "one", "two")
+    with file.open("a") as handle:
+        handle.write("tor")
+    append_only_file.append(file, "three")
+    assert append_only_file.lines(file) == ["one", "two", "tor", "three"]
+
+
+def test_a_service_that_stops_leaves_nothing_unlinked(
+    at_head: Shared, settings: Settings, tmp_path: Path
+) -> None:
+    with idle(settings) as service, working(service):
+        website = service.key("submissions:write")
+        document = body(PAT, contact=PAT_CONTACT)
+        assert service.client.post("/v1/submissions", json=document, headers=website).status_code == 201
+        give_up = time.monotonic() + 10
+        while not service.read(partial(count, action="lookups.made")):  # by the job that runs at the start
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+    again = Database(settings.database)
+    unlinked = sa.select(sa.func.count()).where(audit_events.c.position.is_(None))
+    assert again.read_now(lambda session: session.execute(unlinked).scalar_one()) == 0
+    again.close()
+    heads = append_only_file.lines(tmp_path / "heads")
+    assert json.loads(heads[-1])["position"] == 3
+
+
+def test_submissions_of_an_older_release_are_found_after_the_start(
+    at_head: Shared, settings: Settings
+) -> None:
+    with idle(settings) as service, working(service):
+        website = service.key("submissions:write")
+        document = body(PAT, contact=PAT_CONTACT)
+        assert service.client.post("/v1/submissions", json=document, headers=website).status_code == 201
+        service.database.write_now(lambda session: session.execute(sa.delete(lookups)) and None)
+    with idle(settings) as service, working(service):
+        asked = sa.select(sa.func.count()).select_from(lookups)
+        give_up = time.monotonic() + 10
+        while service.read(lambda session: session.execute(asked).scalar_one()) < 2:
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        assert service.read(partial(count, action="lookups.made")) == 1

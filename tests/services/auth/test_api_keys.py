@@ -1,0 +1,94 @@
+"""API keys: what they look like, and which are refused before anybody is asked."""
+
+import datetime as dt
+import re
+import secrets
+
+import pytest
+
+from app.errors import Forbidden, Refusal, Unauthenticated
+from app.services.auth.api_keys import BASE62, PATTERN, Wanted, admit, checksum, create, parse
+from app.services.auth.authorization import SCOPES, token_hash
+from app.storage.auth.api_keys import ApiKey
+from app.storage.db.database import Database
+from app.storage.events.audit_log import Actor
+from tests.conftest import Service
+
+NOW = dt.datetime(2026, 11, 22, 9, tzinfo=dt.UTC)
+
+
+def key(**change: object) -> ApiKey:
+    sealed = {"id": "abcdefgh", "name": "n", "secret_hash": token_hash("s"), "scopes": frozenset(SCOPES)}
+    bound = {"test": False, "origins": frozenset(), "cidrs": (), "created_at": NOW, "expires_at": None}
+    plain = sealed | bound
+    return ApiKey(**(plain | change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted("", ("review",)),
+        Wanted("x" * 101, ("review",)),
+        Wanted("n", ()),
+        Wanted("n", ("everything",)),
+        Wanted("n", ("submissions:write",), origins=("https://clinic.example/path",)),
+        Wanted("n", ("submissions:write", "review"), origins=("https://clinic.example",)),
+        Wanted("n", ("review",), cidrs=("not a network",)),
+    ],
+)
+def test_a_key_that_can_not_be_is_refused(service: Service, wanted: Wanted) -> None:
+    database: Database = service.database
+    with pytest.raises(Refusal):
+        database.write_now(lambda session: create(session, wanted, now=NOW, actor=Actor("command")))
+
+
+@pytest.mark.parametrize(
+    ("found", "secret"),
+    [
+        (None, "s"),
+        (key(), "wrong"),
+        (key(revoked_at=NOW), "s"),
+        (key(expires_at=NOW), "s"),
+    ],
+)
+def test_unknown_wrong_revoked_and_expired_look_the_same(found: ApiKey | None, secret: str) -> None:
+    with pytest.raises(Unauthenticated, match="not known, or no longer live"):
+        admit(found, secret, now=NOW, network=None, origin=None)
+
+
+@pytest.mark.parametrize("network", [None, "testclient", "198.51.100.7"])
+def test_a_key_bound_to_networks_is_refused_elsewhere(network: str | None) -> None:
+    with pytest.raises(Forbidden):
+        admit(key(cidrs=("192.0.2.0/24", "2001:db8::/32")), "s", now=NOW, network=network, origin=None)
+
+
+@pytest.mark.parametrize("network", ["192.0.2.9", "2001:db8::9"])
+def test_a_key_bound_to_networks_is_taken_from_them(network: str) -> None:
+    bound = key(cidrs=("192.0.2.0/24", "2001:db8::/32"))
+    assert admit(bound, "s", now=NOW, network=network, origin=None) is bound
+
+
+def test_a_key_reads_as_documented_and_parses_back(service: Service) -> None:
+    wanted = Wanted("n", ("review",), test=True, days=3)
+    text = service.database.write_now(
+        lambda session: create(session, wanted, now=NOW, actor=Actor("command"))
+    )
+    assert re.fullmatch(r"pc_test_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}", text)
+    assert PATTERN.fullmatch(text)
+    parsed = parse(text)
+    assert parsed is not None
+    assert parsed[0] == text.split("_")[2]
+
+
+def test_a_random_string_hardly_ever_passes_for_a_key() -> None:
+    stems = (f"pc_live_{'a' * 8}_{''.join(secrets.choice(BASE62) for _ in range(38))}" for _ in range(10_000))
+    assert not [stem for stem in stems if parse(stem)]
+
+
+def test_one_mistyped_character_is_noticed() -> None:
+    stem = "pc_live_abcdefgh_" + "k" * 32
+    good = stem + checksum(stem)
+    assert parse(good) == ("abcdefgh", "k" * 32)
+    for place in range(len("pc_live_"), len(good)):
+        other = "A" if good[place] != "A" else "B"
+        assert parse(good[:place] + other + good[place + 1 :]) is None

@@ -1,0 +1,311 @@
+"""The chain through the audit trail: every way of tampering with it is told, and where."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.clock import now
+from app.encryption import Keyring
+from app.errors import Refusal
+from app.services.events import audit_chain
+from app.services.events.audit_chain import Broken, Verified, parse_anchors
+from app.services.operations.key_rotation import open_vault, rotate
+from app.storage.db.database import Database
+from app.storage.events import audit_log
+from app.storage.events.audit_log import Act, Actor
+from app.storage.tables.operations import audit_events, audit_head
+from tests.databases import Shared
+
+WHO = Actor("staff", "somebody", "a-request")
+OF = audit_events.c
+Rows = list[dict[str, Any]]
+
+
+class Trail:
+    """The audit trail of a service, written, linked, verified and tampered with."""
+
+    def __init__(self, database: Database, key_file: Path) -> None:
+        self.database, self.key_file, self.at = database, key_file, now()
+        self.keyring = open_vault(database, "", key_file, now=self.at).keyring
+
+    def write(self, *ids: str) -> None:
+        acts = [Act("case.read", "submission", each) for each in ids]
+        self.database.write_now(lambda session: audit_log.record(session, WHO, self.at, *acts))
+
+    def link(self, limit: int = 1000) -> int:
+        work = partial(audit_chain.link, keyring=self.keyring, now=self.at, limit=limit)
+        return len(self.database.write_now(work))
+
+    def verify(self, *heads: str) -> Verified:
+        anchors = parse_anchors(heads)
+        return self.database.read_now(
+            lambda session: audit_chain.verify(session, self.keyring, now=self.at, anchors=anchors)
+        )
+
+    def told(self, *heads: str) -> tuple[str, int] | None:
+        """Kind and position of the first fault."""
+        fault = self.verify(*heads).fault
+        return None if fault is None else (fault.kind, fault.position)
+
+    def head(self) -> str:
+        return self.database.read_now(partial(audit_chain.published, keyring=self.keyring))
+
+    def do(self, *statements: sa.Executable) -> None:
+        """Tamper."""
+        self.database.write_now(lambda session: [session.execute(each) for each in statements] and None)
+
+    def copy(self) -> tuple[Rows, Rows]:
+        def rows(session: Any) -> tuple[Rows, Rows]:
+            events, head = (session.execute(sa.select(each)) for each in (audit_events, audit_head))
+            return [dict(row) for row in events.mappings()], [dict(row) for row in head.mappings()]
+
+        return self.database.read_now(rows)
+
+    def put_back(self, events: Rows, head: Rows) -> None:
+        self.do(sa.delete(audit_events), sa.delete(audit_head))
+        self.database.write_now(lambda session: session.execute(sa.insert(audit_events), events) and None)
+        self.database.write_now(lambda session: session.execute(sa.insert(audit_head), head) and None)
+
+
+@pytest.fixture
+def trail(at_head: Shared, tmp_path: Path) -> Iterator[Trail]:
+    """Five events, linked, the chain's only ones."""
+    database = Database(at_head.address)
+    made = Trail(database, tmp_path / "keyring")
+    made.write(*"abcde")
+    assert made.link() == 5
+    assert made.told() is None
+    yield made
+    database.close()
+
+
+# --- eight kinds of tampering ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("at", dt.datetime(2026, 1, 1, tzinfo=dt.UTC)),
+        ("actor_kind", "respondent"),
+        ("actor_id", "somebody else"),
+        ("actor_id", None),
+        ("action", "case.changed"),
+        ("object_type", "flag"),
+        ("object_id", "other"),
+        ("request_id", None),
+        ("seq", 1000),
+        ("mac", b"k1.00"),
+        ("mac", b"\xff"),
+        ("mac", None),
+    ],
+)
+def test_one_an_edited_field_is_told(trail: Trail, column: str, value: object) -> None:
+    trail.do(sa.update(audit_events).where(OF.position == 3).values({column: value}))
+    assert trail.told() == ("changed", 3)
+
+
+@pytest.mark.parametrize("position", [1, 3, 5], ids=["first", "middle", "last"])
+def test_two_a_deleted_event_is_told(trail: Trail, position: int) -> None:
+    trail.do(sa.delete(audit_events).where(OF.position == position))
+    assert trail.told() == ("missing", position)
+
+
+def test_three_a_tail_cut_off_with_its_head_is_told_by_the_anchor_alone(trail: Trail) -> None:
+    _, older = trail.copy()
+    trail.write("f", "g")
+    trail.link()
+    published = trail.head()
+    trail.do(sa.delete(audit_events).where(OF.position > 5), sa.update(audit_head).values(older[0]))
+    assert trail.told() is None
+    assert trail.told(published) == ("anchor", 6)
+
+
+def test_four_all_events_deleted_is_told(trail: Trail) -> None:
+    published = trail.head()
+    trail.do(sa.delete(audit_events))
+    assert trail.told() == ("missing", 1)
+    trail.do(sa.delete(audit_head))
+    assert trail.told() == ("head", 0)
+    trail.link()
+    assert trail.told(published) == ("anchor", 1)
+
+
+def test_five_two_events_swapped_are_told(trail: Trail) -> None:
+    events = sa.update(audit_events)
+    for there, here in ((2, 100), (4, 2), (100, 4)):
+        trail.do(events.where(OF.position == there).values(position=here))
+    assert trail.told() == ("changed", 2)
+
+
+@pytest.mark.parametrize(
+    ("position", "told"),
+    [(6, ("changed", 6)), (0, ("forged", 0)), (-9, ("forged", -9)), (9, ("missing", 6)), (3, ("changed", 3))],
+)
+def test_six_a_forged_event_is_told(trail: Trail, position: int, told: tuple[str, int]) -> None:
+    model = next(row for row in trail.copy()[0] if row["position"] == 3)
+    forged = model | {"seq": model["seq"] + 1000, "position": position, "object_id": "forged"}
+    trail.do(sa.delete(audit_events).where(OF.position == position))
+    trail.do(sa.insert(audit_events).values(forged))
+    assert trail.told() == told
+
+
+def test_seven_the_table_put_back_to_an_older_copy_is_told_by_the_anchor(trail: Trail) -> None:
+    older = trail.copy()
+    trail.write("f")
+    trail.link()
+    published = trail.head()
+    trail.put_back(*older)
+    assert trail.told() is None
+    assert trail.told(published) == ("anchor", 6)
+    trail.write("g", "h")
+    trail.link()
+    assert trail.told() is None
+    assert trail.told(published) == ("anchor", 6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"position": 4},
+        {"position": 6},
+        {"mac": b"k1.00"},
+        {"at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)},
+    ],
+)
+def test_eight_a_head_that_was_edited_is_told(trail: Trail, change: dict[str, object]) -> None:
+    trail.do(sa.update(audit_head).values(change))
+    fault = trail.told()
+    assert fault is not None
+    assert fault[0] in ("head", "forged", "missing")
+
+
+# --- what is refused -------------------------------------------------------------------------------
+
+
+def taken_out(trail: Trail) -> None:
+    trail.do(sa.delete(audit_events).where(OF.position == 5))
+
+
+def headless(trail: Trail) -> None:
+    trail.do(sa.delete(audit_head))
+
+
+def lowered(trail: Trail) -> None:
+    trail.do(sa.update(audit_head).values(position=4))
+
+
+@pytest.mark.parametrize("tamper", [taken_out, headless, lowered])
+def test_nothing_is_linked_behind_an_end_that_does_not_fit(
+    trail: Trail, tamper: Callable[[Trail], None]
+) -> None:
+    tamper(trail)
+    before = trail.told()
+    trail.write("f")
+    with pytest.raises(Broken):
+        trail.link()
+    with pytest.raises(Broken):
+        trail.head()
+    assert trail.told() == before
+    assert trail.verify().waiting == 1
+
+
+def test_another_key_signs_nothing_that_fits(trail: Trail) -> None:
+    trail.keyring = Keyring([(trail.keyring.newest, bytes(32))])
+    assert trail.told() == ("changed", 1)
+    with pytest.raises(Broken):
+        trail.link()
+    trail.keyring = Keyring([("other", bytes(32))])
+    assert trail.told() == ("changed", 1)
+
+
+def test_an_event_that_waits_for_more_than_five_minutes_is_told(trail: Trail) -> None:
+    trail.write("f")
+    trail.at += dt.timedelta(minutes=5)
+    assert trail.told() is None
+    trail.at += dt.timedelta(milliseconds=1)
+    assert trail.told() == ("waiting", 6)
+    trail.link()
+    assert trail.told() is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"position": 1}',
+        '{"position": "1", "mac": "k.0"}',
+        '{"position": true, "mac": "k.0"}',
+        '{"position": -1, "mac": "k.0"}',
+        '{"position": 1.5, "mac": "k.0"}',
+        '{"position": 1, "mac": null}',
+        '{"position": 1, "mac": "é"}',
+        '{"position": 5, "mac": "k.0"}\n{"position": 5, "mac": "k.1"}',
+    ],
+)
+def test_what_is_no_anchor_is_refused_by_its_line(line: str) -> None:
+    with pytest.raises(Refusal, match=r"Line \d of the anchor file"):
+        parse_anchors(line.splitlines())
+
+
+# --- what works ------------------------------------------------------------------------------------
+
+
+def test_events_are_linked_in_order_a_limit_at_a_time(trail: Trail) -> None:
+    trail.write(*"fghij")
+    assert [trail.link(limit=2) for _ in range(4)] == [2, 2, 1, 0]
+    events = sorted(trail.copy()[0], key=lambda row: row["position"])
+    assert [row["object_id"] for row in events] == list("abcdefghij")
+    assert [row["position"] for row in events] == list(range(1, 11))
+    assert (trail.verify().linked, trail.verify().waiting) == (10, 0)
+
+
+def test_a_chain_without_events_has_a_head_and_is_whole(trail: Trail) -> None:
+    trail.do(sa.delete(audit_events), sa.delete(audit_head))
+    assert trail.link() == 0
+    assert trail.told(trail.head()) is None
+    trail.write("a")
+    assert trail.link() == 1
+    assert trail.told() is None
+
+
+def test_heads_that_were_published_hold_for_ever(trail: Trail) -> None:
+    heads = [trail.head()]
+    for each in "fgh":
+        trail.write(each)
+        trail.link()
+        heads.append(trail.head())
+    assert trail.told(*heads, "", *heads) is None
+
+
+def test_the_chain_outlives_the_rotation_of_keys(trail: Trail) -> None:
+    before = trail.keyring.newest
+    heads = [trail.head()]
+    rotate(trail.database, "", trail.key_file, now=trail.at, actor=Actor("command"))
+    trail.write("f")
+    assert trail.link() == 2
+    assert trail.keyring.newest != before
+    heads.append(trail.head())
+    assert trail.told(*heads) is None
+    signers = {row["mac"].partition(b".")[0].decode() for row in trail.copy()[0]}
+    assert signers == {before, trail.keyring.newest}
+
+
+def test_many_who_link_at_once_make_one_chain(trail: Trail) -> None:
+    def both(number: int) -> None:
+        trail.write(f"x{number}")
+        trail.link(limit=3)
+
+    with ThreadPoolExecutor(6) as hands:
+        list(hands.map(both, range(24)))
+    while trail.link():
+        pass
+    assert (trail.verify().linked, trail.told()) == (29, None)

@@ -1,0 +1,388 @@
+"""The feed: what becomes an event and what does not, in which order; nothing is lost or told twice."""
+
+import datetime as dt
+import json
+import re
+import threading
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from app.clock import now
+from app.errors import CursorGone
+from app.services.auth.authorization import Holder
+from app.services.bookings import handoffs
+from app.services.bookings.handoffs import Wanted as Link
+from app.services.events import audit_chain, outbox
+from app.services.events.audit_chain import Broken
+from app.services.events.event_types import ACTIONS, RESTRICTED, TYPES, document
+from app.services.events.outbox import Place, Stretch
+from app.services.operations import retention
+from app.services.submissions import alerts, lifecycle
+from app.storage.events import audit_chain as trail
+from app.storage.events import audit_log
+from app.storage.events import outbox as rows
+from app.storage.events.audit_log import Act, Actor
+from app.storage.events.outbox import Event, Wanted
+from app.storage.tables.events import events as told
+from app.storage.tables.operations import audit_head
+from app.storage.tables.submissions import flags
+from app.web.schemas.bookings import EventOut
+from tests.conftest import Service
+from tests.factories import Team, somebody
+from tests.sample_answers import CARA, NOA, PAT_CONTACT
+
+WHO = Actor("staff", "somebody", "a-request")
+DAY = dt.timedelta(days=1)
+CALM = CARA | {"self_harm_thoughts": "no"}
+SECRET = "s" * 43
+
+
+class Clinic:
+    """A service at rest: nothing is linked unless a test does it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.database = service, service.database
+        self.keyring, self.at = service.rooms.desk.vault.keyring, now()
+        self.team = Team(service, somebody(service, "manager"), at=self.at)
+
+    def do(self, work: Any, **given: Any) -> Any:
+        return self.database.write_now(partial(work, now=self.at, **given))
+
+    def follow(self, limit: int = 1000) -> int:
+        linked: int = self.do(outbox.follow, keyring=self.keyring, limit=limit)
+        return linked
+
+    def read(self, after: Place | None = None, limit: int = 1000, **wanted: Any) -> Stretch:
+        asked = Wanted(**({"test": False, "restricted": True} | wanted))
+        return self.database.read_now(partial(outbox.read, after=after, wanted=asked, limit=limit))
+
+    def types(self, **wanted: Any) -> list[str]:
+        return [each.type for each in self.read(**wanted).events]
+
+    def hand_off(self, *, test: bool = False) -> str:
+        made = handoffs.draw_up(Link("B-1", test=test), SECRET, key_id=None, now=self.at)
+        self.database.write_now(partial(handoffs.keep, handoff=made, actor=WHO))
+        return made.id
+
+    def open(self, submission: str) -> None:
+        self.do(handoffs.begin, secret=SECRET, submission=submission, actor=WHO)
+
+    def erase(self, submission: str) -> None:
+        self.do(lifecycle.forget, submission=submission, actor=WHO)
+
+
+@pytest.fixture
+def clinic(service: Service) -> Clinic:
+    return Clinic(service)
+
+
+# --- no event --------------------------------------------------------------------------------------
+
+
+def test_what_is_read_written_down_or_done_to_others_is_not_told(clinic: Clinic) -> None:
+    case = clinic.team.submit(CALM)
+    clinic.team.look(case)
+    clinic.team.note(case, "called")
+    clinic.service.key("events")
+    assert clinic.follow() > 3
+    assert clinic.types() == ["submission.submitted"]
+
+
+def test_what_is_undone_is_not_told(clinic: Clinic) -> None:
+    def crash(session: Any) -> None:
+        audit_log.record(session, WHO, clinic.at, Act("submission.submitted", "submission", case))
+        raise KeyError
+
+    case = clinic.team.submit(CALM)
+    with pytest.raises(KeyError):
+        clinic.database.write_now(crash)
+    clinic.follow()
+    assert len(clinic.read().events) == 1
+
+
+def test_a_flag_without_a_time_to_act_by_does_not_call_for_attention(clinic: Clinic) -> None:
+    case = clinic.team.submit(NOA)
+    clinic.database.write_now(lambda session: session.execute(sa.update(flags).values(due_at=None)) and None)
+    clinic.follow()
+    assert clinic.types() == ["submission.submitted"]
+    assert case
+
+
+def test_attention_is_told_to_nobody_who_may_not_review(clinic: Clinic) -> None:
+    clinic.team.submit(NOA)
+    clinic.follow()
+    assert clinic.types(restricted=False) == ["submission.submitted"]
+    assert clinic.types() == ["submission.submitted", "attention.needed"]
+
+
+def test_tests_and_the_rest_do_not_know_of_each_other(clinic: Clinic) -> None:
+    clinic.team.submit(NOA, test=True)
+    clinic.hand_off(test=True)
+    clinic.follow()
+    assert clinic.types() == []
+    assert clinic.types(test=True) == ["submission.submitted", "attention.needed", "handoff.created"]
+
+
+def test_a_trail_that_is_broken_tells_nothing_until_somebody_has_looked(clinic: Clinic) -> None:
+    clinic.team.submit(CALM)
+    clinic.follow()
+    head = clinic.database.read_now(
+        lambda session: dict(session.execute(sa.select(audit_head)).mappings().one())
+    )
+    clinic.team.submit(CALM)
+    clinic.database.write_now(lambda session: session.execute(sa.delete(audit_head)) and None)
+    with pytest.raises(Broken):
+        clinic.follow()
+    assert (
+        clinic.service.read(lambda session: session.execute(sa.select(sa.func.count(told.c.id))).scalar_one())
+        == 1
+    )
+    clinic.database.write_now(lambda session: session.execute(sa.insert(audit_head), head) and None)
+    clinic.follow()
+    assert len(clinic.types()) == 2
+
+
+def test_what_can_not_be_told_is_not_linked_either(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    clinic.team.submit(CALM)
+    with monkeypatch.context() as broken:
+        broken.setattr("app.services.events.webhook_deliveries.fan_out", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            clinic.follow()
+    waiting, _ = clinic.service.read(trail.backlog)
+    assert waiting > 0
+    assert clinic.service.read(lambda session: session.execute(sa.select(told)).first()) is None
+    assert clinic.follow() == waiting
+    assert clinic.types() == ["submission.submitted"]
+
+
+# --- one event -------------------------------------------------------------------------------------
+
+
+def test_every_act_of_a_booking_is_told_once_with_its_state_and_by_one_subject(clinic: Clinic) -> None:
+    handoff = clinic.hand_off()
+    case = clinic.team.submit(CARA, complete=False, booking_reference="B-1")
+    clinic.open(case)
+    clinic.team.do(submitted, case)
+    clinic.team.decide(case, "in_review", "needs_contact", "closed")
+    clinic.team.correct(case, pain_duration="over_5_years")
+    clinic.erase(case)
+    clinic.follow()
+    found = clinic.read(restricted=False).events
+    assert [(each.type, each.state) for each in found] == [
+        ("handoff.created", "not_started"), ("submission.started", "in_progress"),
+        ("handoff.opened", "in_progress"), ("submission.submitted", "submitted"),
+        ("review.changed", "in_review"), ("review.changed", "needs_contact"), ("review.changed", "ready"),
+        ("submission.corrected", None), ("submission.erased", "not_started"),
+    ]  # fmt: skip
+    assert {(each.handoff_id, each.booking_reference, each.subject) for each in found} == {
+        (handoff, "B-1", handoff)
+    }
+    assert [each.submission_id for each in found] == [None, *[case] * 8]
+    assert [each.position for each in found] == sorted({each.position for each in found})
+
+
+def test_the_state_of_an_event_is_what_readiness_says(clinic: Clinic) -> None:
+    reached, corrected, merged = (clinic.team.submit(CARA, complete=done) for done in (False, True, True))
+    clinic.team.decide(reached, "in_review", "needs_contact")
+    clinic.team.do(submitted, reached)
+    clinic.team.decide(corrected, "in_review", "ready")
+    clinic.team.correct(corrected, pain_duration="over_5_years")
+    clinic.team.merge(merged, corrected)
+    drafted = clinic.team.submit(CARA, complete=False)
+    clinic.team.decide(drafted, "in_review", "needs_contact", "closed")
+    clinic.follow()
+    found = clinic.read(restricted=False).events
+
+    def told(case: str) -> list[tuple[str, str | None]]:
+        return [(each.type, each.state) for each in found if each.submission_id == case]
+
+    assert told(reached)[-1] == ("submission.submitted", "needs_contact")
+    assert told(corrected)[-2:] == [("submission.corrected", "ready"), ("review.changed", "ready")]
+    assert told(merged)[-1] == ("submission.merged", None)
+    assert [state for kind, state in told(drafted) if kind == "review.changed"] == [
+        "in_progress", "needs_contact", "in_progress",
+    ]  # fmt: skip
+
+
+def submitted(session: Any, desk: Any, case: str) -> Any:
+    return desk.submit(session, case, Holder(case), version=None, now=now(), actor=WHO)
+
+
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_several_flags_of_one_change_call_once_however_the_trail_is_cut(clinic: Clinic, at_once: int) -> None:
+    case = clinic.team.submit(NOA | {"urgent_signs": ["stroke_signs"]}, complete=False)
+    raised = [each for each in clinic.team.drawn(case).record.flags if each.due_at]
+    while clinic.follow(limit=at_once):
+        pass
+    assert clinic.types() == ["submission.started", "attention.needed"]
+    assert len(raised) > 1
+
+
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_what_is_overdue_is_told_once_a_case(clinic: Clinic, at_once: int) -> None:
+    case = clinic.team.submit(NOA)
+    late = clinic.at + 30 * DAY
+    assert clinic.database.write_now(partial(alerts.escalate, now=late)) >= 1
+    while clinic.follow(limit=at_once):
+        pass
+    assert clinic.types().count("attention.overdue") == 1
+    assert clinic.read().events[-1].submission_id == case
+
+
+def test_an_erased_submission_keeps_the_reference_it_was_told_by(clinic: Clinic) -> None:
+    case = clinic.team.submit(CALM, booking_reference="B-7", test=True)
+    clinic.follow()
+    clinic.erase(case)
+    clinic.follow()
+    last = clinic.read(test=True).events[-1]
+    assert (last.type, last.booking_reference, last.state) == ("submission.erased", "B-7", "not_started")
+
+
+def test_what_came_and_went_before_anybody_was_told_is_told_as_erased_alone(clinic: Clinic) -> None:
+    clinic.erase(clinic.team.submit(NOA, booking_reference="B-7", test=True))
+    clinic.follow()
+    assert [(each.type, each.booking_reference) for each in clinic.read().events] == [
+        ("submission.erased", None)
+    ]
+
+
+# --- reading on ------------------------------------------------------------------------------------
+
+
+def test_a_feed_is_read_forward_in_stretches_and_by_type(clinic: Clinic) -> None:
+    assert clinic.read() == Stretch([], Place(0, ""), more=False)
+    cases = [clinic.team.submit(NOA) for _ in range(5)]
+    clinic.follow()
+    seen: list[str | None] = []
+    place: Place | None = None
+    for _ in range(9):
+        found = clinic.read(place, limit=2, restricted=False)
+        seen += [each.submission_id for each in found.events]
+        place = found.next
+        if not found.more:
+            break
+    assert seen == cases
+    assert place
+    assert clinic.read(place) == Stretch([], place, more=False)
+    assert clinic.types(types=["attention.needed"]) == ["attention.needed"] * 5
+
+
+def test_a_place_moves_on_over_what_is_not_told(clinic: Clinic) -> None:
+    case = clinic.team.submit(CALM)
+    clinic.follow()
+    before = clinic.read().next
+    clinic.team.look(case)
+    clinic.follow()
+    after = clinic.read(before)
+    assert (after.events, after.next.position > before.position) == ([], True)
+
+
+def test_a_place_of_another_past_is_none(clinic: Clinic) -> None:
+    clinic.team.submit(CALM)
+    clinic.follow()
+    place = clinic.read().next
+    for wrong in (
+        Place(place.position + 1, place.tag),
+        Place(place.position, "00000000"),
+        Place(0, place.tag),
+    ):
+        with pytest.raises(CursorGone):
+            clinic.read(wrong)
+
+
+def test_a_place_from_before_what_is_kept_is_told_and_one_that_missed_nothing_goes_on(clinic: Clinic) -> None:
+    clinic.team.submit(CALM)
+    clinic.follow()
+    old = clinic.read(limit=1).next
+    clinic.team.submit(CALM)
+    clinic.follow()
+    fresh = clinic.read().next
+    clinic.at += 91 * DAY
+    clinic.do(retention.purge, told_for=90 * DAY)
+    clinic.follow()
+    with pytest.raises(CursorGone):
+        clinic.read(Place(0, ""))
+    with pytest.raises(CursorGone):
+        clinic.read(old)
+    assert [each.type for each in clinic.read(fresh).events] == ["submission.erased"] * 2
+    assert clinic.types() == ["submission.erased"] * 2
+
+
+def test_a_purge_leaves_no_gap(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "PURGED", 2)
+    for days in (0, 1, 5, 2, 9):  # times follow the order of positions only nearly
+        clinic.team.at = clinic.at + days * DAY
+        clinic.team.submit(CALM)
+    clinic.follow()
+    positions = [each.position for each in clinic.read().events]
+    cut = partial(rows.delete_older, before=clinic.at + 4 * DAY)
+    assert clinic.database.write_now(cut) == 2
+    assert clinic.database.write_now(cut) == 0
+    assert [each.position for each in clinic.read().events] == positions[2:]
+
+
+def test_two_who_link_at_once_tell_everything_once(clinic: Clinic) -> None:
+    for _ in range(8):
+        clinic.team.submit(CALM)
+
+    def link() -> None:
+        while clinic.follow(limit=2):
+            pass
+
+    threads = [threading.Thread(target=link) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    found = clinic.read().events
+    assert len({each.id for each in found}) == len({each.submission_id for each in found}) == len(found) == 8
+    verified = clinic.service.read(partial(audit_chain.verify, keyring=clinic.keyring, now=clinic.at))
+    assert (verified.fault, verified.waiting) == (None, 0)
+
+
+# --- what an event can hold ------------------------------------------------------------------------
+
+NAME = "019298a2-0000-7000-8000-000000000000"
+FITS = Event(1, NAME, "review.changed", now(), False, False, NAME, NAME, "B-1", "ready")  # noqa: FBT003
+SPOKEN = st.sampled_from(
+    [*PAT_CONTACT.values(), "I feel very low", "chest_pain: now", "self harm", "\0", "ü"]
+)
+
+
+def test_every_action_has_a_type_that_is_told_and_a_state_there_is() -> None:
+    assert {kind for kind, _ in ACTIONS.values()} == set(TYPES)
+    assert set(TYPES) >= RESTRICTED
+    assert EventOut.model_json_schema()["properties"]["type"]["enum"] == list(TYPES)
+
+
+@given(name=st.sampled_from(["id", "type", "submission_id", "handoff_id", "state"]), words=st.text() | SPOKEN)
+def test_no_words_fit_into_an_event(name: str, words: str) -> None:
+    """Whatever came into a row by a mistake, what is told is ids, names of types and states, and times."""
+    assume(words)
+    with pytest.raises(ValueError, match="nothing else"):
+        document(FITS._replace(**dict[str, Any]({name: words})))
+
+
+@given(words=st.text() | SPOKEN)
+def test_what_is_told_of_a_booking_is_one_token_without_a_blank(words: str) -> None:
+    try:
+        told_as = document(FITS._replace(booking_reference=words))["data"]["booking_reference"]
+    except ValueError:
+        return
+    assert re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", told_as)
+
+
+def test_an_event_that_fits_is_told_as_it_is() -> None:
+    made = document(FITS._replace(handoff_id=None))
+    assert EventOut.model_validate_json(json.dumps(made))
+    assert made["data"] == {
+        "submission_id": NAME,
+        "booking_reference": "B-1",
+        "state": "ready",
+        "test": False,
+    }

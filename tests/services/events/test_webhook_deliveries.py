@@ -1,0 +1,626 @@
+"""Deliveries: who is told of what, what follows from an answer, and that order and bodies are kept."""
+
+import asyncio
+import datetime as dt
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from standardwebhooks import Webhook
+from uuid_utils import uuid7
+
+from app.adapters.address_policy import Reach
+from app.adapters.smtp import Post
+from app.adapters.webhook_client import Outcome
+from app.errors import Conflict, NotFound
+from app.jobs.webhook_delivery import EACH, TRIES, Deliveries
+from app.services.events import event_types, webhook_deliveries, webhook_endpoints
+from app.services.events.webhook_deliveries import FAILING, KEPT, LEASE, Message
+from app.services.events.webhook_endpoints import Turn, Wanted
+from app.services.operations import retention
+from app.services.operations.key_rotation import rotate
+from app.storage.events import audit_log
+from app.storage.events import outbox as feed
+from app.storage.events import webhook_deliveries as rows
+from app.storage.events import webhook_endpoints as places
+from app.storage.events.audit_log import Actor
+from app.storage.events.outbox import Event
+from app.storage.events.webhook_deliveries import Attempt, Delivery
+from app.storage.events.webhook_endpoints import Endpoint
+from app.storage.tables import events as told
+from tests.conftest import Service
+from tests.smtp_server import sink
+
+MONDAY = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
+ADMIN = Actor("staff", "019298a2-0000-7000-8000-00000000000a")
+CASE, OTHER = "019298a2-0000-7000-8000-000000000001", "019298a2-0000-7000-8000-000000000002"
+PAUSES = (10, 100, 1000)
+Said = Callable[[str, dict[str, str], bytes], Outcome]
+DONE, BROKEN = Outcome(204, 12), Outcome(500, 12)
+
+
+@dataclass
+class Sent:
+    """A sender that sends nowhere: it notes what it was given, and says what it is told to."""
+
+    says: Said = lambda _url, _headers, _body: DONE
+    taken: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    async def post(self, url: str, headers: Any, body: bytes) -> Outcome:
+        self.taken.append((url, dict(headers), body))
+        return self.says(url, headers, body)
+
+    async def close(self) -> None:
+        pass
+
+    @property
+    def ids(self) -> list[str]:
+        return [headers["webhook-id"] for _, headers, _ in self.taken]
+
+
+@dataclass
+class Office:
+    """A service at rest, a sender in its place, and a clock that goes when it is told to."""
+
+    service: Service
+    sent: Sent = field(default_factory=Sent)
+    at: dt.datetime = MONDAY
+    position: int = 0
+
+    def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
+        return self.service.database.write_now(lambda session: work(session, *given, **more))
+
+    def turn(self, **more: Any) -> Turn:
+        return Turn(ADMIN, self.at, attention=True, **more)
+
+    def endpoint(self, url: str = "https://a.example.com/", test: bool = False, **more: Any) -> Endpoint:
+        made: tuple[Endpoint, str] = self.do(
+            webhook_endpoints.create, self.keyring, Reach(), self.turn(), Wanted(url, **more), test=test
+        )
+        return made[0]
+
+    @property
+    def keyring(self) -> Any:
+        return self.service.rooms.desk.vault.keyring
+
+    def tell(self, kind: str = "submission.submitted", case: str = CASE, **more: Any) -> Event:
+        """An act was told of: its event is in the feed and on its way."""
+        self.position += 1
+        plain = {"handoff_id": None, "booking_reference": "b-1", "state": "submitted", "test": False}
+        event = Event(
+            position=self.position, id=str(uuid7()), type=kind, at=self.at, submission_id=case,
+            restricted=kind in event_types.RESTRICTED, **plain | more,
+        )  # fmt: skip
+
+        def follow(session: Any) -> None:
+            feed.insert(session, [event])
+            webhook_deliveries.fan_out(session, [event], now=self.at)
+
+        self.do(follow)
+        return event
+
+    def rounds(self, number: int = 1, post: Post | None = None, sent: Sent | None = None) -> None:
+        """So many rounds of one process, each to its end."""
+        sender: Any = sent or self.sent
+        url = "https://visit.clinic.example/"
+
+        async def turn() -> None:
+            delivering = Deliveries(self.service.database, self.keyring, sender, PAUSES, post, url)
+            for _ in range(number):
+                await delivering.round()
+                while delivering._under_way:
+                    await asyncio.sleep(0.001)
+
+        asyncio.run(turn())
+
+    def wait(self, seconds: float) -> None:
+        self.at += dt.timedelta(seconds=seconds)
+
+    def kept(self) -> list[Delivery]:
+        asked = sa.select(*(told.deliveries.c[name] for name in Delivery._fields))
+        ordered = asked.order_by(told.deliveries.c.id)
+        return self.service.read(lambda session: [Delivery(*row) for row in session.execute(ordered)])
+
+    def tries(self, delivery: str) -> list[Attempt]:
+        return self.service.read(partial(rows.attempts, delivery_ids=[delivery]))[delivery]
+
+    def look(self, endpoint: Endpoint) -> Endpoint:
+        found = self.service.read(partial(places.fetch, endpoint=endpoint.id))
+        assert found
+        return found
+
+    def told(self, action: str) -> int:
+        return self.service.read(partial(audit_log.count, action=action))
+
+
+@pytest.fixture
+def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Office:
+    made = Office(service)
+    monkeypatch.setattr("app.jobs.webhook_delivery.now", lambda: made.at)
+    monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
+    return made
+
+
+# --- who is not told -------------------------------------------------------------------------------
+
+
+def test_an_endpoint_is_told_of_its_own_mode_alone(office: Office) -> None:
+    live, trial = office.endpoint(), office.endpoint(test=True)
+    office.tell(test=True)
+    assert [each.endpoint_id for each in office.kept()] == [trial.id]
+    office.tell()
+    assert [each.endpoint_id for each in office.kept()] == [trial.id, live.id]
+
+
+def test_an_endpoint_is_told_of_the_types_it_names_alone(office: Office) -> None:
+    office.endpoint(types=("submission.erased", "review.changed"))
+    office.tell()
+    office.tell("review.changed")
+    assert [each.type for each in office.kept()] == ["review.changed"]
+
+
+def test_of_attention_is_told_who_may_alone(office: Office) -> None:
+    office.endpoint()
+    seeing = office.endpoint(attention=True)
+    office.tell("attention.needed")
+    assert [each.endpoint_id for each in office.kept()] == [seeing.id]
+
+
+def test_what_was_told_before_an_endpoint_was_made_is_not_sent_to_it(office: Office) -> None:
+    office.tell()
+    office.endpoint()
+    assert office.kept() == []
+
+
+def test_an_endpoint_that_is_gone_gets_no_more_and_nothing_that_waits(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    office.tell("review.changed")
+    office.sent.says = lambda *_: Outcome(410, 5)
+    office.rounds(3)
+    assert len(office.sent.taken) == 1
+    assert [each.state for each in office.kept()] == ["failed", "failed"]
+    office.tell()
+    assert len(office.kept()) == 2
+    found = office.look(endpoint)
+    assert (found.paused_because, found.version, office.told("endpoint.paused")) == ("gone", 2, 1)
+
+
+def test_a_paused_endpoint_collects_and_is_sent_nothing(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.do(webhook_endpoints.change, Reach(), office.turn(), endpoint.id, {"paused": True})
+    told = [office.tell().id, office.tell("review.changed").id]
+    office.rounds(3)
+    assert (office.sent.taken, len(office.kept())) == ([], 2)
+    office.do(webhook_endpoints.change, Reach(), office.turn(), endpoint.id, {"paused": False})
+    office.rounds(2)
+    assert office.sent.ids == told
+
+
+def test_an_event_that_is_kept_no_longer_is_given_up(office: Office) -> None:
+    office.endpoint()
+    office.tell()
+    office.do(lambda session: session.execute(sa.delete(told.events)) and None)
+    office.rounds()
+    (delivery,) = office.kept()
+    assert (office.sent.taken, delivery.state) == ([], "failed")
+    assert [each.error for each in office.tries(delivery.id)] == ["EventGone"]
+
+
+# --- what goes out ---------------------------------------------------------------------------------
+
+
+def test_what_goes_out_is_the_event_signed(office: Office) -> None:
+    made, secret = office.do(
+        webhook_endpoints.create,
+        office.keyring,
+        Reach(),
+        office.turn(),
+        Wanted("https://a.example.com/x"),
+        test=False,
+    )
+    event = office.tell()
+    office.at = dt.datetime.now(dt.UTC)  # the library looks at its own clock
+    office.rounds()
+    ((url, headers, body),) = office.sent.taken
+    assert url == "https://a.example.com/x"
+    assert json.loads(body) == event_types.document(event)
+    assert Webhook(secret).verify(body, headers)["id"] == event.id == headers["webhook-id"]
+    assert headers["content-type"] == "application/json"
+    (delivery,) = office.kept()
+    assert (delivery.state, delivery.tries, delivery.done_at) == ("delivered", 1, office.at)
+    (attempt,) = office.tries(delivery.id)
+    assert (attempt.status, attempt.latency_ms, attempt.error) == (204, 12, None)
+    assert office.look(made).failing_since is None
+
+
+def test_every_try_has_the_same_id_and_body_and_a_signature_of_its_own(office: Office) -> None:
+    office.endpoint()
+    office.tell()
+    office.sent.says = lambda *_: BROKEN
+    for pause in (0, *PAUSES):
+        office.wait(pause)
+        office.rounds()
+    assert len(office.sent.taken) == 4
+    assert len({(url, body, headers["webhook-id"]) for url, headers, body in office.sent.taken}) == 1
+    assert len({headers["webhook-signature"] for _, headers, _ in office.sent.taken}) == 4
+
+
+def test_two_secrets_sign_for_a_day_and_then_one(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.do(webhook_endpoints.rotate, office.keyring, office.turn(), endpoint.id)
+    for number, seconds in ((2, 0), (2, 86_399), (1, 1)):
+        office.wait(seconds)
+        office.tell(case=str(uuid7()))
+        office.rounds()
+        assert len(office.sent.taken[-1][1]["webhook-signature"].split()) == number
+
+
+# --- what follows from an answer -------------------------------------------------------------------
+
+
+def test_what_failed_is_tried_again_after_pauses_and_then_given_up(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    office.sent.says = lambda *_: Outcome(None, 15_000, "TimeoutError")
+    for tries, pause in enumerate(PAUSES, 1):
+        office.rounds(2)
+        (delivery,) = office.kept()
+        assert (delivery.state, delivery.tries) == ("pending", tries)
+        assert delivery.next_try_at == office.at + dt.timedelta(seconds=pause)
+        office.wait(pause)
+    office.rounds(2)
+    (delivery,) = office.kept()
+    assert (delivery.state, delivery.tries, delivery.done_at) == ("failed", 4, office.at)
+    assert [each.error for each in office.tries(delivery.id)] == ["TimeoutError"] * 4
+    assert office.look(endpoint).failing_since == MONDAY
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "seconds"),
+    [
+        (429, "60", 60), (503, "60", 60), (503, "3", 10), (429, "999999", 86_400), (503, "", 10),
+        (503, "Mon, 23 Nov 2026 15:02:00 GMT", 120), (429, "Mon, 23 Nov 2026 15:02:00", 10),
+        (503, "Mon, 23 Nov 2020 15:02:00 GMT", 10), (429, "soon", 10), (429, "-5", 10), (429, "9" * 99, 10),
+        (500, "60", 10), (302, "60", 10), (404, "60", 10),
+    ],
+)  # fmt: skip
+def test_a_receiver_may_ask_for_a_longer_pause_of_a_day_at_most(
+    office: Office, status: int, asked: str, seconds: int
+) -> None:
+    office.endpoint()
+    office.tell()
+    office.sent.says = lambda *_: Outcome(status, 5, None, asked)
+    office.rounds()
+    assert office.kept()[0].next_try_at == MONDAY + dt.timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("status", [100, 199, 300, 302, 304, 400, 401, 404, 409, 500, 503, 999])
+def test_only_two_hundreds_are_a_yes(office: Office, status: int) -> None:
+    office.endpoint()
+    office.tell()
+    office.sent.says = lambda *_: Outcome(status, 5)
+    office.rounds()
+    assert office.kept()[0].state == "pending"
+
+
+def test_an_endpoint_that_only_failed_for_a_day_is_paused_and_somebody_is_told(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.sent.says = lambda *_: BROKEN
+    with sink() as server:
+        post = Post.of(f"smtp://127.0.0.1:{server.port}", "p@clinic.example", "d@clinic.example", "")
+        office.tell()
+        office.rounds(post=post)
+        office.wait(FAILING.total_seconds() - 1)
+        office.rounds(post=post)
+        assert (office.look(endpoint).paused_at, server.letters) == (None, [])
+        office.wait(3600)
+        office.rounds(post=post)
+        found = office.look(endpoint)
+        assert (found.paused_at, found.paused_because) == (office.at, "failing")
+        (letter,) = server.letters
+    link = f"https://visit.clinic.example/staff/webhooks/{endpoint.id}"
+    assert letter.get_payload(decode=True) == f"{letter['subject']}.\r\n\r\n{link}".encode()
+    assert office.service.read(places.trouble) == [found]
+    assert office.told("endpoint.paused") == 1
+    office.sent.says = lambda *_: DONE
+    office.do(webhook_endpoints.change, Reach(), office.turn(), endpoint.id, {"paused": False})
+    office.rounds()
+    assert office.kept()[0].state == "delivered", "resumed by hand, it is sent what waited"
+    assert (office.look(endpoint).failing_since, office.service.read(places.trouble)) == (None, [])
+
+
+def test_one_success_in_between_ends_the_failing(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    office.sent.says = lambda *_: BROKEN
+    office.rounds()
+    office.sent.says = lambda *_: DONE
+    office.wait(PAUSES[0])
+    office.rounds()
+    assert office.look(endpoint).failing_since is None
+    office.tell()
+    office.sent.says = lambda *_: BROKEN
+    office.wait(FAILING.total_seconds())
+    office.rounds()
+    assert office.look(endpoint).failing_since == office.at
+
+
+# --- order and claims ------------------------------------------------------------------------------
+
+
+def test_what_is_of_one_submission_goes_out_in_order_and_others_do_not_wait(office: Office) -> None:
+    office.endpoint()
+    first, second = office.tell(), office.tell("review.changed")
+    other = office.tell(case=OTHER)
+    office.sent.says = lambda _url, headers, _body: BROKEN if headers["webhook-id"] == first.id else DONE
+    office.rounds(3)
+    assert office.sent.ids == [first.id, other.id]
+    third = office.tell("review.changed")
+    office.rounds(3)
+    office.sent.says = lambda *_: DONE
+    office.wait(PAUSES[0])
+    office.rounds(3)
+    assert office.sent.ids == [first.id, other.id, first.id, second.id, third.id]
+
+
+def test_what_is_given_up_frees_what_waits_behind_it(office: Office) -> None:
+    office.endpoint()
+    first, second = office.tell(), office.tell("review.changed")
+    office.sent.says = lambda _url, headers, _body: BROKEN if headers["webhook-id"] == first.id else DONE
+    for pause in (0, *PAUSES):
+        office.wait(pause)
+        office.rounds(2)
+    assert office.sent.ids == [first.id] * 4 + [second.id]
+
+
+def test_of_two_that_claim_each_gets_its_own_and_what_is_left_is_taken_after_a_while(office: Office) -> None:
+    endpoint = office.endpoint()
+    for number in range(EACH + 1):
+        office.tell(case=str(uuid7()), booking_reference=f"b-{number}")
+    wanted = {endpoint.id: EACH}
+
+    def claim() -> list[str]:
+        found = office.do(webhook_deliveries.claim, office.keyring, wanted, now=office.at)
+        return [each.delivery.id for each in found]
+
+    first, second = claim(), claim()
+    assert (len(first), len(second), set(first) & set(second), claim()) == (EACH, 1, set(), [])
+    office.wait(LEASE.total_seconds())  # who claimed them has died
+    assert claim() == first
+
+
+def test_that_another_place_is_gone_says_nothing_of_the_one_it_was_changed_to(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
+    change = partial(webhook_endpoints.change, reach=Reach(), turn=office.turn(), endpoint=endpoint.id)
+    office.do(lambda session: change(session, given={"url": "https://new.example.com/hook"}))
+    settle = partial(webhook_deliveries.settle, called=message.url, now=office.at, pauses=PAUSES, jitter=1.0)
+    assert office.do(settle, message.delivery, Outcome(410, 5)) is None
+    assert office.look(endpoint).paused_at is None
+    assert office.kept()[0].state == "pending"
+
+
+def test_at_another_address_what_was_put_off_is_sent_at_once(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    office.sent.says = lambda *_: Outcome(500, 5)
+    office.rounds()
+    office.wait(60)
+    office.rounds()
+    change = partial(webhook_endpoints.change, reach=Reach(), turn=office.turn(), endpoint=endpoint.id)
+    office.do(lambda session: change(session, given={"url": "https://new.example.com/hook"}))
+    assert office.look(endpoint).failing_since is None
+    office.sent.says = lambda *_: DONE
+    office.rounds()
+    assert office.kept()[0].state == "delivered"
+
+
+def test_a_try_that_was_broken_off_is_not_counted(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
+    office.do(webhook_deliveries.let_go, [message.delivery], now=office.at)
+    assert office.kept()[0].tries == 0
+    (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
+    assert message.delivery.tries == 1
+
+
+def test_an_endpoint_whose_secret_can_not_be_opened_here_holds_up_nobody_else(office: Office) -> None:
+    odd, fine = office.endpoint("https://odd.example.com/"), office.endpoint("https://fine.example.com/")
+    office.do(lambda session: places.change(session, odd.id, secret=b"under another key"))
+    office.tell()
+    office.rounds()
+    states = {each.endpoint_id: each.state for each in office.kept()}
+    assert states == {odd.id: "pending", fine.id: "delivered"}
+    (kept,) = (each for each in office.kept() if each.endpoint_id == odd.id)
+    assert [each.error for each in office.tries(kept.id)] == ["Unopenable"]
+
+
+def test_of_many_that_are_slow_none_keeps_another_from_its_turn(office: Office) -> None:
+    names = [office.endpoint(f"https://e{number}.example.com/").id for number in range(12)]
+    delivering = Deliveries(office.service.database, office.keyring, office.sent, PAUSES, None, "")  # type: ignore[arg-type]
+    busy = dict.fromkeys(names[:8], EACH - 1)
+
+    async def wait() -> None:
+        await asyncio.sleep(60)  # hangs on purpose
+
+    async def turn() -> dict[str, int]:
+        for name, number in busy.items():
+            for _ in range(number):
+                task = asyncio.create_task(wait())
+                delivery = Delivery(name, name, name, 1, name, "x", "pending", 1, office.at, office.at)
+                delivering._under_way[task] = Message(delivery, "", b"", {})
+        wanted = delivering._wanted(dict.fromkeys(names, False))
+        for task in list(delivering._under_way):
+            task.cancel()
+        return wanted
+
+    wanted = asyncio.run(turn())
+    assert set(list(wanted)[:2]) <= set(names[8:])
+
+
+def test_who_settles_late_changes_nothing_of_a_later_try(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    wanted = {endpoint.id: 1}
+    (late,) = office.do(webhook_deliveries.claim, office.keyring, wanted, now=office.at)
+    office.wait(LEASE.total_seconds())
+    (newer,) = office.do(webhook_deliveries.claim, office.keyring, wanted, now=office.at)
+    settle = partial(
+        office.do, webhook_deliveries.settle, called=late.url, now=office.at, pauses=PAUSES, jitter=1.0
+    )
+    settle(late.delivery, BROKEN)
+    assert office.kept()[0].next_try_at == office.at + LEASE
+    settle(newer.delivery, DONE)
+    settle(late.delivery, BROKEN)
+    assert office.kept()[0].state == "delivered"
+    assert len(office.tries(newer.delivery.id)) == 3
+
+
+def test_what_was_broken_off_is_let_go(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    (claimed,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
+    office.do(webhook_deliveries.let_go, [claimed.delivery], now=office.at)
+    office.rounds()
+    assert office.kept()[0].state == "delivered"
+
+
+def test_an_answer_for_an_endpoint_that_was_removed_meanwhile_is_nobodys(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    (claimed,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
+    office.do(webhook_endpoints.remove, office.turn(), endpoint.id)
+    settle = partial(webhook_deliveries.settle, called=claimed.url, now=office.at, pauses=PAUSES, jitter=1.0)
+    assert office.do(settle, claimed.delivery, DONE) is None
+    assert office.kept() == []
+
+
+def test_a_receiver_that_hangs_takes_its_own_places_and_no_more(office: Office) -> None:
+    hanging, quick = office.endpoint("https://h.example.com/"), office.endpoint("https://q.example.com/")
+    for number in range(3 * EACH):
+        office.tell(case=str(uuid7()), booking_reference=f"b-{number}")
+    arrived: list[str] = []
+
+    class Slow(Sent):
+        async def post(self, url: str, headers: Any, body: bytes) -> Outcome:
+            arrived.append(url)
+            if url == hanging.url:
+                await asyncio.sleep(60)  # hangs on purpose
+            return DONE
+
+    async def turn() -> None:
+        delivering = Deliveries(office.service.database, office.keyring, Slow(), PAUSES, None, "")  # type: ignore[arg-type]
+        for _ in range(6):
+            await delivering.round()
+            await asyncio.sleep(0.05)
+        for task in list(delivering._under_way):
+            task.cancel()
+        await delivering.stop()
+
+    asyncio.run(turn())
+    assert (arrived.count(hanging.url), arrived.count(quick.url)) == (EACH, 3 * EACH)
+
+
+def test_a_sender_that_breaks_leaves_the_delivery_to_its_lease(office: Office) -> None:
+    office.endpoint()
+    office.tell()
+
+    def crash(*_: Any) -> Outcome:
+        raise KeyError
+
+    office.sent.says = crash
+    office.rounds(2)
+    assert len(office.sent.taken) == 1
+    office.sent.says = lambda *_: DONE
+    office.wait(LEASE.total_seconds())
+    office.rounds()
+    assert office.kept()[0].state == "delivered"
+
+
+def test_tries_are_counted_by_the_class_of_their_answer(office: Office) -> None:
+    names = ("2xx", "5xx", "none")
+    before = [TRIES.labels(name)._value.get() for name in names]
+    office.endpoint()
+    office.tell()
+    answers = iter([Outcome(503, 5), Outcome(None, 5, "ConnectError"), DONE])
+    office.sent.says = lambda *_: next(answers)
+    for _ in range(3):
+        office.rounds()
+        office.wait(3600)
+    counted = [TRIES.labels(name)._value.get() for name in names]
+    assert [after - earlier for after, earlier in zip(counted, before, strict=True)] == [1, 1, 1]
+    assert 'preconsult_webhook_tries_total{answer="2xx"}' in office.service.client.get("/metrics").text
+
+
+# --- by hand, and in the end -----------------------------------------------------------------------
+
+
+def test_a_test_goes_to_one_endpoint_and_tells_of_nothing(office: Office) -> None:
+    endpoint, _other = office.endpoint(), office.endpoint("https://b.example.com/")
+    office.do(webhook_endpoints.send_test, office.turn(), endpoint.id)
+    office.rounds()
+    ((url, _, body),) = office.sent.taken
+    document = json.loads(body)
+    assert (url, document["type"], document["data"]) == (endpoint.url, "webhook.test", {"test": False})
+    assert office.service.read(lambda session: session.execute(sa.select(told.events)).all()) == []
+
+
+def test_what_ended_is_sent_once_more_by_hand_with_the_same_id_and_body(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.tell()
+    office.tell("review.changed")
+    office.rounds(2)
+    delivery = office.kept()[0]
+    office.do(webhook_endpoints.redeliver, office.turn(), endpoint.id, delivery.id)
+    with pytest.raises(Conflict):
+        office.do(webhook_endpoints.redeliver, office.turn(), endpoint.id, delivery.id)
+    with pytest.raises(NotFound):
+        office.do(webhook_endpoints.redeliver, office.turn(), endpoint.id, CASE)
+    office.sent.says = lambda *_: BROKEN
+    office.rounds()
+    office.sent.says = lambda *_: DONE
+    office.tell("review.changed")
+    office.rounds()
+    assert len(office.sent.taken) == 4, "it does not keep what came after it"
+    office.wait(PAUSES[0])
+    office.rounds()
+    first, _, again, _, last = office.sent.taken
+    assert first[2] == again[2] == last[2]
+    assert office.told("delivery.redelivered") == 1
+
+
+def test_what_became_of_deliveries_is_known_for_a_month(office: Office) -> None:
+    office.endpoint()
+    office.tell()
+    office.rounds()
+    office.tell()
+    office.sent.says = lambda *_: BROKEN
+    office.rounds()
+    office.wait(KEPT.total_seconds())
+    office.do(retention.purge, now=office.at)
+    assert len(office.kept()) == 2
+    office.wait(1)
+    office.do(retention.purge, now=office.at)
+    assert [each.state for each in office.kept()] == ["pending"]
+
+
+def test_secrets_are_sealed_anew_when_the_sealing_key_is_rotated(office: Office) -> None:
+    endpoint = office.endpoint()
+    office.do(webhook_endpoints.rotate, office.keyring, office.turn(), endpoint.id)
+    before = webhook_endpoints.secrets_of(office.look(endpoint), office.keyring, office.at)
+    settings = office.service.rooms.settings
+    name, _ = rotate(office.service.database, "", settings.key_file, now=office.at, actor=ADMIN)
+    found = office.look(endpoint)
+    assert found.former_secret
+    assert found.secret.startswith(name.encode())
+    assert found.former_secret.startswith(name.encode())
+    assert webhook_endpoints.secrets_of(found, office.keyring, office.at) == before
+    assert len(set(before)) == 2

@@ -1,0 +1,292 @@
+"""The dashboard's figures: what is left out, what is too few to show, and what the rest comes to."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from uuid_utils import uuid7
+
+from app.services.reporting import dashboard
+from app.services.reporting.charts import Picture, spoken
+from app.services.reporting.dashboard import Period
+from app.services.reporting.small_counts import FEW, KEPT_BACK
+from app.services.submissions import lifecycle
+from app.services.submissions.assessment import Drawn, Given, draw_up, new_token
+from app.storage.db.database import Session
+from app.storage.events.audit_log import Actor
+from app.storage.reporting.dashboard import first_id
+from app.storage.tables.review import flag_actions as flag_actions_table
+from app.storage.tables.submissions import flags as flags_table
+from app.storage.tables.submissions import submissions as submissions_table
+from tests.conftest import Service
+from tests.sample_answers import CARA, NOA, Answers
+
+NOON = dt.datetime(2093, 11, 24, 12, tzinfo=dt.UTC)  # a Tuesday, whose cases no purge takes yet
+HOUR = dt.timedelta(hours=1)
+DAY = dt.timedelta(days=1)
+ME = Actor("command")
+SHE: Answers = CARA | {"contact_permission": "no"}
+
+
+@dataclass
+class House:
+    """A service at noon; whoever came before is kept as if they had."""
+
+    service: Service
+    now: dt.datetime = NOON
+    ids: list[str] = field(default_factory=list)
+
+    def came(self, number: int, ago: dt.timedelta, answers: Answers = SHE, **more: Any) -> list[str]:
+        """So many people, one second apart; their ids."""
+        drawn = [
+            self._drawn(self.now - ago + dt.timedelta(seconds=each), answers, more) for each in range(number)
+        ]
+        keep = partial(lifecycle.keep, vault=self.service.rooms.desk.vault, actor=ME)
+        self.service.database.write_now(
+            lambda session: [keep(session, drawn=each) for each in drawn] and None
+        )
+        return [each.record.id for each in drawn]
+
+    def _drawn(self, at: dt.datetime, answers: Answers, more: dict[str, Any]) -> Drawn:
+        desk = self.service.rooms.desk
+        edition = desk.library.current("ketamine-preconsult")
+        assert edition
+        drawn = draw_up(edition, Given(answers, **more), new_token(), now=at, terms=desk.terms)
+        made = str(uuid7(nanoseconds=int(at.timestamp() * 1000) * 10**6))
+        return replace(drawn, record=replace(drawn.record, id=made))
+
+    def run(self, statement: Any) -> None:
+        self.service.database.write_now(lambda session: session.execute(statement) and None)
+
+    def looked(self, ids: Sequence[str], after: dt.timedelta) -> None:
+        """Somebody looked at each so long after it was sent."""
+        row = submissions_table.c
+        known = sa.select(row.id, row.submitted_at).where(row.id.in_(ids))
+        for each in self.service.read(lambda session: session.execute(known).all()):
+            looked = sa.update(submissions_table).where(row.id == each.id)
+            self.run(looked.values(looked_at=each.submitted_at + after))
+
+    def pictures(self, days: int = 7, *, test: bool = False) -> dict[str, Picture]:
+        desk = self.service.rooms.desk
+        period = Period(days, self.now, desk.terms.hours, test)
+        work = partial(dashboard.dashboard, vault=desk.vault, library=desk.library, period=period, idle=HOUR)
+        return {each.name: each for each in self.service.read(work)}
+
+
+@pytest.fixture
+def house(service: Service) -> House:
+    return House(service)
+
+
+def cells(picture: Picture, place: int = 1) -> dict[Any, Any]:
+    return {row[0]: row[place] for row in picture.rows}
+
+
+# --- left out --------------------------------------------------------------------------------------
+
+
+def test_an_empty_house_says_so_in_every_picture(house: House) -> None:
+    shown = house.pictures(30)
+    assert [each.title for each in shown.values()] == [
+        "No questionnaire arrived in the last 30 days; 0 in the 30 days before",
+        "Too few cases were looked at to say how soon",
+        "No flag fell due",
+        "No language stands out",
+        "Too few cases to say what most are about",
+        "No form begun and left",
+    ]
+
+
+def test_tests_are_left_out_and_can_be_shown_apart(house: House) -> None:
+    house.came(6, 2 * HOUR, NOA, test=True)
+    house.came(7, 3 * HOUR, SHE)
+    assert house.pictures()["arrivals"].title.startswith("7 questionnaires arrived")
+    assert house.pictures()["flags"].title == "No flag fell due"
+    assert house.pictures(test=True)["arrivals"].title.startswith("6 questionnaires arrived")
+    assert house.pictures(test=True)["languages"].title == "Language most used: English (6 of 6)"
+
+
+def test_drafts_and_what_came_before_are_no_arrivals(house: House) -> None:
+    house.came(5, HOUR, complete=False)
+    house.came(6, 7 * DAY)
+    house.came(8, 14 * DAY)
+    house.came(9, 6 * DAY)
+    title = "9 questionnaires arrived in the last 7 days; 6 in the 7 days before"
+    assert house.pictures()["arrivals"].title == title
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_of_too_few_people_nothing_is_told(house: House, number: int) -> None:
+    ids = house.came(number, 2 * HOUR, NOA | {"health_topics": ["liver"]})
+    house.looked(ids, HOUR)
+    house.came(number, 2 * HOUR, complete=False)
+    for picture in house.pictures().values():
+        assert not any(str(number) == str(cell) for row in picture.rows for cell in row[1:]), picture
+        assert not any(value for values in picture.values for value in values), picture
+        assert f"{number} " not in picture.title.replace("7 days", "")
+    assert house.pictures()["arrivals"].title == (
+        "Fewer than 5 questionnaires arrived in the last 7 days; 0 in the 7 days before"
+    )
+
+
+def test_a_small_cell_takes_another_with_it_so_that_the_total_gives_nothing_away(house: House) -> None:
+    house.came(9, 2 * HOUR)
+    house.came(3, 2 * HOUR, language="es")
+    house.came(20, 3 * HOUR, language="pt-BR")
+    assert cells(house.pictures()["languages"]) == {
+        "Portuguese (Brazil)": 20,
+        "English": KEPT_BACK,
+        "Spanish": FEW,
+    }
+
+
+def test_a_topic_that_all_but_a_few_have_is_not_shown(house: House) -> None:
+    house.came(20, 2 * HOUR)
+    house.came(2, 2 * HOUR, SHE | {"pain_types": ["fibromyalgia"]})
+    house.came(6, 2 * HOUR, SHE | {"health_topics": ["liver"]})
+    found = {str(name).partition(":")[0]: cell for name, cell in cells(house.pictures()["topics"]).items()}
+    assert found["P_CRPS"] == KEPT_BACK
+    assert found["P_FIBRO"] == FEW
+    assert found["K_LIVER"] == 6
+
+
+def test_a_row_that_does_not_open_keeps_nobody_else_from_the_figures(house: House) -> None:
+    poisoned, *_ = house.came(7, 2 * HOUR)
+    left, *_ = house.came(6, 3 * HOUR, complete=False)
+    row = submissions_table.c
+    house.run(sa.update(submissions_table).where(row.id == poisoned).values(trace=b"x" * 40))
+    house.run(sa.update(submissions_table).where(row.id == left).values(answers=b"x" * 40))
+    shown = house.pictures()
+    assert shown["arrivals"].title.startswith("7 questionnaires")
+    assert shown["topics"].title.endswith("(6 of 6)")
+    assert shown["left"].title == "5 forms begun and left"
+
+
+# --- works -----------------------------------------------------------------------------------------
+
+
+def test_days_are_the_clinics_and_few_a_day_are_told_by_the_week(house: House) -> None:
+    house.came(6, 13 * HOUR)  # yesterday at 23:00
+    house.came(7, HOUR)
+    assert cells(house.pictures()["arrivals"])["2093-11-23"] == 6
+    assert cells(house.pictures()["arrivals"])["2093-11-24"] == 7
+    assert cells(house.pictures()["arrivals"])["2093-11-22"] == 0
+    for each in range(2, 7):
+        house.came(2, each * DAY)
+    house.came(5, 20 * DAY)
+    assert cells(house.pictures(30)["arrivals"]) == {
+        "2093-10-26": 0, "2093-10-28": 0, "2093-11-04": 5, "2093-11-11": 0, "2093-11-18": 23
+    }  # fmt: skip
+
+
+def test_how_soon_somebody_looked(house: House) -> None:
+    house.looked(house.came(5, 5 * HOUR), dt.timedelta(minutes=12))
+    house.looked(house.came(4, 26 * HOUR), dt.timedelta(hours=2))
+    house.looked(house.came(1, 27 * HOUR), dt.timedelta(minutes=-5))  # looked at while still a draft
+    house.came(3, 2 * HOUR)
+    picture = house.pictures()["looks"]
+    assert picture.title == "Half were looked at within 12 min, nine in ten within 2 h"
+    assert picture.rows[-1] == ("2093-11-24", "12 min", "12 min")
+    assert picture.rows[-2] == ("2093-11-23", "2 h", "2 h")
+    assert picture.rows[-3] == ("2093-11-22", "too few", "too few")
+
+
+def test_flags_are_met_when_somebody_acts_in_time_and_a_look_is_no_act(house: House) -> None:
+    house.came(12, 3 * HOUR, NOA)
+    house.came(6, dt.timedelta(minutes=1), NOA)  # their time has not come
+    ids = house.service.read(lambda session: list(session.execute(sa.select(flags_table).order_by("id"))))
+    mine = [each for each in ids if each.priority == 1][:24]
+    assert len(mine) == 24  # self_harm_now and no_contact_route of each
+    for place, flag in enumerate(mine):
+        action = "seen" if place < 4 else "reached"
+        late = HOUR if place < 8 else -dt.timedelta(minutes=1)
+        act = {"id": str(uuid7()), "flag_id": flag.id, "submission_id": flag.submission_id, "action": action}
+        act |= {
+            "actor_kind": "staff",
+            "actor_id": None,
+            "at": flag.due_at + (late if place >= 4 else -HOUR / 60),
+        }
+        house.run(sa.insert(flag_actions_table).values(**act))
+    picture = house.pictures()["flags"]
+    assert picture.title == "Flags met in time: 16 of 24"
+    assert picture.rows[0] == ("Priority 1", 24, 16)
+    assert picture.rows[1:] == tuple((f"Priority {each}", 0, 0) for each in (2, 3, 4))
+    house.run(sa.update(flags_table).where(flags_table.c.id == mine[0].id).values(closed_at=mine[0].due_at))
+    assert house.pictures()["flags"].title == "Flags met in time: 17 of 24"
+
+
+def test_forms_that_were_left_stop_at_the_last_page_answered(house: House) -> None:
+    first = {"info_only": True}
+    house.came(6, 2 * HOUR, first, complete=False)
+    house.came(8, 2 * HOUR, CARA, complete=False)
+    house.came(9, HOUR / 2, first, complete=False)  # may still be at it
+    picture = house.pictures()["left"]
+    assert picture.title == "14 forms begun and left"
+    assert [row[1] for row in picture.rows] == [6, 8]
+
+
+def test_beyond_what_is_opened_the_newest_speak_for_all_and_it_is_said(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dashboard, "MOST", 6)
+    house.came(6, 2 * HOUR, language="es")
+    house.came(9, 3 * HOUR)
+    shown = house.pictures()
+    assert shown["arrivals"].title.startswith("15 questionnaires")
+    assert shown["languages"].title == "Language most used: Spanish (6 of 6)"
+    assert shown["languages"].note == "From 6 of 15: of each day or week the newest."
+
+
+def test_beyond_that_each_day_speaks_in_its_share(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "MOST", 20)
+    house.came(10, 2 * HOUR, NOA, language="es")
+    house.came(30, 26 * HOUR)
+    shown = house.pictures()
+    assert cells(shown["languages"]) == {"English": 15, "Spanish": 5}
+    assert shown["flags"].note.endswith("From the newest 20.")
+
+
+def test_every_count_goes_by_an_index(house: House) -> None:
+    house.came(6, 2 * HOUR, NOA)
+    desk = house.service.rooms.desk
+    period = Period(7, house.now, desk.terms.hours)
+
+    def work(session: Session) -> list[str]:
+        asked: list[tuple[str, Any]] = []
+        event.listen(session, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+        dashboard.dashboard(session, desk.vault, desk.library, period, idle=HOUR)
+        mine = asked[:]
+        explain = "EXPLAIN QUERY PLAN " if house.service.database.is_sqlite else "EXPLAIN "
+        if not house.service.database.is_sqlite:  # a table of six rows is read quicker than any index
+            session.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        return [
+            str(tuple(row)) for each in mine for row in session.exec_driver_sql(explain + each[0], each[1])
+        ]
+
+    plans = house.service.read(work)
+    assert len(plans) >= 10
+    assert not [each for each in plans if "SCAN" in each or "Seq Scan" in each]
+
+
+def test_an_id_of_a_time_sorts_before_all_made_from_then_on() -> None:
+    for micro in (0, 1, 999, 1000, 123456):
+        at = NOON + dt.timedelta(microseconds=micro)
+        made = [str(uuid7(nanoseconds=int(at.timestamp() * 1000) * 10**6)) for _ in range(50)]
+        assert first_id(at) < min(made)
+        assert max(made) < first_id(at + dt.timedelta(milliseconds=1))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "0 min"), (1, "1 min"), (3540, "59 min"), (3541, "1 h"), (6000, "1 h 40 min"),
+        (48 * 3600, "2 days"), (49 * 3600, "2 days 1 h"),
+    ],
+)  # fmt: skip
+def test_a_duration_in_words(seconds: int, told: str) -> None:
+    assert spoken(seconds) == told

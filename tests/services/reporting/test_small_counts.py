@@ -1,0 +1,65 @@
+"""What a table of counts gives away, to somebody who knows its total: never a count of 1 to 4."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.services.reporting.small_counts import FEW, KEPT_BACK, LEAST, Shown, few, shown
+
+HID = KEPT_BACK
+
+
+@pytest.mark.parametrize(
+    ("counts", "cells"),
+    [
+        ([], []),
+        ([0, 0], [0, 0]),
+        ([5, 20, 0], [5, 20, 0]),
+        ([3], [HID]),  # the total is this cell
+        ([3, 0], [HID, HID]),
+        ([1, 1], [HID, HID]),  # two of 1 can only come to 2
+        ([4, 4], [HID, HID]),
+        ([2, 3], [FEW, FEW]),  # 5 could be 1 and 4 or 4 and 1
+        ([1, 1, 1, 1, 1], [HID] * 5),
+        ([20, 3], [FEW if each == 3 else HID for each in (20, 3)]),
+        ([20, 3, 30, 0], [HID, FEW, 30, 0]),
+        ([20, 2, 3, 30], [20, FEW, FEW, 30]),
+        ([5, 1, 30], [HID, FEW, HID]),  # 6 less at least 5 leaves a 1, so a third is not shown
+        ([5, 1], [HID, HID]),
+        ([1, 1, 20], [FEW, FEW, HID]),
+        ([4, 4, 20], [FEW, FEW, HID]),
+        ([1, 2, 3, 4, 100], [FEW, FEW, FEW, FEW, 100]),
+    ],
+)
+def test_small_counts_are_not_shown_and_can_not_be_worked_out(counts: list[int], cells: list[Shown]) -> None:
+    assert shown(counts) == cells
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, 0), (1, FEW), (4, FEW), (5, 5), (10**9, 10**9)])
+def test_a_count_that_stands_alone(count: int, told: Shown) -> None:
+    assert few(count) == told
+
+
+@given(st.lists(st.one_of(st.integers(0, 6), st.integers(0, 60)), max_size=7))
+def test_whoever_knows_the_total_can_not_tell_any_of_1_to_4_apart(counts: list[int]) -> None:
+    cells = shown(counts)
+    assert len(cells) == len(counts)
+    assert not any(isinstance(cell, int) and 0 < cell < LEAST for cell in cells)
+    assert all(cell == count for cell, count in zip(cells, counts, strict=True) if isinstance(cell, int))
+    assert all(0 < count < LEAST for cell, count in zip(cells, counts, strict=True) if cell == FEW)
+    rest = sum(counts) - sum(cell for cell in cells if isinstance(cell, int))
+    few_cells, hidden = cells.count(FEW), cells.count(KEPT_BACK)
+    if few_cells:
+        assert possible(few_cells, hidden, rest) == {1, 2, 3, 4}
+
+
+def possible(few_cells: int, hidden: int, rest: int) -> set[int]:
+    """What one of the few cells may be, when they and the hidden ones (5 or more each) come to `rest`."""
+    found = set()
+    for values in itertools.product(range(1, LEAST), repeat=few_cells):
+        left = rest - sum(values)
+        if left == 0 if hidden == 0 else left >= hidden * LEAST:
+            found.add(values[0])
+    return found

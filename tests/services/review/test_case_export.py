@@ -1,0 +1,139 @@
+"""One case as a file: who may take it, what goes on record, and that nothing kept is missing."""
+
+import json
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.clock import now
+from app.errors import Forbidden, NotFound, NotSubmitted
+from app.services.auth.authorization import Staff
+from app.services.auth.permissions import ROLES, Role, permitted
+from app.services.review import case_export, cases
+from app.services.review.cases import Turn
+from app.storage.events.audit_log import Actor
+from app.storage.tables.auth import staff as staff_table
+from app.storage.tables.operations import audit_events as audit_events_table
+from tests.conftest import Service
+from tests.sample_answers import NOA, PAT, PAT_CONTACT
+from tests.services.reporting.test_dashboard import HOUR, House
+
+NOBODY = "00000000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+def house(service: Service) -> House:
+    return House(service, now())
+
+
+def turn(house: House, case: str, *roles: Role) -> Turn:
+    who = Staff(NOBODY, permitted(roles or ("manager",)))
+    return Turn(case, who, Actor("staff", NOBODY), house.now)
+
+
+def do(house: House, act: Any, mine: Turn, *given: Any, **more: Any) -> Any:
+    desk = house.service.rooms.desk
+    return house.service.database.write_now(lambda session: act(session, desk, mine, *given, **more))
+
+
+def taken(house: House, case: str) -> list[str]:
+    row = audit_events_table.c
+    asked = sa.select(row.action).where(row.object_id == case, row.action.like("%exported")).order_by(row.seq)
+    return list(house.service.read(lambda session: session.execute(asked).scalars()))
+
+
+@pytest.fixture
+def staffed(house: House) -> House:
+    """Somebody to look at cases."""
+    person = {"id": NOBODY, "email": "mo@clinic.example", "name": "Mo Manager", "roles": "manager"}
+    house.run(sa.insert(staff_table).values(**person, created_at=house.now))
+    return house
+
+
+# --- refused ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "manager"])
+def test_who_may_not_export_takes_nothing_and_nothing_is_on_record(house: House, role: Role) -> None:
+    [case] = house.came(1, HOUR)
+    for act in (case_export.document, case_export.letter):
+        with pytest.raises(Forbidden):
+            do(house, act, turn(house, case, role))
+    assert taken(house, case) == []
+
+
+def test_contact_details_need_their_own_permission(house: House) -> None:
+    [case] = house.came(1, HOUR, PAT, contact=PAT_CONTACT)
+    who = Staff(NOBODY, frozenset(["export", "case"]))
+    mine = Turn(case, who, Actor("staff", NOBODY), house.now)
+    with pytest.raises(Forbidden):
+        do(house, case_export.document, mine, contact=True)
+    assert taken(house, case) == []
+    assert do(house, case_export.document, mine)["answers"]
+
+
+@pytest.mark.parametrize(
+    "case", ["01a20f76-0811-7237-a8e5-313d460d5306", "x", "", "../../etc/passwd", "a\0b", "1" * 10_000]
+)
+def test_what_is_not_there_is_not_found(house: House, case: str) -> None:
+    for act in (case_export.document, case_export.letter):
+        with pytest.raises(NotFound):
+            do(house, act, turn(house, case))
+
+
+def test_a_draft_has_no_letter(house: House) -> None:
+    [case] = house.came(1, HOUR, complete=False)
+    with pytest.raises(NotSubmitted):
+        do(house, case_export.letter, turn(house, case))
+    assert taken(house, case) == []
+    assert do(house, case_export.document, turn(house, case))["summary"] is None
+
+
+# --- works -----------------------------------------------------------------------------------------
+
+
+def test_a_file_holds_all_that_is_kept_but_contact_details_and_tokens(staffed: House) -> None:
+    answers = NOA | {"contact_permission": "yes"}
+    [case] = staffed.came(1, HOUR, answers, contact=PAT_CONTACT, booking_reference="BK-7")
+    mine = turn(staffed, case)
+    looked = do(staffed, cases.look, mine)
+    flag = looked.drawn.record.flags[0]
+    do(staffed, cases.add_note, mine, "Called back <b>twice</b>.")
+    do(staffed, cases.act_on_flag, mine, flag.id, "reached")
+    told = do(staffed, case_export.document, mine)
+    assert taken(staffed, case) == ["case.exported"]
+    assert (told["format"], told["submission"]["id"]) == ("preconsult-case/1", case)
+    assert told["submission"]["booking_reference"] == "BK-7"
+    assert not {"token_hash", "contact", "answers"} & told["submission"].keys()
+    assert {each["link_id"] for each in told["answers"]} == answers.keys()
+    thoughts = next(each for each in told["answers"] if each["link_id"] == "self_harm_thoughts")
+    assert thoughts["answer"] == "now"
+    assert thoughts["said"] != ["now"]
+    assert told["summary"]["interruptions"]
+    assert told["rested_on"]["digest"] == told["summary"]["digest"]
+    assert [(each["body"], each["by_name"]) for each in told["notes"]] == [
+        ("Called back <b>twice</b>.", "Mo Manager")
+    ]
+    acted = next(each for each in told["flags"] if each["id"] == flag.id)
+    assert [(each["action"], each["by_name"]) for each in acted["actions"]] == [("reached", "Mo Manager")]
+    assert acted["due_at"].endswith("Z")
+    assert {"submission.submitted", "submission.viewed", "note.added", "flag.reached", "case.exported"} <= {
+        each["action"] for each in told["history"]
+    }
+    text = json.dumps(told)
+    assert not [each for each in PAT_CONTACT.values() if each in text]
+
+
+def test_contact_details_come_when_asked_for_and_go_on_record(house: House) -> None:
+    [case] = house.came(1, HOUR, PAT, contact=PAT_CONTACT)
+    told = do(house, case_export.document, turn(house, case), contact=True)
+    assert told["contact"] == PAT_CONTACT
+    assert taken(house, case) == ["contact.exported", "case.exported"]
+
+
+def test_a_letter_is_what_the_respondent_saw_and_goes_on_record(house: House) -> None:
+    [case] = house.came(1, HOUR, language="es")
+    drawn = do(house, case_export.letter, turn(house, case))
+    assert drawn.summary()["language"] == "es"
+    assert taken(house, case) == ["summary.exported"]

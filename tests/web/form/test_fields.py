@@ -1,0 +1,60 @@
+"""What a page of the form begins with: what was said, else what the edition says it begins with."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from app.rules.engine.edition import Edition
+from app.services.submissions.assessment import Given, Terms, draw_up, new_token
+from app.web.form import fields
+from app.web.form.fields import Typed
+from app.web.form.navigation import Flow
+from tests.fhir.conftest import TINY
+from tests.rules.edition_variants import with_initial
+
+NOW = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+BEGUN = {"drinks": ("black", "green"), "cups": 3, "may_call": False}
+
+
+@pytest.fixture
+def edition() -> Edition:
+    return with_initial(TINY, **BEGUN)
+
+
+def shown(edition: Edition, typed: Typed | None = None, **answers: Any) -> dict[str, Any]:
+    """By name: what is chosen or stands in each question of the page."""
+    terms = Terms.of(hours=72, days=30)
+    drawn = draw_up(edition, Given(answers, {}, complete=False), new_token(), now=NOW, terms=terms)
+    flow = Flow(drawn)
+    return {
+        each["name"]: [option["code"] for option in each["options"] if option["checked"]] or each["value"]
+        for each in fields.questions(flow, flow.groups[0], "en", typed)
+    }
+
+
+def test_a_page_nobody_has_answered_begins_with_what_the_edition_says(edition: Edition) -> None:
+    assert shown(edition) | {"cups": ""} == {
+        "feeling": "", "drinks": ["black", "green"], "cups": "", "may_call": ["false"], "call_name": "",
+    }  # fmt: skip
+
+
+def test_what_is_not_asked_yet_begins_empty(edition: Edition) -> None:
+    assert shown(edition)["cups"] == ""
+
+
+def test_once_something_is_saved_what_was_left_out_stays_out(edition: Edition) -> None:
+    found = shown(edition, feeling="well")
+    assert (found["feeling"], found["drinks"], found["may_call"]) == (["well"], "", "")
+
+
+def test_what_was_typed_comes_before_it(edition: Edition) -> None:
+    assert shown(edition, Typed({"drinks": ["none"]}))["drinks"] == ["none"]
+    assert shown(edition, Typed({}))["may_call"] == ""
+
+
+def test_a_first_page_begins_with_it_as_well(edition: Edition) -> None:
+    begun = fields.fresh(edition, edition.asked.item[0], "en")
+    assert {each["name"]: [x["code"] for x in each["options"] if x["checked"]] for each in begun} == {
+        "feeling": [], "drinks": ["black", "green"], "may_call": ["false"],
+    }  # fmt: skip

@@ -1,0 +1,184 @@
+"""Somebody of the staff with a browser that runs no scripts: reads a page, and sends what it holds.
+
+Office: signed in through the door, or put inside at once where signing in is not what is tested. Refuses: to
+know addresses beyond what a page offers, unless a test asks for it.
+"""
+
+import base64
+import datetime as dt
+import re
+from dataclasses import dataclass, field
+from functools import partial
+
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from httpx2 import Response
+
+from app.clock import now
+from app.services.auth import sessions as staff_sessions
+from app.services.auth import users
+from app.services.auth.authorization import token_hash
+from app.services.auth.two_factor import STEP
+from app.services.auth.users import Wanted
+from app.storage.auth import sessions
+from app.storage.auth import users as people
+from app.storage.db.database import Session
+from app.storage.events.audit_log import Actor, count
+from app.storage.tables.auth import staff_sessions as staff_sessions_table
+from tests.conftest import Service
+from tests.web.form_client import Form, Read
+
+PASSWORD = "blue river 92 walnut"
+COMMAND = Actor("command")
+COOKIE = "preconsult_staff"
+ANN = "ann@clinic.example"
+
+
+def code(secret: bytes, at: dt.datetime | None = None, step: int = 0) -> str:
+    """What an app shows then, or so many steps later."""
+    moment = int((at or now()).timestamp()) + step * STEP
+    return TOTP(secret, 6, SHA1(), STEP).generate(moment).decode()
+
+
+def invite(service: Service, email: str, *roles: str, name: str = "") -> str:
+    """Add somebody; the secret of their link."""
+    secret, wanted = users.new_secret(), Wanted(email, roles or ("reviewer",), name)
+    work = partial(users.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND)
+    service.database.write_now(work)
+    return secret
+
+
+def told(service: Service, action: str) -> int:
+    """How often that stands in the audit trail."""
+    return service.read(partial(count, action=action))
+
+
+@dataclass
+class Colleague:
+    """`peer`: where the connection comes from."""
+
+    service: Service
+    peer: str = "testclient"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.browser = self.service.client.beside((self.peer, 50000), follow_redirects=False)
+        self.page: Response
+        self.id = ""
+
+    # --- looking -----------------------------------------------------------------------------------
+
+    @property
+    def read(self) -> Read:
+        return Read(self.page.text)
+
+    @property
+    def heading(self) -> str:
+        return self.read.headings[0]
+
+    @property
+    def location(self) -> str:
+        """Where the page sends the browser."""
+        return self.page.headers.get("location", "")
+
+    def form(self, action: str) -> Form:
+        """The form of this page that is sent there."""
+        return next(each for each in self.read.forms if each.action == action)
+
+    @property
+    def cookie(self) -> str:
+        return self.browser.cookies.get(COOKIE) or ""
+
+    @property
+    def token(self) -> str:
+        """What a form of this session carries."""
+        keyring = self.service.rooms.desk.vault.keyring
+        return keyring.sign("staff token", self.cookie.encode())
+
+    # --- acting ------------------------------------------------------------------------------------
+
+    def get(self, path: str, **headers: str) -> Response:
+        return self._see(self.browser.get(path, headers=self.headers | headers))
+
+    def post(self, path: str, data: dict[str, str | list[str]], **headers: str) -> Response:
+        return self._see(self.browser.post(path, data=data, headers=self.headers | headers))
+
+    def act(self, path: str, **data: str | list[str]) -> Response:
+        """Send a form of this session, whatever page it stands on."""
+        return self.post(path, {"token": self.token, **data})
+
+    def send(self, action: str, **values: str) -> Response:
+        """The form of this page, with these values."""
+        pairs = self.form(action).filled({name: [value] for name, value in values.items()})
+        return self.post(action, dict(pairs))
+
+    def follow(self) -> Response:
+        """Where the last page has sent us."""
+        return self.get(self.location)
+
+    def _see(self, page: Response) -> Response:
+        """What holds of every page, whatever else stands on it."""
+        self.page = page
+        assert page.headers["cache-control"] == "no-store"
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+        assert "unsafe" not in page.headers["content-security-policy"]
+        return page
+
+    # --- getting in --------------------------------------------------------------------------------
+
+    def sign_in(self, email: str, password: str = PASSWORD, then: str = "") -> Response:
+        """Through the door: e-mail address and password."""
+        self.get("/staff/sign-in" + (f"?next={then}" if then else ""))
+        return self.send("/staff/sign-in", email=email, password=password)
+
+    def accept(self, link: str, password: str = PASSWORD) -> Response:
+        """By a link, choosing a password."""
+        self.get("/staff/welcome")
+        self.send("/staff/welcome", link=link)
+        return self.send("/staff/welcome/password", password=password, again=password)
+
+    def inside(self, *roles: str, email: str = "") -> "Colleague":
+        """Signed in at once, with these roles and a second factor, without going through the door."""
+        address = email or f"{'-'.join(roles) or 'nobody'}@clinic.example"
+        invite(self.service, address, *roles)
+        secret = users.new_secret()
+        self.id = self.service.database.write_now(partial(_enter, email=address, secret=secret))
+        self.browser.cookies.set(COOKIE, secret)
+        return self
+
+    def wait(self, passed: dt.timedelta, *, seen: bool = False) -> None:
+        """Let so much time pass for this session; `seen`: pages were asked for all the while."""
+        shift = partial(_shift, secret=self.cookie, passed=passed, seen=seen)
+        self.service.database.write_now(shift)
+
+
+def _enter(session: Session, *, email: str, secret: str) -> str:
+    person = users.find_by_email(session, email)
+    people.change(session, person.id, totp=b"k.none", password_hash="none")
+    staff_sessions.begin(session, person.id, secret, now=now())
+    return person.id
+
+
+def _shift(session: Session, *, secret: str, passed: dt.timedelta, seen: bool) -> None:
+    found = sessions.fetch(session, token_hash(secret))
+    assert found
+    moved = {name: getattr(found[0], name) - passed for name in ("created_at", "fresh_at", "expires_at")}
+    if not seen:
+        moved["seen_at"] = found[0].seen_at - passed
+    table = staff_sessions_table
+    session.execute(table.update().where(table.c.secret_hash == token_hash(secret)), moved)
+
+
+def with_factor(colleague: Colleague) -> bytes:
+    """Set a second factor up on an open session; gives the app's secret. The step of now is spent."""
+    colleague.get("/staff/second-factor/set-up")
+    key = re.search(r'id="key">([A-Z2-7 ]+)<', colleague.page.text)
+    assert key
+    secret = base64.b32decode(key[1].replace(" ", ""))
+    colleague.send("/staff/second-factor/set-up", code=code(secret))
+    assert colleague.heading == "Your recovery codes", colleague.page.text
+    return secret
+
+
+def recovery_codes(colleague: Colleague) -> list[str]:
+    return re.findall(r"<li>((?:[a-z2-7]{4}-){3}[a-z2-7]{4})</li>", colleague.page.text)
