@@ -176,7 +176,7 @@ JUDGED: set[tuple[object, ...]] = set()
 
 
 def assert_asked(visitor: Visitor, clinic: Clinic, last: dict[str, Any]) -> None:
-    """The page has asked what the service would have asked, no more and no less."""
+    """The page has asked exactly the questions that the service would have asked."""
     groups = clinic.ask("GET", "/v1/questionnaires/ketamine-preconsult")["item"]
     questions = {each["linkId"] for group in groups for each in group["item"] if each["type"] != "display"}
     assert visitor.asked == questions & set(last["enabled"])

@@ -1,10 +1,10 @@
-"""Every state of every page, in every language: axe, the HTML standard, narrow and turned screens, targets.
+"""Every state of every page, in every language: axe, the HTML standard, narrow and rotated screens, targets.
 
-One walk a language (tour.py) measures each state. What depends on words (their language, their width, the
+One walk per language (tour.py) measures each state. What depends on texts (their language, their width, the
 height of targets) is measured in every language. Axe and the HTML standard, which judge structure and colour,
-look at each state in English and, by turns, in one other language, at a phone's width and a desk's; with
---thorough in all languages at both. Pages without scripts have less on them, never more; test_every_page.py
-walks through them.
+check each state in English and, in turn, in one other language, at the width of a phone and of a desktop;
+with --thorough in all languages at both. Pages without scripts have less on them, never more;
+test_every_page.py walks through them.
 """
 
 from collections import defaultdict
@@ -27,24 +27,24 @@ TURN = "direction => { document.documentElement.dir = direction }"
 
 @dataclass
 class Measured:
-    """What a walk has found: law to state to words; `html`: each state as it was sent."""
+    """The findings of a walk: check to state to messages; `html`: each state as it was sent."""
 
     thorough: bool
     amiss: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(dict))
     html: dict[str, str] = field(default_factory=dict)
 
     def look(self, tour: Tour, state: str) -> None:
-        """Measure the page that is open, in each shape it can take, and leave it as it was."""
+        """Measure the open page in each shape it can take, and leave it as it was."""
         assert state not in self.html
         page, self.html[state] = tour.page, tour.sent.text()
-        spoken = f'<html lang="{tour.language}"' in self.html[state] or state == "left"  # which says nothing
+        spoken = f'<html lang="{tour.language}"' in self.html[state] or state == "left"  # it shows none
         self._note("language", state, [tour.language] * (not spoken))
         self._note("targets", state, probes.small_targets(page))
         sample = not self.thorough
         for width in self.judged_at(state, tour.language):
             page.set_viewport_size({"width": width, "height": 800})
             self._note(f"axe at {width} px", state, probes.violations(page, sample=sample))
-        if tour.language == "en":  # colours are the same in all
+        if tour.language == "en":  # colours are the same in all languages
             page.emulate_media(color_scheme="dark")
             self._note("dark colours", state, probes.violations(page, "color-contrast", sample=sample))
             page.emulate_media(color_scheme="light")
@@ -60,7 +60,7 @@ class Measured:
         page.set_viewport_size({"width": PHONE, "height": 800})
 
     def judged_at(self, state: str, language: str) -> list[int]:
-        """Where axe looks at a state in this language: in English at one width, in another at the other."""
+        """The widths at which axe checks a state: one for English, the other one for other languages."""
         if self.thorough:
             return [PHONE, DESK]
         number = sorted(STATES).index(state)
@@ -75,12 +75,12 @@ class Measured:
             self.amiss[law][state] = found
 
 
-@pytest.mark.timeout(900)  # half a minute on a machine that does nothing else
+@pytest.mark.timeout(900)  # half a minute on an idle machine
 @pytest.mark.parametrize("language", ["en", *OTHERS])
 def test_no_state_of_any_page_keeps_anybody_out(
     browser: Browser, server: Server, narrow: Server, language: str, thorough: bool
 ) -> None:
-    context = browser.new_context(viewport=SCREEN, reduced_motion="reduce")  # no colour is half-way
+    context = browser.new_context(viewport=SCREEN, reduced_motion="reduce")  # no colour is in transition
     measured = Measured(thorough)
     Tour(context.new_page(), server.url, narrow.url, language, measured.look).walk()
     context.close()

@@ -1,7 +1,8 @@
-"""A booking system that is the one of docs/programs.md and nothing else, from the one-time link to `ready`.
+"""A booking system that is exactly the one of docs/programs.md, from the one-time link to `ready`.
 
-The booking system is a process of its own; a person answers and staff act in real Chromium; each byte between
-us and the booking system goes by a wire that is listened to. Refuses: to look into any of the three.
+The booking system is a process of its own; a respondent and staff act in real Chromium; every byte between
+the service and the booking system passes through a recording proxy. Never: inspects the internals of the
+three.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from tests.e2e.processes.test_examples import Booking
 from tests.sample_answers import FULL, PAT_CONTACT
 from tests.server import PATIENCE, Server, free_port
 
-SECRET = [  # link ids, codes, topics, rules, flags and passages: whatever says something of the person
+SECRET = [  # linkIds, codes, topics, rules, flags and passages: all that reveals anything of a respondent
     *FULL, "crps", "low_mood", "past", "prescribed_medicine", "bp_heart", "1_to_5_years", "Things to discuss",
     "P_CRPS", "M_TRD", "S_PAST", "K_BP_HEART", "G_ALWAYS", "self_harm",
     "interruption", "summary",
@@ -31,7 +32,7 @@ SECRET = [  # link ids, codes, topics, rules, flags and passages: whatever says 
 
 
 class Wire(ThreadingTCPServer):
-    """A port that leads on to another, and keeps every byte that goes by, either way."""
+    """A port that forwards to another one and stores every byte in both directions."""
 
     def __init__(self, port: int) -> None:
         self.bytes, self.target = bytearray(), port
@@ -41,14 +42,14 @@ class Wire(ThreadingTCPServer):
         self._serving.start()
 
     def end(self) -> None:
-        """Once both ends have hung up."""
+        """Wait until both ends have closed the connection."""
         self.shutdown()
         self._serving.join()
         self.server_close()
 
 
 class Carrier(BaseRequestHandler):
-    """One line: what comes from either end goes to the other."""
+    """One connection: forwards what arrives from either end to the other."""
 
     def handle(self) -> None:
         wire = self.server
@@ -100,7 +101,7 @@ def test_a_booking_system_made_from_the_manual_learns_when_it_is_done_and_nothin
 
 
 def answered(browser: Browser, clinic: Server, link: str, way: Way) -> None:
-    """The person opens the link, presses its button, answers and sends."""
+    """The respondent opens the link, presses its button, answers and sends."""
     device = Device(browser, clinic.url, way)
     person = device.respondent()
     path = link[link.index("/r#") :]
@@ -115,9 +116,9 @@ def answered(browser: Browser, clinic: Server, link: str, way: Way) -> None:
 
 
 def reviewed(browser: Browser, clinic: Server, reference: str, begun: Callable[[], object], way: Way) -> None:
-    """Somebody of the staff finds the case by its booking, closes what is open, and says it is ready.
+    """A staff user finds the case by its booking, closes what is open, and marks it as ready.
 
-    `begun` waits until it is known elsewhere that the review has begun.
+    `begun` waits until the other side knows that the review has begun.
     """
     staff = Colleague(browser, clinic, f"intake-{way}@clinic.example", way=way).come_in()
     staff.go("/staff")

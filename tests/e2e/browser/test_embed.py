@@ -1,6 +1,6 @@
-"""The form in a frame on the clinic's website, with the lines the page /examples/embed gives to copy.
+"""The form in a frame on the clinic's website, with the lines that the page /examples/embed gives to copy.
 
-The website is another site than the service, so that cookies and origins are what they are in real life.
+The website is a different site from the service, so cookies and origins behave as in production.
 """
 
 import html
@@ -51,20 +51,20 @@ TALL = "A line of ours.<br>" * 80
 
 @dataclass(frozen=True)
 class Clinic:
-    """A website and the service that lets it show the form."""
+    """A website and the service that allows it to embed the form."""
 
     website: Website
     server: Server
     lines: str
 
     def put_up(self, *, lines: str | None = None, before: str = "Fill in the form:") -> str:
-        """A page with the copied lines; its address."""
+        """Publish a page with the copied lines; returns its address."""
         self.website.files["visit.html"] = SITE.format(lines=lines or self.lines, before=before)
         return f"{self.website.url}/visit.html"
 
 
 def lines_to_copy(server: Server) -> str:
-    """What the page for operators says to copy, as somebody reads it there."""
+    """The lines that the page for operators gives to copy, as its readers see them."""
     shown = httpx.get(f"{server.url}/examples/embed").text
     (found,) = re.findall(r"<pre><code>(<?.*?)</code></pre>", shown, re.DOTALL)
     return html.unescape(found)
@@ -81,7 +81,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
 
 @dataclass
 class Reader:
-    """Somebody on the clinic's website."""
+    """A visitor of the clinic's website."""
 
     context: BrowserContext
     page: Page
@@ -96,7 +96,7 @@ class Reader:
     def _heard(self, said: ConsoleMessage) -> None:
         quiet = "status of 4" in said.text or said.text.startswith(
             "Blocked autofocusing"
-        )  # our script does it
+        )  # our script does this
         if said.type == "error" and not quiet:
             self.complaints.append(said.text)
 
@@ -110,7 +110,7 @@ class Reader:
 
     @property
     def somebody(self) -> Respondent:
-        """Who fills in what the frame shows, as on a page of its own."""
+        """The respondent who fills in what the frame shows, as on a page of its own."""
         return Respondent(cast("Page", self.frame), "", self.scripts)
 
     def open(self, url: str) -> None:
@@ -118,14 +118,14 @@ class Reader:
         self.arrived()
 
     def arrived(self) -> None:
-        """A page has come into the frame."""
+        """Wait until a page has loaded in the frame."""
         self.frame.wait_for_load_state()
         self.seen.append(self.heading)
         if self.scripts:
             self.fitting()
 
     def fitting(self) -> None:
-        """Wait until the frame is as high as what it shows."""
+        """Wait until the frame is as high as its content."""
         high = math.ceil(self.frame.evaluate("document.body.getBoundingClientRect().height"))
         self.page.wait_for_function("high => document.querySelector('iframe').height === `${high}`", arg=high)
 
@@ -143,7 +143,7 @@ class Reader:
         raise AssertionError(f"{until} was not reached: {self.seen}")
 
     def in_view(self, selector: str) -> bool:
-        """Is it to be seen without scrolling?"""
+        """Is it visible without scrolling?"""
         box, window = self.frame.locator(selector).first.bounding_box(), self.page.viewport_size
         return box is not None and window is not None and -1 <= box["y"] < window["height"]
 
@@ -170,7 +170,7 @@ def person(browser: Browser) -> Iterator[Reader]:
     assert made.complaints == []
 
 
-# --- refused -----------------------------------------------------------------------------------------
+# --- rejected ----------------------------------------------------------------------------------------
 
 
 def test_a_website_that_is_not_named_shows_nothing(browser: Browser, clinic: Clinic) -> None:
@@ -225,7 +225,7 @@ def test_nobody_but_the_form_says_how_high_its_frame_is(person: Reader, clinic: 
     assert person.page.locator("iframe").first.get_attribute("height") == before
 
 
-# --- works ------------------------------------------------------------------------------------------
+# --- accepted ---------------------------------------------------------------------------------------
 
 
 @other_way
@@ -301,7 +301,7 @@ def test_the_header_is_slim_in_a_frame_and_leaving_takes_the_whole_page_away(
     person.frame.locator("form.leave button").click()
     person.page.wait_for_url("**/form/left")
     assert person.page.inner_text("body").strip() == "This page is empty."
-    for _ in range(20):  # what ends the session was sent off, and nobody waited for it
+    for _ in range(20):  # the request that ends the session was sent without waiting for its response
         person.page.goto(clinic.put_up(lines=clinic.lines.replace("/form", "/form/go-on")))
         if person.heading == "Before you start":
             return

@@ -1,4 +1,4 @@
-"""Each kind of question gone wrong: the summary has the focus and leads there; nothing is lost."""
+"""Each kind of invalid answer: the error summary has the focus and links to the question; nothing is lost."""
 
 from tests.e2e.browser.conftest import Devices
 from tests.e2e.browser.mobile_device import Way, either_way, other_way
@@ -9,12 +9,12 @@ REACHED = CARA | {"contact_permission": "yes"}
 
 
 def focus(somebody: Respondent) -> str:
-    """The class or name of what has the focus."""
+    """The class or name of the element that has the focus."""
     return str(somebody.page.evaluate("document.activeElement.className || document.activeElement.name"))
 
 
 def told(somebody: Respondent, *names: str) -> None:
-    """The page tells of these questions, on top and beside each, and leads to them."""
+    """The page reports errors for these questions, in the summary and beside each, and links to them."""
     page = somebody.page
     assert page.title().startswith("Error:")
     assert "errors" in focus(somebody)
@@ -97,7 +97,7 @@ def test_a_name_a_number_and_an_address(devices: Devices, way: Way) -> None:
     somebody.answer({"contact_email": "pat.canary@example.org"})
     send(somebody, "check")
     assert somebody.heading == "Check your answers"
-    assert "pat.canary" not in somebody.words  # what was given is known again, not shown
+    assert "pat.canary" not in somebody.words  # a given contact value is known but not shown
 
 
 @other_way

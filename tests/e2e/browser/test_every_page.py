@@ -1,14 +1,14 @@
-"""Every page of the form at both widths, with and without scripts: each is met once on one long visit.
+"""Every page of the form at both widths, with and without scripts, each visited once in one long session.
 
-What no page may do is checked by device.py; here stands only that each page is what it says it is. The
-pictures that --thorough leaves in test-results/ are for people to look at.
+device.py checks what no page may do; these tests only check that each page is the expected one. The
+screenshots that --thorough leaves in test-results/ are for human review.
 """
 
 from tests.e2e.browser.conftest import Devices
 from tests.e2e.browser.mobile_device import Way, either_way, other_way
 from tests.sample_answers import FULL, MINA
 
-PAGES = [  # in the order they are met when every question is answered
+PAGES = [  # in the order of the visit when every question is answered
     "Before you start",
     "About you",
     "Do any of these apply today? Check all that fit.",

@@ -1,4 +1,4 @@
-"""A one-time link in a real browser: the secret leaves the address at once, and a button begins the form."""
+"""A one-time link in a real browser: the secret leaves the address at once, and a button starts the form."""
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ from tests.server import Server
 
 @pytest.fixture
 def link(server: Server) -> dict[str, str]:
-    """A fresh link, on this server's address whatever its public one: for scripts, and without."""
+    """A new link, on this server's address whatever its public one: for scripts, and without."""
     headers = accounts.bearer(server, "bookings")
     body = {"booking_reference": "B-1", "language": "es"}
     made = httpx.post(f"{server.url}/v1/handoffs", json=body, headers=headers).json()

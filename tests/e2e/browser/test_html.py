@@ -1,4 +1,4 @@
-"""The search for mistakes in our HTML finds them, and lets a page without any pass."""
+"""The HTML checks find planted mistakes, and pass a page without any."""
 
 from tests.e2e.browser.html import complaints
 
@@ -24,7 +24,7 @@ CLEAN = """<!doctype html>
 """
 
 
-FAULTS = {  # what is there, what is planted in its place, and the rule that finds it
+FAULTS = {  # the original text, the mistake planted in its place, and the rule that finds it
     "an id twice": ("<p>", '<p id="top">', "no-dup-id"),
     "a section left open": ("<p>", "<section><h2>Or</h2><p>", "close-order"),
     "a paragraph left open": ("</p>", "", "no-implicit-close"),

@@ -1,6 +1,6 @@
 """Journeys to the summary, for each of the six kinds of pain and for depression.
 
-Depression is answered page by page from the first; the others come quickly to the page they are about.
+Depression is answered page by page from the first; the others go quickly to the page they are about.
 
 What the summary has to show is written here by hand, from the content specification: the topic, each
 quotation with its cautions inside the same figure, and why.
@@ -118,7 +118,7 @@ LOW = IN_PAIN | {
 
 
 def pains() -> list[pytest.ParameterSet]:
-    """Each kind of pain with and without scripts, at both widths; the next the other way round."""
+    """Each kind of pain with and without scripts, at both widths; the next one the other way round."""
     turns = [(PHONE, PLAIN_DESK), (DESK, PLAIN_PHONE)]
     return [
         pytest.param(
@@ -134,7 +134,7 @@ def topic(somebody: Respondent, expected: Expected) -> Locator:
 
 
 def says(somebody: Respondent, expected: Expected) -> None:
-    """The summary shows this topic as it must."""
+    """Check that the summary shows this topic as required."""
     shown = topic(somebody, expected)
     assert shown.count() == 1
     assert shown.locator("p.because").inner_text() == "Because you told us:"

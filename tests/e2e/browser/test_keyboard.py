@@ -1,6 +1,6 @@
 """The whole form by Tab, Space, arrows and Enter alone: where focus goes, in what order, and how it shows.
 
-Refuses: pointers. What is pressed is what is on the keys; what is read is what a person sees.
+Never: uses a pointer. The tests press real keys and read what is visible on the page.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.e2e.browser.respondent import Respondent
 from tests.sample_answers import CARA, PAT
 from tests.server import Server
 
-# The element that has focus; `line`: how thick its outline is; `at`: where it is seen on the whole page.
+# The focused element; `line`: the width of its outline; `at`: its position on the whole page.
 FOCUSED = """() => {
     const each = document.activeElement, style = getComputedStyle(each), box = each.getBoundingClientRect();
     const seen = (each.matches("input[type=radio], input[type=checkbox]") ? each.closest("label") : each);
@@ -33,7 +33,7 @@ SAME_LINE = 12  # px
 
 @dataclass
 class Hands:
-    """Somebody at a keyboard. `stops`: where focus was on the page, by Tab, from its top."""
+    """A keyboard user. `stops`: where the focus was on the page, by Tab, from its top."""
 
     page: Page
     stops: list[dict[str, Any]] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Hands:
         return self.focus
 
     def tab(self) -> dict[str, Any]:
-        """To the next stop; it must be seen, and be marked as the one with focus."""
+        """Go to the next stop; it must be visible and marked as focused."""
         found = self.key("Tab")
         if found["tag"] != "body":
             assert found["line"] >= 2, found
@@ -72,7 +72,7 @@ class Hands:
         self.stops = []
 
     def answer(self, stop: dict[str, Any], wanted: object) -> None:
-        """Give an answer to the question that has focus."""
+        """Answer the focused question."""
         if stop["kind"] == "radio":
             for _ in range(MOST_KEYS):
                 if self.focus["value"] == str(wanted) and self.focus["checked"]:
@@ -107,12 +107,12 @@ def hands(browser: Browser, server: Server) -> Iterator[Hands]:
 
 
 def reached(hands: Hands, answers: dict[str, Any], question: str) -> None:
-    """Quickly to the page of a question, by other means."""
+    """Go to the page of a question by the fast path."""
     Respondent(hands.page, hands.page.url.partition("/form")[0]).come(answers, until=question)
 
 
 def earlier(one: list[int], other: list[int]) -> bool:
-    """Does `one` stand above `other`, or in the same line before it?"""
+    """Is `one` above `other`, or before it on the same line?"""
     return one[0] < other[0] - SAME_LINE or (abs(one[0] - other[0]) <= SAME_LINE and one[1] < other[1])
 
 
@@ -122,7 +122,7 @@ def test_focus_follows_what_one_sees_and_is_never_lost(hands: Hands) -> None:
             reached(hands, PAT, question)
         hands.stops = []
         past, *stops = hands.tabs()
-        assert past["set"] == "skip"  # the way past it all, gone again when it is not needed
+        assert past["set"] == "skip"  # the skip link, hidden again when not in use
         assert len(stops) >= 5, question
         back = [(one["words"], two["words"]) for one, two in pairwise(stops) if earlier(two["at"], one["at"])]
         assert back == [], question
@@ -136,7 +136,7 @@ def test_the_first_stop_skips_to_the_page(hands: Hands) -> None:
     hands.key("Enter")
     after = hands.tab()
     assert hands.page.evaluate("document.querySelector('main').contains(document.activeElement)")
-    assert (after["name"], after["value"]) == ("language", "es")  # the first there is in it
+    assert (after["name"], after["value"]) == ("language", "es")  # the first language in the list
 
 
 def test_the_summary_of_errors_has_focus_and_leads_to_each_field(hands: Hands) -> None:

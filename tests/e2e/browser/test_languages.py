@@ -1,11 +1,11 @@
-"""Another language on the way: every kind of page keeps the answers, and the quotations in English."""
+"""Switching the language in the form: every kind of page keeps the answers, and the quotations in English."""
 
 from tests.e2e.browser.conftest import Devices
 from tests.e2e.browser.mobile_device import Way, either_way, other_way
 from tests.e2e.browser.staff_fixtures import Office
 from tests.sample_answers import CARA
 
-LANGUAGES = {  # the headings of the page of all answers and of the summary, and the label of a gist
+LANGUAGES = {  # the headings of the check page and of the summary, and the label of a gist
     "es": (
         "Revise sus respuestas",
         "Temas para hablar con un profesional de salud",
@@ -56,7 +56,7 @@ def test_another_language_on_every_later_page_keeps_the_answers_and_the_quotatio
         assert "hard times" not in somebody.crisis
     somebody.send()
     quotations: list[list[str]] = []
-    for language, (_, title, gist) in reversed(LANGUAGES.items()):  # the first it is in already
+    for language, (_, title, gist) in reversed(LANGUAGES.items()):  # the page is already in the first one
         if somebody.heading != title:
             somebody.speak(language)
         assert somebody.heading == title

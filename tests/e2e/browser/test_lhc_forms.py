@@ -1,4 +1,4 @@
-"""LHC-Forms, unmodified, in real Chromium: shows our Questionnaire, and what it makes of it is taken."""
+"""LHC-Forms, unmodified, in real Chromium: renders our Questionnaire, and its responses are accepted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ HERE = "/fhir/QuestionnaireResponse"
 
 @pytest.fixture(scope="module")
 def site(server: Server) -> Iterator[Website]:
-    """A page with LHC-Forms, and the current Questionnaire as our service gives it."""
+    """A page with LHC-Forms, and the current Questionnaire as our service returns it."""
     with website(**files()) as opened:
         found = httpx.get(f"{server.url}/fhir/Questionnaire/{NAME}-1.1.0")
         opened.files["questionnaire.json"] = found.raise_for_status().text
@@ -32,7 +32,7 @@ def site(server: Server) -> Iterator[Website]:
 
 @pytest.fixture
 def form(browser: Browser, site: Website) -> Iterator[LhcForm]:
-    """The form, opened; nothing is asked of another machine, and no script of it breaks."""
+    """The opened form; fails the test on a request to another machine or a script error."""
     context = browser.new_context()
     strange: list[str] = []
 
@@ -67,7 +67,7 @@ def test_what_lhc_forms_lets_pass_and_the_questionnaire_does_not_is_refused_with
     form: LhcForm, server: Server, partner: dict[str, str]
 ) -> None:
     form.answer(CARA)
-    form.choose("urgent_signs", "new_weakness")  # beside "none of these", which goes with no other
+    form.choose("urgent_signs", "new_weakness")  # in addition to "none of these", which excludes all others
     answer = hand_in(server, form.response(), partner)
     assert answer.status_code == 422
     (issue,) = answer.json()["issue"]

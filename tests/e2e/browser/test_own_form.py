@@ -1,6 +1,6 @@
-"""A clinic's own form on its own website: what it may ask, what it shows, and what it does when it can't.
+"""A clinic's own form on its own website: what it may ask, what it shows, and what it does on failures.
 
-The three files are copied and filled in as the page /examples/own-form says; nothing else is done to them.
+The three files are copied and filled in as the page /examples/own-form says, and not changed otherwise.
 """
 
 import json
@@ -49,7 +49,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
 
 def visitor_of(browser: Browser) -> Visitor:
     context = browser.new_context(viewport={"width": 360, "height": 800})
-    context.add_init_script(HASTY)  # a page that asks again waits a thousandth as long
+    context.add_init_script(HASTY)  # a page that retries waits a thousandth of the time
     return Visitor(context.new_page())
 
 
@@ -61,7 +61,7 @@ def visitor(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
     made.page.context.close()
 
 
-# --- refused -----------------------------------------------------------------------------------------
+# --- rejected ----------------------------------------------------------------------------------------
 
 
 def test_a_website_that_is_not_named_is_refused_and_its_page_says_what_to_do(
@@ -93,7 +93,7 @@ def test_a_key_bound_to_another_website_is_refused_and_the_page_says_why(
     assert visitor.page.is_checked("[name=info_only]"), "what was written is still there"
 
 
-# --- wrong -------------------------------------------------------------------------------------------
+# --- invalid -----------------------------------------------------------------------------------------
 
 
 def test_nothing_is_sent_before_the_first_section_is_agreed_to(visitor: Visitor, clinic: Clinic) -> None:
@@ -140,7 +140,7 @@ def test_what_an_answer_raises_comes_before_what_is_amiss_beside_it(visitor: Vis
     assert visitor.seen.count("Call 988") == 1, "it stands alone once, and then on top"
 
 
-# --- when it can't ----------------------------------------------------------------------------------
+# --- failures ---------------------------------------------------------------------------------------
 
 
 def test_a_service_that_is_down_loses_nothing(browser: Browser, visitor: Visitor, clinic: Clinic) -> None:
@@ -180,7 +180,7 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_nothing_is_kep
         if lost[kind] > (3 if kind == "POST submissions" else 1):
             route.continue_()
             return
-        route.fetch()  # it arrives; its answer does not
+        route.fetch()  # the request arrives; its response does not
         route.abort()
 
     before = len(clinic.kept())
@@ -201,7 +201,7 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_nothing_is_kep
     assert max(count for kind, count in lost.items() if kind.startswith("PATCH")) > 2
 
 
-# --- malformed: words that are no words ----------------------------------------------------------------
+# --- malformed texts -----------------------------------------------------------------------------------
 
 
 def test_words_of_the_service_are_shown_as_words_whatever_they_hold(visitor: Visitor, clinic: Clinic) -> None:
@@ -221,7 +221,7 @@ def test_words_of_the_service_are_shown_as_words_whatever_they_hold(visitor: Vis
     assert visitor.page.locator("#preconsult :is(img, script)").count() == 0
 
 
-# --- works: which questions are asked ------------------------------------------------------------------
+# --- which questions are asked -------------------------------------------------------------------------
 
 
 def test_a_condition_means_in_the_page_what_it_means_in_the_service(visitor: Visitor, clinic: Clinic) -> None:
@@ -286,7 +286,7 @@ def test_questions_come_in_the_language_of_the_page(visitor: Visitor, clinic: Cl
     assert visitor.sent("/v1/submissions")[0]["language"] == "es"
 
 
-# --- works: whole journeys --------------------------------------------------------------------------
+# --- whole journeys ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

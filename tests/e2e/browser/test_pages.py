@@ -1,4 +1,4 @@
-"""What a person sees in Chromium: the API reference, and the summary. Nothing is asked of anybody else."""
+"""What a person sees in Chromium: the API reference, and the summary. No request goes to another origin."""
 
 import httpx
 import pytest

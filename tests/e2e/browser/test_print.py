@@ -1,4 +1,4 @@
-"""The summary on paper, as Chromium prints it: two sheets at most, all that was said, nothing to press.
+"""The summary as Chromium prints it: at most two sheets, with its whole content and no controls.
 
 Refuses: the PDF that the server makes (tests/web/html/test_pdf.py).
 """
@@ -22,7 +22,7 @@ EDGES: PdfMargins = {"top": "15mm", "bottom": "15mm", "left": "15mm", "right": "
 
 @pytest.fixture(params=["en", "es", "ht", "pt-BR"])
 def summary(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Page]:
-    """The page of somebody who has CRPS, and depression that two medicines did not help enough."""
+    """The summary page of a respondent with CRPS, and depression that two medicines did not help enough."""
     context = browser.new_context()
     somebody = Respondent(context.new_page(), server.url)
     somebody.come(CARA, language=request.param)
@@ -32,7 +32,7 @@ def summary(request: pytest.FixtureRequest, browser: Browser, server: Server) ->
 
 
 def plain(text: str) -> str:
-    """Letter by letter, without ligatures and the places where lines end."""
+    """The characters only, without ligatures and line breaks."""
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
 
 

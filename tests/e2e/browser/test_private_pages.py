@@ -1,6 +1,6 @@
-"""Nobody else learns anything: not by requests, addresses, history, logs, cookies or what stays on a device.
+"""Nothing leaks: not by requests, addresses, history, logs, cookies or what stays on a device.
 
-A whole walk over every page (tour.py) is overheard on the wire. Refuses: to trust what a page says of itself.
+A whole walk over every page (tour.py) is recorded on the network. Never: trusts what a page says of itself.
 """
 
 import json
@@ -25,9 +25,9 @@ from tests.e2e.browser.respondent import Respondent
 from tests.sample_answers import CARA, PAT_CONTACT
 from tests.server import Server, serving
 
-ENOUGH = 10  # letters of a secret that can't stand anywhere by chance
+ENOUGH = 10  # characters of a secret that cannot occur by chance
 FLAGS = re.compile(r"\?(((check|new|changed)=1&?)+|language=[a-zA-Z-]+|v=[0-9a-f]{10})(?=#|$)")
-PATH_LINK = re.compile(r"/form/resume/[A-Za-z0-9_-]{43}$")  # the way back in for browsers without scripts
+PATH_LINK = re.compile(r"/form/resume/[A-Za-z0-9_-]{43}$")  # the resume link for browsers without scripts
 HIDDEN = re.compile(r'name="(?:token|instance)" value="([^"]+)"')
 CLOSED = {"cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 COOKIE = re.compile(
@@ -44,15 +44,15 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @dataclass
 class Overheard:
-    """All that went over the wire, and every secret that was ever in a page or a cookie."""
+    """All network traffic, and every secret that was ever in a page or a cookie."""
 
     asked: list[str] = field(default_factory=list)  # addresses
     sent: list[dict[str, str]] = field(default_factory=list)  # headers of requests
-    answered: list[dict[str, str]] = field(default_factory=list)  # headers of answers
+    answered: list[dict[str, str]] = field(default_factory=list)  # headers of responses
     history: list[str] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
-    wrong: list[str] = field(default_factory=list)  # what a page alone shows to be wrong
+    wrong: list[str] = field(default_factory=list)  # problems visible in a page alone
 
     def listen(self, page: Page) -> None:
         wire = page.context.new_cdp_session(page)
@@ -87,7 +87,7 @@ class Overheard:
 
     @property
     def cookies(self) -> set[str]:
-        """Each cookie that was set, with its attributes; its value is nobody's."""
+        """Each cookie that was set, with its attributes and without its value."""
         return {one for each in self.answered for one in each.get("set-cookie", "").split("\n") if one}
 
     @property
@@ -104,7 +104,7 @@ def lower(headers: dict[str, Any]) -> dict[str, str]:
 
 
 def names() -> set[str]:
-    """What the edition calls its pages, its questions and every answer."""
+    """The names that the edition gives its pages, its questions and every answer."""
     edition = LIBRARY().current("ketamine-preconsult")
     assert edition is not None
     items = [*edition.asked.item, *edition.asked.by_id.values()]
@@ -120,7 +120,7 @@ def telling(address: str, secrets: set[str]) -> list[str]:
 
 
 def logged(log: Path, secrets: set[str], addresses: set[str]) -> list[str]:
-    """What a log tells that it must not: fields that are on no list, and values out of a request."""
+    """What a log must not contain: fields that are not on the list, and values from a request."""
     lines = [
         json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")
     ]
@@ -177,7 +177,7 @@ def test_a_link_back_in_leaves_neither_request_nor_history(browser: Browser, tal
     held = [entry["url"] for entry in wire.send("Page.getNavigationHistory")["entries"]]
     elsewhere.close()
     assert len(secret) == 43
-    assert shown == [f"{talkative.url}/form/resume"]  # out of sight before it is sent
+    assert shown == [f"{talkative.url}/form/resume"]  # removed from the address before it is sent
     assert [each for each in held if secret in each] == []
     assert [each for each in heard.asked if secret in each] == []
     assert secret not in talkative.log.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Going back, coming back, changing one's mind, everything done twice: nothing is lost or kept twice."""
+"""Going back, resuming, changing answers, doing everything twice: nothing is lost or stored twice."""
 
 import re
 from urllib.parse import urlsplit
@@ -26,14 +26,14 @@ GONE = "This link does not open a form. It may be cut off, or its time is over."
 
 
 def asked(devices: Devices, way: Way, name: str) -> Respondent:
-    """Somebody on the page that asks this."""
+    """A respondent on the page that asks this question."""
     somebody = devices(way).respondent()
     somebody.come(CARA, until=name)
     return somebody
 
 
 def link(somebody: Respondent, label: str = "Your link") -> str:
-    """A link back in, on this server's address whatever its public one."""
+    """A resume link, on this server's address whatever its public one."""
     somebody.follow("Stop and come back later")
     somebody.press("button.continue", "link")
     if label != "Your link":
@@ -42,7 +42,7 @@ def link(somebody: Respondent, label: str = "Your link") -> str:
     return f"{somebody.base}{given.path}" + (f"#{given.fragment}" if given.fragment else "")
 
 
-# --- the way back in -------------------------------------------------------------------------------
+# --- the resume link -------------------------------------------------------------------------------
 
 
 @other_way
@@ -111,7 +111,7 @@ def test_without_scripts_a_link_is_pasted(devices: Devices) -> None:
     assert elsewhere.heading == "What would you like to talk about? Check all that fit."
 
 
-# --- a session that is over ------------------------------------------------------------------------
+# --- an expired session ----------------------------------------------------------------------------
 
 
 @either_way
@@ -170,7 +170,7 @@ def test_back_by_the_link_or_the_browser_shows_what_was_answered(devices: Device
     assert somebody.heading == "About your pain"
     somebody.fill_in(CARA)
     somebody.send()
-    somebody.turn_back()  # a form that was sent is not changed by going back
+    somebody.turn_back()  # going back does not change a form that was sent
     assert somebody.heading == "Things to discuss with a clinician"
 
 
@@ -190,7 +190,7 @@ def test_with_scripts_answers_that_are_not_saved_are_warned_of(devices: Devices)
     assert warned == ["beforeunload"]
 
 
-# --- changing one's mind ---------------------------------------------------------------------------
+# --- changing answers ------------------------------------------------------------------------------
 
 
 @other_way
@@ -269,7 +269,7 @@ def test_every_page_sent_twice_makes_one_draft_and_one_submission(
     repeated: list[int] = []
 
     def twice(route: Route) -> None:
-        """The network sends again what it has sent already, as a second click may."""
+        """The network repeats a request it has already sent, as a second click may do."""
         if route.request.method == "POST":
             repeated.append(route.fetch(max_redirects=0).status)
         route.continue_()
@@ -283,7 +283,7 @@ def test_every_page_sent_twice_makes_one_draft_and_one_submission(
     somebody.fill_in(CARA)
     assert office.latest()["answers"] == CARA
     somebody.page.locator("button.continue").dblclick()
-    expect(somebody.page).to_have_url(re.compile("/form/summary$"))  # the first of the two is broken off
+    expect(somebody.page).to_have_url(re.compile("/form/summary$"))  # the first of the two is aborted
     somebody.saw("summary")
     assert len(repeated) >= len(device.posts) >= 8
     assert set(repeated) == {303}
@@ -303,14 +303,14 @@ def test_two_tabs_are_one_form(devices: Devices, office: Office, way: Way) -> No
     assert office.latest()["answers"]["visit_reason"] == CARA["visit_reason"]
     somebody.send()
     other.answer({"pain_types": ["fibromyalgia"]})
-    other.go_on()  # too late: it is sent already
+    other.go_on()  # too late: it is already sent
     other.saw()
     assert other.heading == "Things to discuss with a clinician"
     assert office.latest()["answers"]["pain_types"] == ["crps"]
     assert office.kept() == kept + 1
 
 
-# --- being gone ------------------------------------------------------------------------------------
+# --- leaving ---------------------------------------------------------------------------------------
 
 
 @either_way
@@ -349,7 +349,7 @@ def test_a_cleared_device_holds_no_cookie_and_going_back_shows_nothing(
     assert office.kept() == kept + 1
 
 
-# --- a clinic's own look ---------------------------------------------------------------------------
+# --- a clinic's branding ---------------------------------------------------------------------------
 
 
 @other_way

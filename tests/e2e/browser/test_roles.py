@@ -1,4 +1,4 @@
-"""Every role at its own work in Chromium, with scripts and without; what each act leaves is looked at."""
+"""Every role at its own work in Chromium, with scripts and without; the effect of each act is checked."""
 
 import base64
 import re
@@ -12,7 +12,7 @@ from tests.e2e.browser.mobile_device import Way, either_way, other_way
 from tests.server import PATIENCE, Server
 from tests.web.staff_client import code
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_who_may_not_export_or_erase_is_offered_neither(staff: Staff, new_case: NewCase) -> None:
@@ -27,7 +27,7 @@ def test_who_may_not_export_or_erase_is_offered_neither(staff: Staff, new_case: 
         assert "role manager" in person.words
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 @other_way
@@ -115,7 +115,7 @@ def test_an_administrator_lets_people_in_and_out_and_makes_keys(
     person.go("/staff/keys")
     person.page.get_by_role("link", name=f"Revoke Website {way}").click()
     person.press("Revoke it")
-    give_up = time.monotonic() + PATIENCE  # a key row is believed for a second
+    give_up = time.monotonic() + PATIENCE  # an API key row is cached for a second
     while httpx.get(address, headers=headers).status_code != 401:
         assert time.monotonic() < give_up
         time.sleep(0.1)

@@ -1,7 +1,7 @@
-"""What keeps people safe: interruptions, the crisis block, the footer, under 18, and getting away.
+"""What keeps people safe: interruptions, the crisis block, the footer, under 18, and the quick exit.
 
-As specified in the content specification, section 3: straight after the page that raised it, before anything
-else, and never in the way.
+As specified in the content specification, section 3: directly after the page that raised it, before anything
+else, and without blocking the form.
 """
 
 import pytest
@@ -24,14 +24,14 @@ AFFIRM = {"depression_told_by_clinician": "no"}
 
 
 def at_thoughts(devices: Devices, way: Way) -> Respondent:
-    """Somebody on the page that asks of self-harm."""
+    """A respondent on the page that asks about self-harm."""
     somebody = devices(way).respondent()
     somebody.come(CARA, until="self_harm_thoughts")
     return somebody
 
 
 def under_18(devices: Devices, way: Way) -> Respondent:
-    """Somebody of 16 who has sent the page on their age."""
+    """A respondent of 16 who has sent the page with their age."""
     somebody = devices(way).respondent()
     somebody.come(MINA, until="answering_for")
     somebody.answer(MINA)
@@ -73,7 +73,7 @@ def test_a_mistyped_age_is_put_right_and_the_form_goes_on(devices: Devices, offi
     somebody.fill_in(CARA)
     somebody.send()
     assert somebody.page.locator("section.topic", has_text="You told us about CRPS").count() == 1
-    assert "under_18" in office.flags()  # a flag is never taken back
+    assert "under_18" in office.flags()  # a flag is never withdrawn
 
 
 @either_way
@@ -93,7 +93,7 @@ def test_thoughts_of_self_harm_now_interrupt_at_once_and_help_stays_on_every_lat
     assert {"tel:988", "sms:988", "tel:911"} <= {
         str(link.get_attribute("href")) for link in inside.locator("a").all()
     }
-    assert {"self_harm_now", "no_contact_route"} == set(office.flags())  # at save, before it is sent
+    assert {"self_harm_now", "no_contact_route"} == set(office.flags())  # raised before it is sent
     met = len(somebody.seen)
     somebody.go_on()
     for _ in range(9):
@@ -118,14 +118,14 @@ def test_thoughts_of_self_harm_now_interrupt_at_once_and_help_stays_on_every_lat
     assert NOW in first.inner_text()
     assert "tel:988" in first.inner_html()
     quoted = somebody.page.locator("blockquote").all_inner_texts()
-    assert len(quoted) == 1  # the limits of what is known, and nothing on mood
+    assert len(quoted) == 1  # the limits of the evidence, and nothing on mood
     assert "limited data" in quoted[0]
 
 
 @either_way
 def test_the_interruption_comes_before_what_the_same_page_gets_wrong(devices: Devices, way: Way) -> None:
     somebody = at_thoughts(devices, way)
-    somebody.answer({"self_harm_thoughts": "now"})  # and what must be answered is not
+    somebody.answer({"self_harm_thoughts": "now"})  # without answering a required question
     somebody.go_on()
     somebody.saw()
     assert NOW in somebody.interrupted
@@ -238,7 +238,7 @@ def test_leaving_takes_the_page_away_and_the_browser_shows_nothing_of_it_again(
         dialog.accept()
 
     page.on("dialog", stay)
-    somebody.answer({"self_harm_thoughts": "past"})  # and not sent: leaving asks nothing all the same
+    somebody.answer({"self_harm_thoughts": "past"})  # not sent: leaving asks nothing anyway
     page.locator("form.leave button").click()
     page.wait_for_url("**/form/left")
     assert page.inner_text("body") == "This page is empty."

@@ -1,6 +1,6 @@
-"""Webhook endpoints at the workbench in real Chromium: made, tried out, watched, removed.
+"""Webhook endpoints in the staff app in real Chromium: created, tested, monitored, removed.
 
-Real receivers on loopback. Refuses: addresses that a page does not offer.
+Uses real receivers on loopback. Never: opens addresses that no page offers.
 """
 
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ WIDTHS = (1280, 768, 360)
 
 @pytest.fixture(scope="module")
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A clinic without endpoints, which tries a failed delivery again only after the test."""
+    """A clinic without endpoints, which retries a failed delivery only after the test."""
     settings = NO_SECOND_FACTOR | {"PRECONSULT_WEBHOOK_RETRY_SECONDS": "3600"}
     with serving(tmp_path_factory.mktemp("webhooks"), **settings) as running:
         yield running
 
 
 class Watched:
-    """Each page as it is met: how it reads at every width, and its HTML."""
+    """Each page of the test: its problems at every width, and its HTML."""
 
     def __init__(self, person: Colleague) -> None:
         self.person, self.html, self.amiss = person, dict[str, str](), dict[str, list[str]]()
@@ -89,7 +89,7 @@ def test_an_endpoint_is_made_tried_out_watched_and_removed(
         assert "There is no endpoint yet" in person.words
         assert person.close() == []
     assert seen.amiss == {}
-    seen.html.pop("webhooks-wrong")  # what is amiss stands above the first heading, as on every page
+    seen.html.pop("webhooks-wrong")  # errors are above the first heading, as on every page
     told = complaints(seen.html) if not way.scripts else []
     assert not told, "\n".join(told)
 

@@ -1,7 +1,7 @@
-"""What a page costs on a slow line with nothing kept: bytes, scripts that hold it up, words that jump.
+"""What a page costs on a slow connection with an empty cache: bytes, blocking scripts, layout shifts.
 
-Measured by Chromium itself: bytes as they arrive, headers and all. Refuses: the clinic's logo, whose weight
-is the clinic's.
+Measured by Chromium itself: bytes as they arrive, including headers. Never: counts the clinic's logo, whose
+weight the clinic decides.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.sample_answers import FULL
 from tests.server import Server
 
 MOST_BYTES, MOST_SHIFT = 60_000, 0.1
-EVERYTHING = FULL | {  # what makes the longest summary
+EVERYTHING = FULL | {  # answers that make the longest summary
     "answering_for": "someone_else",
     "pain_types": ["neuropathic", "crps", "fibromyalgia", "cancer_pain", "sickle_cell", "spinal_injury"],
     "other_feelings": ["anxiety", "trauma"],
@@ -23,7 +23,7 @@ EVERYTHING = FULL | {  # what makes the longest summary
     "health_topics": ["bp_heart", "vessel_bleed", "psychosis_mania", "pregnant_breastfeeding", "liver",
                       "bladder", "eye_brain_pressure", "substance_use", "anesthesia_reaction"],
 }  # fmt: skip
-LONGEST = ["health_topics"]  # weighed in every language: the page of questions with most words
+LONGEST = ["health_topics"]  # measured in every language: the page of questions with the most words
 SHIFT = """() => new Promise(tell => {
     const seen = [];
     const observer = new PerformanceObserver(list => seen.push(...list.getEntries()));
@@ -60,7 +60,7 @@ class Scales:
         wire.on("Network.loadingFinished", lambda told: self._arrived.append(told["encodedDataLength"]))
 
     def weigh(self, name: str) -> None:
-        """Open the page one is on once more, from nothing."""
+        """Reload the current page with an empty cache, and measure it."""
         self._arrived.clear()
         self.page.reload(wait_until="load")
         self.shifts[name] = self.page.evaluate(SHIFT)

@@ -1,5 +1,5 @@
-"""The workbench in Chromium: every page by whom it is for, the acts with scripts and without, by keys, and
-with markup typed wherever text can be typed. Two hundred made-up cases stand in the queue.
+"""The staff app in Chromium: every page by role, actions with scripts and without, keyboard use, and markup
+typed wherever text can be typed. The queue has two hundred synthetic cases.
 """
 
 import httpx
@@ -34,7 +34,7 @@ PAYLOADS = [
 ]
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_a_stranger_is_led_to_the_door_and_sees_nothing(browser: Browser, clinic: Server) -> None:
@@ -107,7 +107,7 @@ def test_every_page_reads_well_at_every_width_and_keeps_nobody_out(staff: Staff,
     assert not told, "\n".join(told)
 
 
-# --- the acts --------------------------------------------------------------------------------------
+# --- actions ---------------------------------------------------------------------------------------
 
 
 @other_way
@@ -213,7 +213,7 @@ def test_signing_out_ends_it_and_the_back_button_shows_nothing(staff: Staff) -> 
     assert "Call script" not in person.page.inner_text("body")
 
 
-# --- hostile words ---------------------------------------------------------------------------------
+# --- hostile text ----------------------------------------------------------------------------------
 
 
 def test_markup_that_anybody_types_is_text_to_everybody(staff: Staff, clinic: Server) -> None:

@@ -1,1 +1,1 @@
-"""Black-box tests: real server processes, real databases, faults from outside. Refuses: to look inside."""
+"""Black-box tests: real server processes, real databases, faults from outside. Never: inspects internals."""

@@ -1,7 +1,7 @@
-"""Unmistakable values, and the scanner that finds them however they are written.
+"""Canary values that cannot be mistaken, and the scanner that finds them in any encoding.
 
-Office: plain, lower and upper case, base64 at each alignment, hex, URL-encoded, JSON-escaped, UTF-16, and
-all of it inside deflated data. Refuses: to report less because a file is large.
+Responsible for: plain, lower and upper case, base64 at each alignment, hex, URL-encoded, JSON-escaped,
+UTF-16, and all of these inside deflated data. Never: reports less because a file is large.
 """
 
 import base64
@@ -18,7 +18,7 @@ PHONE = "+1 561 555 0142"
 EMAIL = "zoe.canary@quillfeather.example"
 CONTACT = {"name": NAME, "phone": PHONE, "email": EMAIL}
 
-ANSWERS = {  # every code is unmistakable, or stands beside a link id that is
+ANSWERS = {  # every code is distinctive, or is stored beside a linkId that is
     "info_only": True,
     "answering_for": "myself",
     "age_band": "25_44",
@@ -43,7 +43,7 @@ HEALTH = (
     "pregnant_breastfeeding",
     "Things to discuss",
 )
-STRAY = {  # where people put what nobody asked for
+STRAY = {  # values where clients send what no one asked for
     "value": "CANARY-value-4b1e",
     "member": "canary_member_77aa",
     "malformed": "CANARY-malformed-90cd",
@@ -53,17 +53,17 @@ STRAY = {  # where people put what nobody asked for
     "credential": "CANARY-credential-2d2d",
     "address": "203.0.113.77",
 }
-DEEPEST_OFFSET = 64  # a deflated text begins near the start of a value
+DEEPEST_OFFSET = 64  # deflated text begins near the start of a value
 
 
 def contact_forms() -> list[str]:
-    """What gives somebody away, also cut up or normalised."""
+    """The contact details that identify the person, also in parts or normalised."""
     return [NAME, "Quillfeather", PHONE, "".join(filter(str.isdigit, PHONE)), EMAIL]
 
 
 @functools.cache
 def forms(text: str) -> dict[str, bytes]:
-    """`text` in every way of writing it."""
+    """`text` in every encoding: name of the encoding to bytes."""
     plain = text.encode()
     found = {
         "plain": plain,
@@ -86,7 +86,7 @@ def forms(text: str) -> dict[str, bytes]:
 
 
 def sightings(hay: bytes, canaries: Iterable[str]) -> list[str]:
-    """Each canary found in `hay`, with the form it was found in."""
+    """Each canary found in `hay`, with the encoding it was found in."""
     return [
         f"{canary!r} as {name}"
         for canary in canaries
@@ -96,7 +96,7 @@ def sightings(hay: bytes, canaries: Iterable[str]) -> list[str]:
 
 
 def sightings_deflated(value: bytes, canaries: Iterable[str]) -> list[str]:
-    """The same, in what `value` holds deflated from one of its first bytes on."""
+    """The same for data that `value` contains in deflated form, starting at one of its first bytes."""
     wanted, found = list(canaries), []
     for offset in range(min(len(value), DEEPEST_OFFSET)):
         for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS, 31):
@@ -114,7 +114,7 @@ def sightings_in(files: Mapping[str, bytes], canaries: Iterable[str]) -> list[st
 
 
 def files_below(folder: Path, *, but: str = r"$^") -> dict[str, bytes]:
-    """Every file's bytes, the ones matching `but` left out."""
+    """The bytes of every file below `folder`, except those whose path matches `but`."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not re.search(but, str(path.relative_to(folder))):

@@ -1,4 +1,4 @@
-"""What tests from outside share. Refuses: sharing a database between tests."""
+"""Fixtures of the black-box tests. Never: shares a database between tests."""
 
 import contextlib
 import uuid
@@ -29,12 +29,12 @@ def postgres_url(postgres: postgres_server.Postgres, template: str) -> Iterator[
     name = f"o{uuid.uuid4().hex}"
     postgres.create_database(name, template)
     yield postgres.url(name)
-    postgres.drop_database(name)  # a restart after a crash looks at every file of every database
+    postgres.drop_database(name)  # a restart after a crash reads every file of every database
 
 
 @pytest.fixture  # tests/levels.py chooses the databases
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database of each kind; the embedded one is put in place by `serving` or `mortal`."""
+    """A database of each kind; `serving` or `mortal` creates the embedded one."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'preconsult.db'}"
     url: str = request.getfixturevalue("postgres_url")

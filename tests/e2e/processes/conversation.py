@@ -1,7 +1,7 @@
-"""One whole conversation with the service, canaries in every sentence, right and wrong ones.
+"""A full set of requests to the service, valid and invalid, with canaries in every field.
 
-Office: every operation, replay and kind of error we can bring about, and a visit to the form. Refuses: to
-judge; it only keeps what came back.
+Responsible for: every operation, replay and kind of error that a test can cause, and a visit to the form.
+Never: judges; it only records the responses.
 """
 
 import json
@@ -26,7 +26,7 @@ DRAFT = EVERYTHING | {"status": "draft"}
 
 @dataclass
 class Conversation:
-    """`told`: every answer. `tokens`: every access token handed out."""
+    """`told`: every response. `tokens`: every access token issued."""
 
     server: Server
     key: str
@@ -50,7 +50,7 @@ class Conversation:
         return answer
 
     def hold(self, url: str) -> None:
-        """From the first word to the last."""
+        """Send all requests, from the first to the last."""
         self._live()
         self._err()
         self._shout()
@@ -63,7 +63,7 @@ class Conversation:
         assert self.ask("POST", PATH, EVERYTHING).status == 201
 
     def _live(self) -> None:
-        """What people who read the documentation do."""
+        """The requests of clients that follow the documentation."""
         first = self.ask("POST", PATH, EVERYTHING, idempotency_key="key-of-the-conversation")
         again = self.ask("POST", PATH, EVERYTHING, idempotency_key="key-of-the-conversation")
         assert (first.status, again.content) == (201, first.content)
@@ -84,7 +84,7 @@ class Conversation:
         assert self.ask("POST", PATH, DRAFT, idempotency_key="key-of-the-draft").status == 410
 
     def _err(self) -> None:
-        """What everybody else does."""
+        """The requests of all other clients."""
         one = f"{PATH}/{self.told[0].json()['id']}"
         value, member, malformed = STRAY["value"], STRAY["member"], STRAY["malformed"]
         wrong = [ANSWERS | {name: value} for name in ANSWERS]
@@ -122,7 +122,7 @@ class Conversation:
             self.ask("GET", one, credential=credential)
 
     def _shout(self) -> None:
-        """What is no HTTP at all."""
+        """Bytes that are not valid HTTP."""
         post = f"POST {PATH} HTTP/1.1"
         for raw in (f"GET /{STRAY['path']} HTTP/9.9\r\n{STRAY['header']}\r\n\r\n",
                     f"{STRAY['path'].upper()} / HTTP/1.1\r\nhost: {STRAY['header']}\r\n\r\n",
@@ -134,7 +134,7 @@ class Conversation:
 
 @contextmanager
 def broken_table(url: str) -> Iterator[None]:
-    """A table that is not where it belongs: the accident nobody thought of."""
+    """Rename a table for the length of the block, to cause an unhandled error."""
     engine = sa.create_engine(url)
     there, gone = "ALTER TABLE flags RENAME TO gone", "ALTER TABLE gone RENAME TO flags"
     try:

@@ -2,8 +2,8 @@
 
     python -m tests.e2e.processes.crash_points before_commit notes 3 serve --port 8000
 
-Each point is reached for certain, where a kill from outside reaches it by luck. The hooks are those of
-SQLAlchemy and ASGI; the product knows nothing of them. Refuses: any end but SIGKILL.
+Each point is always reached, whereas a kill from outside would hit it only by chance. The hooks are those of
+SQLAlchemy and ASGI; the product knows nothing of them. Never: ends the process by anything but SIGKILL.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Moment = Literal["statement", "before_commit", "after_commit", "answer"]
-LONG_ENOUGH = 0.2  # seconds in which an answer that is given too early gets out
+LONG_ENOUGH = 0.2  # seconds in which a response that is sent too early gets out
 
 
 @dataclass(frozen=True)
 class CrashPoint:
-    """The `number`th time that a `moment` comes which has to do with `what`: a table written, or a status.
+    """The `number`th time that `moment` occurs for `what`: a written table, or a status.
 
-    statement: written, and not committed. before_commit: all of a transaction is written, and anything told
-    too early has arrived. after_commit: durable, and not answered. answer: only its head is sent.
+    statement: written, and not committed. before_commit: a whole transaction is written, and any response
+    sent too early has arrived. after_commit: durable, and not answered. answer: only its head is sent.
     """
 
     moment: Moment
@@ -39,7 +39,7 @@ class CrashPoint:
 
 
 class Countdown:
-    """Ends this process the `number`th time it is reached."""
+    """Kills this process the `number`th time that `reached` is called."""
 
     def __init__(self, number: int, pause: float) -> None:
         self._left, self._pause, self._lock = number, pause, threading.Lock()
@@ -49,12 +49,12 @@ class Countdown:
             self._left -= 1
             last = self._left == 0
         if last:
-            time.sleep(self._pause)  # as long as the test asks
+            time.sleep(self._pause)  # the length of the pause is the caller's choice
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def arm(point: CrashPoint) -> None:
-    """Hook the point into this process."""
+    """Install the crash point in this process."""
     countdown = Countdown(point.number, LONG_ENOUGH if point.moment == "before_commit" else 0)
     if point.moment == "answer":
         _arm_answers(int(point.what), countdown)
@@ -63,7 +63,7 @@ def arm(point: CrashPoint) -> None:
 
 
 def _arm_transactions(point: CrashPoint, countdown: Countdown) -> None:
-    import sqlalchemy as sa  # noqa: PLC0415 - who imports CrashPoint needs none of this
+    import sqlalchemy as sa  # noqa: PLC0415 - importing CrashPoint does not need it
     from sqlalchemy.engine.default import DefaultDialect  # noqa: PLC0415 - the same
 
     writes = re.compile(rf"\s*(INSERT INTO|UPDATE|DELETE FROM) {point.what}\b")
@@ -104,7 +104,7 @@ def _arm_answers(status: int, countdown: Countdown) -> None:
             async def sent(message: Any) -> None:
                 await send(message)
                 if message["type"] == "http.response.start" and message["status"] == status:
-                    await asyncio.sleep(0.01)  # the head gets out
+                    await asyncio.sleep(0.01)  # lets the head get out
                     countdown.reached()
 
             await app(scope, receive, sent)

@@ -1,6 +1,7 @@
-"""Bodies and bytes that somebody who means harm, or a broken program, would send.
+"""Request bodies and raw bytes that an attacker, or a broken program, would send.
 
-Office: the lists; each entry has a name for the test report. Refuses: expectations (the tests hold them).
+Responsible for: the lists; each entry has a name for the test report. Never: states what to expect (the tests
+do).
 """
 
 import gzip
@@ -18,7 +19,7 @@ def _with(**answers: Any) -> bytes:
 
 
 def _spliced(value: bytes, name: bytes = b"pain_intensity") -> bytes:
-    """A good body with raw bytes as one answer."""
+    """A valid body with raw bytes as one answer."""
     return GOOD_BYTES.replace(b'"answers": {', b'"answers": {"%s": %s, ' % (name, value))
 
 
@@ -106,7 +107,7 @@ BODIES: dict[str, bytes] = {
     "an edition from elsewhere": json.dumps(GOOD | {"edition": "../../../etc/passwd"}).encode(),
     "gzip": gzip.compress(GOOD_BYTES),
 }
-KINDS = {  # content types (and codings) for a good body
+KINDS = {  # content types (and encodings) for a valid body
     "none": {"content_type": ""},
     "form": {"content_type": "application/x-www-form-urlencoded"},
     "multipart": {"content_type": "multipart/form-data; boundary=x"},
@@ -131,7 +132,7 @@ SMUGGLED = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _CHUNKED = b"0\r\n\r\n" + SMUGGLED
 FOREIGN = "foreign.example"
 
-REFUSED: dict[str, bytes] = {  # 4xx, 501, or the connection is closed without an answer
+REFUSED: dict[str, bytes] = {  # 4xx, 501, or the connection is closed without a response
     "CL and TE": _raw(*_POST, "Content-Length: 5", "Transfer-Encoding: chunked", more=_CHUNKED),
     "TE and CL": _raw(*_POST, "Transfer-Encoding: chunked", "Content-Length: 5", more=_CHUNKED),
     "CL and TE in odd case": _raw(*_POST, "content-length: 5", "TRANSFER-encoding: CHUNKED", more=_CHUNKED),
@@ -166,7 +167,7 @@ REFUSED: dict[str, bytes] = {  # 4xx, 501, or the connection is closed without a
     "a target of 1 MB": _raw(f"GET /{'t' * 10**6} HTTP/1.1", "Host: 127.0.0.1"),
     "10 MB announced": _raw(*_POST, "Content-Length: 10000000", "Expect: 100-continue"),
 }
-BORNE: dict[str, bytes] = {  # any honest answer but 5xx, one for each request
+BORNE: dict[str, bytes] = {  # any regular response except 5xx, one for each request
     "absolute form": _raw(f"GET http://{FOREIGN}/v1/questionnaires HTTP/1.1", f"Host: {FOREIGN}"),
     "foreign host": _raw("GET / HTTP/1.1", f"Host: {FOREIGN}"),
     "foreign host, trailing slash": _raw("GET /v1/questionnaires/ HTTP/1.1", f"Host: {FOREIGN}"),

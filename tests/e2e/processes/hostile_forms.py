@@ -1,7 +1,7 @@
-"""Forms, cookies and addresses that somebody who means harm, or a broken program, would send to the form.
+"""Forms, cookies and addresses that an attacker, or a broken program, would send to the hosted form.
 
-Office: the lists; each entry has a name for the test report. Refuses: expectations (the tests hold them).
-TOKEN, INSTANCE and STEP stand for what an honest page holds.
+Responsible for: the lists; each entry has a name for the test report. Never: states what to expect (the tests
+do). TOKEN, INSTANCE and STEP are placeholders for the values of a real page.
 """
 
 FOREIGN = "foreign.example"
@@ -85,7 +85,7 @@ BODIES: dict[str, bytes] = {
     "JSON of an API": b'{"answers": {"info_only": true}}',
     "everything at once": b"TOKEN&INSTANCE&language=en&" + _ASKED + b"&remove=contact_name&website=x&link=x",
 }
-HEADERS: dict[str, dict[str, str]] = {  # for an honest form
+HEADERS: dict[str, dict[str, str]] = {  # for a valid form
     "no kind": {"content_type": ""},
     "multipart": {"content_type": "multipart/form-data; boundary=x"},
     "JSON": {"content_type": "application/json"},

@@ -1,8 +1,8 @@
-"""`preconsult` that waits for a locked database three seconds, where the product waits seven.
+"""`preconsult` that waits three seconds for a locked database, where the product waits seven.
 
     python -m tests.e2e.processes.impatient serve --port 8000
 
-What follows a wait in vain is the same; a test that waits for it takes half the time.
+The behaviour after the timeout is the same; a test that waits for it takes half the time.
 """
 
 from app.storage.db import database

@@ -1,8 +1,8 @@
-"""Somebody who fills in the hosted form without a browser: a cookie jar, and eyes for forms and links.
+"""A respondent who fills in the hosted form without a browser: a cookie jar and a parser of forms and links.
 
-Office: opens what the pages lead to, sends the forms they hold, as a browser without scripts would; a request
-that got no answer can be made again by the same call. Refuses: to know addresses beyond the first, or a field
-that the page does not hold.
+Responsible for: opening what the pages lead to and sending their forms, as a browser without scripts would; a
+request without a response can be repeated by the same call. Never: uses addresses beyond the first, or a
+field that the page does not contain.
 """
 
 import http.client
@@ -17,7 +17,7 @@ from tests.server import Server
 
 Pairs = Sequence[tuple[str, str]]
 CONTACT = {"contact_name": "Pat Canary-Quill", "contact_phone": "+1 561 555 0142"}
-TOLD: dict[str, Any] = {  # two pages of interruption, and questions that come up on the page they are on
+TOLD: dict[str, Any] = {  # two interruption pages, and questions that are enabled on the page they are on
     "info_only": True,
     "answering_for": "myself",
     "age_band": "25_44",
@@ -40,12 +40,12 @@ VOID = ("input", "br", "meta", "link", "img", "hr")
 
 
 class Unanswered(Exception):
-    """The server says: not now."""
+    """The server has answered 503."""
 
 
 @dataclass
 class Form:
-    """A form of a page: where it goes, and each field with whether it would be sent as it stands."""
+    """A form of a page: its action, and each field with whether it would be sent unchanged."""
 
     action: str
     fields: list[tuple[str, str, str, bool]] = field(default_factory=list)  # name, value, type, on
@@ -54,11 +54,11 @@ class Form:
         return any(each[0] == name for each in self.fields)
 
     def asks(self, name: str) -> bool:
-        """Is it a question of the page, to be seen?"""
+        """Is it a visible question of the page?"""
         return ("asked", name) in {each[:2] for each in self.fields}
 
     def filled(self, answers: Mapping[str, Any]) -> Pairs:
-        """What is sent once `answers` are given, in the order of the page."""
+        """What is sent with `answers` filled in, in the order of the page."""
         pairs = []
         for name, value, kind, on in self.fields:
             given = answers.get(name)
@@ -77,14 +77,14 @@ def _codes(given: Any) -> list[str]:
 
 
 class Sheet(HTMLParser):
-    """A page as it is read: words of its middle, forms, the way on."""
+    """A parsed page: the text of its main part, its forms, and the link to the next page."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
         self.forms: list[Form] = []
         self.classes: set[str] = set()
         self.onward = ""
-        self.links: list[str] = []  # links back in, as they are shown
+        self.links: list[str] = []  # resume links, as shown
         self.footer = ""
         self._words: list[str] = []
         self._inside: list[str] = []
@@ -97,7 +97,7 @@ class Sheet(HTMLParser):
         return " ".join(" ".join(self._words).split())
 
     def form(self, name: str) -> Form | None:
-        """The form that holds a field of that name."""
+        """The form that contains a field of that name."""
         return next((each for each in self.forms if each.holds(name)), None)
 
     def to(self, action: str) -> Form | None:
@@ -137,7 +137,7 @@ class Sheet(HTMLParser):
 
 @dataclass
 class Person:
-    """`at`: the address to be opened next; `sheet`: the page that is open, None until `look`."""
+    """`at`: the address to open next; `sheet`: the open page, None until `look`."""
 
     server: Server
     answers: Mapping[str, Any] = field(default_factory=lambda: TOLD | CONTACT)
@@ -145,15 +145,15 @@ class Person:
     cookies: dict[str, str] = field(default_factory=dict)
     at: str = "/form"
     sheet: Sheet | None = None
-    sent: int = 0  # forms that were answered
-    met: list[str] = field(default_factory=list)  # the words of each interruption
+    sent: int = 0  # number of forms that were answered
+    met: list[str] = field(default_factory=list)  # the text of each interruption page
     told: list[Answer] = field(default_factory=list)
     _line: http.client.HTTPConnection | None = None
 
-    # --- by hand
+    # --- single requests
 
     def ask(self, method: str, path: str, pairs: Pairs | None = None, *, lost: bool = False) -> Answer:
-        """One request with the cookies; `lost`: its answer never arrives. Raises OSError, HTTPException."""
+        """Send one request with the cookies; `lost`: drop its response. Raises OSError, HTTPException."""
         line = self._line = self._line or http.client.HTTPConnection(
             "127.0.0.1", self.server.port, timeout=PATIENCE
         )
@@ -191,13 +191,13 @@ class Person:
 
     @property
     def secret(self) -> str:
-        """What the session's cookie holds."""
+        """The value of the session cookie."""
         return self.cookies["preconsult_form"]
 
     # --- page by page
 
     def open(self, path: str) -> Sheet:
-        """A page, wherever redirects lead. Raises Unanswered for 503."""
+        """Open a page, following redirects. Raises Unanswered for 503."""
         for _ in range(5):
             answer = self.ask("GET", path)
             if answer.status == 503:
@@ -209,7 +209,7 @@ class Person:
         raise AssertionError(f"{path}: redirects without end")
 
     def look(self) -> Sheet:
-        """Open the page that comes next."""
+        """Open the next page."""
         self.sheet = self.open(self.at)
         if "interruption" in self.sheet.classes:
             self.met.append(self.sheet.words)
@@ -217,12 +217,12 @@ class Person:
 
     @property
     def form(self) -> Form | None:
-        """The one form of the open page that leads on."""
+        """The one form of the open page that leads to the next page."""
         assert self.sheet is not None
         return self.sheet.form("instance") or self.sheet.form("asked") or self.sheet.to("/form/check")
 
     def send(self, *, lost: bool = False) -> None:
-        """Fill in the open page and send it; the page stays open until an answer arrives."""
+        """Fill in the open page and send it; the page stays open until a response arrives."""
         form = self.form
         assert form is not None, self.sheet and self.sheet.words
         answer = self.ask("POST", form.action, form.filled(self.answers), lost=lost)
@@ -233,7 +233,7 @@ class Person:
             self.at, self.sheet, self.sent = answer.headers["location"], None, self.sent + 1
 
     def step(self) -> bool:
-        """One request of the journey; False when it is over."""
+        """Make one request of the journey; False when it is over."""
         if self.sheet is None:
             self.look()
         elif self.form is not None:
@@ -245,7 +245,7 @@ class Person:
         return True
 
     def go_to(self, sent: int, *, shown: bool = False) -> None:
-        """Until that many forms were answered; with `shown` until the next form is open."""
+        """Continue until `sent` forms were answered; with `shown`, until the next form is open."""
         while self.sent < sent:
             assert self.step(), "the form is over"
         while shown and (self.sheet is None or self.form is None):
@@ -255,17 +255,17 @@ class Person:
         while self.step():
             pass
 
-    # --- beside the way
+    # --- resume links -
 
     def link(self) -> str:
-        """A link back in."""
+        """Create a resume link."""
         form = self.open("/form/save").to("/form/save")
         assert form is not None
         sheet = Sheet(self.ask("POST", form.action, form.filled({})).content)
         return sheet.links[0]
 
     def resume(self, link: str) -> None:
-        """On another device, with the link alone."""
+        """Resume on another device, with only the link."""
         path = urljoin("/", urlsplit(link).path)
         form = self.open(path).to("/form/resume")
         assert form is not None

@@ -1,6 +1,6 @@
-"""Server processes that a test starts, kills and starts again itself.
+"""Server processes that a test starts, kills and restarts itself.
 
-Refuses: to leave one behind, whatever became of the test.
+Never: leaves a process behind, whatever the outcome of the test.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from tests.server import PATIENCE, Server, prepare
 
 @contextlib.contextmanager
 def mortal(data_dir: Path, database_url: str = "", **environment: str) -> Iterator[Server]:
-    """A server not started yet; at the end of the block whatever still runs is killed."""
+    """A server that is not started yet; a process still running at the end of the block is killed."""
     server = Server(data_dir, database_url, environment)
     prepare(server)
     try:
@@ -27,12 +27,12 @@ def mortal(data_dir: Path, database_url: str = "", **environment: str) -> Iterat
 
 
 def kill(server: Server) -> None:
-    """End it without any warning."""
+    """Kill it with SIGKILL."""
     assert server.stop(signal.SIGKILL) == -signal.SIGKILL
 
 
 def start_until(server: Server, point: CrashPoint) -> None:
-    """Start it, to be killed at that point of its work."""
+    """Start it so that it is killed at this crash point."""
     server.start(*point.program)
 
 
@@ -43,6 +43,6 @@ def await_crash(server: Server) -> None:
 
 
 def let_files_grow_to(server: Server, size: int) -> None:
-    """A disk with that much room for each file of the server; more fails (EFBIG), as on a full disk."""
+    """Limit the size of each file of the server: writes beyond it fail (EFBIG), as on a full disk."""
     assert server.process is not None
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

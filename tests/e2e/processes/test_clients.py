@@ -1,6 +1,6 @@
-"""Clients that public generators make of openapi.json: typed, and at work against a running server.
+"""Clients that public generators make from openapi.json: typed, and used against a running server.
 
-Refuses: a client that we would have to mend by hand.
+Never: mends a generated client by hand.
 """
 
 import json
@@ -112,13 +112,13 @@ WRONG = [('"25_44"', '"25-44"'), ("info_only: true", "info_olny: true"), ("summa
 
 
 def told(program: str) -> list[str]:
-    """The command that docs/programs.md gives for a generator, for the description where it stands."""
+    """The command that docs/programs.md gives for a generator, applied to the description in the checkout."""
     (line,) = re.findall(rf"^{program}.*$", PAGE, re.MULTILINE)
     return [str(DESCRIPTION) if word == "openapi/openapi.json" else word for word in shlex.split(line)]
 
 
 def done(command: Sequence[str | Path], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What a command came to, in `folder`."""
+    """The result of a command that was run in `folder`."""
     return subprocess.run(
         command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE,
         check=False,
@@ -130,10 +130,10 @@ def done(command: Sequence[str | Path], folder: Path, **environment: str) -> sub
 
 @pytest.fixture(scope="module")
 def python_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that holds the package `preconsult_client`."""
+    """The folder that contains the package `preconsult_client`."""
     folder, binaries = tmp_path_factory.mktemp("python"), Path(sys.executable).parent
     _, *options = told("openapi-python-client ")
-    path = f"{binaries}{os.pathsep}{os.environ['PATH']}"  # it calls ruff
+    path = f"{binaries}{os.pathsep}{os.environ['PATH']}"  # the generator calls ruff
     made = done([binaries / "openapi-python-client", *options], folder, PATH=path)
     assert made.returncode == 0, made.stdout + made.stderr
     assert "WARNING" not in made.stdout.upper(), made.stdout
@@ -141,7 +141,7 @@ def python_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def program(folder: Path, text: str, name: str = "program") -> Path:
-    """A program beside the client."""
+    """Write a program next to the client; returns its path."""
     path = folder / f"{name}.py"
     path.write_text(text.replace("{ANSWERS}", repr(CARA)), encoding="utf-8")
     return path
@@ -149,7 +149,7 @@ def program(folder: Path, text: str, name: str = "program") -> Path:
 
 def test_the_python_client_is_typed_strictly_and_finds_a_mistake(python_client: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path}"]
-    command += ["--follow-imports=silent"]  # what stands in the client itself is the generator's
+    command += ["--follow-imports=silent"]  # errors in the client itself are the generator's
     (python_client / "preconsult_client" / "py.typed").touch()
     right, wrong = program(python_client, PYTHON), program(python_client, MISTAKEN, "mistaken")
     found = done([*command, right, wrong], python_client)

@@ -1,7 +1,7 @@
-"""kill -9 under load: what was acknowledged is there, once, whatever died and when.
+"""kill -9 under load: what was acknowledged is stored exactly once, whatever was killed and when.
 
-At chosen points of the service's own work, each reached for certain; with --thorough at fifty random moments
-too. Refuses: clean shut-downs, samples.
+The server is killed at chosen points of its own work, each of them always reached; with --thorough at fifty
+random moments too. Never: tests clean shutdowns, or takes samples.
 """
 
 import random
@@ -22,15 +22,15 @@ from tests.server import PATIENCE, Server
 
 WRITERS = 6
 POINTS = [
-    CrashPoint("statement", "submissions", 29),  # a batch under way on SQLite, with writes waiting
+    CrashPoint("statement", "submissions", 29),  # a batch in progress on SQLite, with writes waiting
     CrashPoint("statement", "audit_events", 7),
     CrashPoint("before_commit", "submissions", 11),
     CrashPoint("after_commit", "submissions", 1),  # the first after a start
     CrashPoint("after_commit", "submissions", 13),
     CrashPoint("answer", "201", 9),
-    CrashPoint("before_commit", "audit_head", 1),  # the audit trail is linked every second
+    CrashPoint("before_commit", "audit_head", 1),  # the audit log is chained every second
 ]
-FIRST_WRITES = [CrashPoint("statement", "", number) for number in (1, 3)]  # "": whatever table
+FIRST_WRITES = [CrashPoint("statement", "", number) for number in (1, 3)]  # "": any table
 
 ROUNDS = 50
 LONGEST = 0.25  # seconds of load before a random kill
@@ -39,20 +39,20 @@ AT_THE_FIRST_ANSWER, WHILE_STARTING, DATABASE_TOO = range(0, ROUNDS, 3), (7, 19,
 
 @pytest.fixture
 def postgres_or_none(database_url: str, request: pytest.FixtureRequest) -> Postgres | None:
-    """The PostgreSQL server, where the test runs on it."""
+    """The PostgreSQL server, if the test runs on it."""
     return None if "sqlite" in database_url else request.getfixturevalue("postgres")
 
 
 @contextmanager
 def crashing(server: Server, key: str, ledger: Ledger) -> Iterator[None]:
-    """Writers at work until the block has seen the server die."""
+    """Writers run until the block has seen the server die."""
     ledger.first.clear()
     with writing(server, key, ledger, writers=WRITERS) as end:
         yield
         end()
 
 
-@pytest.mark.timeout(600)  # a dozen starts, each of many seconds where two cores are shared by others
+@pytest.mark.timeout(600)  # a dozen starts, each of many seconds when other processes share the two cores
 def test_what_was_acknowledged_survives_a_kill_at_each_chosen_point(
     database_url: str, tmp_path: Path, postgres_or_none: Postgres | None
 ) -> None:
@@ -62,7 +62,7 @@ def test_what_was_acknowledged_survives_a_kill_at_each_chosen_point(
             start_until(server, point)
             with crashing(server, key, ledger):
                 await_crash(server)
-        for point in FIRST_WRITES:  # twice in a row, with what the last crash left behind
+        for point in FIRST_WRITES:  # twice in a row, with the state that the last crash left behind
             server.launch(*point.program)
             await_crash(server)
         _while_starting(server)
@@ -86,7 +86,7 @@ def test_what_was_acknowledged_survives_a_kill_at_each_chosen_point(
 
 
 def _while_starting(server: Server) -> None:
-    """The database is opened and checked; nobody is listened to yet."""
+    """Kill the server while it opens and checks the database, before it accepts connections."""
     before, process = server.log.read_text().count("preconsult serves"), server.launch()
     give_up = time.monotonic() + PATIENCE
     while server.log.read_text().count("preconsult serves") == before:
@@ -102,19 +102,19 @@ def _at_the_first_answer(server: Server, ledger: Ledger) -> None:
 
 
 def _while_all_wait_for_an_answer(server: Server, ledger: Ledger) -> None:
-    """Their requests are sent, and the server has not read them."""
+    """Kill the server when all requests are sent, and it has not read them."""
     assert ledger.first.wait(PATIENCE)
     assert server.process is not None
     server.process.send_signal(signal.SIGSTOP)
     give_up = time.monotonic() + PATIENCE
     while len(ledger.unanswered) < WRITERS and time.monotonic() < give_up:
         time.sleep(0.02)
-    time.sleep(0.1)  # the last of them has sent it too
+    time.sleep(0.1)  # until the last writer has sent its request, too
     kill(server)
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(900)  # fifty starts, each of a few seconds where two cores are shared
+@pytest.mark.timeout(900)  # fifty starts, each of a few seconds when the two cores are shared
 def test_what_was_acknowledged_survives_fifty_kills(
     database_url: str, tmp_path: Path, postgres_or_none: Postgres | None
 ) -> None:

@@ -1,6 +1,6 @@
-"""A database that is locked, full, restarted, killed or stopped: an honest 503, then all is well again.
+"""A database that is locked, full, restarted, killed or stopped: the service answers 503, then recovers.
 
-Refuses: restarts of the service, and 201 for what is not kept.
+Never: restarts the service, or accepts a 201 for what is not stored.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from tests.postgres_server import Postgres
 from tests.server import PATIENCE, Server, serving
 
 SCOPES = ("submissions:write", "submissions:read")
-BREATH = 0.03  # seconds between two requests of a writer: what matters is that some are always under way
+BREATH = 0.03  # seconds between two requests of a writer: it only matters that some are always in progress
 
 
 def test_nobody_waits_long_for_a_locked_database() -> None:
@@ -95,7 +95,7 @@ def test_a_full_disk_is_told_as_503_while_reads_go_on_and_it_recovers_by_itself(
             assert ledger.first.wait(10)
             kept = next(iter(ledger.acknowledged.values()))
             for _ in range(8 if thorough else 4):
-                let_files_grow_to(server, 0)  # every write to a file fails, also those to the log
+                let_files_grow_to(server, 0)  # every write to a file fails, including writes to the log
                 time.sleep(0.2)
                 _is_an_honest_503(line.post(Attempt(10**6)))
                 _respondents_read_on(line, kept)
@@ -119,7 +119,7 @@ def test_a_full_disk_is_told_as_503_while_reads_go_on_and_it_recovers_by_itself(
 
 
 def _asking(server: Server, key: str, attempt: Attempt) -> tuple[threading.Event, list[Answer]]:
-    """Post on a thread; what is set when it was answered, and where the answer is."""
+    """Post on a thread; returns the event that is set when it is answered, and the list for the answer."""
     answered, answers = threading.Event(), list[Answer]()
 
     def ask() -> None:
@@ -132,7 +132,7 @@ def _asking(server: Server, key: str, attempt: Attempt) -> tuple[threading.Event
 
 
 def _respondents_read_on(line: Line, kept: dict[str, Any]) -> None:
-    """So do lists; a program's look at one submission has to go on record, which is a write."""
+    """So do lists; a program that views one submission causes an audit event, which is a write."""
     assert line.ask("GET", f"{PATH}/{kept['id']}", credential=kept["access_token"]).status == 200
     assert line.ask("GET", PATH).status == 200
 
@@ -154,7 +154,7 @@ def _crash(postgres: Postgres) -> None:
 def _kill_the_postmaster(postgres: Postgres) -> None:
     everybody = psutil.Process(postgres.pid).children(recursive=True)
     os.kill(postgres.pid, signal.SIGKILL)
-    psutil.wait_procs(everybody, 30)  # they notice by themselves; until then nobody may start
+    psutil.wait_procs(everybody, 30)  # they exit by themselves; until then PostgreSQL cannot restart
     postgres.restart()
 
 
@@ -173,7 +173,7 @@ def _freeze(postgres: Postgres) -> None:
     for process in everybody:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.suspend()
-    time.sleep(5)  # as long as anybody waits for a new connection
+    time.sleep(5)  # as long as a request waits for a new connection
     for process in everybody:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.resume()

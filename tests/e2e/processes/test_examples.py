@@ -1,6 +1,6 @@
-"""The programs in docs/programs.md, taken out of it and run against a real server.
+"""The programs in docs/programs.md, extracted and run against a real server.
 
-Never: corrects them; what they need from around them is what the page says is the reader's.
+Never: corrects them; the tests only add what the page leaves to the reader.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from tests.server import PATIENCE, Server, free_port, serving
 
 PAGE = (Path(__file__).parents[3] / "docs" / "programs.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-CALM = CARA | {"self_harm_thoughts": "no"}  # raises no flag that has a time to act by
+CALM = CARA | {"self_harm_thoughts": "no"}  # raises no flag that has a due date
 (BACKEND,) = (block for block in BLOCKS if "def submit" in block)
 (BOOKING,) = (block for block in BLOCKS if "standardwebhooks" in block)
 
@@ -41,7 +41,7 @@ def test_they_are_as_short_as_is_promised() -> None:
 
 
 class Website:
-    """The example with what is the reader's: constants, and functions that show."""
+    """The example with what the reader has to supply: constants, and functions that show texts."""
 
     def __init__(self, url: str, key: str) -> None:
         self.shown: list[tuple[str, str]] = []
@@ -81,7 +81,7 @@ def test_a_backend_tells_what_is_amiss(server: Server) -> None:
 
 @contextlib.contextmanager
 def busy(url: str, *statuses: int) -> Iterator[str]:
-    """An address that answers with these statuses first, and then as the server would."""
+    """An address that answers with these statuses first, and then with the server's own."""
     left = list(statuses)
 
     class Busy(BaseHTTPRequestHandler):
@@ -89,7 +89,7 @@ def busy(url: str, *statuses: int) -> Iterator[str]:
             given = self.rfile.read(int(self.headers["Content-Length"]))
             kept = httpx.post(f"{url}{self.path}", content=given, headers=dict(self.headers))
             status = left.pop(0) if left else kept.status_code
-            self.send_response(status)  # what was kept is not told: the worst of a busy moment
+            self.send_response(status)  # worst case: stored, and not acknowledged
             self.send_header("Content-Length", str(len(kept.content)))
             self.end_headers()
             self.wfile.write(kept.content)
@@ -122,7 +122,7 @@ def test_a_backend_hands_in_once_through_a_busy_moment_and_shows_interruptions_f
 
 
 class Booking:
-    """The example as a process of its own; `lines` is what it prints."""
+    """The example as a separate process; `lines` is what it prints."""
 
     def __init__(
         self, folder: Path, server: Server, key: str, *references: str, port: int = 0, **more: str
@@ -144,7 +144,7 @@ class Booking:
             self.lines.put(line.strip())
 
     def waits_for(self, line: str) -> list[str]:
-        """What it printed until, and with, this line."""
+        """The lines it printed up to and including this one."""
         found, give_up = [""], time.monotonic() + PATIENCE
         while found[-1] != line:
             found.append(self.lines.get(timeout=max(0.1, give_up - time.monotonic())))

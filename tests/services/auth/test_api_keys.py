@@ -1,4 +1,4 @@
-"""API keys: what they look like, and which are refused before anybody is asked."""
+"""Tests of API keys: their format, and which are refused before the database is read."""
 
 import datetime as dt
 import re

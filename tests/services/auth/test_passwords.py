@@ -1,4 +1,4 @@
-"""Passwords: which ones are taken, what is kept of them, and that guessing costs the guesser."""
+"""Tests of passwords: which are accepted, what is stored of them, and that each guess is expensive."""
 
 import asyncio
 
@@ -59,7 +59,7 @@ def test_another_password_does_not_fit() -> None:
     assert asyncio.run(tried()) == [False] * 5
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- allowed ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,6 @@ def test_nobodys_password_is_as_much_work_as_somebodys(monkeypatch: pytest.Monke
 
 
 def cost(kept: str) -> tuple[str, list[int]]:
-    """Kind, version and parameters of a PHC string, and how long salt and hash are."""
+    """Kind, version and parameters of a PHC string, and the lengths of salt and hash."""
     _, kind, version, parameters, salt, tag = kept.split("$")
     return f"{kind} {version} {parameters}", [len(salt), len(tag)]

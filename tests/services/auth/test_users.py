@@ -1,4 +1,4 @@
-"""Staff, their sessions and second factors: what is refused, what is over, what is used up."""
+"""Tests of staff users, sessions and second factors: what is refused, what has expired, what works once."""
 
 import datetime as dt
 import threading
@@ -25,13 +25,13 @@ from app.storage.auth.users import Person
 from app.storage.events.audit_log import Actor, count
 from tests.conftest import Service
 
-AT = now() + dt.timedelta(days=1)  # ahead of the clock: what a test lets pass is not over for the service
+AT = now() + dt.timedelta(days=1)  # ahead of the clock: what expires in a test has not for the service
 ME = Actor("command")
 SECOND = dt.timedelta(seconds=1)
 
 
 class Office:
-    """A service's staff at a time of its own."""
+    """The staff users of a service with its own clock."""
 
     def __init__(self, service: Service) -> None:
         self.service, self.at = service, AT
@@ -68,7 +68,7 @@ class Office:
 
 
 def at_once(*acts: Callable[[], object]) -> None:
-    """Do these at the same time, each on a thread of its own."""
+    """Call these at the same time, each in its own thread."""
     hands = [threading.Thread(target=act) for act in acts]
     for hand in hands:
         hand.start()
@@ -277,7 +277,7 @@ def test_whoever_changed_meanwhile_gets_no_session(office: Office) -> None:
     assert office.told("staff.signed_in") == 0
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- allowed ---------------------------------------------------------------------------------------
 
 
 def test_the_settings_know_the_same_roles() -> None:
@@ -328,5 +328,5 @@ def test_what_is_over_is_forgotten_and_the_rest_stays(office: Office) -> None:
 
 
 def people_change(session: Any, staff_id: str, *, now: dt.datetime, **values: Any) -> None:
-    """Set columns, as something else would have done meanwhile."""
+    """Set columns, as another process could have done meanwhile."""
     people.change(session, staff_id, **values)

@@ -1,4 +1,4 @@
-"""One-time links: what can not be made, what opens nothing, used once, and no way to what somebody gave."""
+"""Tests of handoffs: invalid ones, links that open nothing, single use, no access to answers by a link."""
 
 import datetime as dt
 import threading
@@ -28,7 +28,7 @@ CASE = "019298a2-0000-7000-8000-000000000000"
 
 
 class Shelf:
-    """The links of one database."""
+    """The handoffs of one database."""
 
     def __init__(self, database: Database) -> None:
         self.database, self.at = database, now()
@@ -133,7 +133,7 @@ def test_a_link_taken_back_or_over_opens_nothing(shelf: Shelf) -> None:
             shelf.look(each)
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- allowed ---------------------------------------------------------------------------------------
 
 
 def test_a_link_says_where_it_stands(shelf: Shelf) -> None:

@@ -1,4 +1,4 @@
-"""Readiness: which submission counts for a booking, what its state is called, and that nothing else shows."""
+"""Tests of readiness: which submission counts for a booking, its states, and that nothing else is shown."""
 
 import datetime as dt
 from dataclasses import asdict
@@ -23,7 +23,7 @@ DAY = dt.timedelta(days=1)
 
 
 class Desk:
-    """A service at rest, and what a booking system hears of it."""
+    """A service without background jobs, and what a booking system learns from it."""
 
     def __init__(self, service: Service) -> None:
         self.service, self.at = service, now()
@@ -113,7 +113,7 @@ def test_nothing_but_steps_moves_its_time(desk: Desk) -> None:
     assert desk.ask()[0].updated_at == desk.team.at
 
 
-# --- what is told ----------------------------------------------------------------------------------
+# --- what is reported ------------------------------------------------------------------------------
 
 
 def test_the_states_of_a_booking_from_the_link_to_the_visit(desk: Desk) -> None:

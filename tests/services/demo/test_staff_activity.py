@@ -1,4 +1,4 @@
-"""Made-up work on made-up cases: every step of a review is there, and nothing else is touched."""
+"""Tests of demo staff activity: it covers every step of a review and changes nothing else."""
 
 from collections import Counter
 

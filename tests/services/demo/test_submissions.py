@@ -1,4 +1,4 @@
-"""Made-up submissions: all an edition can say, nothing anybody could be, kept as real ones are."""
+"""Tests of demo submissions: they cover all of an edition, describe no real person, are stored as usual."""
 
 import datetime as dt
 import random
@@ -29,13 +29,13 @@ from tests.conftest import LIBRARY, Service
 
 NOW = dt.datetime(2026, 11, 22, 9, tzinfo=dt.UTC)
 KEPT = Terms.of(hours=72, days=30)
-SHORT = Terms.of(hours=1, days=1)  # the least that settings take
+SHORT = Terms.of(hours=1, days=1)  # the shortest terms that the settings allow
 COMMAND = Actor("command")
 
 
 @pytest.fixture(scope="module", params=[1, 2])
 def forty(request: pytest.FixtureRequest) -> list[Given]:
-    """What `preconsult seed` makes by default, and with another number."""
+    """The people `preconsult seed` makes by default, and those of another random seed."""
     return people(edition(), 40, random.Random(request.param))
 
 
@@ -59,7 +59,7 @@ def codes(answer: object) -> tuple[object, ...]:
 
 
 def seeded(service: Service, number: int = 1, size: int = 40) -> Seeded:
-    """`preconsult seed` on a service, here and now."""
+    """Run what `preconsult seed` does on a service, at the current time."""
     here = service.rooms
     made = here.library.current("ketamine-preconsult")
     assert made is not None
@@ -76,7 +76,7 @@ def seeded(service: Service, number: int = 1, size: int = 40) -> Seeded:
 
 
 def records(service: Service) -> list[Record]:
-    """All that is kept, the newest first as lists have it."""
+    """All stored submissions, newest first as in lists."""
 
     def opened(session: Session) -> list[Record]:
         listed = list_page(session, Page(limit=200, test=True)).rows
@@ -86,7 +86,7 @@ def records(service: Service) -> list[Record]:
     return service.read(opened)
 
 
-# --- who is made up --------------------------------------------------------------------------------
+# --- what is generated -----------------------------------------------------------------------------
 
 
 def test_nobody_is_made_up_whom_the_edition_does_not_accept(forty: list[Given]) -> None:
@@ -197,7 +197,7 @@ def test_they_came_over_the_last_days_the_earliest_first_and_none_is_due(kept: T
     assert all(kept.until(at, complete=given.complete) > NOW for at, given in came)
 
 
-# --- how they are kept -----------------------------------------------------------------------------
+# --- how it is stored ------------------------------------------------------------------------------
 
 
 def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service, same_crowd: None) -> None:
@@ -214,7 +214,7 @@ def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service, sam
     }
     for action, wanted in acts.items():
         assert service.read(partial(count, action=action)) == wanted > 0
-    # what is overdue from the start may have been passed on by the service meanwhile
+    # meanwhile the service may have escalated what was overdue from the start
     by = sa.select(audit_events.c.actor_kind).where(audit_events.c.action.in_(acts))
     assert service.read(lambda session: {*session.execute(by).scalars()}) == {"command"}
     sealed = service.read(lambda session: [*session.execute(sa.select(flag_rows.c.kind)).scalars()])
@@ -233,7 +233,7 @@ def test_the_same_number_keeps_the_same_answers_under_ids_and_keys_of_their_own(
 ) -> None:
     seeded(service, size=12)
     seeded(service, size=12)
-    second, first = records(service)[::2], records(service)[1::2]  # each came a moment after its twin
+    second, first = records(service)[::2], records(service)[1::2]  # each was created just after its twin
     fleeting = {"id", "token_hash", "created_at", "updated_at", "submitted_at", "retained_until", "due_at"}
     fleeting |= {"flags"}
 

@@ -1,4 +1,4 @@
-"""The chain through the audit trail: every way of tampering with it is told, and where."""
+"""Tests of the audit chain: every kind of tampering is found, with its position."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ Rows = list[dict[str, Any]]
 
 
 class Trail:
-    """The audit trail of a service, written, linked, verified and tampered with."""
+    """The audit log of a service, to write, chain, verify and tamper with."""
 
     def __init__(self, database: Database, key_file: Path) -> None:
         self.database, self.key_file, self.at = database, key_file, now()
@@ -49,7 +49,7 @@ class Trail:
         )
 
     def told(self, *heads: str) -> tuple[str, int] | None:
-        """Kind and position of the first fault."""
+        """Returns kind and position of the first fault, or None."""
         fault = self.verify(*heads).fault
         return None if fault is None else (fault.kind, fault.position)
 
@@ -57,7 +57,7 @@ class Trail:
         return self.database.read_now(partial(audit_chain.published, keyring=self.keyring))
 
     def do(self, *statements: sa.Executable) -> None:
-        """Tamper."""
+        """Tamper with the audit log: run these statements."""
         self.database.write_now(lambda session: [session.execute(each) for each in statements] and None)
 
     def copy(self) -> tuple[Rows, Rows]:
@@ -75,7 +75,7 @@ class Trail:
 
 @pytest.fixture
 def trail(at_head: Shared, tmp_path: Path) -> Iterator[Trail]:
-    """Five events, linked, the chain's only ones."""
+    """An audit log with five chained events and no others."""
     database = Database(at_head.address)
     made = Trail(database, tmp_path / "keyring")
     made.write(*"abcde")
@@ -185,7 +185,7 @@ def test_eight_a_head_that_was_edited_is_told(trail: Trail, change: dict[str, ob
     assert fault[0] in ("head", "forged", "missing")
 
 
-# --- what is refused -------------------------------------------------------------------------------
+# --- refused ---------------------------------------------------------------------------------------
 
 
 def taken_out(trail: Trail) -> None:
@@ -256,7 +256,7 @@ def test_what_is_no_anchor_is_refused_by_its_line(line: str) -> None:
         parse_anchors(line.splitlines())
 
 
-# --- what works ------------------------------------------------------------------------------------
+# --- valid -----------------------------------------------------------------------------------------
 
 
 def test_events_are_linked_in_order_a_limit_at_a_time(trail: Trail) -> None:

@@ -1,4 +1,4 @@
-"""The feed: what becomes an event and what does not, in which order; nothing is lost or told twice."""
+"""Tests of the event feed: what becomes an event, in which order; no event is lost or published twice."""
 
 import datetime as dt
 import json
@@ -43,7 +43,7 @@ SECRET = "s" * 43
 
 
 class Clinic:
-    """A service at rest: nothing is linked unless a test does it."""
+    """A service without background jobs: audit events are chained only when a test does it."""
 
     def __init__(self, service: Service) -> None:
         self.service, self.database = service, service.database
@@ -251,7 +251,7 @@ def test_what_came_and_went_before_anybody_was_told_is_told_as_erased_alone(clin
     ]
 
 
-# --- reading on ------------------------------------------------------------------------------------
+# --- reading the next page -------------------------------------------------------------------------
 
 
 def test_a_feed_is_read_forward_in_stretches_and_by_type(clinic: Clinic) -> None:
@@ -315,7 +315,7 @@ def test_a_place_from_before_what_is_kept_is_told_and_one_that_missed_nothing_go
 
 def test_a_purge_leaves_no_gap(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "PURGED", 2)
-    for days in (0, 1, 5, 2, 9):  # times follow the order of positions only nearly
+    for days in (0, 1, 5, 2, 9):  # times follow the order of positions only roughly
         clinic.team.at = clinic.at + days * DAY
         clinic.team.submit(CALM)
     clinic.follow()
@@ -345,7 +345,7 @@ def test_two_who_link_at_once_tell_everything_once(clinic: Clinic) -> None:
     assert (verified.fault, verified.waiting) == (None, 0)
 
 
-# --- what an event can hold ------------------------------------------------------------------------
+# --- what an event can contain ---------------------------------------------------------------------
 
 NAME = "019298a2-0000-7000-8000-000000000000"
 FITS = Event(1, NAME, "review.changed", now(), False, False, NAME, NAME, "B-1", "ready")  # noqa: FBT003
@@ -362,7 +362,7 @@ def test_every_action_has_a_type_that_is_told_and_a_state_there_is() -> None:
 
 @given(name=st.sampled_from(["id", "type", "submission_id", "handoff_id", "state"]), words=st.text() | SPOKEN)
 def test_no_words_fit_into_an_event(name: str, words: str) -> None:
-    """Whatever came into a row by a mistake, what is told is ids, names of types and states, and times."""
+    """Whatever a row contains by mistake, an event holds only ids, names of types and states, and times."""
     assume(words)
     with pytest.raises(ValueError, match="nothing else"):
         document(FITS._replace(**dict[str, Any]({name: words})))

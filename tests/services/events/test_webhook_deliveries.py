@@ -1,4 +1,4 @@
-"""Deliveries: who is told of what, what follows from an answer, and that order and bodies are kept."""
+"""Tests of webhook deliveries: who gets which event, effects of each answer, order and unchanged bodies."""
 
 import asyncio
 import datetime as dt
@@ -46,7 +46,7 @@ DONE, BROKEN = Outcome(204, 12), Outcome(500, 12)
 
 @dataclass
 class Sent:
-    """A sender that sends nowhere: it notes what it was given, and says what it is told to."""
+    """A sender that sends nothing: it records what it is given and returns the outcome that `says` gives."""
 
     says: Said = lambda _url, _headers, _body: DONE
     taken: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Sent:
 
 @dataclass
 class Office:
-    """A service at rest, a sender in its place, and a clock that goes when it is told to."""
+    """A service without background jobs, with a fake sender and a clock that the test sets."""
 
     service: Service
     sent: Sent = field(default_factory=Sent)
@@ -89,7 +89,7 @@ class Office:
         return self.service.rooms.desk.vault.keyring
 
     def tell(self, kind: str = "submission.submitted", case: str = CASE, **more: Any) -> Event:
-        """An act was told of: its event is in the feed and on its way."""
+        """Publish an event: add it to the outbox and queue its deliveries."""
         self.position += 1
         plain = {"handoff_id": None, "booking_reference": "b-1", "state": "submitted", "test": False}
         event = Event(
@@ -105,7 +105,7 @@ class Office:
         return event
 
     def rounds(self, number: int = 1, post: Post | None = None, sent: Sent | None = None) -> None:
-        """So many rounds of one process, each to its end."""
+        """Run the delivery job `number` times in one process, each run to its end."""
         sender: Any = sent or self.sent
         url = "https://visit.clinic.example/"
 
@@ -146,7 +146,7 @@ def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Office:
     return made
 
 
-# --- who is not told -------------------------------------------------------------------------------
+# --- who is not notified ---------------------------------------------------------------------------
 
 
 def test_an_endpoint_is_told_of_its_own_mode_alone(office: Office) -> None:
@@ -212,7 +212,7 @@ def test_an_event_that_is_kept_no_longer_is_given_up(office: Office) -> None:
     assert [each.error for each in office.tries(delivery.id)] == ["EventGone"]
 
 
-# --- what goes out ---------------------------------------------------------------------------------
+# --- what is sent ----------------------------------------------------------------------------------
 
 
 def test_what_goes_out_is_the_event_signed(office: Office) -> None:
@@ -225,7 +225,7 @@ def test_what_goes_out_is_the_event_signed(office: Office) -> None:
         test=False,
     )
     event = office.tell()
-    office.at = dt.datetime.now(dt.UTC)  # the library looks at its own clock
+    office.at = dt.datetime.now(dt.UTC)  # the library checks against its own clock
     office.rounds()
     ((url, headers, body),) = office.sent.taken
     assert url == "https://a.example.com/x"
@@ -261,7 +261,7 @@ def test_two_secrets_sign_for_a_day_and_then_one(office: Office) -> None:
         assert len(office.sent.taken[-1][1]["webhook-signature"].split()) == number
 
 
-# --- what follows from an answer -------------------------------------------------------------------
+# --- what an answer leads to -----------------------------------------------------------------------
 
 
 def test_what_failed_is_tried_again_after_pauses_and_then_given_up(office: Office) -> None:
@@ -391,7 +391,7 @@ def test_of_two_that_claim_each_gets_its_own_and_what_is_left_is_taken_after_a_w
 
     first, second = claim(), claim()
     assert (len(first), len(second), set(first) & set(second), claim()) == (EACH, 1, set(), [])
-    office.wait(LEASE.total_seconds())  # who claimed them has died
+    office.wait(LEASE.total_seconds())  # the process that claimed them has died
     assert claim() == first
 
 
@@ -560,7 +560,7 @@ def test_tries_are_counted_by_the_class_of_their_answer(office: Office) -> None:
     assert 'preconsult_webhook_tries_total{answer="2xx"}' in office.service.client.get("/metrics").text
 
 
-# --- by hand, and in the end -----------------------------------------------------------------------
+# --- manual actions, and expiry --------------------------------------------------------------------
 
 
 def test_a_test_goes_to_one_endpoint_and_tells_of_nothing(office: Office) -> None:

@@ -1,4 +1,4 @@
-"""Webhook endpoints as services act on them: who sees which, and acts that come at once."""
+"""Tests of the service for webhook endpoints: which ones a caller sees, and concurrent changes."""
 
 import asyncio
 import datetime as dt
@@ -84,7 +84,7 @@ def test_a_change_that_is_refused_leaves_nothing_behind(service: Service) -> Non
     assert service.read(partial(audit_log.count, action="endpoint.changed")) == 0
 
 
-# --- at once ---------------------------------------------------------------------------------------
+# --- concurrent ------------------------------------------------------------------------------------
 
 
 def test_of_many_changes_to_one_version_one_is_made(service: Service) -> None:
@@ -111,7 +111,7 @@ def test_of_many_changes_to_one_version_one_is_made(service: Service) -> None:
 
 
 def test_an_endpoint_removed_while_it_is_told_is_no_accident(service: Service) -> None:
-    """The trail goes on, whoever comes first: nothing is told to what is not there."""
+    """Publishing goes on whichever comes first: an endpoint that no longer exists gets no delivery."""
     wanted, kept = [make(service) for _ in range(8)], make(service)
     told_of = [_event(position) for position in range(1, 9)]
 

@@ -1,4 +1,4 @@
-"""The keyring at start, and rotation beside a running service."""
+"""Tests of the keyring at startup, and of key rotation while a service runs."""
 
 from collections.abc import Callable
 from pathlib import Path

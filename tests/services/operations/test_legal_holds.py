@@ -1,4 +1,4 @@
-"""A hold keeps what would go, from whoever asks and from its time; and what will go when can be counted."""
+"""Tests of legal holds: a hold stops purge and deletion, and what is due when can be counted."""
 
 import datetime as dt
 from functools import partial
@@ -27,7 +27,7 @@ WHO = Actor("staff", "a-manager", "a-request")
 
 
 class Files:
-    """The submissions of a service at a time of its own."""
+    """The submissions of a service with its own clock."""
 
     def __init__(self, service: Service, website: dict[str, str]) -> None:
         self.service, self.website, self.at = service, website, now()
@@ -130,7 +130,7 @@ def test_nobody_erases_what_is_held(files: Files) -> None:
     assert (files.left(), files.told("submission.erased")) == (1, 0)
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- allowed ---------------------------------------------------------------------------------------
 
 
 def test_a_hold_outlives_the_time_and_a_release_lets_it_go(files: Files) -> None:

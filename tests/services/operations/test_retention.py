@@ -1,4 +1,4 @@
-"""Retention: everything due is gone, nothing early, and a reader never meets what is due."""
+"""Tests of retention: everything due is erased, nothing early, and no reader is given what is due."""
 
 import datetime as dt
 from functools import partial
@@ -90,7 +90,7 @@ def test_one_row_that_can_not_be_erased_keeps_nobody_else(
 def test_poisoned_rows_at_the_front_keep_nobody_behind_them(
     service: Service, website: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More of them than go into a batch, and the clock moves on: each run comes to the end."""
+    """There are more failing rows than fit in a batch, and time goes on: each run gets to the end."""
     made = [service.client.post("/v1/submissions", json=body(CARA), headers=website).json() for _ in range(9)]
     monkeypatch.setattr(retention, "BATCH", 2)
     bad = {each["id"] for each in made[:5]}
@@ -110,7 +110,7 @@ def test_poisoned_rows_at_the_front_keep_nobody_behind_them(
 
 
 def run(service: Service, at: dt.datetime) -> None:
-    """As the service does: batch after batch, past what could not be erased."""
+    """Purge as the service does: batch after batch, skipping what could not be erased."""
     more, failed = True, 0
     while more:
         purged = service.database.write_now(partial(retention.purge, now=at, past=failed))
@@ -118,10 +118,10 @@ def run(service: Service, at: dt.datetime) -> None:
 
 
 def filled(table: sa.Table, given: dict[str, Any]) -> dict[str, Any]:
-    """A row of any table: what is given, and something in every other column that needs it."""
+    """A row of any table: the given values, and a value in every other required column."""
     samples: dict[type[Any], Any] = {str: "x", int: 1, bytes: b"x" * 40, bool: False}
     row = {
-        column.name: samples.get(column.type.python_type, now())  # times have a type of ours
+        column.name: samples.get(column.type.python_type, now())  # times have our own column type
         for column in table.columns
         if not column.nullable and not column.foreign_keys
     }
@@ -130,7 +130,7 @@ def filled(table: sa.Table, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def hanging() -> list[sa.Table]:
-    """Every table that has a row for a submission, whoever added it last."""
+    """Every table with a foreign key to submissions, so that new tables are covered too."""
     return [
         table
         for table in metadata.sorted_tables
@@ -177,7 +177,7 @@ def test_what_hangs_on_a_submission_goes_with_it_and_lingers_in_no_table(
             if gone in map(str, row)
         }
 
-    assert service.read(told) <= {"audit_events", "events", "idempotency_keys"}  # ids, as the feed tells them
+    assert service.read(told) <= {"audit_events", "events", "idempotency_keys"}  # ids only, as in the feed
 
 
 def test_an_erased_submission_leaves_ids_in_the_audit_and_nothing_else(

@@ -1,4 +1,4 @@
-"""The dashboard's figures: what is left out, what is too few to show, and what the rest comes to."""
+"""Tests of the dashboard's figures: what is left out, which counts are too small to show, and the rest."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from app.storage.tables.submissions import submissions as submissions_table
 from tests.conftest import Service
 from tests.sample_answers import CARA, NOA, Answers
 
-NOON = dt.datetime(2093, 11, 24, 12, tzinfo=dt.UTC)  # a Tuesday, whose cases no purge takes yet
+NOON = dt.datetime(2093, 11, 24, 12, tzinfo=dt.UTC)  # a Tuesday; no purge is due for its cases yet
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
 ME = Actor("command")
@@ -35,14 +35,14 @@ SHE: Answers = CARA | {"contact_permission": "no"}
 
 @dataclass
 class House:
-    """A service at noon; whoever came before is kept as if they had."""
+    """A service whose time is noon; submissions are created with times in its past."""
 
     service: Service
     now: dt.datetime = NOON
     ids: list[str] = field(default_factory=list)
 
     def came(self, number: int, ago: dt.timedelta, answers: Answers = SHE, **more: Any) -> list[str]:
-        """So many people, one second apart; their ids."""
+        """Create this many submissions, one second apart; returns their ids."""
         drawn = [
             self._drawn(self.now - ago + dt.timedelta(seconds=each), answers, more) for each in range(number)
         ]
@@ -167,7 +167,7 @@ def test_a_row_that_does_not_open_keeps_nobody_else_from_the_figures(house: Hous
     assert shown["left"].title == "5 forms begun and left"
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- shown -----------------------------------------------------------------------------------------
 
 
 def test_days_are_the_clinics_and_few_a_day_are_told_by_the_week(house: House) -> None:
@@ -187,7 +187,7 @@ def test_days_are_the_clinics_and_few_a_day_are_told_by_the_week(house: House) -
 def test_how_soon_somebody_looked(house: House) -> None:
     house.looked(house.came(5, 5 * HOUR), dt.timedelta(minutes=12))
     house.looked(house.came(4, 26 * HOUR), dt.timedelta(hours=2))
-    house.looked(house.came(1, 27 * HOUR), dt.timedelta(minutes=-5))  # looked at while still a draft
+    house.looked(house.came(1, 27 * HOUR), dt.timedelta(minutes=-5))  # viewed while still a draft
     house.came(3, 2 * HOUR)
     picture = house.pictures()["looks"]
     assert picture.title == "Half were looked at within 12 min, nine in ten within 2 h"
@@ -201,7 +201,7 @@ def test_flags_are_met_when_somebody_acts_in_time_and_a_look_is_no_act(house: Ho
     house.came(6, dt.timedelta(minutes=1), NOA)  # their time has not come
     ids = house.service.read(lambda session: list(session.execute(sa.select(flags_table).order_by("id"))))
     mine = [each for each in ids if each.priority == 1][:24]
-    assert len(mine) == 24  # self_harm_now and no_contact_route of each
+    assert len(mine) == 24  # the flags self_harm_now and no_contact_route of each submission
     for place, flag in enumerate(mine):
         action = "seen" if place < 4 else "reached"
         late = HOUR if place < 8 else -dt.timedelta(minutes=1)
@@ -224,7 +224,7 @@ def test_forms_that_were_left_stop_at_the_last_page_answered(house: House) -> No
     first = {"info_only": True}
     house.came(6, 2 * HOUR, first, complete=False)
     house.came(8, 2 * HOUR, CARA, complete=False)
-    house.came(9, HOUR / 2, first, complete=False)  # may still be at it
+    house.came(9, HOUR / 2, first, complete=False)  # may still be in progress
     picture = house.pictures()["left"]
     assert picture.title == "14 forms begun and left"
     assert [row[1] for row in picture.rows] == [6, 8]
@@ -262,7 +262,7 @@ def test_every_count_goes_by_an_index(house: House) -> None:
         dashboard.dashboard(session, desk.vault, desk.library, period, idle=HOUR)
         mine = asked[:]
         explain = "EXPLAIN QUERY PLAN " if house.service.database.is_sqlite else "EXPLAIN "
-        if not house.service.database.is_sqlite:  # a table of six rows is read quicker than any index
+        if not house.service.database.is_sqlite:  # the planner reads a table of six rows without an index
             session.exec_driver_sql("SET LOCAL enable_seqscan = off")
         return [
             str(tuple(row)) for each in mine for row in session.exec_driver_sql(explain + each[0], each[1])

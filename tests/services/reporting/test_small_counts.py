@@ -1,4 +1,4 @@
-"""What a table of counts gives away, to somebody who knows its total: never a count of 1 to 4."""
+"""Tests of small-number suppression: who knows the total of a table can't work out any count of 1 to 4."""
 
 import itertools
 
@@ -19,14 +19,14 @@ HID = KEPT_BACK
         ([5, 20, 0], [5, 20, 0]),
         ([3], [HID]),  # the total is this cell
         ([3, 0], [HID, HID]),
-        ([1, 1], [HID, HID]),  # two of 1 can only come to 2
+        ([1, 1], [HID, HID]),  # two counts of 1 to 4 with a sum of 2 can only be 1 and 1
         ([4, 4], [HID, HID]),
-        ([2, 3], [FEW, FEW]),  # 5 could be 1 and 4 or 4 and 1
+        ([2, 3], [FEW, FEW]),  # a sum of 5 could be 1 and 4 or 4 and 1
         ([1, 1, 1, 1, 1], [HID] * 5),
         ([20, 3], [FEW if each == 3 else HID for each in (20, 3)]),
         ([20, 3, 30, 0], [HID, FEW, 30, 0]),
         ([20, 2, 3, 30], [20, FEW, FEW, 30]),
-        ([5, 1, 30], [HID, FEW, HID]),  # 6 less at least 5 leaves a 1, so a third is not shown
+        ([5, 1, 30], [HID, FEW, HID]),  # 6 minus at least 5 leaves 1, so a third cell is hidden
         ([5, 1], [HID, HID]),
         ([1, 1, 20], [FEW, FEW, HID]),
         ([4, 4, 20], [FEW, FEW, HID]),
@@ -56,7 +56,7 @@ def test_whoever_knows_the_total_can_not_tell_any_of_1_to_4_apart(counts: list[i
 
 
 def possible(few_cells: int, hidden: int, rest: int) -> set[int]:
-    """What one of the few cells may be, when they and the hidden ones (5 or more each) come to `rest`."""
+    """Values one of the few cells can have if they and the hidden cells (5 or more each) add up to `rest`."""
     found = set()
     for values in itertools.product(range(1, LEAST), repeat=few_cells):
         left = rest - sum(values)

@@ -1,4 +1,4 @@
-"""One case as a file: who may take it, what goes on record, and that nothing kept is missing."""
+"""Tests of the export of one case: who may export it, what is audited, and that no stored data is missing."""
 
 import json
 from typing import Any
@@ -45,7 +45,7 @@ def taken(house: House, case: str) -> list[str]:
 
 @pytest.fixture
 def staffed(house: House) -> House:
-    """Somebody to look at cases."""
+    """Add the manager who exports cases."""
     person = {"id": NOBODY, "email": "mo@clinic.example", "name": "Mo Manager", "roles": "manager"}
     house.run(sa.insert(staff_table).values(**person, created_at=house.now))
     return house
@@ -90,7 +90,7 @@ def test_a_draft_has_no_letter(house: House) -> None:
     assert do(house, case_export.document, turn(house, case))["summary"] is None
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- allowed ---------------------------------------------------------------------------------------
 
 
 def test_a_file_holds_all_that_is_kept_but_contact_details_and_tokens(staffed: House) -> None:

@@ -1,4 +1,4 @@
-"""What staff do with a case: who may not, which steps there are, what stays on record, who wins a race."""
+"""Tests of the review of cases: permissions, steps, what is recorded, and concurrent changes."""
 
 import datetime as dt
 import threading
@@ -25,7 +25,7 @@ from tests.sample_answers import CARA, NOA, PAT, PAT_CONTACT
 
 MOMENT = dt.timedelta(milliseconds=1)
 CALM = CARA | {"self_harm_thoughts": "no"}
-PROXY = CARA | {"answering_for": "someone_else"}  # a flag that waits for the consultation
+PROXY = CARA | {"answering_for": "someone_else"}  # a flag that is due at the consultation
 ACTS: dict[str, tuple[Permission, Callable[[Team, str], Any]]] = {
     "look": ("case", lambda team, case: team.look(case)),
     "history": ("case", lambda team, case: team.do(cases.history, team.turn(case))),
@@ -47,7 +47,7 @@ def team(service: Service) -> Team:
 
 
 def everything(team: Team) -> list[Any]:
-    """Every row of every table, but for what the service does by itself meanwhile."""
+    """Every row of every table, except what the service writes by itself meanwhile."""
 
     def dump(session: Any) -> list[Any]:
         tables = [table for table in metadata.sorted_tables if table not in (audit_head, events.events)]
@@ -161,7 +161,7 @@ def test_a_case_is_given_to_nobody_who_may_not_review(team: Team) -> None:
     assert team.drawn(case).record.version == 1
 
 
-# --- amiss -----------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_case_is_not_merged_into_itself_or_what_is_merged_or_a_test(team: Team
         team.merge(third, case)
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- allowed ---------------------------------------------------------------------------------------
 
 
 def test_who_saw_a_person_names_who_acted_on_a_flag(team: Team) -> None:
@@ -362,7 +362,7 @@ def test_a_correction_is_a_new_version_beside_the_old_one(team: Team) -> None:
 
 def test_a_draft_that_a_correction_makes_urgent_is_kept_past_its_time_to_act_by(team: Team) -> None:
     noon = team.at.replace(hour=12) + dt.timedelta(days=7 - team.at.weekday())
-    case = team.submit(CALM, complete=False, at=noon)  # a Monday: open then, and when the draft would go
+    case = team.submit(CALM, complete=False, at=noon)  # a Monday: open then, and when the draft would expire
     before = team.drawn(case).record.retained_until
     team.at = before - dt.timedelta(minutes=10)
     record = team.correct(case, self_harm_thoughts="now").record

@@ -1,4 +1,4 @@
-"""Lists as CSV: who may, what is on record before the first byte, and cells no spreadsheet works out."""
+"""Tests of the CSV export: who may export, audit event before the first byte, and no formulas in cells."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def begin(house: House, who: Any, wanted: Wanted = LIST) -> int:
 
 
 def exported(house: House, wanted: Wanted = LIST) -> list[dict[str, str]]:
-    """Every row of the file."""
+    """Returns every row of the file."""
     desk = house.service.rooms.desk
     text, following = csv_export.header(desk.library, wanted), [wanted]
     while following:
@@ -103,7 +103,7 @@ def test_more_than_a_file_holds_is_refused_and_not_on_record(
     assert events(house) == [("list.exported", "cases", "4")]
 
 
-# --- hostile ---------------------------------------------------------------------------------------
+# --- hostile input ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_one_that_does_not_open_keeps_nobody_else_from_the_file(house: House) ->
     assert (found[fine]["answers_readable"], found[fine]["pain_types"]) == ("true", "crps")
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- allowed ---------------------------------------------------------------------------------------
 
 
 def test_a_list_names_cases_and_holds_neither_contact_details_nor_answers(house: House) -> None:

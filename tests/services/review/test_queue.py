@@ -1,4 +1,4 @@
-"""The queue: who may see it, what stands in it in which order, and what it never walks through."""
+"""Tests of the queue: who may see it, what it contains in which order, and that no query scans everything."""
 
 import datetime as dt
 from functools import partial
@@ -85,7 +85,7 @@ def test_what_is_not_for_staff_stands_in_no_queue(team: Team) -> None:
     assert ids(team) == [case]
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- allowed ---------------------------------------------------------------------------------------
 
 
 def test_what_is_due_first_stands_first_and_then_whoever_waits_longest(team: Team) -> None:
@@ -264,7 +264,7 @@ def test_no_page_of_the_queue_is_found_by_walking_through_everything(
 ) -> None:
     def explain(session: Any) -> list[str]:
         sqlite = session.dialect.name == "sqlite"
-        if not sqlite:  # of a table this small it would read all at once
+        if not sqlite:  # the planner would scan a table this small
             session.exec_driver_sql("SET enable_seqscan = off")
         said = []
         for state in filters.states:

@@ -1,4 +1,4 @@
-"""Alerts: which case calls for one, that it is never lost, and who is told when nobody acts in time."""
+"""Tests of alerts: which cases raise one, that none is lost, and who is notified when no one acts in time."""
 
 import asyncio
 import datetime as dt
@@ -37,7 +37,7 @@ STAFF = Actor("staff", "s")
 
 @dataclass
 class Office:
-    """A service at rest, its staff, a mail server, and a clock that goes when it is told to."""
+    """A service without background jobs, its staff, a mail server and a clock that the test sets."""
 
     service: Service
     team: Team
@@ -45,7 +45,7 @@ class Office:
     at: dt.datetime = MONDAY
 
     def rounds(self, number: int = 1, *, port: int | None = None, mail: bool = True) -> None:
-        """So many rounds of one replica."""
+        """Run the alert job `number` times, as one replica does."""
         url = f"smtp://127.0.0.1:{port or self.server.port}" if mail else ""
         post = Post.of(url, FROM, DUTY, BOSS) if mail else None
         rooms = self.service.rooms
@@ -197,7 +197,7 @@ def test_the_service_raises_it_over_the_api_too(service: Service, website: dict[
     assert service.read(lambda session: session.execute(asked).scalars().all()) == [made["id"]]
 
 
-# --- a bad day -------------------------------------------------------------------------------------
+# --- failures --------------------------------------------------------------------------------------
 
 
 def test_without_a_server_nothing_is_sent_and_everything_stays(office: Office) -> None:
@@ -242,7 +242,7 @@ def test_what_was_not_taken_is_tried_again(
 
 def test_the_pauses_grow_to_an_hour_and_there_is_no_giving_up(office: Office) -> None:
     office.submit(NOA)
-    pauses, closed = [], 1  # nothing listens on port 1
+    pauses, closed = [], 1  # no server listens on port 1
     while office.at < MONDAY + 12 * HOUR:
         office.rounds(port=closed)
         raised = next(each for each in office.kept() if each.kind == "raised")
@@ -308,7 +308,7 @@ def test_one_letter_that_fails_keeps_no_other(office: Office) -> None:
     assert [alert.tries for alert in office.kept()] == [1, 1, 1]
 
 
-# --- told ------------------------------------------------------------------------------------------
+# --- what an alert says ----------------------------------------------------------------------------
 
 
 def test_a_letter_says_that_a_case_needs_attention_and_nothing_else(office: Office) -> None:
@@ -360,7 +360,7 @@ def test_what_failed_can_be_tried_at_once(office: Office) -> None:
     assert len(office.server.letters) == 1
 
 
-# --- passed on to a second person ------------------------------------------------------------------
+# --- escalated to a second person ------------------------------------------------------------------
 
 
 def escalated(office: Office) -> int:
@@ -368,7 +368,7 @@ def escalated(office: Office) -> int:
 
 
 def after(office: Office, case: str) -> dt.datetime:
-    """When every flag of the case with a time is overdue."""
+    """Set the clock to when every flag of the case with a due date is overdue; returns that time."""
     times = [flag.due_at for flag in office.team.drawn(case).record.flags if flag.due_at]
     office.at = max(times)
     return office.at

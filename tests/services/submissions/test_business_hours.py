@@ -1,4 +1,4 @@
-"""Opening hours and targets: what is refused, the days on which clocks change, and what holds at any time."""
+"""Tests of business hours and due dates: refused values, days with a clock change, and properties."""
 
 import datetime as dt
 import zoneinfo
@@ -32,12 +32,12 @@ TARGETS = [
 
 
 def local(text: str, zone: str = NEW_YORK) -> dt.datetime:
-    """A time on the clinic's wall, as `2026-11-24 16:00`."""
+    """Returns a local time of the clinic, such as `2026-11-24 16:00`, in UTC."""
     return dt.datetime.fromisoformat(text).replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(dt.UTC)
 
 
 def due(target: str, closed: str, raised: str, hours: Hours = WEEKDAYS, *, on_call: bool = False) -> str:
-    """By when, on the clinic's wall."""
+    """Returns the due date in the clinic's local time, or "never"."""
     found = due_at(target, closed, local(raised), hours, on_call=on_call)
     return f"{found.astimezone(hours.zone):%a %m-%d %H:%M}" if found else "never"
 
@@ -98,14 +98,14 @@ def test_a_target_that_is_no_duration_is_an_accident_and_no_time() -> None:
         due_at("soon", "none", local("2026-11-24 10:00"), WEEKDAYS, on_call=False)
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- due dates -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("target", "closed", "raised", "by"),
     [
         ("PT15M", "on_call", "2026-11-24 10:00", "Tue 11-24 10:15"),
-        ("PT15M", "on_call", "2026-11-24 16:50", "Tue 11-24 17:00"),  # before everybody leaves
+        ("PT15M", "on_call", "2026-11-24 16:50", "Tue 11-24 17:00"),  # before closing time
         ("PT15M", "on_call", "2026-11-24 17:00", "Wed 11-25 09:15"),
         ("PT15M", "on_call", "2026-11-24 23:59", "Wed 11-25 09:15"),
         ("PT15M", "on_call", "2026-11-25 00:00", "Wed 11-25 09:15"),
@@ -220,7 +220,7 @@ def test_a_flag_that_goes_with_others_is_due_with_the_first_of_them_that_is_to_c
     assert due("under_18", 2, at, others) == local("2026-11-24 17:00")
 
 
-# --- at any time -----------------------------------------------------------------------------------
+# --- properties ------------------------------------------------------------------------------------
 
 ZONES = st.sampled_from([NEW_YORK, "UTC", "America/Havana", "Australia/Lord_Howe", "Asia/Kathmandu"])
 TIMES = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2038, 3, 1), timezones=st.just(dt.UTC))  # noqa: DTZ001
@@ -228,7 +228,7 @@ TIMES = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2038, 3, 1), timezones
 
 @st.composite
 def weeks(draw: st.DrawFn) -> Hours:
-    """A clinic's hours: up to three spans a day, and days it is closed."""
+    """A clinic's hours: up to three periods a day, and days on which it is closed."""
     parts = []
     for day in DAYS:
         marks = draw(st.sets(st.integers(0, 96), max_size=6).map(sorted))

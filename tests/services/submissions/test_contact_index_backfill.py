@@ -1,4 +1,4 @@
-"""A phone number or an e-mail address finds its submissions, in any spelling, and is readable nowhere."""
+"""Tests of the contact index: phones and e-mails are found in any spelling and are readable nowhere."""
 
 import datetime as dt
 from functools import partial
@@ -25,7 +25,7 @@ PHONE, EMAIL = PAT_CONTACT["phone"], PAT_CONTACT["email"]
 
 
 class Index:
-    """What can be found in a service, and by what."""
+    """The contact index of a service."""
 
     def __init__(self, service: Service, website: dict[str, str]) -> None:
         self.service, self.website = service, website
@@ -52,7 +52,7 @@ class Index:
         return self.service.read(lambda session: session.execute(asked).scalar_one())
 
     def fill(self, after: str = "", until: str = "g", limit: int = 2) -> list[str]:
-        """Batch after batch; the last id of each."""
+        """Index batch after batch; returns the last id of each batch."""
         lasts = []
         last: str | None = after
         while last is not None:
@@ -185,7 +185,7 @@ def test_what_was_kept_before_there_were_look_ups_is_found_too(index: Index) -> 
     assert index.fill() == [made[2]]
 
 
-# --- what is kept ----------------------------------------------------------------------------------
+# --- what is stored --------------------------------------------------------------------------------
 
 
 def test_nobody_can_read_a_number_or_an_address_here(index: Index, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The hosted form's hold on a submission: what opens it, what is kept of a page, and what is never lost."""
+"""Tests of form sessions: what opens a submission, what is saved of a page, and that no answer is lost."""
 
 import datetime as dt
 import threading
@@ -37,7 +37,7 @@ OFF = frozenset({"self_harm"})
 
 @dataclass
 class Clinic:
-    """A service at a time of its own; every act of a respondent in one line."""
+    """A service with its own clock and one method for each action of a respondent."""
 
     service: Service
     at: dt.datetime = field(default_factory=now)
@@ -45,7 +45,7 @@ class Clinic:
 
     @property
     def desk(self) -> Desk:
-        """The desk of a clinic that has turned the switches `off` off."""
+        """The desk of a clinic that has disabled the optional question groups in `off`."""
         desk = self.service.rooms.desk
         if self.off is None:
             return desk
@@ -61,7 +61,7 @@ class Clinic:
         return secret
 
     def draft(self, answers: Answers, instance: str, secret: str, hours: int = 1) -> str:
-        """The id of the draft that this form opens."""
+        """Create a draft and its session; returns the id of the draft."""
         edition = self.desk.library.current("ketamine-preconsult")
         assert edition
         given = Given(answers, complete=False)
@@ -113,7 +113,7 @@ class Clinic:
         return self.service.read(lambda session: session.execute(asked).scalar_one())
 
     def told(self, action: str) -> int:
-        """How often that stands in the audit trail."""
+        """Returns how many audit events have this action."""
         return self.service.read(partial(count, action=action))
 
 
@@ -253,7 +253,7 @@ def test_a_form_with_questions_open_is_not_sent_and_stays_a_draft(clinic: Clinic
     assert clinic.read(secret).record.status == "draft"
 
 
-# --- amiss -----------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------
 
 
 def test_good_answers_are_kept_beside_bad_ones(clinic: Clinic) -> None:
@@ -293,7 +293,7 @@ def test_an_answer_that_was_taken_back_is_gone(clinic: Clinic) -> None:
     assert clinic.read(secret).record.contact == {}
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- allowed ---------------------------------------------------------------------------------------
 
 
 def test_a_page_that_comes_late_is_kept_and_told_to_be_late(clinic: Clinic) -> None:
@@ -449,7 +449,7 @@ def test_a_draft_is_asked_what_is_asked_today(clinic: Clinic) -> None:
     assert clinic.submit(secret).record.answers["off"] == ["self_harm"]
 
 
-# --- what is kept ----------------------------------------------------------------------------------
+# --- what is stored --------------------------------------------------------------------------------
 
 
 def test_secrets_are_kept_as_hashes_alone(clinic: Clinic) -> None:
