@@ -6,7 +6,7 @@ Office: the time to the millisecond, and as RFC 3339. Refuses: time zones of a c
 import datetime as dt
 
 
-def stamp(at: dt.datetime) -> str:
+def format_timestamp(at: dt.datetime) -> str:
     """Return a UTC time in RFC 3339 format with milliseconds."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

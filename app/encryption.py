@@ -20,13 +20,13 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from app.errors import Refusal
+from app.errors import StartupError
 
 KEY_BYTES, NONCE_BYTES = 32, 12
 KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
-class Unopenable(Exception):
+class DecryptionError(Exception):
     """An encrypted value that no available key decrypts: wrong key, wrong place, or changed bytes."""
 
 
@@ -42,7 +42,7 @@ class DataKey:
     def fresh(cls) -> "DataKey":
         return cls(os.urandom(KEY_BYTES))
 
-    def seal(self, plain: bytes, *place: str) -> bytes:
+    def encrypt(self, plain: bytes, *place: str) -> bytes:
         """Return the nonce and ciphertext of `plain`, bound to `place` (table, column, row id)."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plain, _bound(place))
@@ -55,15 +55,15 @@ class DataKey:
         """Return a key derived for one purpose."""
         return hmac.digest(self._key, f"preconsult {purpose}".encode(), "sha256")
 
-    def open(self, sealed: bytes, *place: str) -> bytes:
+    def decrypt(self, sealed: bytes, *place: str) -> bytes:
         """Return the plaintext. Raises Unopenable."""
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _bound(place))
         except (InvalidTag, ValueError) as error:
-            raise Unopenable("/".join(place[:2])) from error
+            raise DecryptionError("/".join(place[:2])) from error
 
 
-def padded(plain: bytes, size: int = 256) -> bytes:
+def pad_to_multiple(plain: bytes, size: int = 256) -> bytes:
     """Pad `plain` with spaces to a multiple of `size`: AES-GCM hides everything but the length."""
     return plain + b" " * (-len(plain) % size)
 
@@ -96,14 +96,14 @@ class Keyring:
     def seal(self, plain: bytes, *place: str) -> bytes:
         """Encrypt with the newest key, bound to `place` (table, column, row): for data without a data key."""
         name = self.newest
-        return name.encode() + b"." + self._ciphers[name].seal(plain, *place)
+        return name.encode() + b"." + self._ciphers[name].encrypt(plain, *place)
 
     def open(self, sealed: bytes, *place: str) -> bytes:
         """Return the plaintext of what `seal` returned. Raises Unopenable."""
         name = key_id(sealed)
         if name not in self:
-            raise Unopenable(f"key {name}")
-        return self._ciphers[name].open(sealed[len(name) + 1 :], *place)
+            raise DecryptionError(f"key {name}")
+        return self._ciphers[name].decrypt(sealed[len(name) + 1 :], *place)
 
     def wrap(self, key: DataKey, row: str) -> bytes:
         """Wrap `key` for storage in the row it belongs to."""
@@ -142,15 +142,15 @@ class Keyring:
         assert self.newest  # noqa: S101 - read so that a changed key file is reloaded
         return [key.mac(purpose, message) for key in self._ciphers.values()]
 
-    def prove(self) -> bytes:
+    def key_check_value(self) -> bytes:
         """Return a check value that only the newest key decrypts, to be stored and checked at every start."""
         return self.seal(b"preconsult", "sealing_keys", "proof")
 
-    def proves(self, proof: bytes) -> bool:
+    def verify_key_check(self, proof: bytes) -> bool:
         """Return whether the key named in `proof` decrypts it."""
         try:
             return self.open(proof, "sealing_keys", "proof") == b"preconsult"
-        except Unopenable:
+        except DecryptionError:
             return False
 
 
@@ -173,10 +173,10 @@ def parse_keys(text: str, where: str) -> list[tuple[str, bytes]]:
         except (binascii.Error, ValueError):
             key = b""
         if not KEY_ID.fullmatch(name) or len(key) != KEY_BYTES:
-            raise Refusal(f"{where} is not a keyring: each entry is `id:base64` of {KEY_BYTES} bytes.")
+            raise StartupError(f"{where} is not a keyring: each entry is `id:base64` of {KEY_BYTES} bytes.")
         keys.append((name, key))
     if not keys or len({name for name, _ in keys}) < len(keys):
-        raise Refusal(f"{where} is not a keyring: it needs at least one key, and each id once.")
+        raise StartupError(f"{where} is not a keyring: it needs at least one key, and each id once.")
     return keys
 
 
@@ -190,7 +190,7 @@ def open_keyring(given: str, file: Path) -> Keyring | None:
     if not file.exists():
         return None
     if file.stat().st_mode & 0o077:
-        raise Refusal(f"{file} can be read by others; run: chmod 600 {file}")
+        raise StartupError(f"{file} can be read by others; run: chmod 600 {file}")
     return Keyring(parse_keys(file.read_text(encoding="utf-8"), str(file)), file)
 
 
@@ -203,7 +203,7 @@ def add_key(file: Path) -> str:
     return name
 
 
-def first_key(file: Path) -> None:
+def create_key_file(file: Path) -> None:
     """Create the key file, unless another process has just done so: an existing file is never replaced."""
     file.parent.mkdir(parents=True, exist_ok=True)
     _, fresh = _write_keys(file, "")

@@ -33,7 +33,7 @@ TYPE = "urn:preconsult:problem:"
 
 
 @dataclass(frozen=True, slots=True)
-class Error:
+class FieldError:
     """One error in a request: an RFC 6901 pointer, a stable code, and a sentence."""
 
     pointer: str
@@ -48,7 +48,9 @@ class Problem(Exception):
     title: ClassVar[str]
     status: ClassVar[int]
 
-    def __init__(self, detail: str, *, errors: Sequence[Error] = (), retry_after: int | None = None) -> None:
+    def __init__(
+        self, detail: str, *, errors: Sequence[FieldError] = (), retry_after: int | None = None
+    ) -> None:
         super().__init__(detail)
         self.detail, self.errors, self.retry_after = detail, tuple(errors), retry_after
 
@@ -85,7 +87,7 @@ class NotAcceptable(Problem):
     slug, title, status = "not-acceptable", "None of the accepted media types is offered", 406
 
 
-class TooSlow(Problem):
+class RequestTimeout(Problem):
     slug, title, status = "request-timeout", "The body took too long to arrive", 408
 
 
@@ -101,11 +103,11 @@ class NotSubmitted(Conflict):
     slug, title = "not-submitted", "The submission is still a draft"
 
 
-class OnHold(Conflict):
+class UnderLegalHold(Conflict):
     slug, title = "on-hold", "The submission is under a hold"
 
 
-class NotThisStep(Conflict):
+class InvalidTransition(Conflict):
     slug, title = "not-this-step", "The review is not where this could be done"
 
 
@@ -125,7 +127,7 @@ class PreconditionFailed(Problem):
     slug, title, status = "precondition-failed", "The resource has changed in the meantime", 412
 
 
-class TooLarge(Problem):
+class ContentTooLarge(Problem):
     slug, title, status = "content-too-large", "The body is too large", 413
 
 
@@ -133,15 +135,15 @@ class UnsupportedMediaType(Problem):
     slug, title, status = "unsupported-media-type", "The body is of a media type not offered here", 415
 
 
-class Unprocessable(Problem):
+class InvalidRequest(Problem):
     slug, title, status = "invalid-request", "The request can't be carried out as it is", 422
 
 
-class InvalidAnswers(Unprocessable):
+class InvalidAnswers(InvalidRequest):
     slug, title = "invalid-answers", "Some answers need another look"
 
 
-class IdempotencyKeyReused(Unprocessable):
+class IdempotencyKeyReused(InvalidRequest):
     slug, title = "idempotency-key-reused", "This Idempotency-Key belongs to another request"
 
 
@@ -149,7 +151,7 @@ class PreconditionRequired(Problem):
     slug, title, status = "precondition-required", "If-Match is needed", 428
 
 
-class TooMany(Problem):
+class TooManyRequests(Problem):
     slug, title, status = "too-many-requests", "Too many requests came from there", 429
 
 
@@ -165,7 +167,7 @@ class Unavailable(Problem):
     slug, title, status = "unavailable", "The service can't take this right now", 503
 
 
-class Refusal(Exception):
+class StartupError(Exception):
     """The service or a command does not start. The message is one clear line for an operator."""
 
 

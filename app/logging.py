@@ -52,14 +52,14 @@ def configure(level: str) -> None:
         logger.setLevel(logging.WARNING)
 
 
-def where(error: BaseException) -> str:
+def error_location(error: BaseException) -> str:
     """Return the innermost application frame, such as `submissions.py:42 submit`; never the message."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if f"{Path(__file__).parent.name}/" in frame.filename] or list(frames)
     return f"{Path(ours[-1].filename).name}:{ours[-1].lineno} {ours[-1].name}" if ours else "unknown"
 
 
-def code(error: BaseException) -> str:
+def error_code(error: BaseException) -> str:
     """Return a database's error code (a SQLSTATE, or SQLITE_FULL), else the class; never the message."""
     cause = getattr(error, "orig", None) or error
     name = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)

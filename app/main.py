@@ -21,24 +21,24 @@ from starlette.routing import BaseRoute, Mount
 from app import logging
 from app.clock import now
 from app.container import (
-    open_counts,
+    build_counters,
+    build_mailer,
+    build_retention_policy,
     open_database,
     open_ledger,
     open_library,
-    open_post,
-    open_terms,
 )
-from app.errors import Problem, Refusal
-from app.jobs.alerts import Alerts
-from app.jobs.audit_chain import Trail
-from app.jobs.contact_index import index
-from app.jobs.purge import _purge_for_ever
-from app.jobs.webhook_delivery import TRIES, Deliveries, reach_of
+from app.errors import Problem, StartupError
+from app.jobs.alerts import AlertJob
+from app.jobs.audit_chain import AuditChainJob
+from app.jobs.contact_index import backfill_contact_index
+from app.jobs.purge import run_purge_forever
+from app.jobs.webhook_delivery import DELIVERY_ATTEMPTS, WebhookDeliveryWorker, address_policy
 from app.logging import log
 from app.rules.library import Library, load_library
-from app.services.operations.key_rotation import open_vault
-from app.services.submissions.alerts import Outlook
-from app.services.submissions.lifecycle import Desk
+from app.services.operations.key_rotation import load_vault
+from app.services.submissions.alerts import AlertStatus
+from app.services.submissions.lifecycle import SubmissionService
 from app.settings import Settings, load_settings
 from app.storage.db import migrations
 from app.storage.db.sqlite_writer import BATCH
@@ -59,21 +59,21 @@ from app.web.api import (
     summaries,
     webhook_endpoints,
 )
-from app.web.authentication import Doorkeeper
+from app.web.authentication import Authenticator
 from app.web.branding import Theme
-from app.web.dependencies import Rooms
+from app.web.dependencies import Services
 from app.web.form import dev_pages, entry, questions, review_answers, session
 from app.web.form import handoffs as handed
 from app.web.form import not_found as form_not_found
 from app.web.http import problems
-from app.web.http.form_start_limits import Limits
-from app.web.http.rate_limits import Rates
+from app.web.http.form_start_limits import FormStartLimiter
+from app.web.http.rate_limits import RateLimiter
 from app.web.middleware.cors import Cors
-from app.web.middleware.create_fast_path import Lane
-from app.web.middleware.network_rate_limit import Toll
-from app.web.middleware.request_guard import Shell
-from app.web.middleware.static_files import Static
-from app.web.openapi.webhooks_and_limits import describe
+from app.web.middleware.create_fast_path import CreateFastPath
+from app.web.middleware.network_rate_limit import NetworkRateLimitMiddleware
+from app.web.middleware.request_guard import RequestGuardMiddleware
+from app.web.middleware.static_files import ImmutableStaticFiles
+from app.web.openapi.webhooks_and_limits import build_openapi
 from app.web.staff import (
     account,
     api_keys,
@@ -93,7 +93,7 @@ from app.web.staff import (
     webhooks,
 )
 from app.web.staff import handoffs as links
-from app.web.staff.access_control import undeclared
+from app.web.staff.access_control import unprotected_routes
 
 STATIC = Path(__file__).parent / "web" / "static"
 ROUTERS = (
@@ -138,16 +138,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Create the ASGI application of a process. Raises Refusal with one clear line when it may not start."""
     settings = settings or load_settings()
     logging.configure(settings.log_level)
-    here = open_rooms(settings)
+    here = build_services(settings)
     app = build(here.library, development=settings.development, lifespan=partial(_lifespan, here))
     app.state.rooms = here
-    app.add_middleware(Toll, rates=here.rates, doorkeeper=here.doorkeeper)
-    app.add_middleware(Lane, route=submissions.hot)
+    app.add_middleware(NetworkRateLimitMiddleware, rates=here.rates, doorkeeper=here.doorkeeper)
+    app.add_middleware(CreateFastPath, route=submissions.create_route)
     app.add_middleware(
-        Shell,
+        RequestGuardMiddleware,
         registry=here.registry,
         max_body=settings.max_body_bytes,
-        body_seconds=settings.body_seconds,
+        body_seconds=settings.request_body_timeout_seconds,
         https=settings.public_url.scheme == "https",
     )
     if settings.origins:
@@ -178,12 +178,12 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.router.routes.extend(_routes((*PAGES, *ROUTERS, *WORKBENCH), development=development))
-    if undeclared(app):
-        raise Refusal(f"Nobody has declared who may come to {', '.join(undeclared(app))}.")
+    if unprotected_routes(app):
+        raise StartupError(f"Nobody has declared who may come to {', '.join(unprotected_routes(app))}.")
     app.add_exception_handler(Problem, problems.on_problem)
     app.add_exception_handler(HTTPException, form_not_found.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
-    app.openapi = cache(partial(describe, app, library))  # type: ignore[method-assign] # when first asked for
+    app.openapi = cache(partial(build_openapi, app, library))  # type: ignore[method-assign] # when first asked for
     return app
 
 
@@ -195,21 +195,21 @@ def _routes(modules: tuple[Any, ...], *, development: bool) -> list[BaseRoute]:
     time.
     """
     routes = [route for module in modules for route in module.router.routes]
-    routes.append(Mount("/static", Static(STATIC), name="static"))
+    routes.append(Mount("/static", ImmutableStaticFiles(STATIC), name="static"))
     if development:
         routes += [*docs.router.routes, *dev_pages.development.routes]
     return routes
 
 
-def open_rooms(settings: Settings) -> Rooms:
+def build_services(settings: Settings) -> Services:
     """Create and check every part of a running service. Raises Refusal."""
-    library, terms = open_library(settings, load_library), open_terms(settings)
-    post, counts = open_post(settings), open_counts(settings)
+    library, terms = open_library(settings, load_library), build_retention_policy(settings)
+    post, counts = build_mailer(settings), build_counters(settings)
     database = open_database(settings)
     try:
         database.check_durable()
         migrations.migrate(database)
-        vault = open_vault(database, settings.keyring, settings.key_file, now=now())
+        vault = load_vault(database, settings.encryption_keys, settings.key_file, now=now())
         ledger = open_ledger(settings)
         ledger.replay(database, now=now())
     except BaseException:
@@ -217,41 +217,43 @@ def open_rooms(settings: Settings) -> Rooms:
         raise
     registry = CollectorRegistry()
     registry.register(BATCH)
-    registry.register(TRIES)
+    registry.register(DELIVERY_ATTEMPTS)
     waiting = Gauge("preconsult_writes_waiting", "Writes not begun yet.", registry=registry)
     waiting.set_function(lambda: database.waiting)
     counter = Counter(
         "preconsult_submissions", "Submissions kept, by status.", ("status",), registry=registry
     )
-    rates = Rates(
-        per_key=settings.requests_per_key,
-        per_network=settings.requests_per_network,
+    rates = RateLimiter(
+        per_key=settings.rate_limit_per_key,
+        per_network=settings.rate_limit_per_network,
         keyring=vault.keyring,
         proxies=settings.proxies,
         counts=counts,
-        starts=(settings.form_starts_per_network, settings.form_starts),
+        starts=(settings.form_start_limit_per_network, settings.form_start_limit),
     )
-    return Rooms(
+    return Services(
         settings=settings,
         database=database,
         library=library,
-        desk=Desk(library, vault, terms),
-        doorkeeper=Doorkeeper(database, rates, settings.proxies),
+        desk=SubmissionService(library, vault, terms),
+        doorkeeper=Authenticator(database, rates, settings.proxies),
         rates=rates,
         registry=registry,
         kept=counter,
         theme=Theme.of(settings),
         ledger=ledger,
-        limits=Limits(per_network=settings.form_starts_per_network, total=settings.form_starts),
+        limits=FormStartLimiter(
+            per_network=settings.form_start_limit_per_network, total=settings.form_start_limit
+        ),
         post=post,
-        reach=reach_of(settings),
-        outlook=_watched(registry),
+        reach=address_policy(settings),
+        outlook=register_alert_gauges(registry),
     )
 
 
-def _watched(registry: CollectorRegistry) -> Outlook:
+def register_alert_gauges(registry: CollectorRegistry) -> AlertStatus:
     """Create the alert status that the alert job updates, and gauges for it."""
-    outlook = Outlook()
+    outlook = AlertStatus()
     waiting = Gauge("preconsult_alerts_waiting", "Alerts not sent yet.", registry=registry)
     waiting.set_function(lambda: outlook.waiting.unsent)
     failing = Gauge("preconsult_alerts_failing", "Those of them that failed.", registry=registry)
@@ -260,16 +262,20 @@ def _watched(registry: CollectorRegistry) -> Outlook:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(here: Rooms, _app: FastAPI) -> AsyncIterator[None]:
-    purging = asyncio.create_task(_purge_for_ever(here.database, here.settings.told_for))
-    trail = Trail(here.database, here.desk.vault.keyring, here.settings.audit_anchor, here.ledger)
+async def _lifespan(here: Services, _app: FastAPI) -> AsyncIterator[None]:
+    purging = asyncio.create_task(run_purge_forever(here.database, here.settings.event_retention))
+    trail = AuditChainJob(
+        here.database, here.desk.vault.keyring, here.settings.audit_anchor_file, here.ledger
+    )
     linking = asyncio.create_task(trail.keep())
-    indexing = asyncio.create_task(index(here.database, here.desk.vault))
-    alerts = Alerts(here.database, here.post, str(here.settings.public_url), here.outlook)
+    indexing = asyncio.create_task(backfill_contact_index(here.database, here.desk.vault))
+    alerts = AlertJob(here.database, here.post, str(here.settings.public_url), here.outlook)
     alerting = asyncio.create_task(alerts.keep())
     tasks = [purging, linking, indexing, alerting]
-    if here.settings.worker:
-        delivering = Deliveries.of(here.settings, here.database, here.desk.vault.keyring, here.post)
+    if here.settings.run_worker:
+        delivering = WebhookDeliveryWorker.of(
+            here.settings, here.database, here.desk.vault.keyring, here.post
+        )
         tasks += [asyncio.create_task(delivering.keep())]
     log.info("started")
     yield

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.errors import Refusal
+from app.errors import StartupError
 
 COLOR = r"^#[0-9a-fA-F]{6}$"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL: `postgresql+psycopg://…`; empty means SQLite in the data directory."
     )
-    keyring: str = Field(
+    encryption_keys: str = Field(
         "",
         description="Encryption keys as `id:base64`, comma-separated, newest first; empty: the key file.",
     )
@@ -52,24 +52,24 @@ class Settings(BaseSettings):
         AnyHttpUrl("http://127.0.0.1:8000"),
         description="The address at which respondents and API clients reach this service.",
     )
-    retention_draft_hours: int = Field(
+    draft_retention_hours: int = Field(
         72, ge=1, le=24 * 90, description="Drafts are deleted after this long."
     )
-    retention_days: int = Field(
+    submission_retention_days: int = Field(
         30, ge=1, le=3650, description="Submissions are deleted this many days after they were submitted."
     )
     max_body_bytes: int = Field(64 * 1024, ge=4096, le=10**7, description="Larger bodies get 413.")
-    body_seconds: float = Field(10.0, gt=0, le=60, description="Slower bodies get 408.")
-    audit_anchor: Path | None = Field(
+    request_body_timeout_seconds: float = Field(10.0, gt=0, le=60, description="Slower bodies get 408.")
+    audit_anchor_file: Path | None = Field(
         None,
         description="A file that gets the head of the audit chain every minute; best on another machine.",
     )
-    erasure_ledger: Path | None = Field(
+    erasure_ledger_file: Path | None = Field(
         None,
         description="File of what was erased or revoked, applied after a restore; "
         "empty: `erasures.log` in the data directory.",
     )
-    queue_limit: int = Field(
+    max_pending_writes: int = Field(
         1000, ge=1, description="When more writes than this wait, further ones get 503 with Retry-After."
     )
     database_pool: int = Field(8, ge=1, le=64, description="Connections and threads per process.")
@@ -82,11 +82,11 @@ class Settings(BaseSettings):
     frame_ancestors: str = Field(
         "", description="Origins that may show the form in an iframe, comma-separated; empty means none."
     )
-    switched_off: str = Field(
+    disabled_questions: str = Field(
         "",
         description="Optional question groups that are off, as `self_harm`: they are not asked.",
     )
-    unreviewed_translations: bool = Field(
+    allow_unreviewed_translations: bool = Field(
         default=False, description="Serve translations that are not reviewed; each page then says so."
     )
     form_questionnaire: str = Field(
@@ -95,12 +95,12 @@ class Settings(BaseSettings):
     form_session_minutes: int = Field(
         60, ge=5, le=720, description="The session of the form ends after this time without a page sent."
     )
-    form_starts_per_network: int = Field(
+    form_start_limit_per_network: int = Field(
         30,
         ge=1,
         description="Forms started an hour from one network (/24 or /48); above that it has to wait.",
     )
-    form_starts: int = Field(
+    form_start_limit: int = Field(
         600, ge=1, description="Forms started an hour in all; above that everyone has to wait."
     )
     clinic_name: str = Field("", max_length=100, description="Shown at the top of each page of the form.")
@@ -128,11 +128,11 @@ class Settings(BaseSettings):
     closed_days: str = Field(
         "", description="Days on which the clinic is closed, as `2026-12-25`, comma-separated."
     )
-    on_call: bool = Field(
+    on_call_out_of_hours: bool = Field(
         default=False,
         description="Someone is on call out of hours: the most urgent flags do not wait.",
     )
-    second_factor_roles: str = Field(
+    two_factor_roles: str = Field(
         "manager,administrator,auditor",
         description="Roles that need a second factor to sign in, comma-separated; others may choose it.",
     )
@@ -152,15 +152,15 @@ class Settings(BaseSettings):
         max_length=5000,
         description="Who gets an e-mail when it was not dealt with in time; empty means the same people.",
     )
-    return_origins: str = Field(
+    allowed_return_origins: str = Field(
         "",
         description="Sites to which a one-time link may lead back at the end, as `https://book.clinic.example`.",
     )
-    stale_days: int = Field(
+    stale_after_days: int = Field(
         30, ge=1, description="Answers submitted more days than this before the appointment count as `stale`."
     )
-    events_days: int = Field(90, ge=1, description="How many days the event feed goes back.")
-    worker: bool = Field(
+    event_retention_days: int = Field(90, ge=1, description="How many days the event feed goes back.")
+    run_worker: bool = Field(
         default=True,
         description="Deliver webhooks from the server; turn it off where `preconsult work` does it.",
     )
@@ -168,20 +168,20 @@ class Settings(BaseSettings):
         "5,300,1800,7200,18000,36000,50400,72000,86400",
         description="Pauses between attempts of a webhook delivery, in seconds; after the last it fails.",
     )
-    webhook_networks: str = Field(
+    webhook_allowed_networks: str = Field(
         "",
         description="Networks of your own to which webhooks may go, as `10.1.0.0/16`; others must be public.",
     )
     redis_url: str = Field(
         "", description="A Redis or Valkey in which replicas share their limits, as `redis://host:6379/0`."
     )
-    requests_per_key: int = Field(
+    rate_limit_per_key: int = Field(
         6000, ge=1, description="Requests a minute with one API key; above that they get 429."
     )
-    requests_per_network: int = Field(
+    rate_limit_per_network: int = Field(
         1200, ge=1, description="Requests a minute from one network without a key; above that they get 429."
     )
-    leave_url: AnyHttpUrl | None = Field(
+    exit_url: AnyHttpUrl | None = Field(
         None, description="Where `Leave this page` leads; empty means a blank page of this service."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
 
     @property
     def ledger(self) -> Path:
-        return self.erasure_ledger or self.data_dir / "erasures.log"
+        return self.erasure_ledger_file or self.data_dir / "erasures.log"
 
     @property
     def development(self) -> bool:
@@ -207,24 +207,24 @@ class Settings(BaseSettings):
 
     @property
     def serves_unreviewed(self) -> bool:
-        return self.unreviewed_translations or self.development
+        return self.allow_unreviewed_translations or self.development
 
     @property
-    def off(self) -> frozenset[str]:
-        return frozenset(_listed(self.switched_off))
+    def disabled(self) -> frozenset[str]:
+        return frozenset(_listed(self.disabled_questions))
 
     @property
-    def second_factor_needed(self) -> frozenset[str]:
-        return frozenset(_listed(self.second_factor_roles))
+    def two_factor_required(self) -> frozenset[str]:
+        return frozenset(_listed(self.two_factor_roles))
 
     @property
     def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         return tuple(ipaddress.ip_network(each) for each in _listed(self.trusted_proxies))
 
     @property
-    def may_reach(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    def webhook_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         """Non-public networks that webhooks may be sent to."""
-        return tuple(ipaddress.ip_network(each) for each in _listed(self.webhook_networks))
+        return tuple(ipaddress.ip_network(each) for each in _listed(self.webhook_allowed_networks))
 
     @property
     def webhook_pauses(self) -> tuple[int, ...]:
@@ -233,26 +233,26 @@ class Settings(BaseSettings):
     @property
     def fresh_for(self) -> dt.timedelta:
         """How long before the appointment answers may have been submitted without counting as stale."""
-        return dt.timedelta(days=self.stale_days)
+        return dt.timedelta(days=self.stale_after_days)
 
     @property
-    def told_for(self) -> dt.timedelta:
+    def event_retention(self) -> dt.timedelta:
         """How long events are stored: never less than submissions are stored, or webhook deliveries are
         retried.
         """
         tried = math.ceil(1.2 * sum(self.webhook_pauses) / 86400) + 1
-        return dt.timedelta(days=max(self.events_days, self.retention_days + 1, tried))
+        return dt.timedelta(days=max(self.event_retention_days, self.submission_retention_days + 1, tried))
 
     @property
-    def returns(self) -> tuple[str, ...]:
-        return _listed(self.return_origins)
+    def return_origins(self) -> tuple[str, ...]:
+        return _listed(self.allowed_return_origins)
 
     @property
     def origins(self) -> tuple[str, ...]:
         return _listed(self.allowed_origins)
 
     @property
-    def framers(self) -> tuple[str, ...]:
+    def frame_origins(self) -> tuple[str, ...]:
         """Origins that may show the form in a frame; in development also the example page of this service."""
         own = ("'self'",) if self.development else ()
         return (*own, *_listed(self.frame_ancestors))
@@ -317,9 +317,11 @@ class Settings(BaseSettings):
         """Raise Refusal when a setting is not safe in production."""
         url = urlsplit(str(self.public_url))
         if not self.development and url.scheme != "https" and url.hostname not in LOOPBACK:
-            raise Refusal("PRECONSULT_PUBLIC_URL must be https in production; put TLS in front and name it.")
+            raise StartupError(
+                "PRECONSULT_PUBLIC_URL must be https in production; put TLS in front and name it."
+            )
         if not self.development and "sslmode=disable" in self.database:
-            raise Refusal("PRECONSULT_DATABASE_URL turns TLS off; remove sslmode=disable in production.")
+            raise StartupError("PRECONSULT_DATABASE_URL turns TLS off; remove sslmode=disable in production.")
         return self
 
 
@@ -355,7 +357,7 @@ def load_settings() -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "PRECONSULT_" + "_".join(str(part) for part in first["loc"]).upper()
         told = first["msg"].removeprefix("Value error, ")
-        raise Refusal(f"{name} can't be used: {told}.") from None
+        raise StartupError(f"{name} can't be used: {told}.") from None
 
 
 def _secrets() -> dict[str, Any]:
@@ -366,5 +368,5 @@ def _secrets() -> dict[str, Any]:
             try:
                 found[name.lower()] = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
-                raise Refusal(f"PRECONSULT_{name}_FILE names a file that can't be read.") from None
+                raise StartupError(f"PRECONSULT_{name}_FILE names a file that can't be read.") from None
     return found

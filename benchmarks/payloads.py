@@ -12,7 +12,7 @@ from typing import Any
 
 from app.rules.engine.edition import Edition
 from app.rules.engine.questionnaire import Item
-from app.rules.library import CONTENT, folders, load
+from app.rules.library import CONTENT, edition_folders, load
 from app.services.demo.submissions import any_answer
 
 QUESTIONNAIRE = "ketamine-preconsult"
@@ -31,7 +31,7 @@ USUAL: dict[str, tuple[object, float]] = {
 @cache
 def edition() -> Edition:
     """The edition that is asked for; read without its lock, so that an unpublished one can be measured."""
-    return load([folder for folder in folders(CONTENT) if folder.parent.name == QUESTIONNAIRE][-1])
+    return load([folder for folder in edition_folders(CONTENT) if folder.parent.name == QUESTIONNAIRE][-1])
 
 
 @cache

@@ -16,23 +16,23 @@ from typing import TypeVar
 
 from app.encryption import Keyring
 from app.services.idempotency import Claim, remember
-from app.services.submissions.assessment import Given, Terms, draw_up, new_token
+from app.services.submissions.assessment import RetentionPolicy, SubmissionInput, assess_new, new_token
 from app.storage.db.database import Database, Session
 from app.storage.db.migrations import migrate
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.submissions import submissions
 from app.storage.submissions.submissions import Vault
 from app.web.http.request_body import parse
-from app.web.http.responses import answer as responded
+from app.web.http.responses import json_response as responded
 from app.web.schemas.serializers import created
 from app.web.schemas.submissions import SubmissionIn
 from benchmarks.payloads import bodies, edition
 
 GROUPS, GROUP = 40, 32  # commits, submissions in each
-KEEP = Terms.of(hours=72, days=30)
+KEEP = RetentionPolicy.of(hours=72, days=30)
 ACTOR = Actor("api_key", "bench")
-ACT = Act("bench", "submission", "id")
+ACT = AuditAction("bench", "submission", "id")
 PART = "  of it "
 T = TypeVar("T")
 
@@ -57,8 +57,11 @@ class Steps:
         now, loaded, vault = dt.datetime.now(dt.UTC), edition(), self.vault
         value = self.time("parse body", lambda: parse(text.encode()))
         given = self.time("request model", lambda: SubmissionIn.model_validate(value))
-        handed, token = Given(given.answers, given.contact or {}), self.time("access token", new_token)
-        drawn = self.time("draw up", lambda: draw_up(loaded, handed, token, now=now, terms=KEEP))
+        handed, token = (
+            SubmissionInput(given.answers, given.contact or {}),
+            self.time("access token", new_token),
+        )
+        drawn = self.time("draw up", lambda: assess_new(loaded, handed, token, now=now, terms=KEEP))
         checked = self.time(f"{PART}check", lambda: loaded.check(given.answers, given.contact))
         evaluation = self.time(f"{PART}evaluate", lambda: loaded.evaluate(checked.answers))
         self.time(f"{PART}summarise", lambda: loaded.summarise(evaluation, "en"))

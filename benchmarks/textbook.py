@@ -220,7 +220,7 @@ def _store(
         booking_reference=given.booking_reference,
         retained_until=now() + dt.timedelta(days=30),
         token_hash=digest(token),
-        answers=dict(evaluation.kept),
+        answers=dict(evaluation.answers_to_store),
         contact=contact or None,
         summary=summary.model_dump(mode="json"),
         flags=[Flag(kind=each.flag.id, priority=each.priority) for each in evaluation.flags],

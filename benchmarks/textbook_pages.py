@@ -234,7 +234,8 @@ def answer(
     checked = loaded.check(answers, {}, complete=False)
     if checked.issues:
         errors = {
-            each.pointer.split("/")[2]: loaded.words(each, submission.language) for each in checked.issues
+            each.pointer.split("/")[2]: loaded.message_for(each, submission.language)
+            for each in checked.issues
         }
         return question_page(request, session, group, answers, errors)
     evaluation = loaded.evaluate(checked.answers)
@@ -268,7 +269,7 @@ def send(database: Database, session: Visit, form: Sent) -> RedirectResponse:
     if checked.issues:
         raise HTTPException(422, "Something is missing.")
     evaluation = loaded.evaluate(checked.answers)
-    submission.answers = dict(evaluation.kept)
+    submission.answers = dict(evaluation.answers_to_store)
     submission.summary = loaded.summarise(evaluation, submission.language)
     submission.status = "submitted"
     submission.retained_until = now() + 30 * 24 * HOUR

@@ -21,18 +21,18 @@ from starlette.types import ASGIApp
 from app.clock import now
 from app.main import create_app
 from app.services.auth import api_keys, sessions, users
-from app.services.auth.api_keys import Wanted
+from app.services.auth.api_keys import NewApiKey
 from app.settings import Settings
 from app.storage.auth import users as people
 from app.storage.db.database import Session
 from app.storage.events.audit_log import Actor
-from app.storage.reporting.dashboard import first_id
+from app.storage.reporting.dashboard import min_id_at
 from app.storage.review import queue
 from app.storage.review.queue import Filters, Place
 from app.storage.submissions import submissions as rows
 from app.storage.tables.submissions import submissions
-from app.web.dependencies import Rooms
-from app.web.staff.queue_filters import Asked
+from app.web.dependencies import Services
+from app.web.staff.queue_filters import QueueQuery
 from benchmarks.workbench_rows import KEPT, SPAN
 
 COMMAND, BASE = Actor("command"), "http://127.0.0.1:8000"
@@ -88,10 +88,10 @@ class House:
     def __post_init__(self) -> None:
         settings = Settings(
             env="development", data_dir=self.folder, database_url=self.url, log_level="error",
-            retention_days=KEPT.days, unreviewed_translations=True,
+            submission_retention_days=KEPT.days, allow_unreviewed_translations=True,
         )  # fmt: skip
         self.app: ASGIApp = create_app(settings)
-        self.rooms: Rooms = self.app.state.rooms
+        self.rooms: Services = self.app.state.rooms
         self.secret = users.new_secret()
         self.team = self.rooms.database.write_now(partial(_team, secret=self.secret))
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url=BASE, timeout=300)
@@ -109,7 +109,7 @@ class House:
 
     def prepare(self) -> None:
         """Think up every question, once the rows are there."""
-        work = partial(api_keys.create, wanted=Wanted("bench", ("review",)), now=now(), actor=COMMAND)
+        work = partial(api_keys.create, wanted=NewApiKey("bench", ("review",)), now=now(), actor=COMMAND)
         self.bearer = {"authorization": f"Bearer {self.rooms.database.write_now(work)}"}
         for make in (self._queue, self._filters, self._searches, self._cases, self._figures, self._lists):
             for question in make():
@@ -121,7 +121,7 @@ class House:
         places = self._places()
         at = {"middle": 0.5, "deep": 0.9}
         deep = {
-            name: [Asked({}, None).path(after=place) for place in _around(places, share)]
+            name: [QueueQuery({}, None).path(after=place) for place in _around(places, share)]
             for name, share in at.items()
         }
         return [
@@ -214,7 +214,7 @@ def _sampled(session: Session, *, vault: rows.Vault, wanted: Sequence[Any]) -> l
     plain = row.test.is_(False), row.status == "submitted"
     for _ in range(OTHERS):
         since = now() - SPAN * (0.02 + 0.97 * chance.random())
-        asked = sa.select(row.id).where(row.id > first_id(since), *plain, *wanted).order_by(row.id).limit(1)
+        asked = sa.select(row.id).where(row.id > min_id_at(since), *plain, *wanted).order_by(row.id).limit(1)
         record = rows.fetch(session, vault, session.execute(asked).scalar_one())
         assert record
         found.append(record[0])
@@ -230,8 +230,8 @@ def _team(session: Session, secret: str) -> list[str]:
     """Ids of staff; the first of them is signed in."""
     ids = []
     for number in range(TEAM):
-        wanted = users.Wanted(f"colleague{number}@clinic.example", ("manager",), f"Colleague {number}")
+        wanted = users.NewStaffUser(f"colleague{number}@clinic.example", ("manager",), f"Colleague {number}")
         ids.append(users.add(session, wanted, users.new_secret(), now=now(), actor=COMMAND).id)
     people.change(session, ids[0], totp=b"k.none", password_hash="none")
-    sessions.begin(session, ids[0], secret, now=now())
+    sessions.create(session, ids[0], secret, now=now())
     return ids

@@ -18,8 +18,8 @@ from pydantic_core import to_json
 from uuid_utils import uuid7
 
 import app.storage.tables.partial_indexes  # noqa: F401 - they are dropped and made again, too
-from app.encryption import DataKey, padded
-from app.services.submissions.assessment import Given, Terms, draw_up
+from app.encryption import DataKey, pad_to_multiple
+from app.services.submissions.assessment import RetentionPolicy, SubmissionInput, assess_new
 from app.storage.submissions import contact_index as blind
 from app.storage.submissions.submissions import FlagRecord, Record, Vault
 from app.storage.tables.operations import audit_events
@@ -87,7 +87,7 @@ class People:
         sample, key = self.chance.choice(self.samples[attention]), DataKey.fresh()
         row = self._plain(number, at, attention)
         for name, plain in (("answers", sample.answers), ("trace", sample.trace)):
-            row[name] = key.seal(plain, "submissions", name, row["id"])
+            row[name] = key.encrypt(plain, "submissions", name, row["id"])
         row["contact"] = self._contact(row, key)
         row["data_key"] = self.vault.keyring.wrap(key, row["id"])
         self.made[submissions].append(row)
@@ -138,7 +138,7 @@ class People:
             [digest] = blind.digests(self.vault.keyring, kind, given[kind])
             found = {"submission_id": row["id"], "kind": kind, "digest": digest}
             self.made[lookups_table].append(found)
-        return key.seal(padded(to_json(given)), "submissions", "contact", row["id"])
+        return key.encrypt(pad_to_multiple(to_json(given)), "submissions", "contact", row["id"])
 
     def _flag(self, row: Row, known: FlagRecord, key: DataKey) -> None:
         at, closed = row["created_at"], row["review"] == "closed"
@@ -158,7 +158,7 @@ class People:
 
     def _note(self, row: Row, key: DataKey) -> None:
         name = _id(row["created_at"])
-        body = key.seal(padded(to_json("Prefers calls in the afternoon.")), "notes", "body", name)
+        body = key.encrypt(pad_to_multiple(to_json("Prefers calls in the afternoon.")), "notes", "body", name)
         who = {"actor_kind": "staff", "actor_id": row["assignee_id"] or self.team[0], "at": row["looked_at"]}
         self.made[notes_table].append({"id": name, "submission_id": row["id"], "body": body} | who)
 
@@ -169,11 +169,11 @@ class People:
 def samples(now: dt.datetime) -> dict[int | None, list[Sample]]:
     """The usual people by the attention they call for."""
     found: dict[int | None, list[Sample]] = defaultdict(list)
-    terms = Terms.of(hours=72, days=30)
+    terms = RetentionPolicy.of(hours=72, days=30)
     for body in map(json.loads, bodies()):
-        given = Given(body["answers"], body.get("contact", {}))
-        record = draw_up(edition(), given, "no token", now=now, terms=terms).record
-        sealed = (padded(to_json(each)) for each in (record.answers, record.trace))
+        given = SubmissionInput(body["answers"], body.get("contact", {}))
+        record = assess_new(edition(), given, "no token", now=now, terms=terms).record
+        sealed = (pad_to_multiple(to_json(each)) for each in (record.answers, record.trace))
         found[record.attention].append(Sample(record, *sealed))
     return found
 

@@ -20,13 +20,13 @@ from app.main import create_app
 from app.rules.engine.edition import Edition
 from app.rules.library import load_library
 from app.services.auth import api_keys
-from app.services.auth.api_keys import Wanted
+from app.services.auth.api_keys import NewApiKey
 from app.services.demo import submissions
-from app.services.submissions.assessment import Given
+from app.services.submissions.assessment import SubmissionInput
 from app.settings import Settings
-from app.storage.db.database import Database, T, Work
+from app.storage.db.database import Database, T, UnitOfWork
 from app.storage.events.audit_log import Actor
-from app.web.dependencies import Rooms
+from app.web.dependencies import Services
 from tests import client, postgres_server
 from tests.client import Client
 from tests.databases import Shared
@@ -38,8 +38,8 @@ for name in [name for name in os.environ if name.startswith("PRECONSULT_") and "
 
 
 LIBRARY = functools.cache(load_library)
-PEOPLE = submissions.people
-CROWDS: dict[tuple[Any, ...], tuple[list[Given], tuple[Any, ...]]] = {}
+PEOPLE = submissions.demo_respondents
+CROWDS: dict[tuple[Any, ...], tuple[list[SubmissionInput], tuple[Any, ...]]] = {}
 
 
 @pytest.fixture(scope="session")
@@ -101,8 +101,8 @@ def _development() -> Settings:
     return Settings(
         env="development",
         log_level="error",
-        requests_per_key=10**9,  # a test of rate limits sets its own
-        requests_per_network=10**9,
+        rate_limit_per_key=10**9,  # a test of rate limits sets its own
+        rate_limit_per_network=10**9,
     )
 
 
@@ -117,11 +117,11 @@ class Service:
     """A service in this process, with its client."""
 
     client: Client
-    rooms: Rooms
+    rooms: Services
 
     def key(self, *scopes: str, **more: Any) -> dict[str, str]:
         """The headers of a new API key with these scopes."""
-        wanted = Wanted("test", scopes, **more)
+        wanted = NewApiKey("test", scopes, **more)
         made = self.rooms.database.write_now(
             partial(api_keys.create, wanted=wanted, now=now(), actor=Actor("command"))
         )
@@ -131,7 +131,7 @@ class Service:
     def database(self) -> Database:
         return self.rooms.database
 
-    def read(self, work: Work[T]) -> T:
+    def read(self, work: UnitOfWork[T]) -> T:
         return self.database.read_now(work)
 
 
@@ -174,10 +174,10 @@ def running(service: Service) -> Iterator[Service]:
 @pytest.fixture
 def same_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
     """Generate the same demo respondents only once per process: that takes as long as storing them."""
-    monkeypatch.setattr(submissions, "people", _same_people)
+    monkeypatch.setattr(submissions, "demo_respondents", _same_people)
 
 
-def _same_people(edition: Edition, count: int, chance: random.Random) -> list[Given]:
+def _same_people(edition: Edition, count: int, chance: random.Random) -> list[SubmissionInput]:
     """Returns what `people` returns, and leaves `chance` in the same state as `people` does."""
     key = edition.sha256, count, chance.getstate()
     if key not in CROWDS:

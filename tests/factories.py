@@ -8,12 +8,12 @@ from typing import Any
 from uuid_utils import uuid7
 
 from app.clock import now
-from app.services.auth.authorization import Principal, Program, Staff
+from app.services.auth.authorization import ApiClient, Principal, StaffPrincipal
 from app.services.auth.permissions import Role, permitted
 from app.services.review import cases, corrections
-from app.services.review.cases import Action, Case, Review, Turn
+from app.services.review.cases import Action, Case, Review, StaffCommand
 from app.services.submissions import lifecycle
-from app.services.submissions.assessment import Drawn, Given, draw_up, new_token
+from app.services.submissions.assessment import Assessment, SubmissionInput, assess_new, new_token
 from app.storage.auth import users
 from app.storage.auth.api_keys import ApiKey
 from app.storage.auth.users import Person
@@ -25,7 +25,9 @@ from tests.sample_answers import PAT_CONTACT, Answers
 RESPONDENT = Actor("respondent", None, "test")
 
 
-def somebody(service: Service, *roles: Role, name: str = "Robin Reviewer", disabled: bool = False) -> Staff:
+def somebody(
+    service: Service, *roles: Role, name: str = "Robin Reviewer", disabled: bool = False
+) -> StaffPrincipal:
     """Insert a staff user with these roles and return them as a principal."""
     person = Person(
         id=str(uuid7()),
@@ -39,10 +41,10 @@ def somebody(service: Service, *roles: Role, name: str = "Robin Reviewer", disab
         disabled_at=now() if disabled else None,
     )
     service.database.write_now(partial(users.insert, new=person))
-    return Staff(person.id, permitted(roles))
+    return StaffPrincipal(person.id, permitted(roles))
 
 
-def program(*scopes: str, test: bool = False) -> Program:
+def program(*scopes: str, test: bool = False) -> ApiClient:
     """An API client whose key has these scopes. The key is not stored."""
     key = ApiKey(
         id="testkey1",
@@ -55,7 +57,7 @@ def program(*scopes: str, test: bool = False) -> Program:
         created_at=now(),
         expires_at=None,
     )
-    return Program(key)
+    return ApiClient(key)
 
 
 @dataclass
@@ -74,8 +76,8 @@ class Team:
         desk = self.service.rooms.desk
         return self.service.database.write_now(lambda session: work(session, desk, *given, **more))
 
-    def turn(self, case: str) -> Turn:
-        return Turn(case, self.who, self.who.actor("test"), self.at, self.version)
+    def turn(self, case: str) -> StaffCommand:
+        return StaffCommand(case, self.who, self.who.actor("test"), self.at, self.version)
 
     def submit(
         self, answers: Answers, *, contact: bool | dict[str, str] = False, at: Any = None, **more: Any
@@ -84,52 +86,52 @@ class Team:
         desk = self.service.rooms.desk
         edition = desk.library.current("ketamine-preconsult")
         assert edition
-        given = Given(answers, PAT_CONTACT if contact is True else contact or {}, **more)
-        drawn = draw_up(edition, given, new_token(), now=at or self.at, terms=desk.terms)
-        work = partial(lifecycle.keep, vault=desk.vault, drawn=drawn, actor=RESPONDENT)
+        given = SubmissionInput(answers, PAT_CONTACT if contact is True else contact or {}, **more)
+        drawn = assess_new(edition, given, new_token(), now=at or self.at, terms=desk.terms)
+        work = partial(lifecycle.create, vault=desk.vault, drawn=drawn, actor=RESPONDENT)
         self.service.database.write_now(work)
         return drawn.record.id
 
     def look(self, case: str) -> Case:
-        found: Case = self.do(cases.look, self.turn(case))
+        found: Case = self.do(cases.view_case, self.turn(case))
         return found
 
-    def drawn(self, case: str) -> Drawn:
+    def drawn(self, case: str) -> Assessment:
         """The case as stored; reading it records no view."""
         desk = self.service.rooms.desk
 
-        def read(session: Any) -> Drawn:
-            return cases.opened(session, desk, replace(self.turn(case), version=None), "case", lock=False)
+        def read(session: Any) -> Assessment:
+            return cases.load_case(session, desk, replace(self.turn(case), version=None), "case", lock=False)
 
         return self.service.read(read)
 
-    def decide(self, case: str, *steps: Review) -> Drawn:
+    def decide(self, case: str, *steps: Review) -> Assessment:
         for step in steps:
-            found: Drawn = self.do(cases.decide, self.turn(case), step)
+            found: Assessment = self.do(cases.change_status, self.turn(case), step)
         return found
 
-    def assign(self, case: str, assignee: str | None) -> Drawn:
-        found: Drawn = self.do(cases.assign, self.turn(case), assignee)
+    def assign(self, case: str, assignee: str | None) -> Assessment:
+        found: Assessment = self.do(cases.assign, self.turn(case), assignee)
         return found
 
-    def note(self, case: str, text: str) -> Drawn:
-        found: tuple[Drawn, Any] = self.do(cases.add_note, self.turn(case), text)
+    def note(self, case: str, text: str) -> Assessment:
+        found: tuple[Assessment, Any] = self.do(cases.add_note, self.turn(case), text)
         return found[0]
 
-    def act(self, case: str, flag: str, action: Action) -> Drawn:
-        found: tuple[Drawn, Any] = self.do(cases.act_on_flag, self.turn(case), flag, action)
+    def act(self, case: str, flag: str, action: Action) -> Assessment:
+        found: tuple[Assessment, Any] = self.do(cases.act_on_flag, self.turn(case), flag, action)
         return found[0]
 
     def close_flags(self, case: str) -> None:
         for flag in self.drawn(case).record.flags:
             self.act(case, flag.id, "closed")
 
-    def correct(self, case: str, **answers: Any) -> Drawn:
-        found: Drawn = self.do(corrections.correct, self.turn(case), answers)
+    def correct(self, case: str, **answers: Any) -> Assessment:
+        found: Assessment = self.do(corrections.apply_correction, self.turn(case), answers)
         return found
 
-    def merge(self, case: str, into: str) -> Drawn:
-        found: Drawn = self.do(corrections.merge, self.turn(case), into)
+    def merge(self, case: str, into: str) -> Assessment:
+        found: Assessment = self.do(corrections.merge, self.turn(case), into)
         return found
 
     def told(self, action: str) -> int:

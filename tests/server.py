@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from app.services.auth import api_keys
-from app.services.auth.api_keys import Wanted
+from app.services.auth.api_keys import NewApiKey
 from app.storage.db import migrations
 from app.storage.db.database import Database
 from app.storage.events.audit_log import Actor
@@ -86,7 +86,7 @@ class Server:
     def key(self, *scopes: str, test: bool = False) -> str:
         """A new API key, created by the function behind `preconsult keys create`, without a process."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        wanted = Wanted("test", scopes, test=test)
+        wanted = NewApiKey("test", scopes, test=test)
         with contextlib.closing(Database(self.database)) as database:
             migrations.migrate(database)
             now = dt.datetime.now(dt.UTC)

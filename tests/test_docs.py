@@ -25,7 +25,7 @@ from app.rules.library import load_library
 from app.services.auth.authorization import SCOPES
 from app.services.auth.permissions import ROLES
 from app.services.bookings.readiness import State
-from app.services.events.event_types import TYPES, document
+from app.services.events.event_types import TYPES, event_payload
 from app.settings import FILES, Settings
 from app.storage.events.outbox import Event
 from app.web.html import form_security
@@ -98,7 +98,7 @@ def test_the_event_that_is_shown_is_one() -> None:
         1, shown["id"], shown["type"], when, data["test"], restricted=False, handoff_id=None,
         submission_id=data["submission_id"], booking_reference=data["booking_reference"], state=data["state"],
     )  # fmt: skip
-    assert document(documented) == shown
+    assert event_payload(documented) == shown
 
 
 def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
@@ -246,8 +246,8 @@ def test_every_file_of_an_edition_is_documented() -> None:
 def test_every_extension_of_fhir_is_documented() -> None:
     documented = {quoted(url)[0] for url, *_ in table(PROGRAMS, "| extension | on | says |")}
     assert documented == {
-        url for url in vars(identifiers).values() if str(url).startswith(identifiers.OURS)
-    } - {identifiers.OURS}
+        url for url in vars(identifiers).values() if str(url).startswith(identifiers.OWN_SYSTEM)
+    } - {identifiers.OWN_SYSTEM}
 
 
 def test_every_cookie_is_documented() -> None:

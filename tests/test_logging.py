@@ -6,8 +6,8 @@ import logging
 import pytest
 
 from app import logging as logs
-from app.errors import Refusal
-from app.logging import where
+from app.errors import StartupError
+from app.logging import error_location
 from app.services.auth import api_keys
 
 CANARY = "CANARY-7f3a"
@@ -42,11 +42,11 @@ def test_the_message_of_a_library_is_left_out(capfd: pytest.CaptureFixture[str])
 
 
 def test_an_accident_is_told_by_its_place_never_by_its_message() -> None:
-    with pytest.raises(Refusal) as refusal:
-        api_keys._refuse(api_keys.Wanted(CANARY * 30, ()))
-    assert where(refusal.value).startswith("keys.py:")
-    assert where(refusal.value).endswith("_refuse")
+    with pytest.raises(StartupError) as refusal:
+        api_keys._refuse(api_keys.NewApiKey(CANARY * 30, ()))
+    assert error_location(refusal.value).startswith("keys.py:")
+    assert error_location(refusal.value).endswith("_refuse")
 
 
 def test_an_accident_that_was_never_raised_has_no_place() -> None:
-    assert where(ValueError(CANARY)) == "unknown"
+    assert error_location(ValueError(CANARY)) == "unknown"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import Refusal
+from app.errors import StartupError
 from app.main import create_app
 from app.settings import DARK_PAPER, Settings, contrast, load_settings
 from tests.conftest import LIBRARY
@@ -44,7 +44,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def refusal() -> str:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(StartupError) as refused:
         load_settings()
     return str(refused.value)
 
@@ -119,7 +119,7 @@ def test_what_only_another_part_can_judge_refuses_to_start_too(
     wrong: dict[str, str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.main.load_library", LIBRARY)
-    with pytest.raises(Refusal, match=words):
+    with pytest.raises(StartupError, match=words):
         create_app(Settings.model_validate({"data_dir": tmp_path} | wrong))
     assert list(tmp_path.iterdir()) == [], "no database is made for a service that does not start"
 
@@ -127,9 +127,13 @@ def test_what_only_another_part_can_judge_refuses_to_start_too(
 def test_what_is_not_set_is_safe() -> None:
     plain = load_settings()
     assert (plain.env, plain.development, plain.serves_unreviewed) == ("production", False, False)
-    assert (plain.framers, plain.origins, plain.proxies, plain.off) == ((), (), (), frozenset())
-    assert (plain.form_session_minutes, plain.form_starts_per_network, plain.form_starts) == (60, 30, 600)
-    assert (plain.clinic_time_zone, plain.clinic_logo, plain.leave_url) == ("UTC", None, None)
+    assert (plain.frame_origins, plain.origins, plain.proxies, plain.disabled) == ((), (), (), frozenset())
+    assert (plain.form_session_minutes, plain.form_start_limit_per_network, plain.form_start_limit) == (
+        60,
+        30,
+        600,
+    )
+    assert (plain.clinic_time_zone, plain.clinic_logo, plain.exit_url) == ("UTC", None, None)
     assert contrast(plain.clinic_color, "#ffffff") >= 4.5
     assert contrast(plain.clinic_color_dark, DARK_PAPER) >= 4.5
 
@@ -140,13 +144,13 @@ def test_what_is_not_set_is_safe() -> None:
 )
 def test_what_happened_is_told_of_as_long_as_anybody_needs_it(given: dict[str, int], days: int) -> None:
     """Events outlive their submission, whose erasure is an event too, and the retries of a delivery."""
-    assert Settings.model_validate(given).told_for.days == days
+    assert Settings.model_validate(given).event_retention.days == days
 
 
 def test_development_is_convenient_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRECONSULT_ENV", "development")
     assert load_settings().serves_unreviewed
-    assert load_settings().framers == ("'self'",)
+    assert load_settings().frame_origins == ("'self'",)
 
 
 def test_settings_are_read_from_the_environment_and_files(
@@ -164,10 +168,10 @@ def test_settings_are_read_from_the_environment_and_files(
         monkeypatch.setenv(f"PRECONSULT_{name}", value)
     found = load_settings()
     assert (found.serves_unreviewed, found.clinic_color) == (True, "#00468b")
-    assert found.off == {"self_harm"}
-    assert found.framers == ("https://www.clinic.example", "http://localhost:8080")
+    assert found.disabled == {"self_harm"}
+    assert found.frame_origins == ("https://www.clinic.example", "http://localhost:8080")
     assert [str(each) for each in found.proxies] == ["10.0.0.0/8", "::1/128"]
-    assert (found.clinic_privacy, str(found.leave_url)) == ("Ours.\n\nYours é.", "https://weather.example/")
+    assert (found.clinic_privacy, str(found.exit_url)) == ("Ours.\n\nYours é.", "https://weather.example/")
 
 
 def test_contrast_is_the_one_of_wcag() -> None:

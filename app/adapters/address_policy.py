@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import httpcore
 
-LONGEST_URL, LOWEST_PORT = 2000, 1024
+MAX_URL_LENGTH, MIN_PORT = 2000, 1024
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -45,12 +45,12 @@ UNICAST = ipaddress.ip_network(
 )  # the global unicast range of IPv6; NAT64, ULA and link-local are outside
 
 
-class NotPermitted(Exception):
+class BlockedAddress(Exception):
     """A URL or an address that webhooks may not be sent to. The message is for the person who set the URL."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class AddressPolicy:
     """Which addresses may be reached besides public ones. `own` is the host and port of this service, which
     is never reached.
 
@@ -62,7 +62,7 @@ class Reach:
     own: tuple[str, int] = ("", 0)
 
     @classmethod
-    def of(cls, networks: Iterable[Network], public_url: str, *, development: bool) -> "Reach":
+    def of(cls, networks: Iterable[Network], public_url: str, *, development: bool) -> "AddressPolicy":
         """Create the policy from settings."""
         parts = urlsplit(public_url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -80,7 +80,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WebhookUrl:
     """The target of a webhook: its URL, parsed and checked. `host` is the host in the URL, in lower case."""
 
     scheme: str
@@ -89,11 +89,11 @@ class Target:
     path: str
 
     @classmethod
-    def of(cls, url: str, reach: Reach) -> "Target":
+    def of(cls, url: str, reach: AddressPolicy) -> "WebhookUrl":
         """Parse a URL. Names are resolved when a connection is opened, not here. Raises NotPermitted."""
-        found = URL.fullmatch(url) if len(url) <= LONGEST_URL else None
+        found = URL.fullmatch(url) if len(url) <= MAX_URL_LENGTH else None
         if found is None:
-            raise NotPermitted(
+            raise BlockedAddress(
                 "A webhook's URL reads https://host/path, in ASCII, without user, password or fragment."
             )
         scheme, host = found[1], found[2].lower()
@@ -115,18 +115,18 @@ class Target:
         usual = {"http": 80, "https": 443}[self.scheme]
         return self.host if self.port == usual else f"{self.host}:{self.port}"
 
-    def _refuse(self, reach: Reach) -> None:
+    def _refuse(self, reach: AddressPolicy) -> None:
         here = self.host in LOOPBACK and reach.development
         if self.scheme != "https" and not here:
-            raise NotPermitted("A webhook goes by https.")
-        if self.port not in (80 if here else 443, 443) and not LOWEST_PORT <= self.port <= 65535:
-            raise NotPermitted("A webhook goes to port 443, or to one from 1024 on.")
+            raise BlockedAddress("A webhook goes by https.")
+        if self.port not in (80 if here else 443, 443) and not MIN_PORT <= self.port <= 65535:
+            raise BlockedAddress("A webhook goes to port 443, or to one from 1024 on.")
         if (self.host, self.port) == reach.own or (self.host == reach.own[0] and not here):
-            raise NotPermitted("That is this service itself.")
+            raise BlockedAddress("That is this service itself.")
         if not here and not NAME.fullmatch(self.host) and not self._is_permitted_literal(reach):
-            raise NotPermitted("A webhook goes to a host on the public internet, by its full name.")
+            raise BlockedAddress("A webhook goes to a host on the public internet, by its full name.")
 
-    def _is_permitted_literal(self, reach: Reach) -> bool:
+    def _is_permitted_literal(self, reach: AddressPolicy) -> bool:
         """Return whether the host is an address in canonical form that may be reached."""
         text = self.host.strip("[]")
         try:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from app.errors import Refusal
+from app.errors import StartupError
 
 PATIENCE = 0.25  # seconds that a request waits for the store
 PAUSE = 5.0  # seconds for which a store that was down is not asked
@@ -22,17 +22,19 @@ SCHEMES: Mapping[str, str] = {
 }
 
 
-class Down(Exception):
+class StoreUnavailable(Exception):
     """The store did not answer, or is not being asked at present."""
 
 
-class Counts:
+class RedisCounters:
     """The store at a URL. Raises Refusal when it can't be used at all."""
 
     def __init__(self, url: str) -> None:
         scheme, _, rest = url.partition("://")
         if scheme not in SCHEMES or not rest:
-            raise Refusal("PRECONSULT_REDIS_URL can't be used: it reads redis://host:6379/0, or rediss://….")
+            raise StartupError(
+                "PRECONSULT_REDIS_URL can't be used: it reads redis://host:6379/0, or rediss://…."
+            )
         from limits.aio.storage import RedisStorage  # noqa: PLC0415 - only needed when a store is configured
         from limits.errors import ConfigurationError  # noqa: PLC0415
 
@@ -45,12 +47,12 @@ class Counts:
                 socket_connect_timeout=PATIENCE,
             )
         except ConfigurationError:
-            raise Refusal(
+            raise StartupError(
                 "PRECONSULT_REDIS_URL is set, and the Python package redis is not installed; "
                 "install preconsult[redis]."
             ) from None
         except ValueError:  # its message would repeat the URL, including a password in it
-            raise Refusal("PRECONSULT_REDIS_URL can't be used: it is no address of a Redis.") from None
+            raise StartupError("PRECONSULT_REDIS_URL can't be used: it is no address of a Redis.") from None
         self._asked_from = 0.0
 
     async def add(self, name: str, amount: int, *, seconds: int) -> int:
@@ -58,13 +60,13 @@ class Counts:
         `seconds`. Raises Down.
         """
         if time.monotonic() < self._asked_from:
-            raise Down
+            raise StoreUnavailable
         try:
             async with asyncio.timeout(PATIENCE):
                 return int(await self._store.incr(name, seconds, amount))
         except Exception:
             self._asked_from = time.monotonic() + PAUSE
-            raise Down from None
+            raise StoreUnavailable from None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -19,18 +19,18 @@ from email.utils import localtime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from app.errors import Refusal
+from app.errors import StartupError
 
 STEP, WHOLE = 10.0, 30.0  # seconds for one response of the server, and for a whole e-mail
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,186}[A-Za-z0-9])?")
-MOST = 20
-LATER = 500  # SMTP codes below this are not permanent errors
+MAX_RECIPIENTS = 20
+FIRST_PERMANENT_CODE = 500  # SMTP codes below this are not permanent errors
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Email:
     """An e-mail. `id` is the same for each attempt to send it; `second`: it goes to the escalation
     addresses.
     """
@@ -42,7 +42,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class SmtpServer:
     """A mail server, and how to connect to it."""
 
     scheme: str
@@ -52,7 +52,7 @@ class Server:
     password: str = field(repr=False)
 
     @classmethod
-    def of(cls, url: str) -> "Server":
+    def of(cls, url: str) -> "SmtpServer":
         """Parse `smtp://host:25`, `smtps://user:password@host:465` or `smtp+starttls://…`. Raises Refusal."""
         try:
             parts = urlsplit(url)
@@ -71,16 +71,16 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class Mailer:
     """Sends e-mails to `first`, or to `second`: the escalation addresses, when no one has acted in time."""
 
-    server: Server
+    server: SmtpServer
     sender: str
     first: tuple[str, ...]
     second: tuple[str, ...]
 
     @classmethod
-    def of(cls, url: str, sender: str, first: str, second: str) -> "Post | None":
+    def of(cls, url: str, sender: str, first: str, second: str) -> "Mailer | None":
         """Create the mailer from settings, or None when no server is configured. Without escalation
         addresses the first addresses are used instead.
 
@@ -93,25 +93,25 @@ class Post:
             if idle:
                 raise _wrong(idle, "nothing is sent without PRECONSULT_SMTP_URL")
             return None
-        server = Server.of(url)
+        server = SmtpServer.of(url)
         if len(senders) != 1:
             raise _wrong("ALERT_FROM", "with PRECONSULT_SMTP_URL it names the one address to send from")
         if not to[0]:
             raise _wrong("ALERT_EMAILS", "with PRECONSULT_SMTP_URL it names who is told")
         return cls(server, senders[0], to[0], to[1] or to[0])
 
-    def send(self, letter: Letter) -> bool:
+    def send(self, letter: Email) -> bool:
         """Send an e-mail; True when some addresses were permanently rejected. Raises OSError or
         SMTPException.
         """
         to = self.second if letter.second else self.first
-        with _line(self.server, self.sender.rpartition("@")[2]) as line:
+        with _connection(self.server, self.sender.rpartition("@")[2]) as line:
             refused = line.send_message(self._written(letter, to), self.sender, list(to))
-        if any(code < LATER for code, _ in refused.values()):
+        if any(code < FIRST_PERMANENT_CODE for code, _ in refused.values()):
             raise smtplib.SMTPRecipientsRefused(refused)
         return bool(refused)
 
-    def _written(self, letter: Letter, to: Sequence[str]) -> EmailMessage:
+    def _written(self, letter: Email, to: Sequence[str]) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
         message["From"], message["To"], message["Subject"] = self.sender, ", ".join(to), letter.subject
         message["Date"] = localtime()
@@ -121,7 +121,7 @@ class Post:
         return message
 
 
-class _Cut:
+class _DeadlineMixin:
     """Closes a connection after `WHOLE` seconds, whatever the server does; smtplib limits single steps
     only.
     """
@@ -144,16 +144,16 @@ class _Cut:
                 self.sock.shutdown(socket.SHUT_RDWR)
 
 
-class _Plain(_Cut, smtplib.SMTP):
+class _Plain(_DeadlineMixin, smtplib.SMTP):
     pass
 
 
-class _Wrapped(_Cut, smtplib.SMTP_SSL):
+class _Wrapped(_DeadlineMixin, smtplib.SMTP_SSL):
     pass
 
 
 @contextlib.contextmanager
-def _line(server: Server, own: str) -> Iterator[smtplib.SMTP]:
+def _connection(server: SmtpServer, own: str) -> Iterator[smtplib.SMTP]:
     """Open a connection to the server, logged in where it needs that. `own` is this client's host name."""
     trusted = ssl.create_default_context()
     more: dict[str, Any] = {"local_hostname": own, "timeout": STEP}
@@ -177,10 +177,12 @@ def _line(server: Server, own: str) -> Iterator[smtplib.SMTP]:
 def _addresses(name: str, text: str) -> tuple[str, ...]:
     """Parse comma-separated addresses. Raises Refusal."""
     found = tuple(each.strip() for each in text.split(",") if each.strip())
-    if len(found) > MOST or not all(ADDRESS.fullmatch(each) for each in found):
-        raise _wrong(name, f"it is addresses as intake@clinic.example, comma-separated, at most {MOST}")
+    if len(found) > MAX_RECIPIENTS or not all(ADDRESS.fullmatch(each) for each in found):
+        raise _wrong(
+            name, f"it is addresses as intake@clinic.example, comma-separated, at most {MAX_RECIPIENTS}"
+        )
     return found
 
 
-def _wrong(name: str, told: str) -> Refusal:
-    return Refusal(f"PRECONSULT_{name} can't be used: {told}.")
+def _wrong(name: str, told: str) -> StartupError:
+    return StartupError(f"PRECONSULT_{name} can't be used: {told}.")

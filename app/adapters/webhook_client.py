@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from app.adapters.address_policy import Reach, Resolve, Target
+from app.adapters.address_policy import AddressPolicy, Resolve, WebhookUrl
 
 if TYPE_CHECKING:
     import httpcore
 
 CONNECT, WHOLE = 5.0, 15.0  # seconds until a connection is open, and for a whole delivery
-MOST_READ = 64 * 1024
+MAX_READ_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryResult:
     """The result of one attempt: the HTTP status of the response, or the class of the error.
 
     `retry_after`: the header of that name, as it was sent.
@@ -36,11 +36,11 @@ class Outcome:
     retry_after: str = ""
 
 
-class Sender:
+class WebhookClient:
     """Sends webhooks, many at once. `trusted` replaces the system's trusted certificates."""
 
     def __init__(
-        self, reach: Reach, *, resolve: Resolve | None = None, trusted: ssl.SSLContext | None = None
+        self, reach: AddressPolicy, *, resolve: Resolve | None = None, trusted: ssl.SSLContext | None = None
     ) -> None:
         self.reach, self._resolve, self._trusted = reach, resolve, trusted
 
@@ -60,13 +60,13 @@ class Sender:
             network_backend=Guarded(self.reach, self._resolve or Names()),
         )
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryResult:
         """Send it once. Any failure is returned in the outcome; only cancellation is raised."""
         begun, status, retry_after = time.monotonic(), None, ""
         error: str | None = None
         try:
             async with asyncio.timeout(WHOLE):
-                target = Target.of(url, self.reach)
+                target = WebhookUrl.of(url, self.reach)
                 async with self._pool.stream(
                     "POST",
                     target.url,
@@ -75,10 +75,10 @@ class Sender:
                     extensions={"timeout": {"connect": CONNECT, "read": WHOLE, "write": WHOLE}},
                 ) as response:
                     status, retry_after = response.status, _header(response, b"retry-after")
-                    await _throw_away(response)
+                    await _drain(response)
         except Exception as wrong:  # including errors from an invalid response
             error = _class_of(wrong) if status is None else None
-        return Outcome(status, round((time.monotonic() - begun) * 1000), error, retry_after)
+        return DeliveryResult(status, round((time.monotonic() - begun) * 1000), error, retry_after)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -86,12 +86,12 @@ class Sender:
             await self._pool.aclose()
 
 
-async def _throw_away(response: "httpcore.Response") -> None:
+async def _drain(response: "httpcore.Response") -> None:
     """Read and discard the rest of a response, up to about `MOST_READ` bytes."""
     read = 0
     async for part in response.aiter_stream():
         read += len(part)
-        if read > MOST_READ:
+        if read > MAX_READ_BYTES:
             return
 
 

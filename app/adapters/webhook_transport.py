@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpcore
 
-from app.adapters.address_policy import NotPermitted, Reach, Resolve, bracketed
+from app.adapters.address_policy import AddressPolicy, BlockedAddress, Resolve, bracketed
 
 LOOKING = 32  # names resolved at once, so that one that hangs does not block others
 SOCKET_OPTION = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
@@ -21,7 +21,7 @@ SOCKET_OPTION = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tupl
 class Guarded(httpcore.AsyncNetworkBackend):
     """Opens connections to permitted addresses, each checked immediately before connecting."""
 
-    def __init__(self, reach: Reach, resolve: Resolve) -> None:
+    def __init__(self, reach: AddressPolicy, resolve: Resolve) -> None:
         self._reach, self._resolve, self._plain = reach, resolve, httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -35,7 +35,7 @@ class Guarded(httpcore.AsyncNetworkBackend):
         async with asyncio.timeout(timeout):
             found = await self._resolve(host, port)
         permitted = [each for each in found if self._reach.permits(each, bracketed(host))]
-        wrong: Exception = NotPermitted("None of its addresses is public.")
+        wrong: Exception = BlockedAddress("None of its addresses is public.")
         for address in permitted:
             try:
                 return await self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
@@ -46,7 +46,7 @@ class Guarded(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, *_given: object, **_more: object
     ) -> httpcore.AsyncNetworkStream:
-        raise NotPermitted("Webhooks do not go to sockets of this machine.")
+        raise BlockedAddress("Webhooks do not go to sockets of this machine.")
 
     async def sleep(self, seconds: float) -> None:
         await self._plain.sleep(seconds)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from app.cli.context import keyring_at_hand, now, opened
-from app.errors import Refusal
+from app.cli.context import keyring_at_hand, now, open_database
+from app.errors import StartupError
 from app.services.events import audit_chain
-from app.services.events.audit_chain import Broken
+from app.services.events.audit_chain import ChainBroken
 from app.settings import load_settings
 from app.storage.operations import append_only_file
 
@@ -31,13 +31,15 @@ def verify_chain(anchor: Path | None) -> None:
     """Verify the whole chain. The exit status is 1 when an event was changed, moved, removed or inserted."""
     settings = load_settings()
     anchors = audit_chain.parse_anchors(append_only_file.lines(anchor)) if anchor else None
-    with opened(settings) as database:
+    with open_database(settings) as database:
         keyring = keyring_at_hand(database, settings)
         found = database.read_now(partial(audit_chain.verify, keyring=keyring, now=now(), anchors=anchors))
     since = f" (the oldest since {found.oldest:%Y-%m-%d %H:%M:%SZ})" if found.oldest else ""
     click.echo(f"{found.linked} events are linked, {found.waiting} wait to be{since}.")
     if found.fault:
-        raise Refusal(f"The audit chain is broken at position {found.fault.position}: {found.fault.told}.")
+        raise StartupError(
+            f"The audit chain is broken at position {found.fault.position}: {found.fault.told}."
+        )
     told = f"{len(anchors)} published heads fit" if anchors else "without published heads nobody can tell"
     click.echo(f"The chain is whole; that it is no older copy: {told}.")
 
@@ -46,10 +48,10 @@ def verify_chain(anchor: Path | None) -> None:
 def print_head() -> None:
     """Print the head of the chain as one JSON line, for an anchor file stored elsewhere."""
     settings = load_settings()
-    with opened(settings) as database:
+    with open_database(settings) as database:
         try:
             click.echo(
-                database.read_now(partial(audit_chain.published, keyring=keyring_at_hand(database, settings)))
+                database.read_now(partial(audit_chain.head_line, keyring=keyring_at_hand(database, settings)))
             )
-        except Broken as broken:
-            raise Refusal(f"The audit chain is broken: {broken}.") from None
+        except ChainBroken as broken:
+            raise StartupError(f"The audit chain is broken: {broken}.") from None

@@ -10,8 +10,8 @@ import click
 
 from app.cli.context import now
 from app.container import open_library
-from app.errors import Refusal
-from app.rules.library import CONTENT, check_lock, folders, load, load_library, write_lock
+from app.errors import StartupError
+from app.rules.library import CONTENT, check_lock, edition_folders, load, load_library, write_lock
 from app.settings import load_settings
 
 
@@ -28,7 +28,7 @@ def check_content(path: Path | None) -> None:
 
     content = path or load_settings().content_dir or CONTENT
     single = (content / "edition.yaml").exists()
-    checked = [content] if single else list(folders(content))
+    checked = [content] if single else list(edition_folders(content))
     found = [] if single else check_lock(content)
     for folder in checked:
         found += check(folder, today=now().date())
@@ -45,12 +45,12 @@ def check_content(path: Path | None) -> None:
 @click.option("--language", help="One that the edition serves.")
 def show_content(questionnaire: str, version: str | None, language: str | None) -> None:
     """Show an edition as a reader sees it."""
-    from app.rules.authoring.render_text import show  # noqa: PLC0415 - only used by this command
+    from app.rules.authoring.render_text import render_edition  # noqa: PLC0415 - only used by this command
 
     edition = open_library(load_settings()).find(questionnaire, version)
     if edition is None:
-        raise Refusal("There is no such edition.")
-    click.echo("\n".join(show(edition, edition.language(language))))
+        raise StartupError("There is no such edition.")
+    click.echo("\n".join(render_edition(edition, edition.language(language))))
 
 
 @content_group.command("diff")
@@ -58,9 +58,9 @@ def show_content(questionnaire: str, version: str | None, language: str | None) 
 @click.argument("new", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def diff_content(old: Path, new: Path) -> None:
     """List what changed in meaning between two edition folders."""
-    from app.rules.engine.diff import edition_differences  # noqa: PLC0415 - only used by this command
+    from app.rules.engine.diff import diff_editions  # noqa: PLC0415 - only used by this command
 
-    for line in edition_differences(load(old), load(new)):
+    for line in diff_editions(load(old), load(new)):
         click.echo(line)
 
 

@@ -8,9 +8,9 @@ from functools import partial
 
 import click
 
-from app.cli.context import COMMAND, now, opened, writing
+from app.cli.context import COMMAND, now, open_database, open_database_for_write
 from app.services.auth import api_keys
-from app.services.auth.api_keys import Wanted
+from app.services.auth.api_keys import NewApiKey
 from app.services.auth.authorization import SCOPES
 from app.services.operations.key_rotation import rotate
 from app.settings import load_settings
@@ -41,16 +41,16 @@ def create_key(
     test: bool,
 ) -> None:
     """Create an API key. It is printed alone on stdout and is never shown again."""
-    wanted = Wanted(name, scopes, test=test, origins=origins, cidrs=cidrs, days=days)
-    with writing(load_settings()) as database:
+    wanted = NewApiKey(name, scopes, test=test, origins=origins, cidrs=cidrs, days=days)
+    with open_database_for_write(load_settings()) as database:
         click.echo(database.write_now(partial(api_keys.create, wanted=wanted, now=now(), actor=COMMAND)))
 
 
 @keys_group.command("list")
 def list_keys() -> None:
     """List every API key: id, mode, state, the day it was last used, scopes, name. Never shows the secret."""
-    with opened(load_settings()) as database:
-        for key in database.read_now(keys.every):
+    with open_database(load_settings()) as database:
+        for key in database.read_now(keys.list_all):
             state = "live" if key.is_live(now()) else "revoked" if key.revoked_at else "expired"
             kind = "test" if key.test else "live"
             used = f"{key.last_used_at:%Y-%m-%d}" if key.last_used_at else "never used"
@@ -61,7 +61,7 @@ def list_keys() -> None:
 @click.argument("key_id")
 def revoke_key(key_id: str) -> None:
     """Revoke an API key by its id. Every replica rejects it within a second."""
-    with writing(load_settings()) as database:
+    with open_database_for_write(load_settings()) as database:
         database.write_now(partial(api_keys.revoke, key_id=key_id, now=now(), actor=COMMAND))
     click.echo(f"{key_id} is revoked.")
 
@@ -74,6 +74,6 @@ def rotate_keys() -> None:
     When the keys come from the environment, no key is created and the newest of them is used.
     """
     settings = load_settings()
-    with writing(settings) as database:
-        name, moved = rotate(database, settings.keyring, settings.key_file, now=now(), actor=COMMAND)
+    with open_database_for_write(settings) as database:
+        name, moved = rotate(database, settings.encryption_keys, settings.key_file, now=now(), actor=COMMAND)
     click.echo(f"{moved} data keys are wrapped under {name}.")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from app.errors import Problem, Refusal
+from app.errors import Problem, StartupError
 
 Table = Mapping[str, tuple[str, str]]
 
@@ -66,9 +66,9 @@ def _line(error: Exception) -> str | None:
     """Return the message for an operator, or None for an unexpected error."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - only needed when there is an error
 
-    from app.rules.authoring.edition_files import Faulty  # noqa: PLC0415 - the same
+    from app.rules.authoring.edition_files import InvalidContent  # noqa: PLC0415 - the same
 
-    if isinstance(error, Refusal | Faulty | Problem):
+    if isinstance(error, StartupError | InvalidContent | Problem):
         return str(error)
     if isinstance(error, SQLAlchemyError):
         cause = getattr(error, "orig", None) or error  # the driver's class names say more: LockNotAvailable

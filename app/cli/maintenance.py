@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from app.cli.context import COMMAND, now, opened, writing
+from app.cli.context import COMMAND, now, open_database, open_database_for_write
 from app.services.operations import retention, system_status
 from app.settings import load_settings
 from app.storage.db import migrations
@@ -20,7 +20,7 @@ from app.storage.operations import retention as expiry
 @click.command("migrate")
 def migrate() -> None:
     """Migrate the database schema to this release; does nothing when it is up to date."""
-    with opened(load_settings()) as database:
+    with open_database(load_settings()) as database:
         click.echo(f"The schema is at {migrations.current(database)}.")
 
 
@@ -28,9 +28,9 @@ def migrate() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup_database(file: Path) -> None:
     """Copy the embedded database to FILE while the service runs. Store the encryption keys elsewhere."""
-    with writing(load_settings()) as database:
+    with open_database_for_write(load_settings()) as database:
         migrations.backup(database, file)
-        database.write_now(partial(system_status.backed_up, now=now(), actor=COMMAND))
+        database.write_now(partial(system_status.record_backup, now=now(), actor=COMMAND))
     click.echo(f"Backed up to {file}. Without the sealing keys nobody can read it: back them up separately.")
 
 
@@ -47,14 +47,14 @@ def purge_due(at: dt.datetime | None, *, dry_run: bool) -> None:
     moment = at.replace(tzinfo=dt.UTC) if at else now()
     submissions = freed = failed = 0
     settings = load_settings()
-    with writing(settings) as database:
+    with open_database_for_write(settings) as database:
         if dry_run:
             due = database.read_now(partial(expiry.overdue, now=moment))
             click.echo(f"{due} submissions would be erased; nothing was.")
             return
         more = True
         while more:
-            work = partial(retention.purge, now=moment, past=failed, told_for=settings.told_for)
+            work = partial(retention.purge, now=moment, past=failed, told_for=settings.event_retention)
             purged = database.write_now(work)
             submissions += purged.submissions
             freed += purged.idempotency_keys

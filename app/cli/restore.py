@@ -11,18 +11,18 @@ from pathlib import Path
 import click
 from sqlalchemy.engine import make_url
 
-from app.cli.context import COMMAND, LINKED, keyring_at_hand, now, opened
+from app.cli.context import COMMAND, MAX_EVENTS_TO_LINK, keyring_at_hand, now, open_database
 from app.container import open_ledger
-from app.errors import Refusal
+from app.errors import StartupError
 from app.services.events import audit_chain, outbox
 from app.settings import Settings, load_settings
 from app.storage.auth import sessions
 from app.storage.db import sqlite_restore
 from app.storage.db.database import Database
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act
+from app.storage.events.audit_log import AuditAction
 
-BACK = (
+RESTORE_WARNING = (
     "Otherwise API keys and members of staff are as they were at the backup: look at roles, passwords and "
     "whom it lacks (preconsult keys list, preconsult staff list)."
 )
@@ -38,9 +38,9 @@ def restore_database(file: Path | None, *, ledger_only: bool) -> None:
     settings = load_settings()
     unlisted = not settings.ledger.exists()
     if file is None:
-        with opened(settings) as database:
+        with open_database(settings) as database:
             click.echo(_ended_again(database, settings))
-        click.echo(BACK)
+        click.echo(RESTORE_WARNING)
     else:
         _put_back(file, settings)
     if unlisted:
@@ -51,30 +51,34 @@ def restore_database(file: Path | None, *, ledger_only: bool) -> None:
 def _put_back(file: Path, settings: Settings) -> None:
     target = make_url(settings.database)
     if target.get_backend_name() != "sqlite":
-        raise Refusal("PostgreSQL is restored by pg_restore; then say `preconsult restore --ledger-only`.")
+        raise StartupError(
+            "PostgreSQL is restored by pg_restore; then say `preconsult restore --ledger-only`."
+        )
     where = Path(target.database or "")
-    with sqlite_restore.candidate(file, where) as copy:
+    with sqlite_restore.prepare_copy(file, where) as copy:
         told = _completed(settings.model_copy(update={"database_url": f"sqlite:///{copy.absolute()}"}))
-        older = sqlite_restore.exchange(copy, where)
+        older = sqlite_restore.swap_in(copy, where)
     click.echo(f"Restored from {file}. {told}")
-    click.echo(f"Sessions of staff are over. {BACK}")
+    click.echo(f"Sessions of staff are over. {RESTORE_WARNING}")
     if older:
         click.echo(f"What was there is kept as {older}; delete it when you need it no more.")
 
 
 def _completed(settings: Settings) -> str:
     """Migrate a copy of a backup, verify it, and apply the erasure ledger to it."""
-    with opened(settings) as database:
+    with open_database(settings) as database:
         keyring = keyring_at_hand(database, settings)
         found = database.read_now(partial(audit_chain.verify, keyring=keyring, now=now()))
         begun = found.linked > 0  # a backup by a release without the chain has none
         if begun and found.fault and found.fault.kind != "waiting":
-            raise Refusal(f"The backup's audit chain is broken at position {found.fault.position}.")
+            raise StartupError(f"The backup's audit chain is broken at position {found.fault.position}.")
         told = _ended_again(database, settings)
-        act = Act("database.restored", "database", None)
+        act = AuditAction("database.restored", "database", None)
         database.write_now(lambda session: audit_log.record(session, COMMAND, now(), act))
-        database.write_now(partial(outbox.follow, keyring=keyring, now=now(), limit=LINKED))
-        database.write_now(sessions.end_every)
+        database.write_now(
+            partial(outbox.publish_pending, keyring=keyring, now=now(), limit=MAX_EVENTS_TO_LINK)
+        )
+        database.write_now(sessions.end_all_sessions)
         database.checkpoint()
     return told
 

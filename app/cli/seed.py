@@ -2,12 +2,12 @@
 
 import click
 
-from app.cli.context import COMMAND, now, writing
-from app.container import open_library, open_terms
-from app.errors import Refusal
+from app.cli.context import COMMAND, now, open_database_for_write
+from app.container import build_retention_policy, open_library
+from app.errors import StartupError
 from app.services.demo import staff_activity, submissions
-from app.services.operations.key_rotation import open_vault
-from app.services.submissions.lifecycle import Desk
+from app.services.operations.key_rotation import load_vault
+from app.services.submissions.lifecycle import SubmissionService
 from app.settings import load_settings
 
 
@@ -19,14 +19,14 @@ def seed_made_up(count: int, number: int, *, staff: bool) -> None:
     """Create made-up submissions, marked as tests, to try the service; running it again adds more."""
     settings = load_settings()
     if not settings.development:
-        raise Refusal(
+        raise StartupError(
             "Made-up submissions do not belong in production; seed needs PRECONSULT_ENV=development."
         )
     library = open_library(settings)
     edition = library.current(settings.form_questionnaire or min(library.editions))
     assert edition is not None  # noqa: S101 - open_library has raised otherwise
-    with writing(settings) as database:
-        vault = open_vault(database, settings.keyring, settings.key_file, now=now())
+    with open_database_for_write(settings) as database:
+        vault = load_vault(database, settings.encryption_keys, settings.key_file, now=now())
         seeded = submissions.seed(
             database,
             vault,
@@ -34,12 +34,12 @@ def seed_made_up(count: int, number: int, *, staff: bool) -> None:
             count=count,
             number=number,
             now=now(),
-            terms=open_terms(settings),
+            terms=build_retention_policy(settings),
             actor=COMMAND,
         )
         if staff:
-            desk = Desk(library, vault, open_terms(settings))
-            staff_activity.work_on(database, desk, count=count, number=number, now=now(), actor=COMMAND)
+            desk = SubmissionService(library, vault, build_retention_policy(settings))
+            staff_activity.simulate(database, desk, count=count, number=number, now=now(), actor=COMMAND)
     click.echo(
         f"{seeded.submissions} made-up submissions are kept as tests, {seeded.drafts} of them drafts; "
         "list them: GET /v1/submissions?test=true with an API key of scope review."

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from app.settings import Settings
-    from app.web.middleware.uvicorn_protocol import Connection
+    from app.web.middleware.uvicorn_protocol import GuardedH11Protocol
 
 
 @click.command("serve")
@@ -49,35 +49,35 @@ def serve(host: str, port: int, workers: int) -> None:
     )
 
 
-def _ready(workers: int) -> tuple["FastAPI | str", type["Connection"]]:
+def _ready(workers: int) -> tuple["FastAPI | str", type["GuardedH11Protocol"]]:
     """Return what uvicorn serves, checked: an application, or for several processes the name of its
     factory.
     """
-    from app.errors import Refusal  # noqa: PLC0415 - `serve --help` runs without these
+    from app.errors import StartupError  # noqa: PLC0415 - `serve --help` runs without these
     from app.main import serve_app  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
-    from app.web.middleware.uvicorn_protocol import Connection  # noqa: PLC0415
+    from app.web.middleware.uvicorn_protocol import GuardedH11Protocol  # noqa: PLC0415
 
     settings = load_settings()
     if workers == 1:
-        return serve_app(settings), Connection
+        return serve_app(settings), GuardedH11Protocol
     if settings.database.startswith("sqlite"):
-        raise Refusal(
+        raise StartupError(
             "The embedded database takes one process; name a PostgreSQL in PRECONSULT_DATABASE_URL."
         )
     _prepare(settings)
-    return "app.main:serve_app", Connection
+    return "app.main:serve_app", GuardedH11Protocol
 
 
 def _prepare(settings: "Settings") -> None:
     """Run all start-up checks once, before several processes do: an error is one line, not a traceback."""
     from app import container  # noqa: PLC0415
-    from app.cli.context import now, opened  # noqa: PLC0415
-    from app.services.operations.key_rotation import open_vault  # noqa: PLC0415
+    from app.cli.context import now, open_database  # noqa: PLC0415
+    from app.services.operations.key_rotation import load_vault  # noqa: PLC0415
 
     container.open_library(settings)
-    container.open_terms(settings)
-    container.open_post(settings)
-    container.open_counts(settings)
-    with opened(settings) as database:
-        open_vault(database, settings.keyring, settings.key_file, now=now())
+    container.build_retention_policy(settings)
+    container.build_mailer(settings)
+    container.build_counters(settings)
+    with open_database(settings) as database:
+        load_vault(database, settings.encryption_keys, settings.key_file, now=now())

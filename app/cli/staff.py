@@ -8,10 +8,10 @@ from functools import partial
 
 import click
 
-from app.cli.context import COMMAND, now, opened, writing
+from app.cli.context import COMMAND, now, open_database, open_database_for_write
 from app.services.auth import two_factor, users
 from app.services.auth.permissions import ROLES
-from app.services.auth.users import Wanted
+from app.services.auth.users import NewStaffUser
 from app.settings import Settings, load_settings
 from app.storage.auth import users as people
 from app.storage.auth.users import Person
@@ -30,8 +30,8 @@ def staff_group() -> None:
 def add(email: str, roles: tuple[str, ...], name: str) -> None:
     """Add a staff user; the one-time link to choose a password is printed alone on stdout."""
     settings, secret = load_settings(), users.new_secret()
-    wanted = Wanted(email, roles, name)
-    with writing(settings) as database:
+    wanted = NewStaffUser(email, roles, name)
+    with open_database_for_write(settings) as database:
         database.write_now(partial(users.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND))
     click.echo(_link(settings, secret))
 
@@ -39,9 +39,9 @@ def add(email: str, roles: tuple[str, ...], name: str) -> None:
 @staff_group.command("list")
 def list_staff() -> None:
     """List all staff users: state, roles, e-mail address, name."""
-    with opened(load_settings()) as database:
+    with open_database(load_settings()) as database:
         everybody, invited = database.read_now(
-            lambda session: (people.every(session), people.invited(session, now()))
+            lambda session: (people.list_all(session), people.pending_invitations(session, now()))
         )
     for person in everybody:
         state = _state(person, invited=person.id in invited)
@@ -52,9 +52,9 @@ def list_staff() -> None:
 @click.argument("email")
 def disable(email: str) -> None:
     """Disable a staff user; their sessions end at once."""
-    with writing(load_settings()) as database:
+    with open_database_for_write(load_settings()) as database:
         database.write_now(partial(_disable, email=email))
-    click.echo(f"{users.address(email)} is disabled.")
+    click.echo(f"{users.normalise_email(email)} is disabled.")
 
 
 @staff_group.command("reset")
@@ -63,7 +63,7 @@ def disable(email: str) -> None:
 def reset(email: str, *, forget: bool) -> None:
     """Reset the password of a staff user; the link to choose a new one is printed alone on stdout."""
     settings, secret = load_settings(), users.new_secret()
-    with writing(settings) as database:
+    with open_database_for_write(settings) as database:
         database.write_now(partial(_reset, email=email, secret=secret, forget=forget))
     click.echo(_link(settings, secret))
 
@@ -76,7 +76,7 @@ def _reset(session: Session, *, email: str, secret: str, forget: bool) -> None:
     person = users.find_by_email(session, email)
     users.reset(session, person.id, secret, now=now(), actor=COMMAND)
     if forget and person.totp is not None:
-        two_factor.forget(session, person.id, now=now(), actor=COMMAND)
+        two_factor.disable(session, person.id, now=now(), actor=COMMAND)
 
 
 def _state(person: Person, *, invited: bool) -> str:
@@ -86,4 +86,4 @@ def _state(person: Person, *, invited: bool) -> str:
 
 
 def _link(settings: Settings, secret: str) -> str:
-    return users.link_to(str(settings.public_url), secret)[0]
+    return users.invitation_url(str(settings.public_url), secret)[0]

@@ -11,24 +11,24 @@ import signal
 import click
 
 from app import logging
-from app.cli.context import now, opened
-from app.container import open_ledger, open_post
+from app.cli.context import now, open_database
+from app.container import build_mailer, open_ledger
 from app.encryption import Keyring
-from app.jobs.audit_chain import Trail
-from app.jobs.webhook_delivery import Deliveries
+from app.jobs.audit_chain import AuditChainJob
+from app.jobs.webhook_delivery import WebhookDeliveryWorker
 from app.logging import log
-from app.services.operations.key_rotation import open_vault
+from app.services.operations.key_rotation import load_vault
 from app.settings import Settings, load_settings
 from app.storage.db.database import Database
 
 
 @click.command("work")
-def work() -> None:
+def run_worker() -> None:
     """Deliver webhooks, for servers with PRECONSULT_WORKER=false or beside others; stop with Ctrl-C."""
     settings = load_settings()
     logging.configure(settings.log_level)
-    with opened(settings) as database:
-        keyring = open_vault(database, settings.keyring, settings.key_file, now=now()).keyring
+    with open_database(settings) as database:
+        keyring = load_vault(database, settings.encryption_keys, settings.key_file, now=now()).keyring
         click.echo("preconsult delivers webhooks (stop with Ctrl-C)", err=True)
         asyncio.run(_until_told(settings, database, keyring))
 
@@ -37,8 +37,8 @@ async def _until_told(settings: Settings, database: Database, keyring: Keyring) 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    trail = Trail(database, keyring, settings.audit_anchor, open_ledger(settings))
-    delivering = Deliveries.of(settings, database, keyring, open_post(settings))
+    trail = AuditChainJob(database, keyring, settings.audit_anchor_file, open_ledger(settings))
+    delivering = WebhookDeliveryWorker.of(settings, database, keyring, build_mailer(settings))
     tasks = [asyncio.create_task(each.keep()) for each in (trail, delivering)]
     log.info("started")
     await stop.wait()

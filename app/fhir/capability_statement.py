@@ -4,8 +4,8 @@ Never: declares anything that the routes of web/api/fhir.py don't implement.
 """
 
 from app.fhir.models import (
+    CapabilityEntry,
     CapabilityImplementation,
-    CapabilityNamed,
     CapabilityResource,
     CapabilityRest,
     CapabilitySecurity,
@@ -24,14 +24,14 @@ def statement(base: str) -> CapabilityStatement:
     """Return the statement for the FHIR routes at the address `base`."""
     questionnaires = CapabilityResource(
         type="Questionnaire",
-        interaction=[CapabilityNamed(code="read"), CapabilityNamed(code="search-type")],
-        searchParam=[CapabilityNamed(name=name, type=kind) for name, kind in SEARCHED.items()],
+        interaction=[CapabilityEntry(code="read"), CapabilityEntry(code="search-type")],
+        searchParam=[CapabilityEntry(name=name, type=kind) for name, kind in SEARCHED.items()],
         documentation="Open to anybody; texts by Accept-Language. An id holds the version and never changes.",
     )
     responses = CapabilityResource(
         type="QuestionnaireResponse",
-        interaction=[CapabilityNamed(code="create"), CapabilityNamed(code="read")],
-        operation=[CapabilityNamed(name="validate", definition=VALIDATE)],
+        interaction=[CapabilityEntry(code="create"), CapabilityEntry(code="read")],
+        operation=[CapabilityEntry(name="validate", definition=VALIDATE)],
         documentation="Validated like any submission. completed is submitted, in-progress is a draft.",
     )
     return CapabilityStatement(

@@ -21,7 +21,7 @@ INVERSE: Mapping[str, Operator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 Rows = list[QuestionnaireEnableWhen]
 
 
-class Unsayable(Exception):
+class NotRepresentable(Exception):
     """A condition that enableWhen can't express with the same meaning."""
 
 
@@ -31,36 +31,36 @@ class Enabling:
 
     edition: Edition
 
-    def said(self, condition: Condition) -> tuple[str, Rows]:
+    def to_enable_when(self, condition: Condition) -> tuple[str, Rows]:
         """Return `any` or `all`, and the rows; no rows mean that it is never true. Raises Unsayable."""
         try:
-            return "any", self.either(condition, wanted=True)
-        except Unsayable:
-            return "all", self.each(condition, wanted=True) or []
+            return "any", self.any_of(condition, wanted=True)
+        except NotRepresentable:
+            return "all", self.all_of(condition, wanted=True) or []
 
-    def either(self, condition: Condition, *, wanted: bool) -> Rows:
+    def any_of(self, condition: Condition, *, wanted: bool) -> Rows:
         """Return rows of which one is enough to make it true (or false, as `wanted`); no rows: never."""
         match condition:
             case Not():
-                return self.either(condition.not_, wanted=not wanted)
+                return self.any_of(condition.not_, wanted=not wanted)
             case AllOf() | AnyOf() if isinstance(condition, AnyOf) is wanted:
-                return [row for part in condition.parts() for row in self.either(part, wanted=wanted)]
+                return [row for part in condition.parts() for row in self.any_of(part, wanted=wanted)]
             case AllOf() | AnyOf():
-                rows = self.each(condition, wanted=wanted) or []
+                rows = self.all_of(condition, wanted=wanted) or []
                 return rows if len(rows) < 2 else _refuse("This mixes `any` and `all`.")
             case Comparison():
                 return list(self._alternatives(condition, wanted=wanted))
         return _refuse("This asks about rules, and not about answers.")
 
-    def each(self, condition: Condition, *, wanted: bool) -> Rows | None:
+    def all_of(self, condition: Condition, *, wanted: bool) -> Rows | None:
         """Return rows that must all be true to make it true (or false, as `wanted`); None: it never is."""
         match condition:
             case Not():
-                return self.each(condition.not_, wanted=not wanted)
+                return self.all_of(condition.not_, wanted=not wanted)
             case AllOf() | AnyOf() if isinstance(condition, AllOf) is wanted:
-                parts = [self.each(part, wanted=wanted) for part in condition.parts()]
+                parts = [self.all_of(part, wanted=wanted) for part in condition.parts()]
                 return None if None in parts else [row for part in parts if part for row in part]
-        rows = self.either(condition, wanted=wanted)
+        rows = self.any_of(condition, wanted=wanted)
         if len(rows) > 1 and isinstance(condition, Comparison):
             return list(self._excluding(condition, rows))
         return (rows or None) if len(rows) < 2 else _refuse("This mixes `any` and `all`.")
@@ -88,7 +88,7 @@ class Enabling:
         if item.repeats:
             if not wanted or asked.operator not in ("has", "has_any"):
                 _refuse("FHIR can't ask for the absence of one option among several.")
-            yield from (code for code in item.codes if code in asked.named())
+            yield from (code for code in item.codes if code in asked.named_options())
         elif item.type in ("choice", "boolean"):
             holds = OPERATORS[asked.operator](asked.answer, unknown)
             answers = item.codes if item.type == "choice" else (True, False)
@@ -145,7 +145,7 @@ class Enabling:
 
 def _ranges(asked: Comparison, *, wanted: bool) -> Iterator[tuple[Operator, int]]:
     """Yield the operators and bounds that make a comparison of integers true, or false."""
-    values = cast("tuple[int, ...]", asked.named())
+    values = cast("tuple[int, ...]", asked.named_options())
     equal = asked.operator in ("=", "in") if wanted else asked.operator == "!="
     if equal:
         yield from (("=", value) for value in values)
@@ -159,4 +159,4 @@ def _ranges(asked: Comparison, *, wanted: bool) -> Iterator[tuple[Operator, int]
 
 
 def _refuse(why: str) -> NoReturn:
-    raise Unsayable(why)
+    raise NotRepresentable(why)

@@ -14,12 +14,12 @@ PROBLEM = "urn:preconsult:problem"
 ISSUE = "urn:preconsult:issue"
 RULE = "urn:preconsult:rule"
 
-OURS = "urn:preconsult:extension:"
-UNKNOWN = OURS + "unknown"
-MUST_BE_TRUE = OURS + "must-be-true"
-REQUIRED_WHEN = OURS + "required-when"
-INTERRUPTION = OURS + "interruption"
-LABEL = OURS + "label"
+OWN_SYSTEM = "urn:preconsult:extension:"
+UNKNOWN = OWN_SYSTEM + "unknown"
+MUST_BE_TRUE = OWN_SYSTEM + "must-be-true"
+REQUIRED_WHEN = OWN_SYSTEM + "required-when"
+INTERRUPTION = OWN_SYSTEM + "interruption"
+LABEL = OWN_SYSTEM + "label"
 
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
 MIN_VALUE, MAX_VALUE = HL7 + "minValue", HL7 + "maxValue"
@@ -41,7 +41,7 @@ def canonical(questionnaire: str, version: str) -> str:
     return f"{url(questionnaire)}|{version}"
 
 
-def named(wanted: str) -> tuple[str, str | None] | None:
+def parse_canonical(wanted: str) -> tuple[str, str | None] | None:
     """Return the questionnaire id and version of a canonical, or None for an unknown form.
 
     The version is None if the canonical has none.
@@ -62,6 +62,6 @@ def system(questionnaire: str, link_id: str) -> str:
     return f"{OPTIONS}{questionnaire}:{link_id}"
 
 
-def why(link_id: str) -> str:
+def help_item_id(link_id: str) -> str:
     """Return the linkId of the display item that explains why a question is asked."""
     return f"{link_id}.why"

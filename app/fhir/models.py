@@ -184,7 +184,7 @@ class Bundle(Element):
     entry: list[BundleEntry] | None = None
 
 
-class CapabilityNamed(Element):
+class CapabilityEntry(Element):
     """An entry of a list in the statement: interaction (code), search parameter (name, type) or operation."""
 
     code: str | None = None
@@ -196,9 +196,9 @@ class CapabilityNamed(Element):
 
 class CapabilityResource(Element):
     type: str
-    interaction: list[CapabilityNamed]
-    searchParam: list[CapabilityNamed] | None = None
-    operation: list[CapabilityNamed] | None = None
+    interaction: list[CapabilityEntry]
+    searchParam: list[CapabilityEntry] | None = None
+    operation: list[CapabilityEntry] | None = None
     documentation: str | None = None
 
 

@@ -31,7 +31,7 @@ CHOICE = re.compile(r"value[A-Z]\w*")
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class OutcomeIssue:
     """One error: RFC 6901 pointer from the root of the resource, stable code, message."""
 
     pointer: str
@@ -40,7 +40,7 @@ class Wrong:
 
 
 def outcome(
-    slug: str, status: int, detail: str, *, root: str, diagnostics: str, wrong: Iterable[Wrong] = ()
+    slug: str, status: int, detail: str, *, root: str, diagnostics: str, wrong: Iterable[OutcomeIssue] = ()
 ) -> OperationOutcome:
     """Return an issue for each error in `wrong`, or one issue for the whole problem if it is empty.
 
@@ -56,7 +56,7 @@ def outcome(
     return OperationOutcome(issue=told or [whole])
 
 
-def fine(detail: str, blocks: Iterable[tuple[str, str]]) -> OperationOutcome:
+def success_outcome(detail: str, blocks: Iterable[tuple[str, str]]) -> OperationOutcome:
     """Return the outcome of a valid resource.
 
     `blocks`: rule and text of each interruption; their issues come first.
@@ -92,7 +92,7 @@ def expression(pointer: str, root: str) -> str:
     return path
 
 
-def _issue(wrong: Wrong, root: str, diagnostics: str) -> OperationOutcomeIssue:
+def _issue(wrong: OutcomeIssue, root: str, diagnostics: str) -> OperationOutcomeIssue:
     return OperationOutcomeIssue(
         severity="error",
         code=BY_CODE.get(wrong.code, "value"),

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 from pydantic_core import to_json
 
 from app.fhir import identifiers
-from app.fhir.enable_when import Enabling, Unsayable
+from app.fhir.enable_when import Enabling, NotRepresentable
 from app.fhir.models import (
     CodeableConcept,
     Coding,
@@ -33,7 +33,7 @@ Given = dict[str, Any]
 
 def questionnaire(edition: Edition, language: str) -> Questionnaire:
     """Return the Questionnaire resource of an edition in a served language. Raises Unsayable."""
-    writing = _Writing(edition, language)
+    writing = _QuestionnaireBuilder(edition, language)
     reviewed = edition.meta.reviewed_by and edition.texts[language].reviewed_by
     return Questionnaire(
         id=identifiers.resource_id(edition),
@@ -47,11 +47,11 @@ def questionnaire(edition: Edition, language: str) -> Questionnaire:
     )
 
 
-def displays(edition: Edition) -> frozenset[str]:
+def display_link_ids(edition: Edition) -> frozenset[str]:
     """Return the linkIds that are only displayed: displays of the edition, and those that only FHIR has."""
     items = edition.questionnaire.by_id.values()
     own = {item.link_id for item in items if item.type == "display"}
-    whys = {identifiers.why(item.link_id) for item in items if item.is_question}
+    whys = {identifiers.help_item_id(item.link_id) for item in items if item.is_question}
     return frozenset(own | whys | {rule.id for rule in _interruptions(edition)} | {identifiers.FOOTER})
 
 
@@ -59,7 +59,7 @@ def _interruptions(edition: Edition) -> Iterator[Rule]:
     return (rule for rule in edition.book.rules if rule.interruption)
 
 
-class _Writing:
+class _QuestionnaireBuilder:
     """Builds the Questionnaire of one edition in one language."""
 
     def __init__(self, edition: Edition, language: str) -> None:
@@ -70,7 +70,7 @@ class _Writing:
         for rule in _interruptions(edition):
             asked = rule.when.questions()
             if not asked:
-                raise Unsayable("An interruption that asks about rules alone has no place in a form.")
+                raise NotRepresentable("An interruption that asks about rules alone has no place in a form.")
             self.raised.setdefault(max(asked, key=order.index), []).append(rule)
 
     def footer(self) -> QuestionnaireItem:
@@ -117,7 +117,7 @@ class _Writing:
             return {}
         if condition is NEVER:
             return None
-        behaviour, rows = self.enabling.said(condition)
+        behaviour, rows = self.enabling.to_enable_when(condition)
         if not rows:
             return None
         several = cast("Literal['all', 'any']", behaviour) if len(rows) > 1 else None
@@ -138,7 +138,10 @@ class _Writing:
             return None
         return [
             QuestionnaireItem(
-                linkId=identifiers.why(item.link_id), type="display", text=said, extension=[_control("help")]
+                linkId=identifiers.help_item_id(item.link_id),
+                type="display",
+                text=said,
+                extension=[_control("help")],
             )
         ]
 

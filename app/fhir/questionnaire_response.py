@@ -11,12 +11,12 @@ from typing import Any
 
 from app.fhir import identifiers
 from app.fhir.models import Coding, QuestionnaireResponseAnswer, QuestionnaireResponseItem
-from app.fhir.questionnaire import displays
-from app.fhir.response_request import SentAnswer, SentCoding, SentItem, SentResponse
+from app.fhir.questionnaire import display_link_ids
+from app.fhir.response_request import AnswerInput, CodingInput, ItemInput, QuestionnaireResponseInput
 from app.rules.engine.edition import Edition
 from app.rules.engine.questionnaire import Item
 
-AMISS = {
+ISSUE_MESSAGES = {
     "unknown_question": "The questionnaire has no item of this linkId.",
     "misplaced_item": "This item stands in another group of the questionnaire.",
     "repeated_item": "An item stands here once; put several answers into it.",
@@ -27,11 +27,11 @@ AMISS = {
     "wrong_type": "This is not the type of value that the question asks for.",
     "unknown_system": "This code is of another system than the options of the question.",
 }
-VALUES = {"boolean": bool, "integer": int, "string": str, "choice": SentCoding}
+VALUES = {"boolean": bool, "integer": int, "string": str, "choice": CodingInput}
 
 
 @dataclass(frozen=True, slots=True)
-class Amiss:
+class ResponseIssue:
     """One error: RFC 6901 pointer from the root of the resource, and a stable code (messages in `AMISS`)."""
 
     pointer: str
@@ -39,7 +39,7 @@ class Amiss:
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class ParsedResponse:
     """Answers and contact details in the form for `Edition.check`.
 
     `places`: the JSON pointer of each item in the resource, by linkId. `amiss`: the errors.
@@ -48,7 +48,7 @@ class Handed:
     answers: dict[str, object] = field(default_factory=dict)
     contact: dict[str, object] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
-    amiss: list[Amiss] = field(default_factory=list)
+    amiss: list[ResponseIssue] = field(default_factory=list)
 
     def about(self, edition: Edition, pointer: str) -> str:
         """Return the linkId that an issue of `Edition.check` is about."""
@@ -68,41 +68,43 @@ class Handed:
         return self.places.get(group or "", "")
 
 
-def handed(resource: SentResponse, edition: Edition) -> Handed:
+def parse_response(resource: QuestionnaireResponseInput, edition: Edition) -> ParsedResponse:
     """Return the answers and errors of a QuestionnaireResponse to this edition."""
-    found = Handed()
-    _Reading(edition, displays(edition), found).items(resource.item or [], edition.questionnaire.item, "")
+    found = ParsedResponse()
+    _Parser(edition, display_link_ids(edition), found).items(
+        resource.item or [], edition.questionnaire.item, ""
+    )
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _Parser:
     """Parses one resource."""
 
     edition: Edition
     shown: frozenset[str]
-    found: Handed
+    found: ParsedResponse
 
-    def items(self, sent: list[SentItem], asked: tuple[Item, ...], around: str) -> None:
+    def items(self, sent: list[ItemInput], asked: tuple[Item, ...], around: str) -> None:
         here = {item.link_id: item for item in asked}
         for number, each in enumerate(sent):
             pointer, name = f"{around}/item/{number}", each.linkId
             if name in self.found.places:
-                self._tell(pointer, "repeated_item")
+                self._add_issue(pointer, "repeated_item")
                 continue
             self.found.places[name] = pointer
             if name in self.shown:
                 self._tell_if(each.answer or each.item, pointer, "display_answered")
             elif name not in here:
                 known = name in self.edition.questionnaire.by_id
-                self._tell(pointer, "misplaced_item" if known else "unknown_question")
+                self._add_issue(pointer, "misplaced_item" if known else "unknown_question")
             elif here[name].type == "group":
                 self._tell_if(each.answer, pointer, "group_answered")
                 self.items(each.item or [], here[name].item, pointer)
             else:
                 self._question(each, here[name], pointer)
 
-    def _question(self, sent: SentItem, item: Item, pointer: str) -> None:
+    def _question(self, sent: ItemInput, item: Item, pointer: str) -> None:
         self._tell_if(sent.item, pointer, "question_with_items")
         answers = sent.answer or []
         self._tell_if(len(answers) > 1 and not item.repeats, pointer, "too_many_answers")
@@ -112,12 +114,12 @@ class _Reading:
         elif values:
             self.found.answers[item.link_id] = values if item.repeats else values[0]
 
-    def _value(self, sent: SentAnswer, item: Item, pointer: str) -> object:
+    def _value(self, sent: AnswerInput, item: Item, pointer: str) -> object:
         self.items(sent.item or [], (), pointer)
         value = sent.value
         if type(value) is not VALUES[item.type]:
-            self._tell(pointer, "wrong_type")
-        if not isinstance(value, SentCoding):
+            self._add_issue(pointer, "wrong_type")
+        if not isinstance(value, CodingInput):
             return value
         foreign = value.system not in (None, identifiers.system(self.edition.id, item.link_id))
         self._tell_if(foreign, pointer, "unknown_system")
@@ -125,19 +127,21 @@ class _Reading:
 
     def _tell_if(self, wrong: object, pointer: str, code: str) -> None:
         if wrong:
-            self._tell(pointer, code)
+            self._add_issue(pointer, code)
 
-    def _tell(self, pointer: str, code: str) -> None:
-        self.found.amiss.append(Amiss(pointer, code))
+    def _add_issue(self, pointer: str, code: str) -> None:
+        self.found.amiss.append(ResponseIssue(pointer, code))
 
 
-def items(edition: Edition, answers: Mapping[str, Any], language: str) -> list[QuestionnaireResponseItem]:
+def build_items(
+    edition: Edition, answers: Mapping[str, Any], language: str
+) -> list[QuestionnaireResponseItem]:
     """Return the items of a response with these answers (linkId to value) and the texts of a language."""
-    return list(_Telling(edition, answers, language).items(edition.questionnaire.item))
+    return list(_Builder(edition, answers, language).items(edition.questionnaire.item))
 
 
 @dataclass(frozen=True, slots=True)
-class _Telling:
+class _Builder:
     """Builds the items of a response from answers."""
 
     edition: Edition

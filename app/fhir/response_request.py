@@ -35,7 +35,7 @@ IsTest = Annotated[
 ]
 
 
-class Sent(BaseModel):
+class InputModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     id: LetGo = None
@@ -49,7 +49,7 @@ class Sent(BaseModel):
         return value
 
 
-class SentCoding(Sent):
+class CodingInput(InputModel):
     system: Name | None = None
     code: Name
     display: LetGo = None
@@ -57,36 +57,36 @@ class SentCoding(Sent):
     userSelected: LetGo = None
 
 
-class SentAnswer(Sent):
+class AnswerInput(InputModel):
     """One value, and the items nested under it."""
 
     valueBoolean: bool | None = None
     valueInteger: Annotated[int | None, Field(ge=-(2**31), lt=2**31)] = None
     valueString: Text | None = None
-    valueCoding: SentCoding | None = None
-    item: Annotated[list["SentItem"] | None, Field(min_length=1)] = None
+    valueCoding: CodingInput | None = None
+    item: Annotated[list["ItemInput"] | None, Field(min_length=1)] = None
 
     @property
-    def value(self) -> bool | int | str | SentCoding | None:
+    def value(self) -> bool | int | str | CodingInput | None:
         given = (self.valueBoolean, self.valueInteger, self.valueString, self.valueCoding)
         return next((value for value in given if value is not None), None)
 
     @model_validator(mode="after")
-    def _one_value(self) -> "SentAnswer":
+    def _one_value(self) -> "AnswerInput":
         if len({"valueBoolean", "valueInteger", "valueString", "valueCoding"} & self.model_fields_set) != 1:
             raise PydanticCustomError("one_value", "An answer has one value.")
         return self
 
 
-class SentItem(Sent):
+class ItemInput(InputModel):
     linkId: Name
     definition: LetGo = None
     text: LetGo = None
-    answer: Annotated[list[SentAnswer] | None, Field(min_length=1)] = None
-    item: Annotated[list["SentItem"] | None, Field(min_length=1)] = None
+    answer: Annotated[list[AnswerInput] | None, Field(min_length=1)] = None
+    item: Annotated[list["ItemInput"] | None, Field(min_length=1)] = None
 
 
-class SentIdentifier(Sent):
+class IdentifierInput(InputModel):
     use: LetGo = None
     type: LetGo = None
     system: Name | None = None
@@ -95,7 +95,7 @@ class SentIdentifier(Sent):
     assigner: LetGo = None
 
 
-class SentResponse(Sent):
+class QuestionnaireResponseInput(InputModel):
     """A QuestionnaireResponse as a client sends it.
 
     `questionnaire`: the canonical URL of a Questionnaire, with `|version`, or without it for the current one.
@@ -106,7 +106,7 @@ class SentResponse(Sent):
     meta: IsTest = False
     language: Tag | None = None
     text: LetGo = None
-    identifier: SentIdentifier | None = None
+    identifier: IdentifierInput | None = None
     basedOn: LetGo = None
     partOf: LetGo = None
     questionnaire: Name
@@ -116,8 +116,8 @@ class SentResponse(Sent):
     authored: LetGo = None
     author: LetGo = None
     source: LetGo = None
-    item: Annotated[list[SentItem] | None, Field(min_length=1)] = None
+    item: Annotated[list[ItemInput] | None, Field(min_length=1)] = None
 
 
-for _model in (SentAnswer, SentItem, SentResponse):
+for _model in (AnswerInput, ItemInput, QuestionnaireResponseInput):
     _model.model_rebuild()

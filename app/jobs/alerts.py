@@ -6,21 +6,23 @@ Office: one run after another. Refuses: to stop because one run failed.
 import asyncio
 from functools import partial
 
-from app.adapters.smtp import Post
+from app.adapters.smtp import Mailer
 from app.clock import now
-from app.jobs.periodic import Rounds
+from app.jobs.periodic import PeriodicJob
 from app.logging import log
 from app.services.submissions import alerts
-from app.services.submissions.alerts import Outlook
+from app.services.submissions.alerts import AlertStatus
 from app.storage.db.database import Database
 from app.storage.submissions import alerts as waiting
 from app.storage.submissions.alerts import Alert
 
 
-class Alerts(Rounds):
+class AlertJob(PeriodicJob):
     """The alert job. `outlook` holds what the last run found, for pages and metrics."""
 
-    def __init__(self, database: Database, post: Post | None, public_url: str, outlook: Outlook) -> None:
+    def __init__(
+        self, database: Database, post: Mailer | None, public_url: str, outlook: AlertStatus
+    ) -> None:
         self._database, self._post, self._url = database, post, public_url
         self._outlook = outlook
 
@@ -45,19 +47,19 @@ class Alerts(Rounds):
         await self.look()
         if self._post is None or not self._outlook.waiting.due:
             return
-        for _ in range(LETTERS):
+        for _ in range(MAX_EMAILS_PER_RUN):
             alert = await self._database.write(partial(alerts.claim, now=now()))
             if alert is None:
                 return
             await self._deliver(self._post, alert)
 
-    async def _deliver(self, post: Post, alert: Alert) -> None:
+    async def _deliver(self, post: Mailer, alert: Alert) -> None:
         try:
-            refused = await asyncio.to_thread(post.send, alerts.letter(alert, self._url))
-            work = partial(alerts.told, alert=alert, refused=refused)
+            refused = await asyncio.to_thread(post.send, alerts.build_email(alert, self._url))
+            work = partial(alerts.mark_sent, alert=alert, refused=refused)
         except Exception as error:  # it is retried, whatever the error
             log.warning("alert_not_sent", error=type(error).__name__)
-            work = partial(alerts.put_off, alert=alert, error=type(error).__name__)
+            work = partial(alerts.reschedule, alert=alert, error=type(error).__name__)
         await self._database.write(partial(work, now=now()))
 
     async def look(self) -> None:
@@ -68,4 +70,4 @@ class Alerts(Rounds):
 ALERT_SECONDS = 5
 
 
-LETTERS = 50  # sent in one run, before flags are checked again
+MAX_EMAILS_PER_RUN = 50  # sent in one run, before flags are checked again

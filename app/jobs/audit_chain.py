@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.clock import now
 from app.encryption import Keyring
-from app.jobs.periodic import Rounds
+from app.jobs.periodic import PeriodicJob
 from app.services.events import audit_chain, outbox
 from app.services.operations.erasure_ledger import Ledger
 from app.storage.db.database import Database
@@ -20,10 +20,10 @@ from app.storage.operations import append_only_file
 
 LINK_SECONDS = 1
 PUBLISH_ROUNDS = 60
-AT_ONCE = 200  # events chained in one unit of work: other writers wait no longer than that takes
+BATCH_SIZE = 200  # events chained in one unit of work: other writers wait no longer than that takes
 
 
-class Trail(Rounds):
+class AuditChainJob(PeriodicJob):
     """The audit chain job: chains events, publishes the head, and updates the erasure ledger."""
 
     def __init__(
@@ -53,16 +53,16 @@ class Trail(Rounds):
         """Chain all events that have no position, and publish them in the event feed. The first run starts
         the chain.
         """
-        more = await self._database.read(rows.to_do)
+        more = await self._database.read(rows.has_pending)
         while more:
-            work = partial(outbox.follow, keyring=self._keyring, now=now(), limit=AT_ONCE)
-            more = await self._database.write(work) == AT_ONCE
+            work = partial(outbox.publish_pending, keyring=self._keyring, now=now(), limit=BATCH_SIZE)
+            more = await self._database.write(work) == BATCH_SIZE
 
     async def publish(self) -> None:
         """Append the head to the anchor file, when it has moved."""
         if self._file is None:
             return
-        head = await self._database.read(partial(audit_chain.published, keyring=self._keyring))
+        head = await self._database.read(partial(audit_chain.head_line, keyring=self._keyring))
         if head != self._published:
             writing = asyncio.create_task(asyncio.to_thread(append_only_file.append, self._file, head))
             try:

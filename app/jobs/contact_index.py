@@ -6,20 +6,20 @@ Office: one pass at the start. Refuses: to stop the start.
 from functools import partial
 
 from app.clock import now
-from app.logging import log, where
+from app.logging import error_location, log
 from app.services.submissions import contact_index_backfill
 from app.services.submissions.contact_index_backfill import Stretch
 from app.storage.db.database import Database
 from app.storage.submissions.submissions import Vault
 
 
-async def index(database: Database, vault: Vault) -> None:
+async def backfill_contact_index(database: Database, vault: Vault) -> None:
     """Index submissions stored by an older release by phone number and e-mail address."""
     try:
-        left: Stretch | None = await database.read(contact_index_backfill.to_do)
+        left: Stretch | None = await database.read(contact_index_backfill.pending_range)
         while left is not None:
             left = await database.write(
-                partial(contact_index_backfill.fill, vault=vault, stretch=left, now=now())
+                partial(contact_index_backfill.backfill_batch, vault=vault, stretch=left, now=now())
             )
     except Exception as error:  # the next start does the rest
-        log.error("lookups_failed", error=type(error).__name__, at=where(error))
+        log.error("lookups_failed", error=type(error).__name__, at=error_location(error))

@@ -5,11 +5,11 @@ Office: the tries. Refuses: what is done.
 
 from collections.abc import Awaitable, Callable
 
-from app.logging import log, where
-from app.services.events.audit_chain import Broken
+from app.logging import error_location, log
+from app.services.events.audit_chain import ChainBroken
 
 
-class Rounds:
+class PeriodicJob:
     """A job of several actions: each runs even if the others fail, and repeated failures are logged only
     now and then.
     """
@@ -18,18 +18,18 @@ class Rounds:
 
     async def _all(self, *acts: Callable[[], Awaitable[None]]) -> None:
         well = [await self._try(act) for act in acts]
-        self._quiet = 0 if all(well) else (self._quiet + 1) % QUIET_ROUNDS
+        self._quiet = 0 if all(well) else (self._quiet + 1) % LOG_EVERY_N_FAILURES
 
     async def _try(self, what: Callable[[], Awaitable[None]]) -> bool:
         try:
             await what()
         except Exception as error:
-            if self._quiet == 0 and isinstance(error, Broken):
-                log.error("audit_chain_broken", at=where(error))
+            if self._quiet == 0 and isinstance(error, ChainBroken):
+                log.error("audit_chain_broken", at=error_location(error))
             elif self._quiet == 0:
-                log.error("round_failed", error=type(error).__name__, at=where(error))
+                log.error("round_failed", error=type(error).__name__, at=error_location(error))
             return False
         return True
 
 
-QUIET_ROUNDS = 60  # runs between two log lines for the same failure
+LOG_EVERY_N_FAILURES = 60  # runs between two log lines for the same failure

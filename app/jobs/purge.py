@@ -8,14 +8,14 @@ import datetime as dt
 from functools import partial
 
 from app.clock import now
-from app.logging import log, where
+from app.logging import error_location, log
 from app.services.operations import retention
 from app.storage.db.database import Database
 
 PURGE_SECONDS = 600
 
 
-async def _purge_for_ever(database: Database, told_for: dt.timedelta) -> None:
+async def run_purge_forever(database: Database, told_for: dt.timedelta) -> None:
     """Erase what is due, at once and then every ten minutes. A failed run is logged and retried."""
     while True:
         try:
@@ -28,5 +28,5 @@ async def _purge_for_ever(database: Database, told_for: dt.timedelta) -> None:
                     log.info("purged", count=purged.submissions, failed=purged.failed)
             await database.on_thread(database.checkpoint)
         except Exception as error:
-            log.error("purge_failed", error=type(error).__name__, at=where(error))
+            log.error("purge_failed", error=type(error).__name__, at=error_location(error))
         await asyncio.sleep(PURGE_SECONDS)

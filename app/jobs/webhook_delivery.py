@@ -13,15 +13,15 @@ from functools import partial
 
 from prometheus_client import Counter as Metric
 
-from app.adapters.address_policy import Reach
-from app.adapters.smtp import Post
-from app.adapters.webhook_client import Sender
+from app.adapters.address_policy import AddressPolicy
+from app.adapters.smtp import Mailer
+from app.adapters.webhook_client import WebhookClient
 from app.clock import now
 from app.encryption import Keyring
-from app.jobs.periodic import Rounds
-from app.logging import log, where
+from app.jobs.periodic import PeriodicJob
+from app.logging import error_location, log
 from app.services.events import webhook_deliveries
-from app.services.events.webhook_deliveries import Message
+from app.services.events.webhook_deliveries import SignedMessage
 from app.settings import Settings
 from app.storage.db.database import Database
 from app.storage.events import webhook_deliveries as rows
@@ -29,10 +29,10 @@ from app.storage.events.webhook_endpoints import Endpoint
 
 POLL_SECONDS = 1
 STOP_SECONDS = 5  # how long running deliveries may take to finish when a process stops
-IN_ALL, EACH = 32, 4  # concurrent deliveries in all and for each endpoint
-EACH_FAILING = 1  # a failing endpoint gets single attempts only
-KEPT_FREE = 16  # slots that failing endpoints never take
-TRIES = Metric(
+MAX_CONCURRENT, MAX_PER_ENDPOINT = 32, 4  # concurrent deliveries in all and for each endpoint
+MAX_PER_FAILING_ENDPOINT = 1  # a failing endpoint gets single attempts only
+RESERVED_FOR_HEALTHY = 16  # slots that failing endpoints never take
+DELIVERY_ATTEMPTS = Metric(
     "preconsult_webhook_tries",
     "Tries to deliver a webhook, by the class of the answer; none: there was no answer.",
     ("answer",),
@@ -40,32 +40,36 @@ TRIES = Metric(
 )
 
 
-def reach_of(settings: Settings) -> Reach:
+def address_policy(settings: Settings) -> AddressPolicy:
     """Create the address policy of webhooks from settings."""
-    return Reach.of(settings.may_reach, str(settings.public_url), development=settings.development)
+    return AddressPolicy.of(
+        settings.webhook_networks, str(settings.public_url), development=settings.development
+    )
 
 
-class Deliveries(Rounds):
+class WebhookDeliveryWorker(PeriodicJob):
     """The webhook deliveries of one process. Other processes may deliver at the same time."""
 
     def __init__(
         self,
         database: Database,
         keyring: Keyring,
-        sender: Sender,
+        sender: WebhookClient,
         pauses: Sequence[int],
-        post: Post | None,
+        post: Mailer | None,
         public_url: str,
     ) -> None:
         self._database, self._keyring, self._sender = database, keyring, sender
         self._pauses, self._post, self._url = pauses, post, public_url
-        self._under_way: dict[asyncio.Task[None], Message] = {}
+        self._under_way: dict[asyncio.Task[None], SignedMessage] = {}
         self._ended = asyncio.Event()
 
     @classmethod
-    def of(cls, settings: Settings, database: Database, keyring: Keyring, post: Post | None) -> "Deliveries":
+    def of(
+        cls, settings: Settings, database: Database, keyring: Keyring, post: Mailer | None
+    ) -> "WebhookDeliveryWorker":
         """Create the worker from settings."""
-        sender, pauses = Sender(reach_of(settings)), settings.webhook_pauses
+        sender, pauses = WebhookClient(address_policy(settings)), settings.webhook_pauses
         return cls(database, keyring, sender, pauses, post, str(settings.public_url))
 
     async def keep(self) -> None:
@@ -99,7 +103,7 @@ class Deliveries(Rounds):
             raise
         self._send(claimed)
 
-    def _send(self, claimed: Sequence[Message]) -> None:
+    def _send(self, claimed: Sequence[SignedMessage]) -> None:
         for message in claimed:
             task = asyncio.create_task(self._deliver(message))
             self._under_way[task] = message
@@ -118,7 +122,7 @@ class Deliveries(Rounds):
         if broken_off:
             left = [message.delivery for _, message in broken_off]
             with contextlib.suppress(Exception):  # on failure the leases expire by themselves
-                await self._database.write(partial(webhook_deliveries.let_go, claimed=left, now=now()))
+                await self._database.write(partial(webhook_deliveries.release, claimed=left, now=now()))
         await self._sender.close()
 
     def _wanted(self, due: Mapping[str, bool]) -> dict[str, int]:
@@ -129,11 +133,15 @@ class Deliveries(Rounds):
         rest forever.
         """
         busy = Counter(message.delivery.endpoint_id for message in self._under_way.values())
-        free, wanted = IN_ALL - len(self._under_way), {}
+        free, wanted = MAX_CONCURRENT - len(self._under_way), {}
         turns = sorted(due.items(), key=lambda each: (each[1], busy[each[0]], random.random()))  # noqa: S311
         for endpoint, fails in turns:
-            room = min(EACH_FAILING, free - KEPT_FREE) if fails else min(EACH, free)
-            most = min(room, (EACH_FAILING if fails else EACH) - busy[endpoint])
+            room = (
+                min(MAX_PER_FAILING_ENDPOINT, free - RESERVED_FOR_HEALTHY)
+                if fails
+                else min(MAX_PER_ENDPOINT, free)
+            )
+            most = min(room, (MAX_PER_FAILING_ENDPOINT if fails else MAX_PER_ENDPOINT) - busy[endpoint])
             if most > 0:
                 wanted[endpoint] = most
                 free -= most
@@ -143,12 +151,12 @@ class Deliveries(Rounds):
         self._under_way.pop(task, None)
         self._ended.set()
 
-    async def _deliver(self, message: Message) -> None:
+    async def _deliver(self, message: SignedMessage) -> None:
         try:
             outcome = await self._sender.post(message.url, message.headers, message.body)
-            TRIES.labels(f"{outcome.status // 100}xx" if outcome.status else "none").inc()
+            DELIVERY_ATTEMPTS.labels(f"{outcome.status // 100}xx" if outcome.status else "none").inc()
             work = partial(
-                webhook_deliveries.settle,
+                webhook_deliveries.record_result,
                 delivery=message.delivery,
                 outcome=outcome,
                 called=message.url,
@@ -158,7 +166,7 @@ class Deliveries(Rounds):
             )
             paused = await self._database.write(work)
         except Exception as error:  # it is retried when its lease ends
-            log.error("delivery_not_settled", error=type(error).__name__, at=where(error))
+            log.error("delivery_not_settled", error=type(error).__name__, at=error_location(error))
             return
         if paused is not None:
             await self._tell(paused)
@@ -171,6 +179,6 @@ class Deliveries(Rounds):
         if self._post is None:
             return
         try:
-            await asyncio.to_thread(self._post.send, webhook_deliveries.letter(paused, self._url))
+            await asyncio.to_thread(self._post.send, webhook_deliveries.build_paused_email(paused, self._url))
         except Exception as error:
             log.warning("letter_not_sent", error=type(error).__name__)

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from app.rules.authoring.edition_files import Faulty, Finding, fingerprint, read_draft
+from app.rules.authoring.edition_files import InvalidContent, LintError, fingerprint, read_draft
 from app.rules.authoring.integrity import check_integrity
-from app.rules.authoring.yaml_source import PARSED, publish
+from app.rules.authoring.yaml_source import PARSED, dump_parsed
 from app.rules.engine.edition import Edition
 
 CONTENT = Path(__file__).parent / "content"
 LOCK = "editions.lock"
 
 
-class Unswitchable(Exception):
+class UnknownSwitch(Exception):
     """An optional question group that no edition has."""
 
 
@@ -34,7 +34,7 @@ class Library:
 
     off: frozenset[str] = frozenset()
 
-    def serving(self, *, off: frozenset[str], unreviewed: bool) -> "Library":
+    def configured(self, *, off: frozenset[str], unreviewed: bool) -> "Library":
         """Return the library with the clinic's settings.
 
         `off`: the optional question groups to turn off. `unreviewed`: serve translations that no one has
@@ -44,14 +44,14 @@ class Library:
         known = {name for edition in every for name in edition.meta.switches}
         if not off <= known:
             strange, offered = ", ".join(sorted(off - known)), ", ".join(sorted(known)) or "none"
-            raise Unswitchable(f"{strange} can't be switched off; an edition offers: {offered}")
+            raise UnknownSwitch(f"{strange} can't be switched off; an edition offers: {offered}")
         editions = {
             name: tuple(_set(edition, off, unreviewed) for edition in each)
             for name, each in self.editions.items()
         }
         return Library(editions, off)
 
-    def find_as(self, questionnaire: str, version: str, off: frozenset[str]) -> Edition | None:
+    def find_with_switches(self, questionnaire: str, version: str, off: frozenset[str]) -> Edition | None:
         """Return the edition as it was served when the optional question groups `off` were turned off."""
         found = self.find(questionnaire, version)
         return found and _set(found, off, found.unreviewed)
@@ -77,11 +77,11 @@ def load(folder: Path) -> Edition:
     draft = read_draft(folder)
     found = check_integrity(draft)
     if found:
-        raise Faulty(found)
+        raise InvalidContent(found)
     return draft.edition()
 
 
-def folders(content: Path) -> Iterator[Path]:
+def edition_folders(content: Path) -> Iterator[Path]:
     """Return the edition folders below `content`: <questionnaire>/<version>/."""
     return (path.parent for path in sorted(content.glob("*/*/edition.yaml")))
 
@@ -90,37 +90,37 @@ def load_library(content: Path = CONTENT) -> Library:
     """Load every edition below `content` after checking them against the lock. Raises Faulty."""
     found = check_lock(content)
     if found:
-        raise Faulty(found)
+        raise InvalidContent(found)
     editions: dict[str, list[Edition]] = {}
-    for folder in folders(content):
+    for folder in edition_folders(content):
         edition = load(folder)
         if (edition.id, edition.version) != (folder.parent.name, folder.name):
             wrong = f"This edition calls itself {edition.id} {edition.version}; its folder says otherwise."
-            raise Faulty([Finding(folder / "edition.yaml", 1, wrong)])
+            raise InvalidContent([LintError(folder / "edition.yaml", 1, wrong)])
         editions.setdefault(edition.id, []).append(edition)
     if not editions:
-        raise Faulty(
-            [Finding(content, 1, "There is no edition here: <questionnaire>/<version>/edition.yaml.")]
+        raise InvalidContent(
+            [LintError(content, 1, "There is no edition here: <questionnaire>/<version>/edition.yaml.")]
         )
     return Library({name: tuple(sorted(each, key=_version, reverse=True)) for name, each in editions.items()})
 
 
-def check_lock(content: Path) -> list[Finding]:
+def check_lock(content: Path) -> list[LintError]:
     """Return a finding for each difference between editions.lock and the folders."""
     lock, pinned = content / LOCK, read_lock(content)
     found = []
-    present = {_name(folder): folder for folder in folders(content)}
+    present = {_name(folder): folder for folder in edition_folders(content)}
     for name, folder in present.items():
         if name not in pinned:
             found.append(
-                Finding(lock, 1, f"{name} is not locked; publish it with `preconsult content lock`.")
+                LintError(lock, 1, f"{name} is not locked; publish it with `preconsult content lock`.")
             )
         elif fingerprint(folder) != pinned[name]:
             advice = "restore its files, or give the changed edition a new version"
             found.append(
-                Finding(folder / "edition.yaml", 1, f"{name} was published and has changed; {advice}.")
+                LintError(folder / "edition.yaml", 1, f"{name} was published and has changed; {advice}.")
             )
-    found += [Finding(lock, 1, f"{name} is locked and not there; an edition that was published stays.")
+    found += [LintError(lock, 1, f"{name} is locked and not there; an edition that was published stays.")
               for name in pinned.keys() - present.keys()]  # fmt: skip
     return sorted(found)
 
@@ -135,14 +135,18 @@ def read_lock(content: Path) -> dict[str, str]:
 def write_lock(content: Path) -> list[str]:
     """Pin every edition that isn't pinned yet; return their names. Raises Faulty if a pinned one changed."""
     pinned = read_lock(content)
-    fresh = {_name(folder): fingerprint(folder) for folder in folders(content) if _name(folder) not in pinned}
+    fresh = {
+        _name(folder): fingerprint(folder)
+        for folder in edition_folders(content)
+        if _name(folder) not in pinned
+    }
     lines = sorted(f"{sha256}  {name}" for name, sha256 in (pinned | fresh).items())
     broken = [each for each in check_lock(content) if "is not locked" not in each.message]
     if broken:
-        raise Faulty(broken)
+        raise InvalidContent(broken)
     (content / LOCK).write_text("\n".join(lines) + "\n", encoding="utf-8")
     if content == CONTENT:
-        PARSED.write_text(publish(content.rglob("*.yaml")), encoding="utf-8")
+        PARSED.write_text(dump_parsed(content.rglob("*.yaml")), encoding="utf-8")
     return sorted(fresh)
 
 

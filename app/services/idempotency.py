@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from app.encryption import DataKey, Keyring, Unopenable, padded
+from app.encryption import DataKey, DecryptionError, Keyring, pad_to_multiple
 from app.errors import Gone, IdempotencyKeyReused
 from app.storage import idempotency
 from app.storage.db.database import Session
@@ -40,9 +40,9 @@ def remember(
     session: Session, claim: Claim, submission: str, key: DataKey, answer: bytes, *, now: dt.datetime
 ) -> bool:
     """Store `answer`, encrypted, as the response to this key; return False when the key is already used."""
-    plain = padded(claim.fingerprint + answer, 2048)
-    sealed = key.seal(plain, "idempotency_keys", "response", claim.key_hash.hex())
-    return idempotency.claim(session, claim.key_hash, submission, sealed, now)
+    plain = pad_to_multiple(claim.fingerprint + answer, 2048)
+    sealed = key.encrypt(plain, "idempotency_keys", "response", claim.key_hash.hex())
+    return idempotency.reserve(session, claim.key_hash, submission, sealed, now)
 
 
 def replay(session: Session, vault: Vault, claim: Claim, *, now: dt.datetime) -> tuple[str, bytes] | None:
@@ -56,7 +56,7 @@ def replay(session: Session, vault: Vault, claim: Claim, *, now: dt.datetime) ->
     key = submissions.data_key(session, vault, remembered.submission_id, now)
     if key is None or remembered.response is None:
         raise Gone("This request was carried out, and its submission has been erased since.")
-    plain = key.open(remembered.response, "idempotency_keys", "response", claim.key_hash.hex())
+    plain = key.decrypt(remembered.response, "idempotency_keys", "response", claim.key_hash.hex())
     if not hmac.compare_digest(plain[:FINGERPRINT], claim.fingerprint):
         raise IdempotencyKeyReused("This Idempotency-Key was used for another request; take a fresh one.")
     return remembered.submission_id, plain[FINGERPRINT:].rstrip(b" ")
@@ -69,9 +69,9 @@ def remember_made(
     session: Session, keyring: Keyring, claim: Claim, made: str, answer: bytes, *, now: dt.datetime
 ) -> bool:
     """Store `answer` like `remember`, for objects without a data key; it is encrypted with the keyring."""
-    plain = padded(claim.fingerprint + answer, 2048)
+    plain = pad_to_multiple(claim.fingerprint + answer, 2048)
     sealed = keyring.seal(plain, "idempotency_keys", "response", claim.key_hash.hex())
-    return idempotency.claim(session, claim.key_hash, made, sealed, now)
+    return idempotency.reserve(session, claim.key_hash, made, sealed, now)
 
 
 def replay_made(session: Session, keyring: Keyring, claim: Claim) -> tuple[str, bytes] | None:
@@ -94,10 +94,10 @@ def _opened(keyring: Keyring, sealed: bytes, claim: Claim) -> bytes | None:
     """Decrypt a stored response; None when there is none or its key is no longer in the keyring."""
     try:
         return keyring.open(sealed, "idempotency_keys", "response", claim.key_hash.hex())
-    except Unopenable:
+    except DecryptionError:
         return None
 
 
 def forget(session: Session, made: str) -> None:
     """Delete the stored response about an object that has changed since; the key stays used."""
-    idempotency.forget_response(session, made)
+    idempotency.discard_response(session, made)

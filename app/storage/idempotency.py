@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import Insert
 
-from app.storage.db.compiled_insert import Prepared
+from app.storage.db.compiled_insert import CompiledInsert
 from app.storage.db.database import Session
 from app.storage.db.upsert import insert as insert_into
 from app.storage.tables.submissions import idempotency_keys
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class StoredResponse:
     """A stored response. `response` is None once the submission has been erased."""
 
     submission_id: str
@@ -33,10 +33,10 @@ def _claiming(dialect: Dialect) -> Insert:
     return insert_into(dialect, idempotency_keys).on_conflict_do_nothing().returning(_TAKEN)
 
 
-_CLAIM = Prepared(_claiming)
+_CLAIM = CompiledInsert(_claiming)
 
 
-def claim(session: Session, key_hash: bytes, submission: str, response: bytes, now: dt.datetime) -> bool:
+def reserve(session: Session, key_hash: bytes, submission: str, response: bytes, now: dt.datetime) -> bool:
     """Reserve the key for this request. Returns False when it is taken. Waits for a concurrent request that
     has not committed yet.
     """
@@ -44,15 +44,15 @@ def claim(session: Session, key_hash: bytes, submission: str, response: bytes, n
     return _CLAIM(session, [row]).first() is not None
 
 
-def fetch(session: Session, key_hash: bytes) -> Remembered | None:
+def fetch(session: Session, key_hash: bytes) -> StoredResponse | None:
     """Return what the key was used for, or None."""
     table = idempotency_keys.c
     asked = sa.select(table.submission_id, table.response).where(table.key_hash == key_hash)
     row = session.execute(asked).first()
-    return row and Remembered(row.submission_id, row.response)
+    return row and StoredResponse(row.submission_id, row.response)
 
 
-def forget_response(session: Session, submission: str) -> None:
+def discard_response(session: Session, submission: str) -> None:
     """Delete the stored response of an erased submission; the key stays used."""
     asked = sa.update(idempotency_keys).where(idempotency_keys.c.submission_id == submission)
     session.execute(asked.values(response=None))

@@ -14,23 +14,23 @@ from functools import partial
 from starlette.requests import Request
 
 from app.errors import Forbidden, Unauthenticated
-from app.services.auth.api_keys import admit, parse
-from app.services.auth.authorization import Principal, Program, Respondent, token_hash
+from app.services.auth.api_keys import authenticate, parse
+from app.services.auth.authorization import ApiClient, Principal, Respondent, hash_token
 from app.services.submissions.assessment import TOKEN
 from app.storage.auth import api_keys
 from app.storage.auth.api_keys import ApiKey
 from app.storage.db.database import Database
-from app.web.http.client_address import Networks, client
-from app.web.http.rate_limits import Rates
+from app.web.http.client_address import Networks, client_address
+from app.web.http.rate_limits import RateLimiter
 
 FRESH_SECONDS = 1.0  # how long a cached key row is used; after that, a revoked key is refused everywhere
-MOST_REMEMBERED = 1000
+MAX_CACHED_KEYS = 1000
 
 
-class Doorkeeper:
+class Authenticator:
     """Authenticates requests; caches each API key row for a second, so that a busy key needs no query."""
 
-    def __init__(self, database: Database, rates: Rates, proxies: Networks = ()) -> None:
+    def __init__(self, database: Database, rates: RateLimiter, proxies: Networks = ()) -> None:
         self._database, self._rates, self._proxies = database, rates, proxies
         self._seen: OrderedDict[str, tuple[float, ApiKey | None]] = OrderedDict()
         self._used: dict[str, dt.date] = {}
@@ -47,7 +47,7 @@ class Doorkeeper:
         except (Unauthenticated, Forbidden):
             await self._rates.take_network(scope)
             raise
-        if isinstance(principal, Program):
+        if isinstance(principal, ApiClient):
             scope["actor"] = principal.key.id
             await self._rates.take_key(scope, principal.key.id)
         else:
@@ -60,24 +60,24 @@ class Doorkeeper:
         """Return the principal, or None if no credentials were sent; invalid ones raise as in `admit`."""
         return await self.admit(request) if "authorization" in request.headers else None
 
-    async def _recognise(self, request: Request) -> Respondent | Program:
+    async def _recognise(self, request: Request) -> Respondent | ApiClient:
         scheme, _, credential = request.headers.get("authorization", "").partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential:
             raise Unauthenticated("Send an API key or an access token as `Authorization: Bearer …`.")
         if credential.startswith(TOKEN):
-            return Respondent(token_hash(credential))
+            return Respondent(hash_token(credential))
         parsed = parse(credential)
         if parsed is None:
             raise Unauthenticated("This is neither an API key nor an access token.")
         key_id, secret = parsed
         at = dt.datetime.now(dt.UTC)
-        network = client(request.scope, self._proxies)
+        network = client_address(request.scope, self._proxies)
         origin = request.headers.get("origin")
-        key = admit(await self._row(key_id), secret, now=at, network=network, origin=origin)
+        key = authenticate(await self._row(key_id), secret, now=at, network=network, origin=origin)
         if self._used.get(key.id) != at.date():
             self._note(key, at)
-        return Program(key)
+        return ApiClient(key)
 
     async def _row(self, key_id: str) -> ApiKey | None:
         now = time.monotonic()
@@ -86,7 +86,7 @@ class Doorkeeper:
             return seen[1]
         row = await self._database.read(partial(api_keys.fetch, key_id=key_id))
         self._seen[key_id] = (now, row)
-        if len(self._seen) > MOST_REMEMBERED:
+        if len(self._seen) > MAX_CACHED_KEYS:
             self._seen.popitem(last=False)
         return row
 
@@ -100,4 +100,4 @@ class Doorkeeper:
 
     async def _keep_day(self, key_id: str, day: dt.date) -> None:
         with contextlib.suppress(Exception):  # a missed day is recorded the next day, or by another process
-            await self._database.write(partial(api_keys.used, key_id=key_id, day=day))
+            await self._database.write(partial(api_keys.record_use, key_id=key_id, day=day))

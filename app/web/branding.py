@@ -41,7 +41,7 @@ class Theme:
             contact=settings.clinic_contact,
             privacy=tuple(each.strip() for each in paragraphs if each.strip()),
             zone=settings.clinic_time_zone,
-            leave=str(settings.leave_url or "/form/left"),
+            leave=str(settings.exit_url or "/form/left"),
             sheet=sheet,
             logo=drawn,
             logo_type=LOGOS[logo.suffix.lower()] if logo else "",

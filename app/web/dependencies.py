@@ -12,26 +12,26 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
 
-from app.adapters.address_policy import Reach
-from app.adapters.smtp import Post
+from app.adapters.address_policy import AddressPolicy
+from app.adapters.smtp import Mailer
 from app.errors import Unavailable
 from app.rules.library import Library
-from app.services.auth.passwords import Passwords
+from app.services.auth.passwords import PasswordHasher
 from app.services.operations.erasure_ledger import Ledger
-from app.services.reporting.charts import Picture
-from app.services.submissions.alerts import Outlook
-from app.services.submissions.lifecycle import Desk
+from app.services.reporting.charts import Chart
+from app.services.submissions.alerts import AlertStatus
+from app.services.submissions.lifecycle import SubmissionService
 from app.settings import Settings
-from app.storage.db.database import Database, T, Work
-from app.web.authentication import Doorkeeper
+from app.storage.db.database import Database, T, UnitOfWork
+from app.web.authentication import Authenticator
 from app.web.branding import Theme
-from app.web.http.form_start_limits import Limits
-from app.web.http.long_polling import Waiting
-from app.web.http.rate_limits import Rates
+from app.web.http.form_start_limits import FormStartLimiter
+from app.web.http.long_polling import LongPoller
+from app.web.http.rate_limits import RateLimiter
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
+class Services:
     """The services of one running process.
 
     `kept`: counts stored submissions, by status; `limits`: the limits of started forms.
@@ -45,33 +45,33 @@ class Rooms:
     settings: Settings
     database: Database
     library: Library
-    desk: Desk
-    doorkeeper: Doorkeeper
-    rates: Rates
+    desk: SubmissionService
+    doorkeeper: Authenticator
+    rates: RateLimiter
     registry: CollectorRegistry
     kept: Counter
     theme: Theme
-    limits: Limits
+    limits: FormStartLimiter
     ledger: Ledger
     first_pages: dict[str, bytes] = field(default_factory=dict)
-    passwords: Passwords = field(default_factory=Passwords)
-    figures: dict[tuple[int, bool], tuple[dt.datetime, tuple[Picture, ...]]] = field(default_factory=dict)
+    passwords: PasswordHasher = field(default_factory=PasswordHasher)
+    figures: dict[tuple[int, bool], tuple[dt.datetime, tuple[Chart, ...]]] = field(default_factory=dict)
     counting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    post: Post | None = None
-    outlook: Outlook = field(default_factory=Outlook)
-    reach: Reach = field(default_factory=Reach)
+    post: Mailer | None = None
+    outlook: AlertStatus = field(default_factory=AlertStatus)
+    reach: AddressPolicy = field(default_factory=AddressPolicy)
     checked: dict[dt.date, tuple[dt.datetime, list[str]]] = field(default_factory=dict)
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: LongPoller = field(default_factory=LongPoller)
 
 
-def rooms(request: Request) -> Rooms:
+def get_services(request: Request) -> Services:
     """Return the services of the application that received this request."""
-    found: Rooms = request.app.state.rooms
+    found: Services = request.app.state.rooms
     return found
 
 
-async def erase(here: Rooms, work: Work[T]) -> T:
+async def write_and_sync_ledger(here: Services, work: UnitOfWork[T]) -> T:
     """Run a unit of work that erases; return its result once the erasure is also in the ledger.
 
     Raises Unavailable if the erasure is committed but could not be written to the ledger.

@@ -10,21 +10,19 @@ from pathlib import Path
 import pytest
 
 from app.adapters import smtp
-from app.adapters.smtp import Letter, Post, Server
-from app.errors import Refusal
+from app.adapters.smtp import Email, Mailer, SmtpServer
+from app.errors import StartupError
 from app.main import create_app
 from app.settings import Settings, load_settings
 from tests.conftest import LIBRARY
 from tests.smtp_server import certificate, sink
 
 FROM, ONE, TWO, BOSS = (f"{name}@clinic.example" for name in ("preconsult", "ann", "bo", "boss"))
-LETTER = Letter(
-    "019298a2-0000-7000-8000-000000000000", second=False, subject="A subject", text="Some text.\n"
-)
+LETTER = Email("019298a2-0000-7000-8000-000000000000", second=False, subject="A subject", text="Some text.\n")
 
 
-def post(port: int, scheme: str = "smtp", more: str = "", first: str = f"{ONE}, {TWO}") -> Post:
-    made = Post.of(f"{scheme}://{more}127.0.0.1:{port}", FROM, first, BOSS)
+def post(port: int, scheme: str = "smtp", more: str = "", first: str = f"{ONE}, {TWO}") -> Mailer:
+    made = Mailer.of(f"{scheme}://{more}127.0.0.1:{port}", FROM, first, BOSS)
     assert made
     return made
 
@@ -40,8 +38,8 @@ def post(port: int, scheme: str = "smtp", more: str = "", first: str = f"{ONE}, 
      "smtp+starttls://h\r\nx", "smtps://[::1", "smtps://user:s3cret@h\0"],
 )  # fmt: skip
 def test_a_server_that_can_not_be_used_is_refused_in_a_line_without_the_secret(url: str) -> None:
-    with pytest.raises(Refusal, match=r"^PRECONSULT_SMTP_URL can't be used: ") as refused:
-        Post.of(url, FROM, ONE, "")
+    with pytest.raises(StartupError, match=r"^PRECONSULT_SMTP_URL can't be used: ") as refused:
+        Mailer.of(url, FROM, ONE, "")
     assert "s3cret" not in str(refused.value)
 
 
@@ -55,8 +53,10 @@ ADDRESSES = [
 @pytest.mark.parametrize("place", ["ALERT_FROM", "ALERT_EMAILS", "ESCALATION_EMAILS"])
 def test_what_is_no_address_is_refused(place: str, wrong: str) -> None:
     given = {"ALERT_FROM": FROM, "ALERT_EMAILS": ONE, "ESCALATION_EMAILS": ""} | {place: wrong}
-    with pytest.raises(Refusal, match=f"^PRECONSULT_{place} can't be used: it is addresses as ") as refused:
-        Post.of("smtp://127.0.0.1", *given.values())
+    with pytest.raises(
+        StartupError, match=f"^PRECONSULT_{place} can't be used: it is addresses as "
+    ) as refused:
+        Mailer.of("smtp://127.0.0.1", *given.values())
     assert "\n" not in str(refused.value)
 
 
@@ -72,13 +72,13 @@ def test_what_is_no_address_is_refused(place: str, wrong: str) -> None:
     ],
 )
 def test_settings_that_would_tell_nobody_are_refused(given: tuple[str, ...], named: str) -> None:
-    with pytest.raises(Refusal, match=f"^PRECONSULT_{named} can't be used: .*PRECONSULT_SMTP_URL"):
-        Post.of(*given)
+    with pytest.raises(StartupError, match=f"^PRECONSULT_{named} can't be used: .*PRECONSULT_SMTP_URL"):
+        Mailer.of(*given)
 
 
 def test_a_service_does_not_start_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.main.load_library", LIBRARY)
-    with pytest.raises(Refusal, match=r"^PRECONSULT_ALERT_EMAILS"):
+    with pytest.raises(StartupError, match=r"^PRECONSULT_ALERT_EMAILS"):
         create_app(Settings(data_dir=tmp_path, alert_emails=ONE))
     assert list(tmp_path.iterdir()) == []
 
@@ -87,7 +87,7 @@ def test_a_service_does_not_start_with_them(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_without_a_server_there_is_no_post() -> None:
-    assert Post.of("", "", "", "") is None
+    assert Mailer.of("", "", "", "") is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_without_a_server_there_is_no_post() -> None:
     ],
 )
 def test_a_server_is_read_from_its_address(url: str, read: tuple[object, ...]) -> None:
-    server = Server.of(url)
+    server = SmtpServer.of(url)
     assert (server.scheme, server.host, server.port, server.user, server.password) == read
     assert "p:w" not in repr(server)
 
@@ -113,7 +113,7 @@ def test_the_server_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_without_second_addresses_the_first_are_told_again() -> None:
-    made = Post.of("smtp://h", FROM, ONE, "")
+    made = Mailer.of("smtp://h", FROM, ONE, "")
     assert made
     assert made.second == (ONE,)
 
@@ -222,7 +222,7 @@ def test_a_letter_says_what_it_is_told_and_no_more() -> None:
 
 def test_the_second_letter_goes_to_the_second_addresses() -> None:
     with sink() as server:
-        post(server.port).send(Letter("x", second=True, subject="s", text="t"))
+        post(server.port).send(Email("x", second=True, subject="s", text="t"))
         assert server.recipients == [[BOSS]]
 
 

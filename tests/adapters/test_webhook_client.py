@@ -17,15 +17,15 @@ import httpcore
 import pytest
 
 from app.adapters import webhook_client
-from app.adapters.address_policy import NotPermitted, Reach, Resolve, Target, is_public
-from app.adapters.webhook_client import MOST_READ, Outcome, Sender
+from app.adapters.address_policy import AddressPolicy, BlockedAddress, Resolve, WebhookUrl, is_public
+from app.adapters.webhook_client import MAX_READ_BYTES, DeliveryResult, WebhookClient
 from tests.smtp_server import certificate
 from tests.webhook_receivers import Receiver, receiver, reset, silent
 
-OWN = Reach.of((), "https://visit.clinic.example", development=False)
-AT_HOME = Reach.of((), "http://localhost:8000", development=True)
+OWN = AddressPolicy.of((), "https://visit.clinic.example", development=False)
+AT_HOME = AddressPolicy.of((), "http://localhost:8000", development=True)
 SYSTEM = ssl.create_default_context()
-INSIDE = Reach((ipaddress.ip_network("127.0.0.0/8"),))
+INSIDE = AddressPolicy((ipaddress.ip_network("127.0.0.0/8"),))
 PUBLIC = "93.184.216.34"
 BAD_URLS = [
     # no https, no host, no URL
@@ -111,14 +111,14 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def post(
     url: str,
-    reach: Reach = AT_HOME,
+    reach: AddressPolicy = AT_HOME,
     *,
     resolve: Resolve | None = None,
     trusted: ssl.SSLContext = SYSTEM,
     times: int = 1,
-) -> list[Outcome]:
-    async def send() -> list[Outcome]:
-        sender = Sender(reach, resolve=resolve or Names(["127.0.0.1"]), trusted=trusted)
+) -> list[DeliveryResult]:
+    async def send() -> list[DeliveryResult]:
+        sender = WebhookClient(reach, resolve=resolve or Names(["127.0.0.1"]), trusted=trusted)
         try:
             return [await sender.post(url, {"webhook-id": "x"}, b"{}") for _ in range(times)]
         finally:
@@ -132,8 +132,8 @@ def post(
 
 @pytest.mark.parametrize("url", BAD_URLS)
 def test_a_url_that_leads_elsewhere_is_refused_and_nothing_is_opened(url: str, lines: list[str]) -> None:
-    with pytest.raises(NotPermitted):
-        Target.of(url, OWN)
+    with pytest.raises(BlockedAddress):
+        WebhookUrl.of(url, OWN)
     (outcome,) = post(url, OWN, resolve=Names(["127.0.0.1"]))
     assert (outcome.status, outcome.error, lines) == (None, "NotPermitted", [])
 
@@ -152,9 +152,9 @@ def test_of_several_addresses_only_the_public_ones_are_tried(lines: list[str]) -
     assert (outcome.error, lines) == ("ConnectError", [PUBLIC, "2606:4700:4700::1111"])
 
 
-@pytest.mark.parametrize("reach", [OWN, AT_HOME, Reach(development=True)])
+@pytest.mark.parametrize("reach", [OWN, AT_HOME, AddressPolicy(development=True)])
 def test_a_name_that_is_public_when_asked_first_and_loopback_after_opens_no_line_to_loopback(
-    reach: Reach, lines: list[str]
+    reach: AddressPolicy, lines: list[str]
 ) -> None:
     with receiver() as here:
         names = Names([PUBLIC], ["127.0.0.1"], ["::1"], ["127.0.0.1"])
@@ -174,20 +174,20 @@ def test_a_name_that_nobody_knows_is_told_as_that(lines: list[str]) -> None:
 
 def test_loopback_by_http_is_for_development_and_where_the_url_says_so() -> None:
     for url in ("http://127.0.0.1:9000/", "http://localhost:9000/", "http://[::1]:9000/"):
-        assert Target.of(url, AT_HOME).scheme == "http"
-        with pytest.raises(NotPermitted):
-            Target.of(url, OWN)
+        assert WebhookUrl.of(url, AT_HOME).scheme == "http"
+        with pytest.raises(BlockedAddress):
+            WebhookUrl.of(url, OWN)
     for url in ("http://hooks.example.com/", "http://127.0.0.2:9000/", "http://localhost:8000/hook"):
-        with pytest.raises(NotPermitted):
-            Target.of(url, AT_HOME)
+        with pytest.raises(BlockedAddress):
+            WebhookUrl.of(url, AT_HOME)
 
 
 def test_a_network_that_the_clinic_has_listed_may_be_reached_and_no_other(lines: list[str]) -> None:
-    inside = Reach((ipaddress.ip_network("10.1.0.0/16"),))
-    assert Target.of("https://10.1.2.3:8443/hook", inside).port == 8443
+    inside = AddressPolicy((ipaddress.ip_network("10.1.0.0/16"),))
+    assert WebhookUrl.of("https://10.1.2.3:8443/hook", inside).port == 8443
     for url in ("https://10.2.0.1/", "http://10.1.2.3/", "https://[::ffff:10.1.2.3]/"):
-        with pytest.raises(NotPermitted):
-            Target.of(url, inside)
+        with pytest.raises(BlockedAddress):
+            WebhookUrl.of(url, inside)
     outcomes = post("https://hooks.clinic.lan/x", inside, resolve=Names(["10.1.2.3"], ["10.2.0.1"]), times=2)
     assert [each.error for each in outcomes] == ["ConnectError", "NotPermitted"]
     assert lines == ["10.1.2.3"]
@@ -210,7 +210,7 @@ def test_a_public_address_is_one(address: str) -> None:
     ],
 )
 def test_a_url_is_taken_apart_as_it_stands(url: str, host: str, port: int, path: str) -> None:
-    target = Target.of(url, OWN)
+    target = WebhookUrl.of(url, OWN)
     assert (target.host, target.port, target.path) == (host, port, path)
 
 
@@ -273,7 +273,7 @@ def test_of_an_endless_answer_no_more_is_read_than_so_much(here: Receiver) -> No
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
         try:
             for _ in range(2000):
-                handler.wfile.write(b"x" * MOST_READ)
+                handler.wfile.write(b"x" * MAX_READ_BYTES)
                 written.append(1)
         except OSError:
             return

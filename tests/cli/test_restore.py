@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from app.clock import now
 from app.services.auth import users
-from app.services.auth.authorization import Staff
+from app.services.auth.authorization import StaffPrincipal
 from app.services.auth.permissions import permitted
-from app.services.auth.sessions import begin
-from app.services.auth.users import Wanted
+from app.services.auth.sessions import create
+from app.services.auth.users import NewStaffUser
 from app.services.operations import erasure_ledger, legal_holds
 from app.settings import Settings
 from app.storage.auth import api_keys
@@ -34,8 +34,8 @@ from tests.sample_answers import CARA, body
 from tests.web.conftest import bearer
 
 Document = dict[str, Any]
-ANN, COMMAND = Wanted("ann@clinic.example", ("reviewer",), "Ann"), Actor("command")
-MANAGER = Staff("a-manager", permitted(["manager"]))
+ANN, COMMAND = NewStaffUser("ann@clinic.example", ("reviewer",), "Ann"), Actor("command")
+MANAGER = StaffPrincipal("a-manager", permitted(["manager"]))
 
 
 class Clinic:
@@ -212,7 +212,7 @@ def test_after_a_restore_nobody_is_signed_in_and_what_came_back_is_said(clinic: 
         somebody = service.database.write_now(
             partial(users.add, wanted=ANN, secret="x" * 43, now=now(), actor=COMMAND)
         )
-        service.database.write_now(partial(begin, staff_id=somebody.id, secret="y" * 43, now=now()))
+        service.database.write_now(partial(create, staff_id=somebody.id, secret="y" * 43, now=now()))
         assert service.read(lambda session: session.execute(open_ones).scalar_one()) == 1
     clinic.run("backup", str(clinic.backup))
     told = clinic.run("restore", str(clinic.backup))
@@ -248,8 +248,8 @@ class Office:
     def standing(self) -> tuple[list[bool], list[bool]]:
         """Which API keys are live, and which staff users are active."""
         with self.clinic.served() as service:
-            live = {each.id: each.is_live(now()) for each in service.read(api_keys.every)}
-            active = {each.email[:3]: each.active for each in service.read(people.every)}
+            live = {each.id: each.is_live(now()) for each in service.read(api_keys.list_all)}
+            active = {each.email[:3]: each.active for each in service.read(people.list_all)}
         return [live[each] for each in self.keys], [active[each] for each in ("ann", "bob")]
 
 
@@ -338,10 +338,10 @@ def test_what_was_held_at_the_backup_and_erased_since_stays_erased(clinic: Clini
     made = clinic.keep(1)
     held = {"submission": made[0]["id"], "principal": MANAGER, "now": now(), "actor": Actor("staff", "m")}
     with clinic.served() as service:
-        service.database.write_now(partial(legal_holds.hold, **held))
+        service.database.write_now(partial(legal_holds.place_hold, **held))
     clinic.run("backup", str(clinic.backup))
     with clinic.served() as service:
-        service.database.write_now(partial(legal_holds.release, **held))
+        service.database.write_now(partial(legal_holds.release_hold, **held))
     assert clinic.erase(*made) == [204]
     done = clinic.run("restore", str(clinic.backup))
     assert done.exit_code == 0, done.output

@@ -20,7 +20,7 @@ from sqlalchemy.exc import NoSuchTableError, OperationalError
 
 from app.cli import COMMANDS, main
 from app.cli.lazy import LazyGroup
-from app.errors import Refusal
+from app.errors import StartupError
 from app.rules.library import load_library
 from app.storage.db import migrations
 
@@ -114,7 +114,7 @@ def failing(error: Exception) -> click.Group:
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (Refusal("The clinic is closed."), "The clinic is closed."),
+        (StartupError("The clinic is closed."), "The clinic is closed."),
         (
             OperationalError("SELECT secret", {}, LockNotAvailable("secret")),
             "The database can't be used (LockNotAvailable); see PRECONSULT_DATABASE_URL.",

@@ -54,7 +54,7 @@ def places(words: str) -> set[str]:
 
 
 def paths(texts: Texts) -> dict[tuple[str, ...], str]:
-    return {path: words for path, words in texts.own_words() if path[0] != "gists"}
+    return {path: words for path, words in texts.authored_strings() if path[0] != "gists"}
 
 
 def test_these_are_the_languages() -> None:

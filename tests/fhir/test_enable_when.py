@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from app.fhir.enable_when import Enabling, Unsayable
+from app.fhir.enable_when import Enabling, NotRepresentable
 from app.fhir.questionnaire import questionnaire
-from app.rules.engine.condition import Facts
+from app.rules.engine.condition import EvaluationContext
 from app.rules.engine.edition import Edition
 from tests.fhir import oracles
 from tests.fhir.conftest import EDITIONS, IDS, SHIPPED, TINY
@@ -84,8 +84,8 @@ def rows(said: list[Any]) -> list[tuple[str, object]]:
 
 @pytest.mark.parametrize("data", UNSAYABLE, ids=range(len(UNSAYABLE)))
 def test_what_enable_when_can_not_say_is_refused_and_never_said_nearly(data: Any) -> None:
-    with pytest.raises(Unsayable):
-        Enabling(TINY).said(condition(data))
+    with pytest.raises(NotRepresentable):
+        Enabling(TINY).to_enable_when(condition(data))
 
 
 @pytest.mark.parametrize(
@@ -96,22 +96,22 @@ def test_what_enable_when_can_not_say_is_refused_and_never_said_nearly(data: Any
 def test_an_edition_with_such_a_condition_is_not_said_at_all(when: Any) -> None:
     first = TINY.book.rules[0].model_copy(update={"when": condition(when)})
     book = TINY.book.model_copy(update={"rules": (first, *TINY.book.rules[1:])})
-    with pytest.raises(Unsayable):
+    with pytest.raises(NotRepresentable):
         questionnaire(replace(TINY, book=book), "en")
 
 
 @pytest.mark.parametrize(("data", "behaviour", "expected"), SAID)
 def test_a_condition_becomes_these_rows(data: Any, behaviour: str, expected: list[Any]) -> None:
-    told, said = Enabling(TINY).said(data)
+    told, said = Enabling(TINY).to_enable_when(data)
     assert (told, rows(said)) == (behaviour, expected)
 
 
 def test_a_question_the_clinic_switched_off_is_never_asked_about() -> None:
     off = replace(SHIPPED, off=frozenset({"self_harm"}))
     asked = compared("self_harm_thoughts", "=", "now")
-    assert Enabling(off).said(asked) == ("any", [])
+    assert Enabling(off).to_enable_when(asked) == ("any", [])
     both = condition({"all": [asked, compared("answering_for", "=", "myself")]})
-    assert Enabling(off).said(both) == ("any", [])
+    assert Enabling(off).to_enable_when(both) == ("any", [])
 
 
 LEAVES = st.one_of(
@@ -143,13 +143,13 @@ CONDITIONS = st.recursive(
 def test_any_condition_that_is_said_means_the_same_to_fhir(asked: Any, answers: Data) -> None:
     on = TINY.enabled(answers)
     try:
-        behaviour, said = Enabling(TINY).said(asked)
-    except Unsayable:
+        behaviour, said = Enabling(TINY).to_enable_when(asked)
+    except NotRepresentable:
         reject()
     heard = {name: value for name, value in answers.items() if name in on}
     each = [oracles.holds(row.document(), heard) for row in said]
     theirs = bool(each) and (all(each) if behaviour == "all" else any(each))
-    assert theirs is (asked.truth(Facts(answers, on, TINY.questionnaire.unknown)) is True)
+    assert theirs is (asked.truth(EvaluationContext(answers, on, TINY.questionnaire.unknown)) is True)
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=IDS)

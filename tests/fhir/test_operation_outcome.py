@@ -4,8 +4,8 @@ import pytest
 
 from app.errors import every_problem
 from app.fhir.capability_statement import statement
-from app.fhir.operation_outcome import BY_CODE, BY_STATUS, Wrong, expression, fine, outcome
-from app.fhir.questionnaire_response import AMISS
+from app.fhir.operation_outcome import BY_CODE, BY_STATUS, OutcomeIssue, expression, outcome, success_outcome
+from app.fhir.questionnaire_response import ISSUE_MESSAGES
 from tests.fhir import oracles
 
 HERE = "QuestionnaireResponse"
@@ -38,25 +38,25 @@ def test_a_problem_without_errors_is_one_issue_and_each_error_is_one() -> None:
     (issue,) = whole["issue"]
     assert (issue["code"], issue["details"]["text"]) == ("not-found", "Nothing.")
     assert "expression" not in issue
-    wrong = [Wrong("/item/0", "unknown_question", "a"), Wrong("/item/1", "required", "b")]
+    wrong = [OutcomeIssue("/item/0", "unknown_question", "a"), OutcomeIssue("/item/1", "required", "b")]
     told = outcome("invalid-answers", 422, "Look.", root=HERE, diagnostics="urn:uuid:1", wrong=wrong)
     codes = [(each.code, each.expression) for each in told.issue]
     assert codes == [("structure", [f"{HERE}.item[0]"]), ("required", [f"{HERE}.item[1]"])]
 
 
 def test_both_validators_accept_them() -> None:
-    wrong = [Wrong("/item/0", code, "words") for code in {*BY_CODE, *AMISS, "anything_else"}]
+    wrong = [OutcomeIssue("/item/0", code, "words") for code in {*BY_CODE, *ISSUE_MESSAGES, "anything_else"}]
     documents = [
         outcome(kind.slug, kind.status, kind.title, root="", diagnostics="urn:uuid:1").document()
         for kind in every_problem()
     ]
     documents += [outcome("x", 422, "x", root=HERE, diagnostics="urn:uuid:1", wrong=wrong).document()]
-    documents += [fine("Fine.", [("U18", "Talk to somebody.")]).document()]
+    documents += [success_outcome("Fine.", [("U18", "Talk to somebody.")]).document()]
     documents += [statement("http://127.0.0.1:8000/fhir").document()]
     assert oracles.complaints(*documents) == []
 
 
 def test_what_is_fine_says_interruptions_first() -> None:
-    told = fine("Fine.", [("S_NOW", "Call.")]).issue
+    told = success_outcome("Fine.", [("S_NOW", "Call.")]).issue
     assert [each.details.text for each in told] == ["Call.", "Fine."]
     assert {each.severity for each in told} == {"information"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.fhir import identifiers
-from app.fhir.questionnaire import displays, questionnaire
+from app.fhir.questionnaire import display_link_ids, questionnaire
 from app.rules.engine import questionnaire as rules
 from app.rules.engine.edition import Edition
 from tests.fhir import oracles
@@ -55,7 +55,7 @@ def test_every_item_stands_there_once_and_nothing_else_takes_an_answer(edition: 
     assert len(every) == len(set(every))
     own = set(edition.questionnaire.by_id)
     assert own <= set(every)
-    assert {item for item in every if item not in own} <= displays(edition)
+    assert {item for item in every if item not in own} <= display_link_ids(edition)
 
 
 @every_edition
@@ -166,10 +166,10 @@ def test_why_a_question_is_asked_is_help_beside_it(edition: Edition) -> None:
     words = edition.phrasebooks[edition.languages[0]].items
     for item in edition.questionnaire.by_id.values():
         why = words[item.link_id].why if item.is_question else None
-        assert (identifiers.why(item.link_id) in found) is bool(why)
+        assert (identifiers.help_item_id(item.link_id) in found) is bool(why)
         if why:
-            assert found[item.link_id]["item"] == [found[identifiers.why(item.link_id)]]
-            assert found[identifiers.why(item.link_id)]["text"] == why
+            assert found[item.link_id]["item"] == [found[identifiers.help_item_id(item.link_id)]]
+            assert found[identifiers.help_item_id(item.link_id)]["text"] == why
 
 
 def test_what_a_clinic_switched_off_is_not_there_nor_what_it_would_have_raised() -> None:
@@ -203,9 +203,9 @@ def test_an_edition_that_nobody_signed_off_is_experimental() -> None:
 def test_names_lead_back_to_the_edition() -> None:
     document = said(SHIPPED)
     assert (document["id"], document["name"]) == ("ketamine-preconsult-1.1.0", "KetaminePreconsult")
-    named = identifiers.named(f"{document['url']}|{document['version']}")
+    named = identifiers.parse_canonical(f"{document['url']}|{document['version']}")
     assert named == ("ketamine-preconsult", "1.1.0")
-    assert identifiers.named(document["url"]) == ("ketamine-preconsult", None)
+    assert identifiers.parse_canonical(document["url"]) == ("ketamine-preconsult", None)
     for odd in (
         "",
         "http://elsewhere.example/q",
@@ -213,4 +213,4 @@ def test_names_lead_back_to_the_edition() -> None:
         f"{document['url']}|",
         f"{identifiers.CANONICAL}|1",
     ):
-        assert identifiers.named(odd) is None
+        assert identifiers.parse_canonical(odd) is None

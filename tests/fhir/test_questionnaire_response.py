@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from app.fhir import identifiers
-from app.fhir.questionnaire_response import AMISS, handed, items
-from app.fhir.response_request import SentResponse
+from app.fhir.questionnaire_response import ISSUE_MESSAGES, build_items, parse_response
+from app.fhir.response_request import QuestionnaireResponseInput
 from app.rules.engine.edition import Edition
 from tests.fhir import oracles
 from tests.fhir.conftest import EDITIONS, IDS, SHIPPED, TINY
@@ -36,7 +36,7 @@ def tea(*inside: Json) -> Json:
 
 
 def read(document: Json, edition: Edition = TINY) -> Any:
-    return handed(SentResponse.model_validate(document), edition)
+    return parse_response(QuestionnaireResponseInput.model_validate(document), edition)
 
 
 def amiss(document: Json, edition: Edition = TINY) -> list[tuple[str, str]]:
@@ -93,7 +93,7 @@ def amiss(document: Json, edition: Edition = TINY) -> list[tuple[str, str]]:
 )  # fmt: skip
 def test_what_is_no_response_of_r4_as_we_read_it_is_refused(change: Json) -> None:
     with pytest.raises(ValidationError):
-        SentResponse.model_validate(response() | change)
+        QuestionnaireResponseInput.model_validate(response() | change)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_the_questionnaire_does_not_ask_for_is_told_with_its_place(
     document: Json, pointer: str, code: str
 ) -> None:
     assert (pointer, code) in amiss(document)
-    assert code in AMISS
+    assert code in ISSUE_MESSAGES
 
 
 def test_everything_amiss_is_told_at_once() -> None:
@@ -174,7 +174,7 @@ def test_what_is_let_go_has_no_effect() -> None:
     noisy = FEELING | {"id": "a", "text": hostile, "definition": "http://127.0.0.1/", "extension": [{}]}
     quiet, loud_one = read(tea(FEELING)), read(tea(noisy) | loud)
     assert (quiet.answers, quiet.contact, quiet.amiss) == (loud_one.answers, loud_one.contact, [])
-    sent = SentResponse.model_validate(tea(noisy) | loud)
+    sent = QuestionnaireResponseInput.model_validate(tea(noisy) | loud)
     assert "script" not in sent.model_dump_json()
 
 
@@ -219,7 +219,7 @@ def test_any_answers_come_back_as_they_went_and_make_a_valid_resource(
     @given(complete_answers(edition), st.sampled_from(edition.languages))
     def round_trip(answers: Json, language: str) -> None:
         as_json = {name: list(each) if isinstance(each, tuple) else each for name, each in answers.items()}
-        told = [item.document() for item in items(edition, as_json, language)]
+        told = [item.document() for item in build_items(edition, as_json, language)]
         document = response(edition, **({"item": told} if told else {}))
         found = read(document, edition)
         assert (found.answers, found.contact, found.amiss) == (as_json, {}, [])

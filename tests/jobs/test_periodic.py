@@ -14,28 +14,28 @@ import sqlalchemy as sa
 from app.clock import now
 from app.jobs import audit_chain as job
 from app.jobs import periodic
-from app.jobs.audit_chain import Trail
+from app.jobs.audit_chain import AuditChainJob
 from app.services.events import audit_chain
-from app.services.events.audit_chain import Verified, parse_anchors
+from app.services.events.audit_chain import VerificationReport, parse_anchors
 from app.settings import Settings
 from app.storage.db.database import Database
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor, count
+from app.storage.events.audit_log import Actor, AuditAction, count
 from app.storage.operations import append_only_file
 from app.storage.tables.operations import audit_events, audit_head
 from app.storage.tables.submissions import lookups
-from app.web.dependencies import Rooms
+from app.web.dependencies import Services
 from tests.conftest import Service, idle, working
 from tests.databases import Shared
 from tests.sample_answers import PAT, PAT_CONTACT, body
 
 
 def write(database: Database, number: int) -> None:
-    acts = [Act("case.read", "submission", str(each)) for each in range(number)]
+    acts = [AuditAction("case.read", "submission", str(each)) for each in range(number)]
     database.write_now(lambda session: audit_log.record(session, Actor("staff", "s"), now(), *acts))
 
 
-def verify(rooms: Rooms, *heads: str) -> Verified:
+def verify(rooms: Services, *heads: str) -> VerificationReport:
     asked = partial(
         audit_chain.verify, keyring=rooms.desk.vault.keyring, now=now(), anchors=parse_anchors(heads)
     )
@@ -48,23 +48,23 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def rooms(service: Service) -> Rooms:
+def rooms(service: Service) -> Services:
     """The services of an app that is not running."""
     return service.rooms
 
 
-def trail(rooms: Rooms) -> Trail:
-    file = rooms.settings.audit_anchor
-    return Trail(rooms.database, rooms.desk.vault.keyring, file, rooms.ledger)
+def trail(rooms: Services) -> AuditChainJob:
+    file = rooms.settings.audit_anchor_file
+    return AuditChainJob(rooms.database, rooms.desk.vault.keyring, file, rooms.ledger)
 
 
 def test_a_broken_chain_is_told_now_and_then_and_stops_nothing(
-    rooms: Rooms, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    rooms: Services, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(rooms.database, 3)
     asyncio.run(trail(rooms).round(publish=True))
     rooms.database.write_now(lambda session: session.execute(sa.delete(audit_head)) and None)
-    monkeypatch.setattr(periodic, "QUIET_ROUNDS", 3)
+    monkeypatch.setattr(periodic, "LOG_EVERY_N_FAILURES", 3)
     kept = trail(rooms)
 
     async def some() -> None:
@@ -77,7 +77,7 @@ def test_a_broken_chain_is_told_now_and_then_and_stops_nothing(
     assert [line["event"] for line in told] == ["audit_chain_broken"] * 2
 
 
-def test_a_head_that_can_not_be_published_is_published_later(rooms: Rooms, tmp_path: Path) -> None:
+def test_a_head_that_can_not_be_published_is_published_later(rooms: Services, tmp_path: Path) -> None:
     kept = trail(rooms)
     write(rooms.database, 1)
     heads = tmp_path / "heads"
@@ -88,14 +88,14 @@ def test_a_head_that_can_not_be_published_is_published_later(rooms: Rooms, tmp_p
     assert [json.loads(line)["position"] for line in append_only_file.lines(heads)] == [1]
 
 
-def test_a_long_backlog_is_linked_in_short_works(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "AT_ONCE", 10)
+def test_a_long_backlog_is_linked_in_short_works(rooms: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "BATCH_SIZE", 10)
     write(rooms.database, 95)
     asyncio.run(trail(rooms).round(publish=False))
     assert (verify(rooms).linked, verify(rooms).waiting) == (95, 0)
 
 
-def test_a_head_is_published_when_it_has_moved(rooms: Rooms, tmp_path: Path) -> None:
+def test_a_head_is_published_when_it_has_moved(rooms: Services, tmp_path: Path) -> None:
     kept = trail(rooms)
     for number in (0, 2, 0, 0, 1):
         write(rooms.database, number) if number else None
@@ -107,7 +107,7 @@ def test_a_head_is_published_when_it_has_moved(rooms: Rooms, tmp_path: Path) -> 
 
 
 def test_a_head_that_is_being_written_at_the_stop_comes_before_the_last_one(
-    rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rooms: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, append, begun, go_on = trail(rooms), append_only_file.append, threading.Event(), threading.Event()
 
@@ -135,7 +135,7 @@ def test_a_head_that_is_being_written_at_the_stop_comes_before_the_last_one(
 
 
 def test_a_head_that_can_not_be_written_at_the_stop_does_not_hold_it_up(
-    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+    rooms: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
 

@@ -9,7 +9,13 @@ from functools import partial
 import sqlalchemy as sa
 
 from app.clock import now
-from app.services.submissions.assessment import Drawn, Given, Terms, draw_up, new_token
+from app.services.submissions.assessment import (
+    Assessment,
+    RetentionPolicy,
+    SubmissionInput,
+    assess_new,
+    new_token,
+)
 from app.storage.db.database import Database, Session
 from app.storage.submissions.submissions import Vault
 from app.storage.tables.submissions import flags, submissions
@@ -23,27 +29,31 @@ SUBMISSIONS = (
 )  # fmt: skip
 FLAGS = ("id", "submission_id", "kind", "priority", "raised_at", "answer_changed_at")
 GIVEN = (
-    Given(NOA, language="en", booking_reference="visit-1"),
-    Given(PAT | NOA | {"contact_permission": "yes"}, PAT_CONTACT, language="en"),
-    Given({"answering_for": "myself"} | {name: NOA[name] for name in ("age_band", "self_harm_thoughts")},
-          language="en", complete=False),
-    Given(CARA | {"health_topics": ["pregnant_breastfeeding"]}, language="en", test=True),
+    SubmissionInput(NOA, language="en", booking_reference="visit-1"),
+    SubmissionInput(PAT | NOA | {"contact_permission": "yes"}, PAT_CONTACT, language="en"),
+    SubmissionInput(
+        {"answering_for": "myself"} | {name: NOA[name] for name in ("age_band", "self_harm_thoughts")},
+        language="en", complete=False,
+    ),
+    SubmissionInput(CARA | {"health_topics": ["pregnant_breastfeeding"]}, language="en", test=True),
 )  # fmt: skip
 
 
-def keep(database: Database, vault: Vault) -> list[Drawn]:
+def keep(database: Database, vault: Vault) -> list[Assessment]:
     """Store all of them as that release did, and return them."""
     edition = LIBRARY().find("ketamine-preconsult", "1.0.0")
     assert edition is not None
     kept = []
     for given in GIVEN:
-        drawn = draw_up(edition, given, new_token(), now=now(), terms=Terms.of(hours=72, days=30))
+        drawn = assess_new(
+            edition, given, new_token(), now=now(), terms=RetentionPolicy.of(hours=72, days=30)
+        )
         database.write_now(partial(_insert, vault=vault, drawn=drawn))
         kept.append(drawn)
     return kept
 
 
-def _insert(session: Session, *, vault: Vault, drawn: Drawn) -> None:
+def _insert(session: Session, *, vault: Vault, drawn: Assessment) -> None:
     record, key = drawn.record, drawn.key
     row = vault.seal(record, key)
     session.execute(sa.insert(submissions).values({name: row[name] for name in SUBMISSIONS}))

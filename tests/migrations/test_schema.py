@@ -15,11 +15,11 @@ from alembic.migration import MigrationContext
 from pydantic_core import to_json
 
 from app.clock import now
-from app.errors import Refusal
-from app.services.auth.authorization import Holder
-from app.services.operations.key_rotation import open_vault
-from app.services.submissions.assessment import Drawn, Terms
-from app.services.submissions.lifecycle import Desk
+from app.errors import StartupError
+from app.services.auth.authorization import FormSessionPrincipal
+from app.services.operations.key_rotation import load_vault
+from app.services.submissions.assessment import Assessment, RetentionPolicy
+from app.services.submissions.lifecycle import SubmissionService
 from app.services.submissions.verification import verify
 from app.settings import Settings
 from app.storage.db import migrations
@@ -51,7 +51,7 @@ def test_from_empty_up_down_and_up_again(database: Database) -> None:
     migrations.migrate(database, "base")
     assert tables(database) <= {"alembic_version"}
     migrations.migrate(database)
-    assert database.read_now(migrations.is_current)
+    assert database.read_now(migrations.supports_schema)
 
 
 def test_the_tables_are_what_the_newest_migration_makes(database: Database) -> None:
@@ -92,7 +92,7 @@ def test_a_newer_schema_is_served_and_left_as_it_is(database: Database) -> None:
     database.write_now(lambda session: session.execute(newer) and None)
     migrations.migrate(database)
     assert migrations.current(database) == "9999"
-    assert database.read_now(migrations.is_current)
+    assert database.read_now(migrations.supports_schema)
 
 
 def test_every_migration_says_why_and_that_the_previous_release_still_serves() -> None:
@@ -109,12 +109,12 @@ def test_a_backup_never_replaces_a_file(database: Database, tmp_path: Path) -> N
     migrations.migrate(database)
     copy = tmp_path / "copy.db"
     if not database.is_sqlite:
-        with pytest.raises(Refusal, match="pg_dump"):
+        with pytest.raises(StartupError, match="pg_dump"):
             migrations.backup(database, copy)
         return
     migrations.backup(database, copy)
     assert copy.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(Refusal, match="never replaces"):
+    with pytest.raises(StartupError, match="never replaces"):
         migrations.backup(database, copy)
     again = Database(f"sqlite:///{copy}")
     assert migrations.current(again) == migrations.head()
@@ -148,17 +148,17 @@ def service_at(settings: Settings) -> ServiceAt:
         database = Database(settings.database)
         try:
             migrations.migrate(database, revision)
-            yield database, open_vault(database, settings.keyring, settings.key_file, now=now())
+            yield database, load_vault(database, settings.encryption_keys, settings.key_file, now=now())
         finally:
             database.close()
 
     return start
 
 
-def assert_reads_as_before(database: Database, vault: Vault, before: Drawn) -> None:
+def assert_reads_as_before(database: Database, vault: Vault, before: Assessment) -> None:
     """Check with the current service: every field, the flags, and a summary that verifies byte for byte."""
-    desk = Desk(LIBRARY(), vault, Terms.of(hours=72, days=30))
-    holder, at = Holder(before.record.id), before.record.updated_at
+    desk = SubmissionService(LIBRARY(), vault, RetentionPolicy.of(hours=72, days=30))
+    holder, at = FormSessionPrincipal(before.record.id), before.record.updated_at
     found = database.read_now(partial(desk.read, submission=holder.submission, principal=holder, now=at))
     told = before.record
     answers, trace = json.loads(to_json(told.answers)), json.loads(to_json(told.trace))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from app.rules.engine.condition import Answers, Condition, Facts
+from app.rules.engine.condition import Answers, Condition, EvaluationContext
 from app.rules.engine.edition import Edition
 from app.rules.engine.questionnaire import Item
 
@@ -49,7 +49,7 @@ def count_valid_answer_sets(edition: Edition, *, complete: bool) -> int:
         seen = _seen_after(edition, place)
         onward: Counter[State] = Counter()
         for (enabled, answers), number in ways.items():
-            facts = Facts(dict(answers), enabled, questionnaire.unknown)
+            facts = EvaluationContext(dict(answers), enabled, questionnaire.unknown)
             on = (group is None or group in enabled) and _true(item.enable_when, facts)
             needed = complete and on and (item.required or _needed(item.required_when, facts))
             for answer, times in _choices(item, on=on, needed=needed, seen=item.link_id in seen):
@@ -84,12 +84,12 @@ def _seen_after(edition: Edition, place: int) -> set[str]:
     return names
 
 
-def _true(condition: Condition | None, facts: Facts) -> bool:
-    return condition is None or condition.truth(facts) is True
+def _true(condition: Condition | None, facts: EvaluationContext) -> bool:
+    return condition is None or condition.evaluate(facts) is True
 
 
-def _needed(condition: Condition | None, facts: Facts) -> bool:
-    return condition is not None and condition.truth(facts) is True
+def _needed(condition: Condition | None, facts: EvaluationContext) -> bool:
+    return condition is not None and condition.evaluate(facts) is True
 
 
 def drawn(edition: Edition, number: int, *, seed: int) -> Iterator[Answers]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.rules.engine.condition import Answers, Condition, Facts, Truth
+from app.rules.engine.condition import Answers, Condition, EvaluationContext, Truth
 
 _CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)
 
@@ -32,10 +32,10 @@ def compared(question: str, operator: str, answer: object) -> Condition:
 
 def facts(
     answers: Answers, enabled: Collection[str] = QUESTIONS, **fired: tuple[str, Sequence[str]]
-) -> Facts:
+) -> EvaluationContext:
     """Facts about the questions above; `fired`: rule id to (group, passages)."""
-    return Facts(answers, enabled, UNKNOWN, fired)
+    return EvaluationContext(answers, enabled, UNKNOWN, fired)
 
 
-def asked(data: Any, given: Facts) -> Truth:
-    return condition(data).truth(given)
+def asked(data: Any, given: EvaluationContext) -> Truth:
+    return condition(data).evaluate(given)

@@ -22,7 +22,7 @@ from app.rules.engine.condition import (
     Fired,
     NoneFired,
     Not,
-    Some,
+    RuleSelector,
 )
 from app.rules.engine.edition import Edition
 from app.rules.engine.questionnaire import Item
@@ -137,7 +137,7 @@ class Model:
 
     def _compared(self, asked: Comparison) -> Pair:
         every, some, no = self.logic.every, self.logic.some, self.logic.no
-        name, item, named = asked.question, self.items[asked.question], asked.named()
+        name, item, named = asked.question, self.items[asked.question], asked.named_options()
         unknown = {option.code for option in item.answer_option if option.unknown}
         if asked.operator == "exists":
             there = self.answered(name)
@@ -163,7 +163,7 @@ class Model:
                 return self.logic.some(self._fired_of(condition.cites_passage, citing=True))
         raise TypeError(condition)
 
-    def _fired_of(self, those: Some, *, citing: bool = False) -> Iterator[Term]:
+    def _fired_of(self, those: RuleSelector, *, citing: bool = False) -> Iterator[Term]:
         for rule in self.edition.book.rules:
             named = rule.id in those.rules or rule.group in those.groups
             if rule.id in self.fired and named and (rule.cites or not citing):
@@ -180,7 +180,7 @@ class Model:
         every, some, no = self.logic.every, self.logic.some, self.logic.no
         stops: list[tuple[Rule, Term]] = []
         for rule in self.edition.book.rules:
-            runs = no(some(fired for stop, fired in stops if rule.group in stop.stops))
+            runs = no(some(fired for stop, fired in stops if rule.group in stop.stops_evaluation))
             true, false = self.pair(rule.when)
             if rule.even_if_disabled:
                 true = some([true, self.pair(rule.when, heedless=True)[0]])

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from app.rules import library
-from app.rules.authoring.edition_files import Faulty, fingerprint
-from app.rules.authoring.yaml_source import publish
+from app.rules.authoring.edition_files import InvalidContent, fingerprint
+from app.rules.authoring.yaml_source import dump_parsed
 from app.rules.engine.edition import Edition
 from app.rules.library import (
     LOCK,
     Library,
-    Unswitchable,
+    UnknownSwitch,
     check_lock,
-    folders,
+    edition_folders,
     load,
     load_library,
     read_lock,
@@ -46,7 +46,7 @@ def rename(folder: Path, old: str, new: str) -> None:
 
 
 def told(content: Path) -> list[str]:
-    with pytest.raises(Faulty) as refused:
+    with pytest.raises(InvalidContent) as refused:
         load_library(content)
     found = refused.value.findings
     assert str(refused.value) == "\n".join(f"{each.path}:1: {each.message}" for each in found)
@@ -126,9 +126,11 @@ def test_an_edition_at_fault_is_refused_even_when_it_is_locked(content: Path) ->
     folder = another(content, "1.1.0")
     rename(folder, "raised_by: [S_UNWELL]", "raised_by: [S_ILL]")
     write_lock(content)
-    with pytest.raises(Faulty, match=r"tiny/1\.1\.0/edition\.yaml:11: not_well is raised by S_ILL"):
+    with pytest.raises(InvalidContent, match=r"tiny/1\.1\.0/edition\.yaml:11: not_well is raised by S_ILL"):
         load_library(content)
-    with pytest.raises(Faulty, match=r"edition\.yaml:11: not_well is raised by S_ILL, which is no rule\."):
+    with pytest.raises(
+        InvalidContent, match=r"edition\.yaml:11: not_well is raised by S_ILL, which is no rule\."
+    ):
         load(folder)
 
 
@@ -154,14 +156,14 @@ def test_locking_our_own_content_writes_beside_it_what_was_parsed(
     monkeypatch.setattr(library, "CONTENT", content)
     monkeypatch.setattr(library, "PARSED", parsed)
     assert write_lock(content) == []
-    assert parsed.read_text(encoding="utf-8") == publish(content.rglob("*.yaml"))
+    assert parsed.read_text(encoding="utf-8") == dump_parsed(content.rglob("*.yaml"))
 
 
 def test_a_lock_is_not_written_over_a_change(content: Path) -> None:
     before = (content / LOCK).read_bytes()
     rename(content / "tiny" / "1.0.0", "title: ", "title: New ")
     another(content, "1.1.0")
-    with pytest.raises(Faulty, match="was published and has changed"):
+    with pytest.raises(InvalidContent, match="was published and has changed"):
         write_lock(content)
     assert (content / LOCK).read_bytes() == before
 
@@ -171,7 +173,13 @@ def test_editions_are_served_newest_first_by_number_and_not_by_letter(content: P
         another(content, version)
     another(content, "3.0.0", name="other")
     write_lock(content)
-    assert [folder.name for folder in folders(content)] == ["3.0.0", "0.9.9", "1.0.0", "1.10.0", "1.9.0"]
+    assert [folder.name for folder in edition_folders(content)] == [
+        "3.0.0",
+        "0.9.9",
+        "1.0.0",
+        "1.10.0",
+        "1.9.0",
+    ]
     library = load_library(content)
     assert [each.version for each in library.editions["tiny"]] == ["1.10.0", "1.9.0", "1.0.0", "0.9.9"]
     assert _version(library.current("tiny")) == "1.10.0"
@@ -197,16 +205,16 @@ def test_what_is_not_there_is_none(content: Path) -> None:
 
 def test_a_switch_that_no_edition_has_is_refused_with_those_there_are(content: Path) -> None:
     library = load_library(content)
-    with pytest.raises(Unswitchable, match=r"^self_harm can't be switched off; an edition offers: calls$"):
-        library.serving(off=frozenset({"self_harm", "calls"}), unreviewed=True)
+    with pytest.raises(UnknownSwitch, match=r"^self_harm can't be switched off; an edition offers: calls$"):
+        library.configured(off=frozenset({"self_harm", "calls"}), unreviewed=True)
 
 
 def test_where_nothing_can_be_switched_off_that_is_said(content: Path) -> None:
     rename(content / "tiny" / "1.0.0", "switches:\n  calls: [may_call]\n", "")
     (content / LOCK).unlink()
     write_lock(content)
-    with pytest.raises(Unswitchable, match=r"^a, b can't be switched off; an edition offers: none$"):
-        load_library(content).serving(off=frozenset({"b", "a"}), unreviewed=True)
+    with pytest.raises(UnknownSwitch, match=r"^a, b can't be switched off; an edition offers: none$"):
+        load_library(content).configured(off=frozenset({"b", "a"}), unreviewed=True)
 
 
 def test_every_edition_is_served_as_the_clinic_has_set_it(content: Path) -> None:
@@ -214,7 +222,7 @@ def test_every_edition_is_served_as_the_clinic_has_set_it(content: Path) -> None
     rename(folder, "switches:\n  calls: [may_call]\n", "")
     write_lock(content)
     library = load_library(content)
-    served = library.serving(off=frozenset({"calls"}), unreviewed=False)
+    served = library.configured(off=frozenset({"calls"}), unreviewed=False)
     assert [(each.version, each.off, each.unreviewed) for each in served.editions["tiny"]] == [
         ("1.0.0", frozenset({"calls"}), False), ("0.9.0", frozenset({"calls"}), False),
     ]  # fmt: skip
@@ -228,16 +236,16 @@ def test_every_edition_is_served_as_the_clinic_has_set_it(content: Path) -> None
 
 def test_an_edition_that_is_served_as_it_is_stays_the_same_object(content: Path) -> None:
     library = load_library(content)
-    assert library.serving(off=frozenset(), unreviewed=True).current("tiny") is library.current("tiny")
+    assert library.configured(off=frozenset(), unreviewed=True).current("tiny") is library.current("tiny")
 
 
 def test_an_edition_is_found_as_it_was_asked_whatever_is_switched_off_now(content: Path) -> None:
     library = load_library(content)
-    served = library.serving(off=frozenset({"calls"}), unreviewed=False)
-    then, now = served.find_as("tiny", "1.0.0", frozenset()), served.find("tiny", "1.0.0")
+    served = library.configured(off=frozenset({"calls"}), unreviewed=False)
+    then, now = served.find_with_switches("tiny", "1.0.0", frozenset()), served.find("tiny", "1.0.0")
     assert then
     assert now
     assert (then.off, then.unreviewed, "may_call" in then.enabled({})) == (frozenset(), False, True)
-    assert served.find_as("tiny", "1.0.0", frozenset({"calls"})) is now
-    assert served.find_as("tiny", "9.9.9", frozenset()) is None
-    assert served.find_as("coffee", "1.0.0", frozenset({"calls"})) is None
+    assert served.find_with_switches("tiny", "1.0.0", frozenset({"calls"})) is now
+    assert served.find_with_switches("tiny", "9.9.9", frozenset()) is None
+    assert served.find_with_switches("coffee", "1.0.0", frozenset({"calls"})) is None

@@ -192,7 +192,7 @@ class Visitor:
         values |= {name: _typed(value) for name, value in more.items()}
         if "instance" not in more and any(each.get("name") == "instance" for each in form.inputs):
             made = now() - dt.timedelta(seconds=self.age)
-            values["instance"] = [form_security.instance(self.service.rooms, made)]
+            values["instance"] = [form_security.new_form_id(self.service.rooms, made)]
         return self.post(form.action, form.filled(values))
 
     def begin(self, answers: Answers, language: str = "", age: float = 60) -> None:

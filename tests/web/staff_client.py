@@ -17,9 +17,9 @@ from httpx2 import Response
 from app.clock import now
 from app.services.auth import sessions as staff_sessions
 from app.services.auth import users
-from app.services.auth.authorization import token_hash
+from app.services.auth.authorization import hash_token
 from app.services.auth.two_factor import STEP
-from app.services.auth.users import Wanted
+from app.services.auth.users import NewStaffUser
 from app.storage.auth import sessions
 from app.storage.auth import users as people
 from app.storage.db.database import Session
@@ -42,7 +42,7 @@ def code(secret: bytes, at: dt.datetime | None = None, step: int = 0) -> str:
 
 def invite(service: Service, email: str, *roles: str, name: str = "") -> str:
     """Add somebody; the secret of their link."""
-    secret, wanted = users.new_secret(), Wanted(email, roles or ("reviewer",), name)
+    secret, wanted = users.new_secret(), NewStaffUser(email, roles or ("reviewer",), name)
     work = partial(users.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND)
     service.database.write_now(work)
     return secret
@@ -155,18 +155,18 @@ class Colleague:
 def _enter(session: Session, *, email: str, secret: str) -> str:
     person = users.find_by_email(session, email)
     people.change(session, person.id, totp=b"k.none", password_hash="none")
-    staff_sessions.begin(session, person.id, secret, now=now())
+    staff_sessions.create(session, person.id, secret, now=now())
     return person.id
 
 
 def _shift(session: Session, *, secret: str, passed: dt.timedelta, seen: bool) -> None:
-    found = sessions.fetch(session, token_hash(secret))
+    found = sessions.fetch(session, hash_token(secret))
     assert found
     moved = {name: getattr(found[0], name) - passed for name in ("created_at", "fresh_at", "expires_at")}
     if not seen:
         moved["seen_at"] = found[0].seen_at - passed
     table = staff_sessions_table
-    session.execute(table.update().where(table.c.secret_hash == token_hash(secret)), moved)
+    session.execute(table.update().where(table.c.secret_hash == hash_token(secret)), moved)
 
 
 def with_factor(colleague: Colleague) -> bytes:

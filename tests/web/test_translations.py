@@ -12,8 +12,8 @@ import pytest
 from babel import Locale
 from babel.messages.catalog import Catalog, Message
 
-from app.rules.authoring.lint import banned_in
-from app.rules.authoring.readability import too_hard
+from app.rules.authoring.lint import banned_phrases_in
+from app.rules.authoring.readability import exceeds_reading_level
 from app.rules.engine.edition import Edition
 from tests.conftest import LIBRARY
 from tests.translations import LOCALES, ROOT, catalog, wanted
@@ -48,8 +48,8 @@ def hard_or_banned(words: list[str], language: str) -> list[str]:
     """Judged with a number in each place."""
     texts = edition().texts[language]
     spoken = [PLACE.sub("7", each) for each in words]
-    hard = [f"{each}: {told}" for each in spoken if (told := too_hard(each, language))]
-    return hard + [f"{each}: {name}" for each in spoken for name in banned_in(each, texts)]
+    hard = [f"{each}: {told}" for each in spoken if (told := exceeds_reading_level(each, language))]
+    return hard + [f"{each}: {name}" for each in spoken for name in banned_phrases_in(each, texts)]
 
 
 def test_a_page_says_nothing_that_is_not_a_message() -> None:

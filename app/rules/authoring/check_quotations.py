@@ -8,19 +8,19 @@ import hashlib
 from collections.abc import Iterator
 from itertools import pairwise
 
-from app.rules.authoring.edition_files import Draft, Finding
+from app.rules.authoring.edition_files import Draft, LintError
 from app.rules.engine.article import Heading, Passage
 
 
-def check_article(draft: Draft) -> Iterator[Finding]:
+def check_article(draft: Draft) -> Iterator[LintError]:
     """Yield every finding about bytes, offsets, passages and cautions."""
     for check in (_quotes, _passages, _cautions):
         yield from check(draft)
 
 
-def _quotes(draft: Draft) -> Iterator[Finding]:
+def _quotes(draft: Draft) -> Iterator[LintError]:
     meta, text = draft.article.article, draft.article_text
-    say = draft.at("article", ("article",))
+    say = draft.location("article", ("article",))
     if hashlib.sha256(draft.article_bytes).hexdigest() != meta.sha256:
         yield say("The article's SHA-256 disagrees; a changed article needs a new edition with new offsets.")
     if (len(draft.article_bytes), len(text)) != (meta.bytes, meta.code_points):
@@ -39,12 +39,12 @@ def _quotes(draft: Draft) -> Iterator[Finding]:
                 )
 
 
-def _passages(draft: Draft) -> Iterator[Finding]:
+def _passages(draft: Draft) -> Iterator[LintError]:
     article = draft.article
     sections = {"intro"} | {heading.id for heading in article.headings}
     ids = {passage.id for passage in article.passages}
     for index, passage in enumerate(article.passages):
-        say = draft.at("article", ("passages", index))
+        say = draft.location("article", ("passages", index))
         if passage.section not in sections:
             yield say(f"{passage.id} stands in {passage.section}, which is neither intro nor a heading.")
         if not set(passage.only_with) <= ids:
@@ -54,10 +54,10 @@ def _passages(draft: Draft) -> Iterator[Finding]:
             yield draft.finding("article", ("passages",), f"{one.id} and {other.id} overlap.")
 
 
-def _cautions(draft: Draft) -> Iterator[Finding]:
+def _cautions(draft: Draft) -> Iterator[LintError]:
     article = draft.article
     for index, passage in enumerate(article.passages):
-        say = draft.at("article", ("passages", index))
+        say = draft.location("article", ("passages", index))
         if passage.policy == "with_caution" and not passage.cautions:
             yield say(f"{passage.id} may be quoted only with a caution, and names none.")
         for name in passage.cautions:

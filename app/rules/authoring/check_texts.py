@@ -6,7 +6,7 @@ Responsible for: checking texts/<lang>.yaml against the other files. Never: chec
 from collections.abc import Iterable, Iterator
 from string import Formatter
 
-from app.rules.authoring.edition_files import Draft, Finding
+from app.rules.authoring.edition_files import Draft, LintError
 from app.rules.engine.answers import CODES
 
 FILLED: dict[tuple[str, ...], set[str]] = {
@@ -26,7 +26,7 @@ FILLED: dict[tuple[str, ...], set[str]] = {
 }  # the placeholders allowed in each text
 
 
-def check_words(draft: Draft) -> Iterator[Finding]:
+def check_words(draft: Draft) -> Iterator[LintError]:
     """Yield every finding about missing texts, unused texts and placeholders without a value."""
     for language in draft.meta.languages:
         if language not in draft.texts:
@@ -58,7 +58,7 @@ def _wanted(draft: Draft) -> dict[str, Iterable[str]]:
     }
 
 
-def _compared(draft: Draft, language: str, part: str, wanted: Iterable[str]) -> Iterator[Finding]:
+def _compared(draft: Draft, language: str, part: str, wanted: Iterable[str]) -> Iterator[LintError]:
     file, given, names = f"texts/{language}", getattr(draft.texts[language], part), set(wanted)
     for name in sorted(names - given.keys()):
         yield draft.finding(file, (part,), f"The words for {part}.{name} are missing; add them.")
@@ -68,7 +68,7 @@ def _compared(draft: Draft, language: str, part: str, wanted: Iterable[str]) -> 
         )
 
 
-def _headed(draft: Draft, language: str) -> Iterator[Finding]:
+def _headed(draft: Draft, language: str) -> Iterator[LintError]:
     """Check the optional lines of the summary: they need a heading, and their groups must exist."""
     file, texts = f"texts/{language}", draft.texts[language]
     for part in ("not_covered", "questions"):
@@ -79,7 +79,7 @@ def _headed(draft: Draft, language: str) -> Iterator[Finding]:
             yield draft.finding(file, ("questions", group), f"There is no group {group} to ask about.")
 
 
-def _gists(draft: Draft, language: str) -> Iterator[Finding]:
+def _gists(draft: Draft, language: str) -> Iterator[LintError]:
     """Check that gists belong to passages that may be quoted; a language has all of them or none."""
     file, given = f"texts/{language}", draft.texts[language].gists
     citable = {passage.id for passage in draft.article.passages if passage.policy != "never"}
@@ -89,7 +89,7 @@ def _gists(draft: Draft, language: str) -> Iterator[Finding]:
         yield draft.finding(file, ("gists",), f"The gist of {name} is missing; add it.")
 
 
-def _options(draft: Draft, language: str) -> Iterator[Finding]:
+def _options(draft: Draft, language: str) -> Iterator[LintError]:
     file = f"texts/{language}"
     for name, item in draft.questionnaire.by_id.items():
         words = draft.texts[language].items.get(name)
@@ -102,8 +102,8 @@ def _options(draft: Draft, language: str) -> Iterator[Finding]:
             yield draft.finding(file, ("items", name), f"{name} needs words for yes and no.")
 
 
-def _placeholders(draft: Draft, language: str) -> Iterator[Finding]:
-    for path, words in draft.texts[language].own_words():
+def _placeholders(draft: Draft, language: str) -> Iterator[LintError]:
+    for path, words in draft.texts[language].authored_strings():
         try:
             names = {name for _, name, _, _ in Formatter().parse(words) if name is not None}
         except ValueError as error:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from app.rules.authoring.yaml_source import Source, Unreadable, read
+from app.rules.authoring.yaml_source import Source, YamlError, read
 from app.rules.engine.article import Article
 from app.rules.engine.crisis_resources import Crisis
 from app.rules.engine.edition import Edition, EditionMeta
@@ -26,7 +26,7 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class LintError:
     """One mistake: where it is, and what to do about it."""
 
     path: Path
@@ -37,10 +37,10 @@ class Finding:
         return f"{self.path}:{self.line}: {self.message}"
 
 
-class Faulty(Exception):
+class InvalidContent(Exception):
     """An edition that can't be served; `findings` contains the reasons."""
 
-    def __init__(self, findings: list[Finding]) -> None:
+    def __init__(self, findings: list[LintError]) -> None:
         super().__init__("\n".join(str(finding) for finding in findings))
         self.findings = findings
 
@@ -60,11 +60,11 @@ class Draft:
     texts: dict[str, Texts]
     sources: dict[str, Source] = field(repr=False)
 
-    def finding(self, file: str, place: Place, message: str) -> Finding:
+    def finding(self, file: str, place: Place, message: str) -> LintError:
         source = self.sources[file]
-        return Finding(source.path, source.line(*place), message)
+        return LintError(source.path, source.line(*place), message)
 
-    def at(self, file: str, place: Place) -> Callable[[str], Finding]:
+    def location(self, file: str, place: Place) -> Callable[[str], LintError]:
         """Return `finding` with its file and place already set."""
         return partial(self.finding, file, place)
 
@@ -94,7 +94,7 @@ def read_draft(folder: Path) -> Draft:
     texts = {name: reader.shape(f"texts/{name}", Texts) for name in names}
     raw = reader.raw(meta.article_file if meta else "article.txt")
     if reader.findings or not (meta and questionnaire and book and article and crisis):
-        raise Faulty(sorted(reader.findings))
+        raise InvalidContent(sorted(reader.findings))
     served = {name: text for name, text in texts.items() if text}
     return Draft(
         folder, meta, questionnaire, book, article, raw.decode(), raw, crisis, served, reader.sources
@@ -114,7 +114,7 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.sources: dict[str, Source] = {}
-        self.findings: list[Finding] = []
+        self.findings: list[LintError] = []
 
     def raw(self, name: str) -> bytes:
         path = self.folder / name
@@ -122,7 +122,7 @@ class _Reader:
             content = path.read_bytes()
             content.decode()
         except (OSError, UnicodeDecodeError) as error:
-            self.findings.append(Finding(path, 1, f"The article can't be read as UTF-8 text: {error}."))
+            self.findings.append(LintError(path, 1, f"The article can't be read as UTF-8 text: {error}."))
             return b""
         return content
 
@@ -130,14 +130,16 @@ class _Reader:
         try:
             source = self.sources[name] = read(self.folder / f"{name}.yaml")
             return model.model_validate(source.data, context={CHECKED: source.published})
-        except Unreadable as error:
-            self.findings.append(Finding(error.path, error.line, f"This file can't be read: {error.reason}."))
+        except YamlError as error:
+            self.findings.append(
+                LintError(error.path, error.line, f"This file can't be read: {error.reason}.")
+            )
         except ValidationError as error:
             self.findings += _findings(source, error)
         return None
 
 
-def _findings(source: Source, error: ValidationError) -> Iterator[Finding]:
+def _findings(source: Source, error: ValidationError) -> Iterator[LintError]:
     """Convert Pydantic's errors, the deepest one on each line, to messages for authors."""
     deepest: dict[int, tuple[int, str]] = {}
     for each in error.errors(include_url=False, include_input=False):
@@ -148,7 +150,7 @@ def _findings(source: Source, error: ValidationError) -> Iterator[Finding]:
         if line not in deepest or deepest[line][0] < len(place):
             deepest[line] = (len(place), message)
     for line, (_, message) in deepest.items():
-        yield Finding(source.path, line, message)
+        yield LintError(source.path, line, message)
 
 
 def _place(data: Any, loc: Place, *, missing: bool) -> Place:

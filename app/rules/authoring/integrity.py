@@ -10,9 +10,9 @@ from itertools import pairwise
 
 from app.rules.authoring.check_quotations import check_article
 from app.rules.authoring.check_texts import check_words
-from app.rules.authoring.edition_files import Draft, Finding, Place
-from app.rules.engine.answers import issues_of
-from app.rules.engine.condition import Comparison, Condition, rules_asked
+from app.rules.authoring.edition_files import Draft, LintError, Place
+from app.rules.engine.answers import validate_value
+from app.rules.engine.condition import Comparison, Condition, referenced_rules
 from app.rules.engine.questionnaire import Item
 from app.rules.engine.rule import Rule
 
@@ -26,22 +26,22 @@ RESERVED = {"asked", "instance", "language", "link", "remove", "token", "website
 LISTS = {"in", "has_any"}
 
 
-def check_integrity(draft: Draft) -> list[Finding]:
+def check_integrity(draft: Draft) -> list[LintError]:
     """Return every finding that prevents `draft` from being served, sorted by file and line."""
     checks = (_ids, _names, _items, _initial, _enablement, _switches, _rules, _passages, _flags, _crisis)
     words = (check_article, check_words)
     return sorted({finding for check in (*checks, *words) for finding in check(draft)})
 
 
-def _names(draft: Draft) -> Iterator[Finding]:
-    for place, item in places(draft):
+def _names(draft: Draft) -> Iterator[LintError]:
+    for place, item in item_locations(draft):
         if item.link_id in RESERVED:
-            yield draft.at("questionnaire", place)(
+            yield draft.location("questionnaire", place)(
                 f"The form uses the name {item.link_id} itself; take another linkId."
             )
 
 
-def _ids(draft: Draft) -> Iterator[Finding]:
+def _ids(draft: Draft) -> Iterator[LintError]:
     items = [item.link_id for item, _ in draft.questionnaire.placed]
     for file, place, names in (
         ("questionnaire", ("item",), items),
@@ -55,9 +55,9 @@ def _ids(draft: Draft) -> Iterator[Finding]:
                 yield draft.finding(file, place, f"The id {name} stands {times} times; each id stands once.")
 
 
-def _items(draft: Draft) -> Iterator[Finding]:
-    for place, item in places(draft):
-        say = draft.at("questionnaire", place)
+def _items(draft: Draft) -> Iterator[LintError]:
+    for place, item in item_locations(draft):
+        say = draft.location("questionnaire", place)
         if item.type == "choice" and len(item.answer_option) < 2:
             yield say(f"{item.link_id} needs at least two options.")
         if item.type != "choice" and (item.answer_option or item.repeats):
@@ -76,7 +76,7 @@ def _items(draft: Draft) -> Iterator[Finding]:
             yield say(f"{item.link_id}: a group holds items, and nothing else does.")
 
 
-def _initial(draft: Draft) -> Iterator[Finding]:
+def _initial(draft: Draft) -> Iterator[LintError]:
     """Find initial values that a form must not show before the person has answered.
 
     An initial value must not stand for a person's consent, for contact details, or for an answer that an
@@ -84,17 +84,17 @@ def _initial(draft: Draft) -> Iterator[Finding]:
     """
     interrupting = [rule.when for rule in draft.book.rules if rule.interruption]
     safety = {name for condition in interrupting for name in condition.questions()}
-    for place, item in places(draft):
+    for place, item in item_locations(draft):
         if item.initial is None:
             continue
-        say = draft.at("questionnaire", (*place, "initial"))
+        say = draft.location("questionnaire", (*place, "initial"))
         if not item.is_question or item.contact or item.must_be_true or item.link_id in safety:
             yield say(f"Nobody answers {item.link_id} for a person; take initial out.")
-        elif next(issues_of(item, "", item.initial), None) or item.initial in ((), ""):
+        elif next(validate_value(item, "", item.initial), None) or item.initial in ((), ""):
             yield say(f"The initial of {item.link_id} is none of the answers it takes.")
 
 
-def places(draft: Draft) -> Iterator[tuple[Place, Item]]:
+def item_locations(draft: Draft) -> Iterator[tuple[Place, Item]]:
     """Return every item of the questionnaire with its location in the file."""
 
     def walk(items: tuple[Item, ...], around: Place) -> Iterator[tuple[Place, Item]]:
@@ -106,9 +106,9 @@ def places(draft: Draft) -> Iterator[tuple[Place, Item]]:
     return walk(draft.questionnaire.item, ())
 
 
-def _enablement(draft: Draft) -> Iterator[Finding]:
+def _enablement(draft: Draft) -> Iterator[LintError]:
     earlier: set[str] = set()
-    for place, item in places(draft):
+    for place, item in item_locations(draft):
         for key, condition in (("enableWhen", item.enable_when), ("requiredWhen", item.required_when)):
             if condition is None:
                 continue
@@ -124,10 +124,10 @@ def _enablement(draft: Draft) -> Iterator[Finding]:
         earlier.add(item.link_id)
 
 
-def _switches(draft: Draft) -> Iterator[Finding]:
+def _switches(draft: Draft) -> Iterator[LintError]:
     """Check that the items of each optional question group exist and that none of them must be answered."""
     for switch, names in draft.meta.switches.items():
-        say = draft.at("edition", ("switches", switch))
+        say = draft.location("edition", ("switches", switch))
         for name in names:
             item = draft.questionnaire.by_id.get(name)
             if item is None:
@@ -138,13 +138,13 @@ def _switches(draft: Draft) -> Iterator[Finding]:
 
 def check_condition(
     draft: Draft, file: str, place: Place, condition: Condition, *, rules: bool = False
-) -> Iterator[Finding]:
+) -> Iterator[LintError]:
     """Find comparisons with a question or an option that doesn't exist.
 
     `rules`: the condition may ask about rules.
     """
-    say = draft.at(file, place)
-    if not rules and next(rules_asked(condition), None):
+    say = draft.location(file, place)
+    if not rules and next(referenced_rules(condition), None):
         yield say("Only the `when` of a rule may ask about rules; ask about answers here.")
     for comparison in condition.comparisons():
         item = draft.questionnaire.questions.get(comparison.question)
@@ -163,15 +163,15 @@ def _comparison(item: Item, asked: Comparison) -> Iterator[str]:
         yield f"The operator {asked.operator} doesn't fit {item.link_id}; use one of {sorted(fitting)}."
     elif isinstance(asked.answer, tuple) is not (asked.operator in LISTS):
         yield f"The operator {asked.operator} takes {'a list' if asked.operator in LISTS else 'one answer'}."
-    elif any(type(value) is not types.get(wanted, str) for value in asked.named()):
+    elif any(type(value) is not types.get(wanted, str) for value in asked.named_options()):
         yield f"{item.link_id} is compared with {asked.answer!r}, which is not of type {wanted}."
     elif item.type == "choice" and asked.operator != "exists":
-        unknown = [value for value in asked.named() if value not in item.codes]
+        unknown = [value for value in asked.named_options() if value not in item.codes]
         if unknown:
             yield f"{item.link_id} has no option {', '.join(map(str, unknown))}."
 
 
-def _rules(draft: Draft) -> Iterator[Finding]:
+def _rules(draft: Draft) -> Iterator[LintError]:
     earlier: list[Rule] = []
     for index, rule in enumerate(draft.book.rules):
         yield from check_condition(draft, "rules", ("rules", index, "when"), rule.when, rules=True)
@@ -186,14 +186,14 @@ def _rules(draft: Draft) -> Iterator[Finding]:
 
 
 def _named(draft: Draft, rule: Rule) -> Iterator[str]:
-    for group in (rule.group, *rule.stops):
+    for group in (rule.group, *rule.stops_evaluation):
         if group not in draft.book.groups:
             yield f"{rule.id} names the group {group}, which `groups` does not list."
-    for name in rule.keeps:
+    for name in rule.stores_answers:
         if name not in draft.questionnaire.questions:
             yield f"{rule.id} keeps {name}, which is no question."
     for name in rule.when.questions():
-        if rule.stops and name not in rule.keeps:
+        if rule.stops_evaluation and name not in rule.stores_answers:
             yield f"{rule.id} stops the others and has to keep {name}, which it asks about."
     for source in rule.basis:
         if source not in draft.article.sources:
@@ -215,7 +215,7 @@ def _cited(draft: Draft, rule: Rule) -> Iterator[str]:
 
 def _asked(draft: Draft, rule: Rule, earlier: list[Rule]) -> Iterator[str]:
     names = {each.id for each in earlier}
-    for some in rules_asked(rule.when):
+    for some in referenced_rules(rule.when):
         for name in some.rules:
             if name not in names:
                 yield f"{rule.id} asks about the rule {name}, which doesn't come before it."
@@ -230,17 +230,17 @@ def _before(groups: tuple[str, ...], group: str) -> tuple[str, ...]:
     return groups[: groups.index(group)] if group in groups else groups
 
 
-def _passages(draft: Draft) -> Iterator[Finding]:
+def _passages(draft: Draft) -> Iterator[LintError]:
     for index, passage in enumerate(draft.article.passages):
         if passage.only_if:
             yield from check_condition(draft, "article", ("passages", index, "only_if"), passage.only_if)
 
 
-def _flags(draft: Draft) -> Iterator[Finding]:
+def _flags(draft: Draft) -> Iterator[LintError]:
     rules = {rule.id for rule in draft.book.rules}
     earlier: set[str] = set()
     for index, flag in enumerate(draft.meta.flags):
-        say = draft.at("edition", ("flags", index))
+        say = draft.location("edition", ("flags", index))
         for name in flag.raised_by:
             if name not in rules:
                 yield say(f"{flag.id} is raised by {name}, which is no rule.")
@@ -254,8 +254,8 @@ def _flags(draft: Draft) -> Iterator[Finding]:
         earlier.add(flag.id)
 
 
-def _crisis(draft: Draft) -> Iterator[Finding]:
-    place, say = draft.meta.place, draft.at("crisis", ("resources",))
+def _crisis(draft: Draft) -> Iterator[LintError]:
+    place, say = draft.meta.place, draft.location("crisis", ("resources",))
     shown = {each.kind for each in draft.crisis.at(place)}
     for kind in ("emergency", "crisis"):
         if kind not in shown:

@@ -11,10 +11,10 @@ from app.rules.engine.condition import Answer, Answers, Comparison, Condition
 from app.rules.engine.edition import Edition
 from app.rules.engine.questionnaire import Item
 
-MOST = 200_000  # combinations of answers
+MAX_COMBINATIONS = 200_000  # combinations of answers
 
 
-class TooMany(Exception):
+class TooManyCombinations(Exception):
     """There are too many combinations to try; the condition then counts as reachable."""
 
 
@@ -32,18 +32,18 @@ def reachable_answers(edition: Edition, conditions: Iterable[Condition]) -> Iter
             asked.append(comparison)
             if comparison.question not in names:
                 names[comparison.question] = None
-                pending += enabling(edition, comparison.question)
+                pending += enabling_conditions(edition, comparison.question)
     ordered = [name for name in questions if name in names]
     choices = [
         list(_values(questions[name], [each for each in asked if each.question == name])) for name in ordered
     ]
     for count, values in enumerate(product(*choices)):
-        if count >= MOST:
-            raise TooMany
+        if count >= MAX_COMBINATIONS:
+            raise TooManyCombinations
         yield {name: value for name, value in zip(ordered, values, strict=True) if value is not None}
 
 
-def enabling(edition: Edition, name: str) -> list[Condition]:
+def enabling_conditions(edition: Edition, name: str) -> list[Condition]:
     """Return the enableWhen of an item and of the groups that contain it."""
     groups = {item.link_id: group for item, group in edition.questionnaire.placed}
     found: list[Condition] = []
@@ -60,14 +60,14 @@ def _values(item: Item, asked: list[Comparison]) -> Iterator[Answer | None]:
     if item.type == "boolean":
         yield from (True, False)
     elif item.type == "integer":
-        named = {value for each in asked for value in each.named() if isinstance(value, int)}
+        named = {value for each in asked for value in each.named_options() if isinstance(value, int)}
         yield from sorted({_within(item, value + step) for value in named for step in (-1, 0, 1)})
     elif item.type == "string":
         yield "x"
     else:
         alike: dict[object, str] = {}
         for option in item.answer_option:
-            named_by = tuple(option.code in each.named() for each in asked)
+            named_by = tuple(option.code in each.named_options() for each in asked)
             alike.setdefault((named_by, option.exclusive, option.unknown), option.code)
         yield from _sets(item, list(alike.values())) if item.repeats else alike.values()
 

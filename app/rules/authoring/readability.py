@@ -15,7 +15,7 @@ HARDEST_GRADE, HARDEST_LIX = 8.0, 45.0
 FEWEST_WORDS = 9  # shorter strings have no meaningful grade
 
 
-def grade(text: str) -> float:
+def flesch_kincaid_grade(text: str) -> float:
     """Return the US school grade of an English `text`; 0 if it has no words."""
     words = WORDS.findall(text)
     if not words:
@@ -32,12 +32,12 @@ def lix(text: str) -> float:
     return len(words) / _sentences(text) + 100 * sum(len(word) > 6 for word in words) / len(words)
 
 
-def too_hard(text: str, language: str) -> str | None:
+def exceeds_reading_level(text: str, language: str) -> str | None:
     """Return, for example, "grade 9.1, at most 8" if `text` is too hard for respondents; otherwise None."""
     if len(WORDS.findall(text)) < FEWEST_WORDS:
         return None
     if language.split("-", maxsplit=1)[0] == "en":
-        found = grade(text)
+        found = flesch_kincaid_grade(text)
         return f"grade {found:.1f}, at most {HARDEST_GRADE:.0f}" if found > HARDEST_GRADE else None
     found = lix(text)
     return f"LIX {found:.0f}, at most {HARDEST_LIX:.0f}" if found > HARDEST_LIX else None

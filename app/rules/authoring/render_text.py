@@ -22,7 +22,7 @@ from app.rules.engine.questionnaire import Item
 from app.rules.engine.rule import Rule
 
 
-def show(edition: Edition, language: str) -> Iterator[str]:
+def render_edition(edition: Edition, language: str) -> Iterator[str]:
     """Yield the lines of text."""
     words = edition.texts[language]
     yield f"{edition.meta.title} ({edition.id} {edition.version}, {language})"
@@ -63,9 +63,9 @@ def _item(edition: Edition, item: Item, language: str) -> Iterator[str]:
     text = edition.phrasebooks[language].items[item.link_id]
     yield f"  {item.link_id}: {text.text}{' (must be answered)' if item.required else ''}"
     if item.enable_when:
-        yield f"      shown when {plain(item.enable_when)}"
+        yield f"      shown when {render_condition(item.enable_when)}"
     if item.required_when:
-        yield f"      must be answered when {plain(item.required_when)}"
+        yield f"      must be answered when {render_condition(item.required_when)}"
     yield from (
         f"      {'( )' if not item.repeats else '[ ]'} {text.options[code]}  [{code}]" for code in item.codes
     )
@@ -74,7 +74,7 @@ def _item(edition: Edition, item: Item, language: str) -> Iterator[str]:
 def _rule(edition: Edition, rule: Rule, language: str) -> Iterator[str]:
     words = edition.phrasebooks[language]
     yield ""
-    yield f"  {rule.id}, when {plain(rule.when)}:"
+    yield f"  {rule.id}, when {render_condition(rule.when)}:"
     yield f"      {words.rules[rule.id]}"
     for name in rule.cites:
         quotation = words.quotations[name]
@@ -82,11 +82,11 @@ def _rule(edition: Edition, rule: Rule, language: str) -> Iterator[str]:
         yield from (f"          {caution['text']}" for caution in quotation["cautions"])
 
 
-def plain(condition: Condition) -> str:
+def render_condition(condition: Condition) -> str:
     """Return a condition in words and signs, as `age_band in (18_24, 25_44) and not (ride_home = yes)`."""
     match condition:
         case Comparison():
-            named = ", ".join(str(value) for value in condition.named())
+            named = ", ".join(str(value) for value in condition.named_options())
             listed = f"({named})" if isinstance(condition.answer, tuple) else named
             return f"{condition.question} {condition.operator} {listed}"
         case Fired():
@@ -97,10 +97,11 @@ def plain(condition: Condition) -> str:
             some = condition.cites_passage
             return f"one of ({', '.join((*some.rules, *some.groups))}) cites a passage"
         case Not():
-            return f"not ({plain(condition.not_)})"
+            return f"not ({render_condition(condition.not_)})"
         case AllOf() | AnyOf():
             word = " and " if isinstance(condition, AllOf) else " or "
             return word.join(
-                f"({plain(part)})" if part.parts() else plain(part) for part in condition.parts()
+                f"({render_condition(part)})" if part.children() else render_condition(part)
+                for part in condition.parts()
             )
     raise TypeError(condition)  # pragma: no cover - every node is above

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 Lines = dict[tuple[str | int, ...], int]
 
 
-class Unreadable(Exception):
+class YamlError(Exception):
     """A file that doesn't exist or isn't valid YAML. `line` starts at 1."""
 
     def __init__(self, path: Path, line: int, reason: str) -> None:
@@ -50,7 +50,7 @@ def read(path: Path) -> Source:
     try:
         known = _published().get(hashlib.sha256(path.read_bytes()).hexdigest())
     except OSError as error:
-        raise Unreadable(path, 1, str(error)) from error
+        raise YamlError(path, 1, str(error)) from error
     return Source(path, _tuples(known), published=True) if known else Source(path, *parse(path))
 
 
@@ -64,9 +64,9 @@ def parse(path: Path) -> tuple[Any, Lines]:
         document = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(path, mark.line + 1 if mark else 1, str(error.problem or error.context)) from error
+        raise YamlError(path, mark.line + 1 if mark else 1, str(error.problem or error.context)) from error
     except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise Unreadable(path, 1, str(error).splitlines()[0]) from error
+        raise YamlError(path, 1, str(error).splitlines()[0]) from error
     lines: Lines = {}
     return _plain(document, (), lines), lines
 
@@ -81,7 +81,7 @@ def _published() -> Json:
     return found
 
 
-def publish(paths: Iterable[Path]) -> str:
+def dump_parsed(paths: Iterable[Path]) -> str:
     """Return the content of `parsed.json` for these files; it is deterministic, so a test can compare it."""
     data = {hashlib.sha256(path.read_bytes()).hexdigest(): parse(path)[0] for path in sorted(paths)}
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=_day) + "\n"

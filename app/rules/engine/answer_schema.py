@@ -95,7 +95,7 @@ class _Conditions:
             return answered if asked.answer is wanted else {"not": answered}
         unknown = self.questionnaire.unknown.get(asked.question, frozenset())
         if item.repeats:
-            named = list(asked.named()) if wanted else [*asked.named(), *sorted(unknown)]
+            named = list(asked.named_options()) if wanted else [*asked.named_options(), *sorted(unknown)]
             contains = {"contains": {"enum": named}}
             several = {"type": "array", "minItems": 1}
             return _member(asked.question, several | (contains if wanted else {"not": contains}))

@@ -36,7 +36,7 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ValidationResult:
     """The valid answers in reading order, options in the questionnaire's order; errors are in `issues`."""
 
     answers: Answers
@@ -46,13 +46,13 @@ class Checked:
     issues: tuple[Issue, ...]
 
 
-def check(
+def validate(
     questionnaire: Questionnaire,
     answers: Mapping[str, object],
     contact: Mapping[str, object],
     *,
     complete: bool,
-) -> Checked:
+) -> ValidationResult:
     """Return every issue of `answers` (linkId to JSON value) and `contact` (name, phone, email).
 
     `complete`: the answers are to be submitted, so everything required must be present. null and [] mean no
@@ -89,7 +89,7 @@ def check(
         for kind, text in reachable.items()
         if kind in items and items[kind].link_id in enabled
     }
-    return Checked(good, kept, enabled, missing, tuple(issues))
+    return ValidationResult(good, kept, enabled, missing, tuple(issues))
 
 
 def accepts(item: Item, value: object) -> bool:
@@ -106,7 +106,7 @@ def accepts(item: Item, value: object) -> bool:
     return item.type == "choice" and isinstance(value, str) and value in item.codes
 
 
-def escape(name: str) -> str:
+def escape_pointer_token(name: str) -> str:
     """Return `name` as one token of a JSON pointer (RFC 6901 section 3).
 
     Characters that UTF-8 can't encode become backslash escapes.
@@ -115,17 +115,17 @@ def escape(name: str) -> str:
 
 
 def _answer_issues(questionnaire: Questionnaire, name: str, value: object) -> Iterator[Issue]:
-    pointer = f"/answers/{escape(name)}"
+    pointer = f"/answers/{escape_pointer_token(name)}"
     item = questionnaire.by_id.get(name)
     if item is None or not item.is_question:
         yield Issue(pointer, "unknown_question")
     elif item.contact:
         yield Issue(pointer, "contact_item", {"kind": item.contact})
     else:
-        yield from issues_of(item, pointer, value)
+        yield from validate_value(item, pointer, value)
 
 
-def issues_of(item: Item, pointer: str, value: object) -> Iterator[Issue]:
+def validate_value(item: Item, pointer: str, value: object) -> Iterator[Issue]:
     """Yield the issues of a value as the answer to a question."""
     return _CHECKS["repeats" if item.repeats else item.type](item, pointer, value)
 
@@ -175,7 +175,7 @@ def _string(item: Item, pointer: str, value: object) -> Iterator[Issue]:
 
 
 def _contact_issues(questionnaire: Questionnaire, kind: str, value: object) -> Iterator[Issue]:
-    pointer = f"/contact/{escape(kind)}"
+    pointer = f"/contact/{escape_pointer_token(kind)}"
     item = questionnaire.contact_items.get(kind)
     if item is None:
         yield Issue(pointer, "unknown_question")

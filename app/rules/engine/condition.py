@@ -40,7 +40,7 @@ EVERYTHING = Everything()
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class EvaluationContext:
     """The data that a condition is evaluated against.
 
     `answers`: linkId to answer. `enabled`: linkIds. `unknown`: linkId to its options that mean "not known".
@@ -53,7 +53,7 @@ class Facts:
     fired: MutableMapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
 
 
-Ask = Callable[[Facts], Truth]
+Ask = Callable[[EvaluationContext], Truth]
 Holds = Callable[[Any], Truth]
 
 
@@ -64,28 +64,28 @@ class Node(BaseModel):
         """Return the condition as a function of facts, compiled for a questionnaire's unknown options."""
         raise NotImplementedError  # pragma: no cover - every node below answers
 
-    def truth(self, facts: Facts) -> Truth:
+    def evaluate(self, facts: EvaluationContext) -> Truth:
         """Return True, False, or None for unknown."""
         return self.compiled(facts.unknown)(facts)
 
-    def parts(self) -> tuple["Condition", ...]:
+    def children(self) -> tuple["Condition", ...]:
         """Return the conditions directly inside this one."""
         return ()
 
     def comparisons(self) -> Iterator["Comparison"]:
         """Yield every comparison in this condition, in reading order."""
-        for part in self.parts():
+        for part in self.children():
             yield from part.comparisons()
 
     def questions(self) -> tuple[str, ...]:
         """Return the linkIds that this condition names, each once, in reading order."""
         return tuple(dict.fromkeys(comparison.question for comparison in self.comparisons()))
 
-    def open_questions(self, facts: Facts) -> tuple[str, ...]:
+    def open_questions(self, facts: EvaluationContext) -> tuple[str, ...]:
         """Return the linkIds without which this condition is unknown; empty if it is true or false."""
-        if self.truth(facts) is not None:
+        if self.evaluate(facts) is not None:
             return ()
-        return tuple(dict.fromkeys(name for part in self.parts() for name in part.open_questions(facts)))
+        return tuple(dict.fromkeys(name for part in self.children() for name in part.open_questions(facts)))
 
 
 class Comparison(Node):
@@ -99,7 +99,7 @@ class Comparison(Node):
             return lambda facts: question in facts.enabled and (question in facts.answers) is self.answer
         holds = OPERATORS[self.operator](self.answer, unknown.get(question, frozenset()))
 
-        def ask(facts: Facts) -> Truth:
+        def ask(facts: EvaluationContext) -> Truth:
             if question not in facts.enabled:
                 return False
             given = facts.answers.get(question)
@@ -110,10 +110,10 @@ class Comparison(Node):
     def comparisons(self) -> Iterator["Comparison"]:
         yield self
 
-    def open_questions(self, facts: Facts) -> tuple[str, ...]:
-        return (self.question,) if self.truth(facts) is None else ()
+    def open_questions(self, facts: EvaluationContext) -> tuple[str, ...]:
+        return (self.question,) if self.evaluate(facts) is None else ()
 
-    def named(self) -> tuple[object, ...]:
+    def named_options(self) -> tuple[object, ...]:
         """Return the values that this comparison names: one value, or the members of its list."""
         return self.answer if isinstance(self.answer, tuple) else (self.answer,)
 
@@ -127,7 +127,7 @@ class AllOf(Node):
     def compiled(self, unknown: Unknown) -> Ask:
         parts = [part.compiled(unknown) for part in self.all]
 
-        def ask(facts: Facts) -> Truth:
+        def ask(facts: EvaluationContext) -> Truth:
             truths = [part(facts) for part in parts]
             return False if False in truths else None if None in truths else True
 
@@ -143,7 +143,7 @@ class AnyOf(Node):
     def compiled(self, unknown: Unknown) -> Ask:
         parts = [part.compiled(unknown) for part in self.any]
 
-        def ask(facts: Facts) -> Truth:
+        def ask(facts: EvaluationContext) -> Truth:
             truths = [part(facts) for part in parts]
             return True if True in truths else None if None in truths else False
 
@@ -159,14 +159,14 @@ class Not(Node):
     def compiled(self, unknown: Unknown) -> Ask:
         inner = self.not_.compiled(unknown)
 
-        def ask(facts: Facts) -> Truth:
+        def ask(facts: EvaluationContext) -> Truth:
             truth = inner(facts)
             return None if truth is None else not truth
 
         return ask
 
 
-class Some(BaseModel):
+class RuleSelector(BaseModel):
     """Earlier rules, named individually or by group."""
 
     model_config = Node.model_config
@@ -190,7 +190,7 @@ class Fired(Node):
 class NoneFired(Node):
     """True if none of these earlier rules fired, otherwise false."""
 
-    none_fired: Some
+    none_fired: RuleSelector
 
     def compiled(self, unknown: Unknown) -> Ask:
         some = self.none_fired
@@ -200,7 +200,7 @@ class NoneFired(Node):
 class CitesPassage(Node):
     """True if one of these earlier rules fired and cites a passage, before any filter; otherwise false."""
 
-    cites_passage: Some
+    cites_passage: RuleSelector
 
     def compiled(self, unknown: Unknown) -> Ask:
         some = self.cites_passage
@@ -235,24 +235,24 @@ for _node in (AllOf, AnyOf, Not):
 NEVER = AnyOf.model_construct(any=())  # not possible in a file: `any` of no conditions is never true
 
 
-def rules_asked(condition: Condition) -> Iterator[Some]:
+def referenced_rules(condition: Condition) -> Iterator[RuleSelector]:
     """Yield the earlier rules that `condition` asks about, in reading order."""
     match condition:
         case Fired():
-            yield Some(rules=(condition.fired,))
+            yield RuleSelector(rules=(condition.fired,))
         case NoneFired():
             yield condition.none_fired
         case CitesPassage():
             yield condition.cites_passage
-    for part in condition.parts():
-        yield from rules_asked(part)
+    for part in condition.children():
+        yield from referenced_rules(part)
 
 
 def fired_asked(condition: Condition) -> Iterator[str]:
     """Yield the earlier rules whose firing `condition` depends on."""
     if isinstance(condition, Fired):
         yield condition.fired
-    for part in condition.parts():
+    for part in condition.children():
         yield from fired_asked(part)
 
 

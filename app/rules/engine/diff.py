@@ -12,7 +12,7 @@ from app.rules.engine.evaluation import Evaluation
 from app.rules.engine.summary import Json
 
 
-def trace(edition: Edition, evaluation: Evaluation, digest: str) -> Json:
+def provenance(edition: Edition, evaluation: Evaluation, digest: str) -> Json:
     """Return what a summary is based on.
 
     It is small enough to store with the answers, and enough to report later what has changed.
@@ -27,7 +27,7 @@ def trace(edition: Edition, evaluation: Evaluation, digest: str) -> Json:
     }
 
 
-def trace_differences(then: Json, now: Json) -> list[Json]:
+def diff_provenance(then: Json, now: Json) -> list[Json]:
     """Return the differences as `[{what, then, now}]`, the digest last; empty if the summary is identical."""
     names = [name for name in now if name != "digest"] + ["digest"]
     return [
@@ -37,7 +37,7 @@ def trace_differences(then: Json, now: Json) -> list[Json]:
     ]
 
 
-def edition_differences(old: Edition, new: Edition) -> Iterator[str]:
+def diff_editions(old: Edition, new: Edition) -> Iterator[str]:
     """Yield one line for each difference, for example "rule P_CRPS: cites was P17, P20, is P20"."""
     before, after = dict(_facts(old)), dict(_facts(new))
     yield from (f"- {name} is gone" for name in before if name not in after)
@@ -70,7 +70,7 @@ def _facts(edition: Edition) -> Iterator[tuple[str, dict[str, Any]]]:
     for place, primary in edition.crisis.primary.items():
         yield f"numbers in {place}", primary.model_dump()
     for language, texts in edition.texts.items():
-        for path, words in texts.own_words():
+        for path, words in texts.authored_strings():
             yield f"words {language} {'.'.join(path)}", {"text": words}
         yield f"words {language}", {"reviewed_by": texts.reviewed_by}
 

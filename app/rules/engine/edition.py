@@ -16,7 +16,7 @@ from app.rules.engine import summary as summarising
 from app.rules.engine.article import Article
 from app.rules.engine.condition import Answers
 from app.rules.engine.crisis_resources import Crisis
-from app.rules.engine.evaluation import Evaluation, Rules
+from app.rules.engine.evaluation import Evaluation, RuleEngine
 from app.rules.engine.questionnaire import Questionnaire
 from app.rules.engine.rule import Flag, RuleBook, Strict
 from app.rules.engine.summary import Json, Phrasebook
@@ -42,7 +42,7 @@ class EditionMeta(Strict):
     switches: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-LONGEST_TAG = 35  # characters of a language tag that are read
+MAX_TAG_LENGTH = 35  # characters of a language tag that are read
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Edition:
     unreviewed: bool = True
     asked: Questionnaire = field(init=False)
     phrasebooks: Mapping[str, Phrasebook] = field(init=False)
-    rules: Rules = field(init=False)
+    rules: RuleEngine = field(init=False)
 
     def __post_init__(self) -> None:
         phrasebooks = {
@@ -85,7 +85,7 @@ class Edition:
         object.__setattr__(self, "phrasebooks", phrasebooks)
         never = {name for switch in self.off for name in self.meta.switches.get(switch, ())}
         object.__setattr__(self, "asked", self.questionnaire.never_asking(never))
-        rules = Rules(self.book.rules, self.article, self.meta.flags, self.questionnaire.unknown)
+        rules = RuleEngine(self.book.rules, self.article, self.meta.flags, self.questionnaire.unknown)
         object.__setattr__(self, "rules", rules)
 
     @property
@@ -113,7 +113,7 @@ class Edition:
         default, *others = self.meta.languages
         return (default, *(each for each in others if self.unreviewed or self.texts[each].reviewed_by))
 
-    def machine_made(self, language: str) -> bool:
+    def unreviewed_languages(self, language: str) -> bool:
         """Return True for a translation that no one has signed off."""
         return language != self.meta.languages[0] and not self.texts[language].reviewed_by
 
@@ -123,7 +123,7 @@ class Edition:
 
     def language(self, wanted: str | None) -> str:
         """Return the served language for the BCP 47 tag `wanted` (RFC 4647 lookup), or the default."""
-        parts = (wanted or "")[:LONGEST_TAG].lower().split("-")
+        parts = (wanted or "")[:MAX_TAG_LENGTH].lower().split("-")
         served = {language.lower(): language for language in self.languages}
         tried = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))
         return next((served[tag] for tag in tried if tag in served), self.meta.languages[0])
@@ -134,9 +134,9 @@ class Edition:
         contact: Mapping[str, object] | None = None,
         *,
         complete: bool = True,
-    ) -> answering.Checked:
+    ) -> answering.ValidationResult:
         """Return all issues at once; see `answers.check`."""
-        return answering.check(self.asked, answers, contact or {}, complete=complete)
+        return answering.validate(self.asked, answers, contact or {}, complete=complete)
 
     def enabled(self, answers: Answers) -> frozenset[str]:
         """Return the linkIds of the items to be shown for these answers."""
@@ -161,6 +161,6 @@ class Edition:
         """Return the interruptions, which must be shown before anything else, on drafts too."""
         return summarising.interruptions(evaluation, self.phrasebooks[language])
 
-    def words(self, issue: answering.Issue, language: str) -> str:
+    def message_for(self, issue: answering.Issue, language: str) -> str:
         """Return the message for one issue in a served language."""
         return self.phrasebooks[language].issue(self.questionnaire, issue.pointer, issue.code, issue.figures)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.rules.engine.article import Article, Passage
-from app.rules.engine.condition import EVERYTHING, Answer, Answers, Ask, Condition, Facts, Unknown
-from app.rules.engine.explanation import Prepared
+from app.rules.engine.condition import EVERYTHING, Answer, Answers, Ask, Condition, EvaluationContext, Unknown
+from app.rules.engine.explanation import CompiledCondition
 from app.rules.engine.rule import Flag, Mode, Rule
 
 
@@ -45,20 +45,22 @@ class Evaluation:
     the data that all rules were evaluated against.
     """
 
-    kept: Answers
-    stopped: bool
+    answers_to_store: Answers
+    stopped_by: bool
     fired: tuple[FiredRule, ...]
     mode: Mode
     quoted: Mapping[str, Sequence[Passage]]
     flags: tuple[RaisedFlag, ...]
     raised: tuple[str, ...]
-    open: tuple[Rule, ...]
-    facts: Facts = field(repr=False, compare=False)
+    open_conditions: tuple[Rule, ...]
+    facts: EvaluationContext = field(repr=False, compare=False)
 
     @property
     def undetermined(self) -> tuple[Undetermined, ...]:
         """The rules that are unknown, each with the questions whose answers would determine it."""
-        return tuple(Undetermined(rule.id, rule.when.open_questions(self.facts)) for rule in self.open)
+        return tuple(
+            Undetermined(rule.id, rule.when.open_questions(self.facts)) for rule in self.open_conditions
+        )
 
     @property
     def attention(self) -> int | None:
@@ -66,14 +68,14 @@ class Evaluation:
         return min((flag.priority for flag in self.flags), default=None)
 
 
-class Rules:
+class RuleEngine:
     """The rules, passages and flags of an edition, with their conditions compiled once."""
 
     def __init__(
         self, rules: Sequence[Rule], article: Article, flags: Sequence[Flag], unknown: Unknown
     ) -> None:
         self.unknown = unknown
-        self.rules = [(rule, Prepared(rule.when, unknown)) for rule in rules]
+        self.rules = [(rule, CompiledCondition(rule.when, unknown)) for rule in rules]
         self.passages = {each.id: (each, _compiled(each.only_if, unknown)) for each in article.passages}
         self.flags = [(flag, _compiled(flag.unless, unknown)) for flag in flags]
 
@@ -82,7 +84,7 @@ class Rules:
 
         `answers` must have passed the checks; `raised` comes from an earlier evaluation.
         """
-        run = _Run(Facts(answers, enabled, self.unknown, {}), raised)
+        run = _Evaluation(EvaluationContext(answers, enabled, self.unknown, {}), raised)
         for rule, when in self.rules:
             run.ask(rule, when)
         kept = run.kept()
@@ -90,18 +92,20 @@ class Rules:
         fired = [FiredRule(each.rule, _only(each.because, kept)) for each in run.fired]
         mode = _mode(fired)
         return Evaluation(
-            kept=kept,
-            stopped=run.keeps is not None,
+            answers_to_store=kept,
+            stopped_by=run.keeps is not None,
             fired=tuple(fired),
             mode=mode,
             quoted=self._quoted(fired, mode, run.facts),
             flags=tuple(sorted(self._flags(run.facts), key=lambda each: each.priority)),
             raised=tuple(dict.fromkeys((*hidden, *(name for name in raised if name in run.facts.fired)))),
-            open=tuple(run.open),
+            open_conditions=tuple(run.open),
             facts=run.facts,
         )
 
-    def _quoted(self, fired: Sequence[FiredRule], mode: Mode, facts: Facts) -> dict[str, tuple[Passage, ...]]:
+    def _quoted(
+        self, fired: Sequence[FiredRule], mode: Mode, facts: EvaluationContext
+    ) -> dict[str, tuple[Passage, ...]]:
         """Return the passages that may be shown under each rule, by rule id; each passage appears once."""
         shown: set[str] = set()
         quoted: dict[str, tuple[Passage, ...]] = {}
@@ -115,7 +119,7 @@ class Rules:
             shown.update(passage.id for passage in quoted[each.rule.id])
         return quoted
 
-    def _flags(self, facts: Facts) -> Iterator[RaisedFlag]:
+    def _flags(self, facts: EvaluationContext) -> Iterator[RaisedFlag]:
         raised: dict[str, int] = {}
         for flag, unless in self.flags:
             parents = [raised[name] for name in flag.with_flags if name in raised]
@@ -125,23 +129,23 @@ class Rules:
                 yield RaisedFlag(flag, raised[flag.id])
 
 
-class _Run:
+class _Evaluation:
     """One pass over the rules in precedence order; `facts.fired` grows as rules fire."""
 
-    def __init__(self, facts: Facts, raised: Sequence[str]) -> None:
+    def __init__(self, facts: EvaluationContext, raised: Sequence[str]) -> None:
         self.facts, self.raised = facts, raised
         self.fired: list[FiredRule] = []
         self.open: list[Rule] = []
         self.stopped: set[str] = set()
         self.keeps: tuple[str, ...] | None = None
 
-    def ask(self, rule: Rule, when: Prepared) -> None:
+    def ask(self, rule: Rule, when: CompiledCondition) -> None:
         if rule.group in self.stopped:
             return
         facts = self.facts
         truth = when.ask(facts)
         if truth is not True and rule.even_if_disabled:
-            heeding = Facts(facts.answers, EVERYTHING, facts.unknown, facts.fired)
+            heeding = EvaluationContext(facts.answers, EVERYTHING, facts.unknown, facts.fired)
             if when.ask(heeding) is True:
                 truth, facts = True, heeding
         if truth is True:
@@ -151,7 +155,7 @@ class _Run:
         elif truth is None:
             self.open.append(rule)
 
-    def _earlier(self, when: Prepared) -> dict[str, Answer]:
+    def _earlier(self, when: CompiledCondition) -> dict[str, Answer]:
         """Return the answers that fired the earlier rules on which this condition depends."""
         reasons: dict[str, Answer] = {}
         for name in when.fired:
@@ -161,10 +165,10 @@ class _Run:
     def _fire(self, rule: Rule, reasons: dict[str, Answer]) -> None:
         self.facts.fired[rule.id] = (rule.group, rule.cites)
         self.fired.append(FiredRule(rule, reasons))
-        if rule.stops:
-            self.stopped |= set(rule.stops)
-            before = rule.keeps if self.keeps is None else self.keeps
-            self.keeps = tuple(name for name in rule.keeps if name in before)
+        if rule.stops_evaluation:
+            self.stopped |= set(rule.stops_evaluation)
+            before = rule.stores_answers if self.keeps is None else self.keeps
+            self.keeps = tuple(name for name in rule.stores_answers if name in before)
 
     def kept(self) -> dict[str, Answer]:
         """Return the answers that count.

@@ -4,10 +4,10 @@ Responsible for: compiling conditions for repeated evaluation, and explaining th
 Never: implements the logic of conditions (condition.py does).
 """
 
-from app.rules.engine.condition import Answer, Answers, Condition, Facts, Unknown, fired_asked
+from app.rules.engine.condition import Answer, Answers, Condition, EvaluationContext, Unknown, fired_asked
 
 
-class Prepared:
+class CompiledCondition:
     """A condition that is compiled for repeated evaluation."""
 
     __slots__ = ("ask", "fired", "named")
@@ -17,9 +17,9 @@ class Prepared:
         self.fired = tuple(fired_asked(condition))
         self.named: dict[str, set[object]] = {name: set() for name in condition.questions()}
         for comparison in condition.comparisons():
-            self.named[comparison.question].update(comparison.named())
+            self.named[comparison.question].update(comparison.named_options())
 
-    def because(self, facts: Facts) -> dict[str, Answer]:
+    def because(self, facts: EvaluationContext) -> dict[str, Answer]:
         """Return a minimal set of answers that makes this true condition true: linkId to answer.
 
         Answers that are not needed for the condition to stay true are removed one at a time, starting with
@@ -29,7 +29,7 @@ class Prepared:
 
         def spare(kept: Answers, name: str) -> bool:
             rest = {other: answer for other, answer in kept.items() if other != name}
-            return self.ask(Facts(rest, facts.enabled, facts.unknown, facts.fired)) is True
+            return self.ask(EvaluationContext(rest, facts.enabled, facts.unknown, facts.fired)) is True
 
         kept = {name: facts.answers[name] for name in self.named if name in facts.answers}
         while let_go := next((name for name in reversed(kept) if spare(kept, name)), None):
@@ -42,6 +42,6 @@ class Prepared:
         return tuple(code for code in answer if code in self.named[name]) or answer
 
 
-def because(condition: Condition, facts: Facts) -> dict[str, Answer]:
+def explain(condition: Condition, facts: EvaluationContext) -> dict[str, Answer]:
     """Return `Prepared.because` of a condition that is evaluated only once."""
-    return Prepared(condition, facts.unknown).because(facts)
+    return CompiledCondition(condition, facts.unknown).because(facts)

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from app.rules.engine.condition import NEVER, Answers, Ask, Condition, Facts
+from app.rules.engine.condition import NEVER, Answers, Ask, Condition, EvaluationContext
 
 ContactKind = Literal["name", "phone", "email"]
 
@@ -108,7 +108,7 @@ class Questionnaire(Fhir):
         enough.
         """
         enabled: set[str] = set()
-        facts = Facts(answers, enabled, self.unknown)
+        facts = EvaluationContext(answers, enabled, self.unknown)
         for name, group, ask in self._enabling:
             if (group is None or group in enabled) and (ask is None or ask(facts) is True):
                 enabled.add(name)
@@ -116,7 +116,7 @@ class Questionnaire(Fhir):
 
     def missing(self, answers: Answers, enabled: frozenset[str]) -> tuple[str, ...]:
         """Return the enabled questions that must be answered before the answers can be submitted."""
-        facts = Facts(answers, enabled, self.unknown)
+        facts = EvaluationContext(answers, enabled, self.unknown)
         return tuple(
             item.link_id
             for item, ask in self._requiring
@@ -132,7 +132,7 @@ class Questionnaire(Fhir):
         """
         enabled = self.enabled(answers)
         possible: set[str] = set()
-        facts = Facts(
+        facts = EvaluationContext(
             {name: each for name, each in answers.items() if name in enabled}, possible, self.unknown
         )
         for name, group, ask in self._enabling:
@@ -167,7 +167,7 @@ class Questionnaire(Fhir):
         return (name for name in self.questions if name in answers)
 
 
-def _waits(condition: Condition | None, facts: Facts) -> bool:
+def _waits(condition: Condition | None, facts: EvaluationContext) -> bool:
     """Return True if `condition` tests the existence of an answer that may still be given."""
     return condition is not None and any(
         each.operator == "exists" and each.question in facts.enabled and each.question not in facts.answers

@@ -139,7 +139,7 @@ def summarise(evaluation: Evaluation, words: Phrasebook, *, questionnaire: str, 
         summary["questions"] = [question for each in asked for question in each]
     if topics and words.texts.not_covered:
         summary["not_covered"] = list(words.texts.not_covered)
-    return summary | {"digest": digest(summary)}
+    return summary | {"digest": canonical_digest(summary)}
 
 
 def _topic(each: FiredRule, evaluation: Evaluation, words: Phrasebook) -> Json:
@@ -152,7 +152,7 @@ def _topic(each: FiredRule, evaluation: Evaluation, words: Phrasebook) -> Json:
     }
 
 
-def digest(document: Json) -> str:
+def canonical_digest(document: Json) -> str:
     """Return the SHA-256, in hex, of the canonical JSON of `document` (RFC 8785).
 
     The documents contain strings, integers, booleans, null, arrays and objects with ASCII keys, and the

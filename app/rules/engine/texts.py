@@ -104,7 +104,7 @@ class Texts(Strict):
     names_of_conditions: tuple[str, ...] = ()
     banned_phrases: tuple[Banned, ...]
 
-    def own_words(self) -> Iterator[tuple[tuple[str, ...], str]]:
+    def authored_strings(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield every string that a person may read, with the path of keys that leads to it."""
         yield from _strings(("title",), self.title)
         yield from _strings(("summary",), self.summary.model_dump())

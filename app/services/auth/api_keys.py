@@ -15,20 +15,20 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.errors import Forbidden, Refusal, Unauthenticated
-from app.services.auth.authorization import SCOPES, token_hash
+from app.errors import Forbidden, StartupError, Unauthenticated
+from app.services.auth.authorization import SCOPES, hash_token
 from app.storage.auth import api_keys
 from app.storage.auth.api_keys import ApiKey
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 PATTERN = re.compile(r"pc_(live|test)_([0-9A-Za-z]{8})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewApiKey:
     """A new API key."""
 
     name: str
@@ -39,7 +39,7 @@ class Wanted:
     days: int | None = None
 
 
-def create(session: Session, wanted: Wanted, *, now: dt.datetime, actor: Actor) -> str:
+def create(session: Session, wanted: NewApiKey, *, now: dt.datetime, actor: Actor) -> str:
     """Create a key and return its text, which the caller shows once. Raises Refusal naming any error."""
     _refuse(wanted)
     key_id, secret = _random(8), _random(32)
@@ -48,7 +48,7 @@ def create(session: Session, wanted: Wanted, *, now: dt.datetime, actor: Actor) 
     key = ApiKey(
         id=key_id,
         name=wanted.name,
-        secret_hash=token_hash(secret),
+        secret_hash=hash_token(secret),
         scopes=frozenset(wanted.scopes),
         test=wanted.test,
         origins=frozenset(wanted.origins),
@@ -57,7 +57,7 @@ def create(session: Session, wanted: Wanted, *, now: dt.datetime, actor: Actor) 
         expires_at=now + dt.timedelta(days=wanted.days) if wanted.days else None,
     )
     api_keys.insert(session, key)
-    audit_log.record(session, actor, now, Act("api_key.created", "api_key", key_id))
+    audit_log.record(session, actor, now, AuditAction("api_key.created", "api_key", key_id))
     return stem + checksum(stem)
 
 
@@ -78,7 +78,7 @@ def checksum(stem: str) -> str:
     return digits
 
 
-def admit(
+def authenticate(
     key: ApiKey | None, secret: str, *, now: dt.datetime, network: str | None, origin: str | None
 ) -> ApiKey:
     """Return the key when its secret matches, it is live, and the request comes from a permitted place.
@@ -87,7 +87,7 @@ def admit(
     origin or network).
     """
     expected = key.secret_hash if key else bytes(32)
-    if not hmac.compare_digest(token_hash(secret), expected) or key is None or not key.is_live(now):
+    if not hmac.compare_digest(hash_token(secret), expected) or key is None or not key.is_live(now):
         raise Unauthenticated("This API key is not known, or no longer live.")
     if key.origins and origin not in key.origins:
         raise Forbidden(
@@ -101,28 +101,28 @@ def admit(
 def revoke(session: Session, key_id: str, *, now: dt.datetime, actor: Actor) -> None:
     """Revoke a key. Raises Refusal when there is no live key with that id."""
     if not api_keys.revoke(session, key_id, now):
-        raise Refusal(f"There is no live API key {key_id}.")
-    audit_log.record(session, actor, now, Act("api_key.revoked", "api_key", key_id))
+        raise StartupError(f"There is no live API key {key_id}.")
+    audit_log.record(session, actor, now, AuditAction("api_key.revoked", "api_key", key_id))
 
 
-def _refuse(wanted: Wanted) -> None:
+def _refuse(wanted: NewApiKey) -> None:
     if not wanted.name.strip() or len(wanted.name) > 100:
-        raise Refusal("A key needs a name of at most 100 characters.")
+        raise StartupError("A key needs a name of at most 100 characters.")
     strange = [scope for scope in wanted.scopes if scope not in SCOPES]
     if strange or not wanted.scopes:
-        raise Refusal(f"A key needs scopes out of: {', '.join(SCOPES)}.")
+        raise StartupError(f"A key needs scopes out of: {', '.join(SCOPES)}.")
     for origin in wanted.origins:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
-            raise Refusal(f"An origin reads https://host, without a path; this does not: {origin!r}.")
+            raise StartupError(f"An origin reads https://host, without a path; this does not: {origin!r}.")
     if wanted.origins and set(wanted.scopes) != {"submissions:write"}:
-        raise Refusal(
+        raise StartupError(
             "A key for browsers takes the scope submissions:write alone; anybody can read it there."
         )
     for cidr in wanted.cidrs:
         try:
             ipaddress.ip_network(cidr)
         except ValueError:
-            raise Refusal(
+            raise StartupError(
                 f"A network reads 192.0.2.0/24 or 2001:db8::/32; this does not: {cidr!r}."
             ) from None
 

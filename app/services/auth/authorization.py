@@ -37,7 +37,7 @@ class Respondent:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class FormSessionPrincipal:
     """A person in a session of the hosted form; the session gives access to that submission only."""
 
     submission: str
@@ -47,7 +47,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ApiClient:
     """An API client, identified by its API key."""
 
     key: ApiKey
@@ -57,7 +57,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Staff:
+class StaffPrincipal:
     """A staff user in a session of the staff app."""
 
     id: str
@@ -67,10 +67,10 @@ class Staff:
         return Actor("staff", self.id, request_id)
 
 
-Principal = Respondent | Holder | Program | Staff
+Principal = Respondent | FormSessionPrincipal | ApiClient | StaffPrincipal
 
 
-def token_hash(token: str) -> bytes:
+def hash_token(token: str) -> bytes:
     """Return the SHA-256 hash that is stored of a secret.
 
     The secret has 256 random bits, so it needs no slow hash (OWASP ASVS 6.5.2).
@@ -80,23 +80,23 @@ def token_hash(token: str) -> bytes:
 
 def has_scope(principal: Principal, scope: str) -> bool:
     """Return whether this principal is an API client whose key has the scope."""
-    return isinstance(principal, Program) and scope in principal.key.scopes
+    return isinstance(principal, ApiClient) and scope in principal.key.scopes
 
 
-def require_scope(principal: Principal, *scopes: str) -> Program:
+def require_scope(principal: Principal, *scopes: str) -> ApiClient:
     """Return the API client when its key has one of `scopes`. Raises Forbidden."""
-    if isinstance(principal, Program) and any(scope in principal.key.scopes for scope in scopes):
+    if isinstance(principal, ApiClient) and any(scope in principal.key.scopes for scope in scopes):
         return principal
     raise Forbidden(f"This needs an API key with the scope {' or '.join(scopes)}.")
 
 
 def require_permission(principal: Principal, permission: Permission) -> None:
     """Raise Forbidden unless this principal's roles, or its key's scope `review`, give the permission."""
-    if isinstance(principal, Staff) and permission in principal.permissions:
+    if isinstance(principal, StaffPrincipal) and permission in principal.permissions:
         return
     if has_scope(principal, "review") and permission in SCOPE_REVIEW:
         return
-    if isinstance(principal, Staff):
+    if isinstance(principal, StaffPrincipal):
         raise Forbidden(f"This is for the role {' or '.join(roles_with(permission))}.")
     raise Forbidden("This needs an API key with the scope review.")
 
@@ -108,15 +108,15 @@ def require_access(principal: Principal, record: Record | None, *scopes: str) ->
     access to its own submission only. A test key can access test submissions only. A key for browsers (with
     origins) can only create submissions, because anyone who opens the page can read the key.
     """
-    if isinstance(principal, Program):
+    if isinstance(principal, ApiClient):
         require_scope(principal, *scopes)
         if principal.key.origins:
             raise Forbidden("A key for browsers may only create; use the submission's access token.")
         known = record is not None and (record.test or not principal.key.test)
-    elif isinstance(principal, Staff):
+    elif isinstance(principal, StaffPrincipal):
         require_permission(principal, "case")
         known = True
-    elif isinstance(principal, Holder):
+    elif isinstance(principal, FormSessionPrincipal):
         known = record is not None and record.id == principal.submission
     else:
         known = record is not None and hmac.compare_digest(record.token_hash, principal.token_hash)

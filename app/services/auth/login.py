@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from app.encryption import Keyring
-from app.errors import SessionEnded, TooMany
+from app.errors import SessionEnded, TooManyRequests
 from app.services.auth import sessions, two_factor
 from app.services.auth.users import EMAIL
 from app.storage.auth import login_throttles, users
@@ -18,7 +18,7 @@ from app.storage.auth.login_throttles import Rate
 from app.storage.auth.users import Person
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.submissions.submissions import ID
 
 PER_ACCOUNT = Rate(5, dt.timedelta(seconds=30))
@@ -29,7 +29,7 @@ STEP_LIVES = dt.timedelta(minutes=5)  # between password and second factor
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class LoginAttempt:
     """A login attempt: the account named and the network it comes from."""
 
     email: str
@@ -42,8 +42,8 @@ class Try:
         return (network, PER_NETWORK), (account, PER_ACCOUNT)
 
 
-def let_try(
-    session: Session, keyring: Keyring, who: Try, *, now: dt.datetime, code: bool = False
+def throttle(
+    session: Session, keyring: Keyring, who: LoginAttempt, *, now: dt.datetime, code: bool = False
 ) -> Person | None:
     """Count an attempt before anything is hashed; return the account it names, if any. Raises TooMany.
 
@@ -53,24 +53,28 @@ def let_try(
     if code:
         everywhere = keyring.digest("throttle codes", who.email.encode())
         buckets = (*buckets, (everywhere, PER_CODES))
-    pause = max(login_throttles.wait(session, bucket, rate, now) for bucket, rate in buckets)
+    pause = max(login_throttles.retry_after(session, bucket, rate, now) for bucket, rate in buckets)
     if pause:
-        raise TooMany("There were many tries to sign in. Wait a little, then try again.", retry_after=pause)
+        raise TooManyRequests(
+            "There were many tries to sign in. Wait a little, then try again.", retry_after=pause
+        )
     for bucket, rate in buckets:
-        login_throttles.count(session, bucket, rate, now)
+        login_throttles.hit(session, bucket, rate, now)
     return users.by_email(session, who.email) if EMAIL.fullmatch(who.email) else None
 
 
-def fail(session: Session, person: Person | None, *, now: dt.datetime, actor: Actor) -> None:
+def record_failure(session: Session, person: Person | None, *, now: dt.datetime, actor: Actor) -> None:
     """Record a failed attempt in the audit log."""
-    audit_log.record(session, actor, now, Act("staff.sign_in_failed", "staff", person.id if person else None))
+    audit_log.record(
+        session, actor, now, AuditAction("staff.sign_in_failed", "staff", person.id if person else None)
+    )
 
 
-def open_session(
+def start_session(
     session: Session,
     keyring: Keyring,
     person: Person,
-    who: Try,
+    who: LoginAttempt,
     secret: str,
     *,
     now: dt.datetime,
@@ -83,27 +87,27 @@ def open_session(
     current = users.fetch(session, person.id)
     if current is None or not current.active or current.password_hash != person.password_hash:
         return False
-    sessions.begin(session, person.id, secret, now=now)
-    audit_log.record(session, _as(actor, person), now, Act("staff.signed_in", "staff", person.id))
-    login_throttles.clear(session, who.buckets(keyring)[1][0])
+    sessions.create(session, person.id, secret, now=now)
+    audit_log.record(session, _as(actor, person), now, AuditAction("staff.signed_in", "staff", person.id))
+    login_throttles.reset(session, who.buckets(keyring)[1][0])
     return True
 
 
-def open_with_code(
+def start_session_with_code(
     session: Session,
     keyring: Keyring,
     person: Person,
     code: str,
-    who: Try,
+    who: LoginAttempt,
     secret: str,
     *,
     now: dt.datetime,
     actor: Actor,
 ) -> bool:
     """Start a session, given a valid code of the second factor; a wrong code is recorded in the audit log."""
-    if two_factor.give(session, keyring, person, code, now=now, actor=_as(actor, person)):
-        return open_session(session, keyring, person, who, secret, now=now, actor=actor)
-    fail(session, person, now=now, actor=actor)
+    if two_factor.verify_code(session, keyring, person, code, now=now, actor=_as(actor, person)):
+        return start_session(session, keyring, person, who, secret, now=now, actor=actor)
+    record_failure(session, person, now=now, actor=actor)
     return False
 
 
@@ -111,7 +115,7 @@ def confirm(
     session: Session,
     person: Person,
     session_id: str,
-    who: Try,
+    who: LoginAttempt,
     keyring: Keyring,
     *,
     now: dt.datetime,
@@ -119,20 +123,20 @@ def confirm(
 ) -> None:
     """Record that the password was entered again: the session is fresh."""
     sessions.confirm(session, session_id, now=now)
-    audit_log.record(session, actor, now, Act("staff.confirmed", "staff", person.id))
-    login_throttles.clear(session, who.buckets(keyring)[1][0])
+    audit_log.record(session, actor, now, AuditAction("staff.confirmed", "staff", person.id))
+    login_throttles.reset(session, who.buckets(keyring)[1][0])
 
 
 # --- between the steps -----------------------------------------------------------------------------
 
 
-def step(keyring: Keyring, person: Person, *, now: dt.datetime) -> str:
+def issue_mfa_token(keyring: Keyring, person: Person, *, now: dt.datetime) -> str:
     """Return the token between password and second factor: `<id>.<until>.<signature>`."""
     stem = f"{person.id}.{int((now + STEP_LIVES).timestamp())}"
     return f"{stem}.{keyring.sign('staff step', _bound(stem, person))}"
 
 
-def stepped(session: Session, keyring: Keyring, held: str, *, now: dt.datetime) -> Person:
+def read_mfa_token(session: Session, keyring: Keyring, held: str, *, now: dt.datetime) -> Person:
     """Return the user who entered the password within the last 5 minutes. Raises SessionEnded."""
     staff_id, _, rest = held.partition(".")
     until, _, signature = rest.partition(".")

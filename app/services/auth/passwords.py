@@ -22,19 +22,19 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from app.errors import Unavailable
 
 T = TypeVar("T")
-SHORTEST, LONGEST = 12, 256
-AT_ONCE, WAITING = 2, 32
+MIN_LENGTH, MAX_LENGTH = 12, 256
+MAX_CONCURRENT, MAX_QUEUED = 2, 32
 PLAIN_LEFT = 6  # distinct characters required besides the easily guessed parts
 COMMON = (Path(__file__).parent / "common_passwords.txt").read_text(encoding="utf-8").split()
 JOINTS = re.compile(r"[\s_.-]")  # separators between words
 
 
-def amiss(password: str, words: Sequence[str] = ()) -> str | None:
+def validate_password(password: str, words: Sequence[str] = ()) -> str | None:
     """Return why a password is rejected, or None. `words`: the user's and the clinic's own words."""
-    if len(password) < SHORTEST:
-        return f"Use at least {SHORTEST} characters. A few words in a row are easy to remember."
-    if len(password) > LONGEST:
-        return f"Use at most {LONGEST} characters."
+    if len(password) < MIN_LENGTH:
+        return f"Use at least {MIN_LENGTH} characters. A few words in a row are easy to remember."
+    if len(password) > MAX_LENGTH:
+        return f"Use at most {MAX_LENGTH} characters."
     left = _plain(password)
     own = [part for word in words for part in (word, *word.replace("@", " ").split()) if len(part) >= 4]
     for word in sorted((*map(_plain, own), *COMMON), key=len, reverse=True):
@@ -44,10 +44,10 @@ def amiss(password: str, words: Sequence[str] = ()) -> str | None:
     return None
 
 
-class Passwords:
+class PasswordHasher:
     """Hashes and verifies passwords, outside the event loop and the database threads."""
 
-    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+    def __init__(self, at_once: int = MAX_CONCURRENT, waiting: int = MAX_QUEUED) -> None:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="passwords")
         self._most, self._under_way = at_once + waiting, 0
 
@@ -60,7 +60,7 @@ class Passwords:
 
         Without a stored hash (`None`) this takes the same time and returns False.
         """
-        if len(password) > LONGEST:
+        if len(password) > MAX_LENGTH:
             return False
         return await self._on_thread(lambda: _fits(_bytes(password), kept or _nobodys()) and kept is not None)
 

@@ -14,17 +14,17 @@ from urllib.parse import urlencode
 
 from uuid_utils import uuid7
 
-from app.errors import Conflict, Error, NotFound, PreconditionFailed, Unprocessable
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, PreconditionFailed
 from app.services import idempotency
-from app.services.auth.authorization import token_hash
+from app.services.auth.authorization import hash_token
 from app.storage.bookings import handoffs
 from app.storage.bookings.handoffs import Handoff
 from app.storage.db.database import Session
-from app.storage.events.audit_log import Act, Actor, record
+from app.storage.events.audit_log import Actor, AuditAction, record
 from app.storage.submissions.submissions import ID
 
 USUAL, LONGEST = dt.timedelta(days=14), dt.timedelta(days=90)
-LONGEST_URL = 2000
+MAX_URL_LENGTH = 2000
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # as created by forms.new_secret()
 URL = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x7e]+")  # visible ASCII except " < > and \
 State = Literal["waiting", "opened", "revoked", "expired"]
@@ -32,7 +32,7 @@ Outcome = Literal["in_progress", "submitted"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewHandoff:
     """A new link. `returns`: the origins it may redirect to."""
 
     booking_reference: str
@@ -44,14 +44,14 @@ class Wanted:
     returns: Collection[str] = ()
 
 
-def draw_up(wanted: Wanted, secret: str, *, key_id: str | None, now: dt.datetime) -> Handoff:
+def build(wanted: NewHandoff, secret: str, *, key_id: str | None, now: dt.datetime) -> Handoff:
     """Return a new link, not stored yet. Raises Unprocessable with all errors."""
     amiss = [*_times(wanted, now), *_return(wanted)]
     if amiss:
-        raise Unprocessable("Look at each of the errors and send it again.", errors=amiss)
+        raise InvalidRequest("Look at each of the errors and send it again.", errors=amiss)
     return Handoff(
         id=str(uuid7()),
-        secret_hash=token_hash(secret),
+        secret_hash=hash_token(secret),
         booking_reference=wanted.booking_reference,
         appointment_at=wanted.appointment_at,
         language=wanted.language,
@@ -65,10 +65,10 @@ def draw_up(wanted: Wanted, secret: str, *, key_id: str | None, now: dt.datetime
     )
 
 
-def keep(session: Session, handoff: Handoff, *, actor: Actor) -> None:
+def create(session: Session, handoff: Handoff, *, actor: Actor) -> None:
     """Store a new link."""
     handoffs.insert(session, handoff)
-    record(session, actor, handoff.created_at, Act("handoff.created", "handoff", handoff.id))
+    record(session, actor, handoff.created_at, AuditAction("handoff.created", "handoff", handoff.id))
 
 
 def state(handoff: Handoff, now: dt.datetime) -> State:
@@ -122,14 +122,14 @@ def reissue(
     if found.revoked_at:
         raise Conflict("This link was taken back. Make a new handoff instead.")
     until = found.expires_at if now < found.expires_at else _usual(found.appointment_at, now)
-    fresh = {"secret_hash": token_hash(secret), "expires_at": until}
+    fresh = {"secret_hash": hash_token(secret), "expires_at": until}
     return _changed(session, found, "handoff.reissued", now, actor, **fresh)
 
 
 # --- opening a link --------------------------------------------------------------------------------
 
 
-def look(session: Session, secret: str, *, now: dt.datetime) -> Handoff:
+def resolve_secret(session: Session, secret: str, *, now: dt.datetime) -> Handoff:
     """Return the link of a secret without using it up.
 
     Raises NotFound, which is the same for used, revoked, expired and unknown links.
@@ -137,14 +137,14 @@ def look(session: Session, secret: str, *, now: dt.datetime) -> Handoff:
     return _opening(session, secret, now, lock=False)
 
 
-def begin(session: Session, secret: str, submission: str, *, now: dt.datetime, actor: Actor) -> None:
+def consume(session: Session, secret: str, submission: str, *, now: dt.datetime, actor: Actor) -> None:
     """Use up a link for a submission that was just stored, in the same transaction. Raises NotFound."""
     found = _opening(session, secret, now, lock=True)
     begun = {"opened_at": now, "submission_id": submission}
     _changed(session, found, "handoff.opened", now, actor, **begun)
 
 
-def way_back(session: Session, submission: str, outcome: Outcome) -> str | None:
+def return_url(session: Session, submission: str, outcome: Outcome) -> str | None:
     """Return the URL that leads the person back to the booking, with only an opaque status; None without one.
 
     What the site wrote into the URL itself stays unchanged.
@@ -159,7 +159,7 @@ def way_back(session: Session, submission: str, outcome: Outcome) -> str | None:
 
 def _opening(session: Session, secret: str, now: dt.datetime, *, lock: bool) -> Handoff:
     known = SECRET.fullmatch(secret)
-    found = handoffs.by_secret(session, token_hash(secret), lock=lock) if known else None
+    found = handoffs.by_secret(session, hash_token(secret), lock=lock) if known else None
     if found is None or not found.opens(now):
         raise NotFound("This link does not open anything any more.")
     return found
@@ -175,28 +175,28 @@ def _usual(appointment_at: dt.datetime | None, now: dt.datetime) -> dt.datetime:
     return min(appointment_at, now + LONGEST)
 
 
-def _times(wanted: Wanted, now: dt.datetime) -> list[Error]:
+def _times(wanted: NewHandoff, now: dt.datetime) -> list[FieldError]:
     """Return the errors in the times of a new link."""
     amiss = []
     if wanted.appointment_at and wanted.appointment_at <= now:
-        amiss.append(Error("/appointment_at", "past", "This is over; give a time to come."))
+        amiss.append(FieldError("/appointment_at", "past", "This is over; give a time to come."))
     if wanted.expires_at and not now < wanted.expires_at <= now + LONGEST:
         told = f"A link opens until a time to come, at most {LONGEST.days} days from now."
-        amiss.append(Error("/expires_at", "out_of_range", told))
+        amiss.append(FieldError("/expires_at", "out_of_range", told))
     return amiss
 
 
-def _return(wanted: Wanted) -> list[Error]:
+def _return(wanted: NewHandoff) -> list[FieldError]:
     """Return the errors in the return URL: it must start with an origin that the clinic has configured."""
     url = wanted.return_url
     if url is None:
         return []
-    if len(url) > LONGEST_URL or not URL.fullmatch(url):
-        told = f"Give an absolute address of at most {LONGEST_URL:,} visible ASCII characters."
-        return [Error("/return_url", "not_an_address", told)]
+    if len(url) > MAX_URL_LENGTH or not URL.fullmatch(url):
+        told = f"Give an absolute address of at most {MAX_URL_LENGTH:,} visible ASCII characters."
+        return [FieldError("/return_url", "not_an_address", told)]
     if not any(url == each or url.startswith((f"{each}/", f"{each}?")) for each in wanted.returns):
         told = "This site is not one the clinic lets a link lead back to (PRECONSULT_RETURN_ORIGINS)."
-        return [Error("/return_url", "unknown_origin", told)]
+        return [FieldError("/return_url", "unknown_origin", told)]
     return []
 
 
@@ -218,5 +218,5 @@ def _changed(
     changes = values | {"version": handoff.version + 1, "updated_at": now}
     handoffs.change(session, handoff.id, **changes)
     idempotency.forget(session, handoff.id)
-    record(session, actor, now, Act(action, "handoff", handoff.id))
+    record(session, actor, now, AuditAction(action, "handoff", handoff.id))
     return replace(handoff, **changes)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from typing import Literal, cast
 from app.services.events import event_types
 from app.services.events.event_types import ACTIONS, RESTRICTED
 from app.storage.bookings import readiness
-from app.storage.bookings.readiness import Standing
+from app.storage.bookings.readiness import BookingSubmission
 from app.storage.db.database import Session
 
 State = Literal["not_started", "in_progress", "submitted", "in_review", "ready", "needs_contact", "stale"]
@@ -35,7 +35,7 @@ class Readiness:
     edition: str | None = None
 
 
-def of_bookings(
+def get_readiness(
     session: Session, references: Sequence[str], *, test: bool, fresh_for: dt.timedelta, now: dt.datetime
 ) -> list[Readiness]:
     """Return the readiness of each booking, in the order requested.
@@ -44,8 +44,11 @@ def of_bookings(
     stale.
     """
     asked = set(references)
-    found = {each.booking_reference: each for each in readiness.standings(session, asked, test=test, now=now)}
-    changed = readiness.changed(session, [each.submission_id for each in found.values()], CHANGING)
+    found = {
+        each.booking_reference: each
+        for each in readiness.current_submissions(session, asked, test=test, now=now)
+    }
+    changed = readiness.last_changed(session, [each.submission_id for each in found.values()], CHANGING)
     when = readiness.appointments(session, asked, test=test)
     told = []
     for reference in references:
@@ -59,9 +62,9 @@ def of_bookings(
     return told
 
 
-def _state(standing: Standing, fresh_for: dt.timedelta, by: dt.datetime) -> State:
+def _state(standing: BookingSubmission, fresh_for: dt.timedelta, by: dt.datetime) -> State:
     """Return the state; `needs_contact` takes precedence over `stale`."""
-    state = cast("State", event_types.standing(standing.status, standing.review))
+    state = cast("State", event_types.booking_state(standing.status, standing.review))
     sent = standing.submitted_at
     old = sent is not None and sent < by - fresh_for
     return "stale" if old and state not in ("needs_contact", "in_progress") else state

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.services.auth import users
-from app.services.auth.authorization import Staff
+from app.services.auth.authorization import StaffPrincipal
 from app.services.auth.permissions import permitted
 from app.services.review import cases
-from app.services.review.cases import Action, Review, Turn
-from app.services.submissions.lifecycle import Desk
+from app.services.review.cases import Action, Review, StaffCommand
+from app.services.submissions.lifecycle import SubmissionService
 from app.storage.auth import users as people
 from app.storage.db.database import Database, Session
 from app.storage.events.audit_log import Actor
 from app.storage.submissions import submissions
-from app.storage.submissions.listing import Page, list_page
+from app.storage.submissions.listing import ListQuery, list_page
 from app.storage.submissions.submissions import FlagRecord, Record
 
 NAMES = ("Robin", "Sam", "Noor")
@@ -39,25 +39,25 @@ MOMENT = dt.timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class StaffShift:
     """Who works on a case, and a sequence of increasing times, as many as needed."""
 
     submission: str
     person: str
     times: Iterator[dt.datetime]
 
-    def turn(self) -> Turn:
-        who = Staff(self.person, permitted(["reviewer"]))
-        return Turn(self.submission, who, Actor("staff", self.person), next(self.times))
+    def turn(self) -> StaffCommand:
+        who = StaffPrincipal(self.person, permitted(["reviewer"]))
+        return StaffCommand(self.submission, who, Actor("staff", self.person), next(self.times))
 
 
-def work_on(
-    database: Database, desk: Desk, *, count: int, number: int, now: dt.datetime, actor: Actor
+def simulate(
+    database: Database, desk: SubmissionService, *, count: int, number: int, now: dt.datetime, actor: Actor
 ) -> int:
     """Work on those of the newest `count` test submissions that are not viewed yet; return how many."""
     chance = random.Random(number)  # noqa: S311 - not a secret; it must be reproducible
     team = database.write_now(partial(_team, now=now, actor=actor))
-    rows = database.read_now(partial(list_page, page=Page(limit=count, test=True))).rows
+    rows = database.read_now(partial(list_page, page=ListQuery(limit=count, test=True))).rows
     fresh = [row.id for row in rows if row.looked_at is None and row.review == "new"]
     done = 0
     for place in range(0, len(fresh), BATCH):
@@ -74,7 +74,7 @@ def _team(session: Session, *, now: dt.datetime, actor: Actor) -> list[str]:
         email = f"{name.lower()}.made-up@example.org"
         person = people.by_email(session, email)
         if person is None:
-            wanted = users.Wanted(email, ("reviewer",), f"{name} (made up)")
+            wanted = users.NewStaffUser(email, ("reviewer",), f"{name} (made up)")
             person = users.add(session, wanted, users.new_secret(), now=now, actor=actor)
         found.append(person.id)
     return found
@@ -83,7 +83,7 @@ def _team(session: Session, *, now: dt.datetime, actor: Actor) -> list[str]:
 def _batch(
     session: Session,
     *,
-    desk: Desk,
+    desk: SubmissionService,
     ids: Sequence[str],
     team: Sequence[str],
     chance: random.Random,
@@ -93,7 +93,12 @@ def _batch(
 
 
 def _care(
-    session: Session, desk: Desk, submission: str, person: str, chance: random.Random, now: dt.datetime
+    session: Session,
+    desk: SubmissionService,
+    submission: str,
+    person: str,
+    chance: random.Random,
+    now: dt.datetime,
 ) -> bool:
     """View, assign, act and decide, up to a random step. Return False when the case is left untouched."""
     depth = chance.random()
@@ -101,11 +106,11 @@ def _care(
     if found is None or depth < LEFT_ALONE:
         return False
     record = found[0]
-    shift = Shift(submission, person, _times(record, chance, now))
-    cases.look(session, desk, shift.turn())
+    shift = StaffShift(submission, person, _times(record, chance, now))
+    cases.view_case(session, desk, shift.turn())
     if depth >= LOOKED and record.status == "submitted":
         cases.assign(session, desk, shift.turn(), person)
-        cases.decide(session, desk, shift.turn(), "in_review")
+        cases.change_status(session, desk, shift.turn(), "in_review")
         if depth >= TAKEN:
             _act(session, desk, shift, record.flags, chance, close=depth >= ACTED)
         if depth >= ACTED:
@@ -115,8 +120,8 @@ def _care(
 
 def _act(
     session: Session,
-    desk: Desk,
-    shift: Shift,
+    desk: SubmissionService,
+    shift: StaffShift,
     flags: Sequence[FlagRecord],
     chance: random.Random,
     *,
@@ -131,10 +136,10 @@ def _act(
         cases.add_note(session, desk, shift.turn(), chance.choice(NOTES))
 
 
-def _decide(session: Session, desk: Desk, shift: Shift, chance: random.Random) -> None:
+def _decide(session: Session, desk: SubmissionService, shift: StaffShift, chance: random.Random) -> None:
     ways: tuple[tuple[Review, ...], ...] = (("ready",), ("needs_contact",), ("ready", "closed"))
     for step in chance.choice(ways):
-        cases.decide(session, desk, shift.turn(), step)
+        cases.change_status(session, desk, shift.turn(), step)
 
 
 def _times(record: Record, chance: random.Random, now: dt.datetime) -> Iterator[dt.datetime]:

@@ -18,16 +18,22 @@ from app.rules.engine.condition import Answer
 from app.rules.engine.edition import Edition
 from app.rules.engine.questionnaire import Item
 from app.services.submissions import lifecycle
-from app.services.submissions.assessment import Drawn, Given, Terms, draw_up, new_token
+from app.services.submissions.assessment import (
+    Assessment,
+    RetentionPolicy,
+    SubmissionInput,
+    assess_new,
+    new_token,
+)
 from app.storage.db.database import Database, Session
 from app.storage.events.audit_log import Actor
 from app.storage.submissions.submissions import Vault
 
 BATCH = 50  # submissions per unit of work
-CROWD = 600  # people to choose from, so that everything an edition can say is shown
-CALM = 3  # of this many people, the one with the least urgent flags is chosen
+POOL_SIZE = 600  # people to choose from, so that everything an edition can say is shown
+CALM_SHARE = 3  # of this many people, the one with the least urgent flags is chosen
 WEEK = dt.timedelta(days=7)
-SHARE = 0.6  # of the retention period: the maximum age
+DRAFT_SHARE = 0.6  # of the retention period: the maximum age
 NAMES = ("Ada", "Benoit", "Carla", "Duarte", "Esther", "Fabiola", "Gus", "Helena", "Ismael", "Joana")
 QUARANTINES = ("honeypot", "too_fast", "honeypot too_fast")
 Traits = frozenset[tuple[object, ...]]
@@ -42,10 +48,10 @@ class Seeded:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class DemoRespondent:
     """`traits`: what this person shows; `attention`: priority 1 to 4, or 5 for none."""
 
-    given: Given
+    given: SubmissionInput
     traits: Traits
     attention: int
 
@@ -58,7 +64,7 @@ def seed(
     count: int,
     number: int,
     now: dt.datetime,
-    terms: Terms,
+    terms: RetentionPolicy,
     actor: Actor,
 ) -> Seeded:
     """Store `count` made-up submissions; the same `number` gives the same people (not the same ids and keys).
@@ -66,46 +72,46 @@ def seed(
     They are created in order of arrival, so that lists, which are sorted by id, show the newest first.
     """
     drawn = [
-        _dated(draw_up(edition, given, new_token(), now=at, terms=terms))
-        for at, given in arrivals(edition, count=count, number=number, now=now, terms=terms)
+        _dated(assess_new(edition, given, new_token(), now=at, terms=terms))
+        for at, given in demo_timeline(edition, count=count, number=number, now=now, terms=terms)
     ]
     for place in range(0, count, BATCH):
         database.write_now(partial(_keep, vault=vault, batch=drawn[place : place + BATCH], actor=actor))
     return Seeded(count, sum(each.record.status == "draft" for each in drawn))
 
 
-def _dated(drawn: Drawn) -> Drawn:
+def _dated(drawn: Assessment) -> Assessment:
     """Return the submission with an id of its arrival time, as real ones have; lists and figures use it."""
     made = uuid7(nanoseconds=round(drawn.record.created_at.timestamp() * 1000) * 10**6)
     return replace(drawn, record=replace(drawn.record, id=str(made)))
 
 
-def _keep(session: Session, *, vault: Vault, batch: list[Drawn], actor: Actor) -> None:
+def _keep(session: Session, *, vault: Vault, batch: list[Assessment], actor: Actor) -> None:
     for drawn in batch:
-        lifecycle.keep(session, vault, drawn, actor=actor)
+        lifecycle.create(session, vault, drawn, actor=actor)
 
 
-def arrivals(
-    edition: Edition, *, count: int, number: int, now: dt.datetime, terms: Terms
-) -> list[tuple[dt.datetime, Given]]:
+def demo_timeline(
+    edition: Edition, *, count: int, number: int, now: dt.datetime, terms: RetentionPolicy
+) -> list[tuple[dt.datetime, SubmissionInput]]:
     """Return when each of `count` people arrived, earliest first, and their input."""
     chance = random.Random(number)  # noqa: S311 - not a secret; it must be reproducible
     came = []
-    for given in people(edition, count, chance):
+    for given in demo_respondents(edition, count, chance):
         kept = terms.submitted if given.complete else terms.draft
-        ago = min(WEEK, kept * SHARE) * chance.random()
+        ago = min(WEEK, kept * DRAFT_SHARE) * chance.random()
         came.append((now - ago // dt.timedelta(milliseconds=1) * dt.timedelta(milliseconds=1), given))
     return sorted(came, key=lambda each: each[0])
 
 
-def people(edition: Edition, count: int, chance: random.Random) -> list[Given]:
+def demo_respondents(edition: Edition, count: int, chance: random.Random) -> list[SubmissionInput]:
     """Return `count` people.
 
     If there are enough of them, they show everything that `CROWD` people can show.
     """
     crowd = _crowd(edition, chance)
-    rest = [next(crowd) for _ in range(CROWD)]
-    chosen: list[Person] = []
+    rest = [next(crowd) for _ in range(POOL_SIZE)]
+    chosen: list[DemoRespondent] = []
     shown: Traits = frozenset()
     while len(chosen) < count and rest:
         best = max(rest, key=lambda person: len(person.traits - shown))
@@ -115,11 +121,11 @@ def people(edition: Edition, count: int, chance: random.Random) -> list[Given]:
         chosen.append(best)
         shown |= best.traits
     while len(chosen) < count:
-        chosen.append(max((next(crowd) for _ in range(CALM)), key=lambda person: person.attention))
+        chosen.append(max((next(crowd) for _ in range(CALM_SHARE)), key=lambda person: person.attention))
     return [person.given for person in chosen]
 
 
-def _crowd(edition: Edition, chance: random.Random) -> Iterator[Person]:
+def _crowd(edition: Edition, chance: random.Random) -> Iterator[DemoRespondent]:
     """Yield people without end; those whose answers the edition does not accept are skipped."""
     while True:
         given = _handed_in(edition, chance)
@@ -129,10 +135,10 @@ def _crowd(edition: Edition, chance: random.Random) -> Iterator[Person]:
             flags = [(each.flag.id, each.priority) for each in evaluation.flags]
             rules = [each.rule.id for each in evaluation.fired]
             traits = _traits(given, rules, flags)
-            yield Person(given, traits, evaluation.attention or 5)
+            yield DemoRespondent(given, traits, evaluation.attention or 5)
 
 
-def _traits(given: Given, rules: list[str], flags: list[tuple[str, int]]) -> Traits:
+def _traits(given: SubmissionInput, rules: list[str], flags: list[tuple[str, int]]) -> Traits:
     """Return what a person shows.
 
     For a draft: whether it has flags and whether it is suspected spam; the rest is for submitted forms.
@@ -154,14 +160,14 @@ def _traits(given: Given, rules: list[str], flags: list[tuple[str, int]]) -> Tra
     return frozenset(answers | around | raised)
 
 
-def _handed_in(edition: Edition, chance: random.Random) -> Given:
+def _handed_in(edition: Edition, chance: random.Random) -> SubmissionInput:
     """Return random input of one person."""
     answers = _walk(edition, chance)
     complete = chance.random() < 0.8
     if not complete:
         names = list(answers)
         answers = {name: answers[name] for name in names[: chance.randint(1, len(names))]}
-    return Given(
+    return SubmissionInput(
         answers=answers,
         contact=_contact(edition, edition.enabled(answers), chance) if complete else {},
         language=edition.languages[0] if chance.random() < 0.5 else chance.choice(edition.languages),

@@ -23,25 +23,25 @@ from typing import Literal
 from pydantic_core import to_json
 
 from app.encryption import Keyring
-from app.errors import Refusal
+from app.errors import StartupError
 from app.storage.db.database import Session
 from app.storage.events import audit_chain
 from app.storage.events.audit_chain import Head, Link
 from app.storage.events.audit_log import Event
 
 EVENT, HEAD = "audit event", "audit head"  # the purposes of the derived keys
-LATE = dt.timedelta(minutes=5)  # an event that waits longer is not being chained by any process
+OVERDUE_AFTER = dt.timedelta(minutes=5)  # an event that waits longer is not being chained by any process
 Kind = Literal["changed", "missing", "forged", "head", "anchor", "waiting"]
 Anchors = Mapping[int, bytes]
 End = tuple[int, bytes]  # position and MAC of the last event
 
 
-class Broken(Exception):
+class ChainBroken(Exception):
     """The end of the chain does not match its head; nothing is chained until an operator has examined it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ChainFault:
     """The first position that does not verify, and why."""
 
     kind: Kind
@@ -50,17 +50,17 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerificationReport:
     """How many events are chained, how many wait and since when, and the first fault."""
 
     linked: int
     waiting: int
     oldest: dt.datetime | None
-    fault: Fault | None
+    fault: ChainFault | None
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ChainStatus:
     """The end of the chain and its time, how many events wait and since when, and why it is broken, or ""."""
 
     position: int
@@ -70,9 +70,9 @@ class State:
     broken: str
 
 
-def link(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> list[Event]:
+def append_links(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> list[Event]:
     """Chain the next waiting events and return them with their positions. Raises Broken."""
-    audit_chain.alone(session)
+    audit_chain.lock_chain(session)
     begun, position, mac = _end(session, keyring)
     linked, sign = [], keyring.signer(EVENT)
     for event in audit_chain.waiting(session, limit):
@@ -88,33 +88,33 @@ def link(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1
 
 def verify(
     session: Session, keyring: Keyring, *, now: dt.datetime, anchors: Anchors | None = None
-) -> Verified:
+) -> VerificationReport:
     """Verify the whole chain in one snapshot of the database.
 
     `anchors`: published positions and their MACs.
     """
-    audit_chain.still(session)
+    audit_chain.begin_snapshot(session)
     fault = _fault(session, keyring, anchors or {})
     waiting, oldest = audit_chain.backlog(session)
-    linked = audit_chain.linked(session)
-    if fault is None and oldest is not None and oldest < now - LATE:
-        fault = Fault("waiting", linked + 1, "an event has waited more than five minutes to be linked")
-    return Verified(linked, waiting, oldest, fault)
+    linked = audit_chain.linked_count(session)
+    if fault is None and oldest is not None and oldest < now - OVERDUE_AFTER:
+        fault = ChainFault("waiting", linked + 1, "an event has waited more than five minutes to be linked")
+    return VerificationReport(linked, waiting, oldest, fault)
 
 
-def state(session: Session, keyring: Keyring) -> State:
+def state(session: Session, keyring: Keyring) -> ChainStatus:
     """Return the state of the chain without reading all of it; only `verify` does that."""
     head = audit_chain.head(session)
     waiting, oldest = audit_chain.backlog(session)
     try:
         _end(session, keyring)
         broken = ""
-    except Broken as told:
+    except ChainBroken as told:
         broken = str(told)
-    return State(head.position if head else 0, head.at if head else None, waiting, oldest, broken)
+    return ChainStatus(head.position if head else 0, head.at if head else None, waiting, oldest, broken)
 
 
-def published(session: Session, keyring: Keyring) -> str:
+def head_line(session: Session, keyring: Keyring) -> str:
     """Return the end of the chain as one line for an anchor file. Raises Broken."""
     _, position, mac = _end(session, keyring)
     head = audit_chain.head(session)
@@ -132,11 +132,11 @@ def parse_anchors(lines: Iterable[str]) -> dict[int, bytes]:
             head = json.loads(line)
             position, mac = head["position"], head["mac"].encode("ascii")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise Refusal(f"Line {number} of the anchor file is no published head.") from None
+            raise StartupError(f"Line {number} of the anchor file is no published head.") from None
         if type(position) is not int or position < 0:
-            raise Refusal(f"Line {number} of the anchor file is no published head.")
+            raise StartupError(f"Line {number} of the anchor file is no published head.")
         if found.setdefault(position, mac) != mac:
-            raise Refusal(f"Line {number} of the anchor file contradicts an earlier one.")
+            raise StartupError(f"Line {number} of the anchor file contradicts an earlier one.")
     return found
 
 
@@ -144,51 +144,51 @@ def _end(session: Session, keyring: Keyring) -> tuple[bool, int, bytes]:
     """Return whether the chain has a head, the position at its end, and the last MAC. Raises Broken."""
     head = audit_chain.head(session)
     if head is None:
-        if audit_chain.linked(session):
-            raise Broken("the head is missing")
+        if audit_chain.linked_count(session):
+            raise ChainBroken("the head is missing")
         return False, 0, b""
     mac = audit_chain.mac_at(session, head.position) or b""
     if not _signed_head(keyring, head, mac):
-        raise Broken("the head does not fit the last event")
+        raise ChainBroken("the head does not fit the last event")
     return True, head.position, mac
 
 
-def _fault(session: Session, keyring: Keyring, anchors: Anchors) -> Fault | None:
+def _fault(session: Session, keyring: Keyring, anchors: Anchors) -> ChainFault | None:
     place, mac = 0, b""
-    for event in audit_chain.walk(session):
+    for event in audit_chain.iter_linked(session):
         found = event.position or 0
         if found != place + 1:
             return _gap(place + 1, found)
         signature = (event.mac or b"").decode("ascii", "replace")
         if not keyring.signed(EVENT, _event(event, found, mac), signature):
-            return Fault("changed", found, "this event, or its place, is not as it was linked")
+            return ChainFault("changed", found, "this event, or its place, is not as it was linked")
         place, mac = found, event.mac or b""
         if anchors.get(place, mac) != mac:
-            return Fault("anchor", place, "another event than this was published at this position")
+            return ChainFault("anchor", place, "another event than this was published at this position")
     return _fault_at_end(audit_chain.head(session), keyring, (place, mac), max(anchors, default=0))
 
 
-def _gap(expected: int, found: int) -> Fault:
+def _gap(expected: int, found: int) -> ChainFault:
     if found > expected:
-        return Fault("missing", expected, "the event at this position is missing")
-    return Fault("forged", found, "no event was ever linked at this position")
+        return ChainFault("missing", expected, "the event at this position is missing")
+    return ChainFault("forged", found, "no event was ever linked at this position")
 
 
 def _fault_at_end(
     head: Head | None, keyring: Keyring, end: tuple[int, bytes], published: int
-) -> Fault | None:
+) -> ChainFault | None:
     """Return the fault between the last event, the head and the last published position, if there is one."""
     place, mac = end
     if head is None:
-        return Fault("head", place, "the head of the chain is missing")
+        return ChainFault("head", place, "the head of the chain is missing")
     if place < head.position:
-        return Fault("missing", place + 1, "the events from this position to the head are missing")
+        return ChainFault("missing", place + 1, "the events from this position to the head are missing")
     if place > head.position:
-        return Fault("forged", head.position + 1, "no event was ever linked behind the head")
+        return ChainFault("forged", head.position + 1, "no event was ever linked behind the head")
     if not _signed_head(keyring, head, mac):
-        return Fault("head", place, "the head is not as it was written")
+        return ChainFault("head", place, "the head is not as it was written")
     if place < published:
-        return Fault("anchor", place + 1, f"events up to {published} were published; these are gone")
+        return ChainFault("anchor", place + 1, f"events up to {published} were published; these are gone")
     return None
 
 

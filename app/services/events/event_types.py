@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from app.clock import stamp
-from app.storage.events.outbox import Event, Subject
+from app.clock import format_timestamp
+from app.storage.events.outbox import Event, EventSubject
 from app.storage.submissions.submissions import ID
 
 Json = dict[str, Any]
@@ -58,14 +58,14 @@ REVIEWED: Mapping[str, str] = {
 REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
-def standing(status: str, review: str) -> str:
+def booking_state(status: str, review: str) -> str:
     """Return the state of a booking from its submission; `needs_contact` takes precedence over all others."""
     if review == "needs_contact":
         return review
     return "in_progress" if status == "draft" else REVIEWED[review]
 
 
-def state_of(action: str, subject: Subject) -> str | None:
+def state_after(action: str, subject: EventSubject) -> str | None:
     """Return the readiness state after an action.
 
     Where the action alone does not determine it, the submission does, as it is when the event is published.
@@ -73,7 +73,7 @@ def state_of(action: str, subject: Subject) -> str | None:
     told = ACTIONS[action][1]
     if subject.status is None or subject.review is None or action == "submission.merged":
         return told
-    state = standing(subject.status, subject.review)
+    state = booking_state(subject.status, subject.review)
     reviewed = action.startswith("review.") and told != "needs_contact"
     if action in ("submission.corrected", "submission.merged_from"):
         return state
@@ -84,7 +84,7 @@ def state_of(action: str, subject: Subject) -> str | None:
     return told
 
 
-def document(event: Event) -> Json:
+def event_payload(event: Event) -> Json:
     """Return the published form of an event: `{id, type, timestamp, data: {…ids, state, test}}`.
 
     Raises ValueError for a row that holds anything else: an event has no free text.
@@ -97,7 +97,7 @@ def document(event: Event) -> Json:
         "state": event.state,
     }
     data = {name: value for name, value in told.items() if value is not None} | {"test": event.test}
-    return {"id": event.id, "type": event.type, "timestamp": stamp(event.at), "data": data}
+    return {"id": event.id, "type": event.type, "timestamp": format_timestamp(event.at), "data": data}
 
 
 def _require_thin(event: Event) -> None:

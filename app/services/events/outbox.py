@@ -20,16 +20,16 @@ from uuid_utils import uuid7
 from app.encryption import Keyring
 from app.errors import CursorGone
 from app.services.events import audit_chain, webhook_deliveries
-from app.services.events.event_types import ACTIONS, RESTRICTED, state_of
+from app.services.events.event_types import ACTIONS, RESTRICTED, state_after
 from app.storage.db.database import Session
 from app.storage.events import audit_chain as trail
 from app.storage.events import audit_log, outbox
-from app.storage.events.outbox import Event, Subject, Wanted
+from app.storage.events.outbox import Event, EventFilter, EventSubject
 
 TAG = 8  # characters of the MAC at a position; a position of another history than this one is invalid
 
 
-class Place(NamedTuple):
+class FeedCursor(NamedTuple):
     """A position in the feed.
 
     `tag` distinguishes it from the same position after an older backup was restored.
@@ -39,25 +39,25 @@ class Place(NamedTuple):
     tag: str
 
 
-class Stretch(NamedTuple):
+class EventPage(NamedTuple):
     """Some events, the position to continue from, and whether there are more already."""
 
     events: list[Event]
-    next: Place
+    next: FeedCursor
     more: bool
 
 
-def follow(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> int:
+def publish_pending(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> int:
     """Chain the next audit events and publish them; return how many were chained. Raises Broken."""
-    linked = audit_chain.link(session, keyring, now=now, limit=limit)
-    told = _told(session, [each for each in linked if each.action in ACTIONS])
+    linked = audit_chain.append_links(session, keyring, now=now, limit=limit)
+    told = _published(session, [each for each in linked if each.action in ACTIONS])
     if told:
         outbox.insert(session, told)
         webhook_deliveries.fan_out(session, told, now=now)
     return len(linked)
 
 
-def read(session: Session, after: Place | None, wanted: Wanted, *, limit: int) -> Stretch:
+def list_events(session: Session, after: FeedCursor | None, wanted: EventFilter, *, limit: int) -> EventPage:
     """Return events after a position, or from the oldest stored one. Raises CursorGone."""
     head = trail.head(session)
     end = head.position if head else 0  # events chained during the read belong to the next one
@@ -67,18 +67,18 @@ def read(session: Session, after: Place | None, wanted: Wanted, *, limit: int) -
         _require_kept(session, after, end)
     more = len(found) > limit
     reached = found[limit - 1].position if more else end
-    return Stretch(found[:limit], Place(reached, _tag(session, reached)), more)
+    return EventPage(found[:limit], FeedCursor(reached, _tag(session, reached)), more)
 
 
-def end(session: Session) -> int:
+def head_position(session: Session) -> int:
     """Return the position up to which everything is published."""
     head = trail.head(session)
     return head.position if head else 0
 
 
-def _require_kept(session: Session, after: Place, reached: int) -> None:
+def _require_kept(session: Session, after: FeedCursor, reached: int) -> None:
     fits = after.position <= reached and after.tag == _tag(session, after.position)
-    if not fits or outbox.lost(session, after.position, ACTIONS):
+    if not fits or outbox.has_gap(session, after.position, ACTIONS):
         raise CursorGone(
             "Events behind this cursor are not kept any more. Read the state of what you follow "
             "(/v1/readiness or /v1/submissions), then go on from `next` of a read without `after`."
@@ -92,11 +92,11 @@ def _tag(session: Session, position: int) -> str:
 # --- from audit events to feed events --------------------------------------------------------------
 
 
-def _told(session: Session, acts: Sequence[audit_log.Event]) -> list[Event]:
+def _published(session: Session, acts: Sequence[audit_log.Event]) -> list[Event]:
     """Return the events of these actions, in order; several flags raised by one change give one event."""
     subjects = _subjects(session, acts)
     urgent = {each.submission_id for act, each in _with(acts, subjects) if act.object_type == "flag"}
-    before = outbox.told_of(session, [each for each in urgent if each], RESTRICTED) if urgent else set()
+    before = outbox.published_for(session, [each for each in urgent if each], RESTRICTED) if urgent else set()
     found = []
     for act, subject in _with(acts, subjects):
         event = _event(act, subject)
@@ -109,18 +109,18 @@ def _told(session: Session, acts: Sequence[audit_log.Event]) -> list[Event]:
 
 
 def _with(
-    acts: Sequence[audit_log.Event], subjects: Mapping[str, Subject]
-) -> Iterator[tuple[audit_log.Event, Subject]]:
+    acts: Sequence[audit_log.Event], subjects: Mapping[str, EventSubject]
+) -> Iterator[tuple[audit_log.Event, EventSubject]]:
     """Yield each action with its subject; an unknown subject is published only when it was erased."""
     for act in acts:
         subject = subjects.get(act.object_id or "")
         if subject is None and act.action == audit_log.ERASED:
-            subject = Subject(act.object_id, None, None, test=False)
+            subject = EventSubject(act.object_id, None, None, test=False)
         if subject is not None:
             yield act, subject
 
 
-def _subjects(session: Session, acts: Sequence[audit_log.Event]) -> dict[str, Subject]:
+def _subjects(session: Session, acts: Sequence[audit_log.Event]) -> dict[str, EventSubject]:
     """Return what is known about each object of these actions: submissions, flags, one-time links."""
     named: dict[str, set[str]] = {"submission": set(), "flag": set(), "handoff": set()}
     for act in acts:
@@ -133,7 +133,7 @@ def _subjects(session: Session, acts: Sequence[audit_log.Event]) -> dict[str, Su
     return known | (outbox.of_handoffs(session, named["handoff"]) if named["handoff"] else {})
 
 
-def _event(act: audit_log.Event, subject: Subject) -> Event:
+def _event(act: audit_log.Event, subject: EventSubject) -> Event:
     kind = ACTIONS[act.action][0]
     return Event(
         position=act.position or 0,
@@ -145,5 +145,5 @@ def _event(act: audit_log.Event, subject: Subject) -> Event:
         submission_id=None if kind == "handoff.created" else subject.submission_id,
         handoff_id=subject.handoff_id,
         booking_reference=subject.booking_reference,
-        state=state_of(act.action, subject),
+        state=state_after(act.action, subject),
     )

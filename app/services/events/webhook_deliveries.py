@@ -20,30 +20,30 @@ from pydantic_core import to_json
 from uuid_utils import uuid7
 
 from app.adapters import webhook_signature
-from app.adapters.smtp import Letter
-from app.adapters.webhook_client import Outcome
-from app.encryption import Keyring, Unopenable
+from app.adapters.smtp import Email
+from app.adapters.webhook_client import DeliveryResult
+from app.encryption import DecryptionError, Keyring
 from app.services.events import event_types
 from app.services.events import webhook_endpoints as acts
 from app.services.events.event_types import TEST
 from app.storage.db.database import Session
 from app.storage.events import audit_log, webhook_deliveries, webhook_endpoints
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.events.outbox import Event
-from app.storage.events.webhook_deliveries import DELIVERED, FAILED, PENDING, Attempt, Delivery
+from app.storage.events.webhook_deliveries import DELIVERED, FAILED, PENDING, Delivery, DeliveryAttempt
 from app.storage.events.webhook_endpoints import GONE, Endpoint
 
 SENDER = Actor("service", "webhooks")
 LEASE = dt.timedelta(seconds=30)  # longer than any attempt takes
-FAILING = dt.timedelta(hours=24)  # an endpoint at which every attempt has failed for this long is paused
-LONGEST_WAIT = dt.timedelta(days=1)  # the maximum that a receiver may ask for
-KEPT = dt.timedelta(days=30)  # how long deliveries are stored
-PAUSED = "A webhook endpoint has been paused"
+FAILING_FOR = dt.timedelta(hours=24)  # an endpoint at which every attempt has failed for this long is paused
+MAX_RETRY_AFTER = dt.timedelta(days=1)  # the maximum that a receiver may ask for
+RETENTION = dt.timedelta(days=30)  # how long deliveries are stored
+AUTO_PAUSE_AFTER = "A webhook endpoint has been paused"
 SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SignedMessage:
     """A delivery as it is sent. `body`: the same bytes at every attempt; `headers`: those of this attempt."""
 
     delivery: Delivery
@@ -54,7 +54,7 @@ class Message:
 
 def fan_out(session: Session, events: Sequence[Event], *, now: dt.datetime) -> int:
     """Create one delivery for each endpoint that is to receive an event; return how many."""
-    listening = webhook_endpoints.listening(session) if events else []
+    listening = webhook_endpoints.active_for_share(session) if events else []
     new = [_new(to, event, now) for event in events for to in listening if _is_for(event, to)]
     webhook_deliveries.insert(session, new)
     return len(new)
@@ -85,13 +85,13 @@ def _new(to: Endpoint, event: Event, now: dt.datetime) -> Delivery:
 
 def claim(
     session: Session, keyring: Keyring, wanted: Mapping[str, int], *, now: dt.datetime
-) -> list[Message]:
+) -> list[SignedMessage]:
     """Claim the deliveries to send next, for this process only, until the lease expires.
 
     `wanted`: endpoint id to the maximum number of its deliveries. An event that is no longer stored cannot be
     sent; its delivery is given up.
     """
-    found: list[Message] = []
+    found: list[SignedMessage] = []
     for name, most in wanted.items():
         endpoint = webhook_endpoints.fetch(session, name)
         claimed = (
@@ -102,11 +102,13 @@ def claim(
                 found += _messages(session, endpoint, delivery, event, keyring, now)
             else:
                 _end(session, delivery, FAILED, now)
-                webhook_deliveries.tried(session, _attempt(delivery, Outcome(None, 0, "EventGone"), now))
+                webhook_deliveries.insert_attempt(
+                    session, _attempt(delivery, DeliveryResult(None, 0, "EventGone"), now)
+                )
     return found
 
 
-def let_go(session: Session, claimed: Sequence[Delivery], *, now: dt.datetime) -> None:
+def release(session: Session, claimed: Sequence[Delivery], *, now: dt.datetime) -> None:
     """Release claimed deliveries whose attempts were aborted, so that they can be retried immediately."""
     for delivery in claimed:
         kept = webhook_deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
@@ -114,10 +116,10 @@ def let_go(session: Session, claimed: Sequence[Delivery], *, now: dt.datetime) -
             webhook_deliveries.change(session, delivery.id, next_try_at=now, tries=kept.tries - 1)
 
 
-def settle(
+def record_result(
     session: Session,
     delivery: Delivery,
-    outcome: Outcome,
+    outcome: DeliveryResult,
     *,
     called: str,
     now: dt.datetime,
@@ -133,7 +135,7 @@ def settle(
     kept = webhook_deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
     if endpoint is None or kept is None:
         return None  # removed in the meantime
-    webhook_deliveries.tried(session, _attempt(delivery, outcome, now))
+    webhook_deliveries.insert_attempt(session, _attempt(delivery, outcome, now))
     if outcome.status is not None and 200 <= outcome.status < 300:
         _arrived(session, endpoint, kept, now)
         return None
@@ -144,19 +146,21 @@ def settle(
         if pause is None:
             _end(session, kept, FAILED, now)
         else:
-            webhook_deliveries.put_off(session, kept, now + pause)
+            webhook_deliveries.reschedule(session, kept, now + pause)
     return _failed(session, endpoint, now)
 
 
-def letter(endpoint: Endpoint, public_url: str) -> Letter:
+def build_paused_email(endpoint: Endpoint, public_url: str) -> Email:
     """Return the e-mail about a paused endpoint; it contains only a link to the endpoint."""
     link = f"{public_url.rstrip('/')}/staff/webhooks/{endpoint.id}"
-    return Letter(str(uuid7()), second=False, subject=PAUSED, text=f"{PAUSED}.\n\n{link}\n")
+    return Email(
+        str(uuid7()), second=False, subject=AUTO_PAUSE_AFTER, text=f"{AUTO_PAUSE_AFTER}.\n\n{link}\n"
+    )
 
 
 def purge(session: Session, *, now: dt.datetime) -> int:
     """Delete deliveries older than `KEPT`; return how many."""
-    return webhook_deliveries.delete_older(session, now - KEPT)
+    return webhook_deliveries.delete_older(session, now - RETENTION)
 
 
 def _with_events(
@@ -164,7 +168,7 @@ def _with_events(
 ) -> list[tuple[Delivery, Event | None]]:
     if endpoint is None or not claimed:
         return []
-    known = webhook_deliveries.told_of(session, [each.event_id for each in claimed])
+    known = webhook_deliveries.events_by_id(session, [each.event_id for each in claimed])
     return [
         (each, _test_event(endpoint, each) if each.type == TEST else known.get(each.event_id))
         for each in claimed
@@ -178,35 +182,37 @@ def _test_event(endpoint: Endpoint, delivery: Delivery) -> Event:
 
 def _messages(
     session: Session, endpoint: Endpoint, delivery: Delivery, event: Event, keyring: Keyring, now: dt.datetime
-) -> list[Message]:
+) -> list[SignedMessage]:
     """Return the message of a delivery; none, so that others do not wait, when it can't be built here."""
     try:
         return [_message(endpoint, delivery, event, keyring, now)]
-    except (Unopenable, ValueError) as error:  # for example, a keyring older than its key
-        webhook_deliveries.tried(session, _attempt(delivery, Outcome(None, 0, type(error).__name__), now))
-        webhook_deliveries.put_off(session, delivery, now + LEASE)
+    except (DecryptionError, ValueError) as error:  # for example, a keyring older than its key
+        webhook_deliveries.insert_attempt(
+            session, _attempt(delivery, DeliveryResult(None, 0, type(error).__name__), now)
+        )
+        webhook_deliveries.reschedule(session, delivery, now + LEASE)
         return []
 
 
 def _message(
     endpoint: Endpoint, delivery: Delivery, event: Event, keyring: Keyring, now: dt.datetime
-) -> Message:
-    body, at = to_json(event_types.document(event)), int(now.timestamp())
+) -> SignedMessage:
+    body, at = to_json(event_types.event_payload(event)), int(now.timestamp())
     headers = {
         "content-type": "application/json",
         "user-agent": "preconsult",
         "webhook-id": event.id,
         "webhook-timestamp": str(at),
         "webhook-signature": webhook_signature.sign(
-            event.id, at, body, *acts.secrets_of(endpoint, keyring, now)
+            event.id, at, body, *acts.active_secrets(endpoint, keyring, now)
         ),
     }
-    return Message(delivery, endpoint.url, body, headers)
+    return SignedMessage(delivery, endpoint.url, body, headers)
 
 
-def _attempt(delivery: Delivery, outcome: Outcome, now: dt.datetime) -> Attempt:
+def _attempt(delivery: Delivery, outcome: DeliveryResult, now: dt.datetime) -> DeliveryAttempt:
     error = outcome.error and outcome.error[:60]
-    return Attempt(str(uuid7()), delivery.id, now, outcome.status, outcome.latency_ms, error)
+    return DeliveryAttempt(str(uuid7()), delivery.id, now, outcome.status, outcome.latency_ms, error)
 
 
 def _arrived(session: Session, endpoint: Endpoint, kept: Delivery, now: dt.datetime) -> None:
@@ -218,14 +224,14 @@ def _arrived(session: Session, endpoint: Endpoint, kept: Delivery, now: dt.datet
 
 def _gone(session: Session, endpoint: Endpoint, now: dt.datetime) -> Endpoint | None:
     """Handle a 410 response: the endpoint is paused, and nothing is sent to it until a user resumes it."""
-    webhook_deliveries.give_up_all(session, endpoint.id, now)
+    webhook_deliveries.cancel_pending(session, endpoint.id, now)
     return _paused(session, endpoint, GONE, now) if endpoint.paused_because != GONE else None
 
 
 def _failed(session: Session, endpoint: Endpoint, now: dt.datetime) -> Endpoint | None:
     if endpoint.failing_since is None:
         webhook_endpoints.change(session, endpoint.id, failing_since=now)
-    elif now - endpoint.failing_since >= FAILING and endpoint.paused_at is None:
+    elif now - endpoint.failing_since >= FAILING_FOR and endpoint.paused_at is None:
         return _paused(session, endpoint, "failing", now)
     return None
 
@@ -233,7 +239,7 @@ def _failed(session: Session, endpoint: Endpoint, now: dt.datetime) -> Endpoint 
 def _paused(session: Session, endpoint: Endpoint, because: str, now: dt.datetime) -> Endpoint:
     values = {"paused_at": now, "paused_because": because, "updated_at": now}
     webhook_endpoints.change(session, endpoint.id, **values, version=endpoint.version + 1)
-    audit_log.record(session, SENDER, now, Act("endpoint.paused", "endpoint", endpoint.id))
+    audit_log.record(session, SENDER, now, AuditAction("endpoint.paused", "endpoint", endpoint.id))
     return endpoint
 
 
@@ -242,7 +248,7 @@ def _end(session: Session, delivery: Delivery, state: str, now: dt.datetime) -> 
 
 
 def _pause(
-    tries: int, outcome: Outcome, now: dt.datetime, pauses: Sequence[int], jitter: float
+    tries: int, outcome: DeliveryResult, now: dt.datetime, pauses: Sequence[int], jitter: float
 ) -> dt.timedelta | None:
     """Return how long to wait before the next attempt; None when there is none.
 
@@ -252,7 +258,7 @@ def _pause(
         return None
     usual = dt.timedelta(seconds=pauses[tries - 1] * jitter)
     asked = _asked(outcome.retry_after, now) if outcome.status in (429, 503) else dt.timedelta()
-    return max(usual, min(asked, LONGEST_WAIT))
+    return max(usual, min(asked, MAX_RETRY_AFTER))
 
 
 def _asked(retry_after: str, now: dt.datetime) -> dt.timedelta:

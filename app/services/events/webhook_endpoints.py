@@ -13,26 +13,26 @@ from typing import Any
 from uuid_utils import uuid7
 
 from app.adapters import webhook_signature
-from app.adapters.address_policy import NotPermitted, Reach, Target
+from app.adapters.address_policy import AddressPolicy, BlockedAddress, WebhookUrl
 from app.encryption import Keyring
-from app.errors import Conflict, Error, Forbidden, NotFound, PreconditionFailed, Unprocessable
+from app.errors import Conflict, FieldError, Forbidden, InvalidRequest, NotFound, PreconditionFailed
 from app.services import idempotency
 from app.services.events.event_types import RESTRICTED, TEST, TYPES
 from app.storage.db.database import Session
 from app.storage.events import audit_log, webhook_deliveries, webhook_endpoints
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.events.webhook_deliveries import PENDING, Delivery
 from app.storage.events.webhook_endpoints import Endpoint
 from app.storage.submissions.submissions import ID
 
-MOST = 20  # of live endpoints, and as many of test endpoints
-FORMER = dt.timedelta(hours=24)  # how long the previous secret signs too
-LONGEST_DESCRIPTION = 200
+MAX_ENDPOINTS = 20  # of live endpoints, and as many of test endpoints
+PREVIOUS_SECRET_TTL = dt.timedelta(hours=24)  # how long the previous secret signs too
+MAX_DESCRIPTION_LENGTH = 200
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewWebhookEndpoint:
     """A new endpoint; empty `types` means all. `attention`: send it attention events too."""
 
     url: str
@@ -42,7 +42,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class EndpointCommand:
     """The context of a command on webhook endpoints.
 
     `test`: the mode that the caller may see, None for both; `attention`: whether the caller may see attention
@@ -60,7 +60,13 @@ class Turn:
 
 
 def create(
-    session: Session, keyring: Keyring, reach: Reach, turn: Turn, wanted: Wanted, *, test: bool
+    session: Session,
+    keyring: Keyring,
+    reach: AddressPolicy,
+    turn: EndpointCommand,
+    wanted: NewWebhookEndpoint,
+    *,
+    test: bool,
 ) -> tuple[Endpoint, str]:
     """Create an endpoint; return it with its secret, to be shown once.
 
@@ -69,9 +75,9 @@ def create(
     if wanted.attention and not turn.attention:
         raise Forbidden("To be told of attention needs an API key with the scope review.")
     _check(wanted.url, wanted.types, wanted.description, reach, attention=wanted.attention)
-    webhook_endpoints.alone(session)
-    if webhook_endpoints.count(session, test=test) >= MOST:
-        raise Conflict(f"There are {MOST} endpoints already; remove one first.")
+    webhook_endpoints.lock_table(session)
+    if webhook_endpoints.count(session, test=test) >= MAX_ENDPOINTS:
+        raise Conflict(f"There are {MAX_ENDPOINTS} endpoints already; remove one first.")
     made, secret = str(uuid7()), webhook_signature.new_secret()
     new = Endpoint(
         id=made,
@@ -92,13 +98,15 @@ def create(
     return new, secret
 
 
-def change(session: Session, reach: Reach, turn: Turn, endpoint: str, given: Mapping[str, Any]) -> Endpoint:
+def update(
+    session: Session, reach: AddressPolicy, turn: EndpointCommand, endpoint: str, given: Mapping[str, Any]
+) -> Endpoint:
     """Change url, types or description, or pause and resume; members missing from `given` stay unchanged.
 
     When it is resumed, or gets another URL, the waiting deliveries are sent immediately. Raises NotFound,
     PreconditionFailed and Unprocessable.
     """
-    found = opened(session, turn, endpoint, lock=True)
+    found = get_endpoint(session, turn, endpoint, lock=True)
     values = {name: given[name] for name in ("url", "types", "description") if name in given}
     merged = {"url": found.url, "types": found.types, "description": found.description} | values
     if values:
@@ -113,39 +121,41 @@ def change(session: Session, reach: Reach, turn: Turn, endpoint: str, given: Map
     return _moved_on(session, turn, found) if values or turned else found
 
 
-def rotate(session: Session, keyring: Keyring, turn: Turn, endpoint: str) -> tuple[Endpoint, str]:
+def rotate_secret(
+    session: Session, keyring: Keyring, turn: EndpointCommand, endpoint: str
+) -> tuple[Endpoint, str]:
     """Return the endpoint with a new secret, to be shown once; the previous secret signs too for 24 hours.
 
     Raises NotFound and PreconditionFailed.
     """
-    found = opened(session, turn, endpoint, lock=True)
+    found = get_endpoint(session, turn, endpoint, lock=True)
     secret = webhook_signature.new_secret()
     webhook_endpoints.change(
         session,
         endpoint,
         secret=_sealed(keyring, endpoint, secret),
         former_secret=found.secret,
-        former_until=turn.now + FORMER,
+        former_until=turn.now + PREVIOUS_SECRET_TTL,
     )
     idempotency.forget(session, endpoint)  # the stored response that contains the previous secret
     _on_record(session, turn, "endpoint.secret_rotated", endpoint)
     return _moved_on(session, turn, found), secret
 
 
-def remove(session: Session, turn: Turn, endpoint: str) -> None:
+def delete(session: Session, turn: EndpointCommand, endpoint: str) -> None:
     """Remove an endpoint with all its deliveries. Raises NotFound and PreconditionFailed."""
-    opened(session, turn, endpoint, lock=True)
+    get_endpoint(session, turn, endpoint, lock=True)
     webhook_endpoints.delete(session, endpoint)
     idempotency.forget(session, endpoint)
     _on_record(session, turn, "endpoint.removed", endpoint)
 
 
-def send_test(session: Session, turn: Turn, endpoint: str) -> Delivery:
+def send_test(session: Session, turn: EndpointCommand, endpoint: str) -> Delivery:
     """Send a test event without content.
 
     Raises NotFound, PreconditionFailed, and Conflict while the endpoint is paused.
     """
-    found = opened(session, turn, endpoint, lock=True)
+    found = get_endpoint(session, turn, endpoint, lock=True)
     if found.paused_at is not None:
         raise Conflict("This endpoint is paused; resume it first.")
     event = str(uuid7())
@@ -155,13 +165,13 @@ def send_test(session: Session, turn: Turn, endpoint: str) -> Delivery:
     return new
 
 
-def redeliver(session: Session, turn: Turn, endpoint: str, delivery: str) -> Delivery:
+def redeliver(session: Session, turn: EndpointCommand, endpoint: str, delivery: str) -> Delivery:
     """Send an event again, immediately and in no order.
 
     Raises NotFound and PreconditionFailed; Conflict while the delivery is pending or its event is no longer
     stored.
     """
-    opened(session, turn, endpoint, lock=True)
+    get_endpoint(session, turn, endpoint, lock=True)
     found = (
         webhook_deliveries.fetch(session, endpoint, delivery, lock=True) if ID.fullmatch(delivery) else None
     )
@@ -169,27 +179,27 @@ def redeliver(session: Session, turn: Turn, endpoint: str, delivery: str) -> Del
         raise NotFound("There is no such delivery.")
     if found.state == PENDING:
         raise Conflict("This delivery is still on its way.")
-    if found.type != TEST and not webhook_deliveries.told_of(session, [found.event_id]):
+    if found.type != TEST and not webhook_deliveries.events_by_id(session, [found.event_id]):
         raise Conflict("The event of this delivery is no longer kept.")
     again = found._replace(state=PENDING, tries=0, subject=delivery, next_try_at=turn.now, done_at=None)
     webhook_deliveries.change(session, delivery, **again._asdict())
-    audit_log.record(session, turn.actor, turn.now, Act("delivery.redelivered", "delivery", delivery))
+    audit_log.record(session, turn.actor, turn.now, AuditAction("delivery.redelivered", "delivery", delivery))
     return again
 
 
 # --- queries ---------------------------------------------------------------------------------------
 
 
-def listed(session: Session, turn: Turn) -> list[Endpoint]:
+def list_endpoints(session: Session, turn: EndpointCommand) -> list[Endpoint]:
     """Return every endpoint that the caller may see."""
     return [
         each
-        for each in webhook_endpoints.every(session, test=turn.test)
+        for each in webhook_endpoints.list_all(session, test=turn.test)
         if turn.attention or not each.restricted
     ]
 
 
-def opened(session: Session, turn: Turn, endpoint: str, *, lock: bool = False) -> Endpoint:
+def get_endpoint(session: Session, turn: EndpointCommand, endpoint: str, *, lock: bool = False) -> Endpoint:
     """Return the endpoint when the caller may see it.
 
     Raises NotFound, and PreconditionFailed when the endpoint has changed.
@@ -203,7 +213,7 @@ def opened(session: Session, turn: Turn, endpoint: str, *, lock: bool = False) -
     return found
 
 
-def secrets_of(endpoint: Endpoint, keyring: Keyring, now: dt.datetime) -> list[str]:
+def active_secrets(endpoint: Endpoint, keyring: Keyring, now: dt.datetime) -> list[str]:
     """Return the secrets that sign now, newest first."""
     sealed = [endpoint.secret]
     if endpoint.former_secret is not None and endpoint.former_until and now < endpoint.former_until:
@@ -211,7 +221,7 @@ def secrets_of(endpoint: Endpoint, keyring: Keyring, now: dt.datetime) -> list[s
     return [keyring.open(each, *_place(endpoint.id)).decode() for each in sealed]
 
 
-def reseal(session: Session, keyring: Keyring) -> int:
+def reencrypt_secrets(session: Session, keyring: Keyring) -> int:
     """Encrypt every secret with the newest key of the keyring; return how many endpoints changed."""
     moved = 0
     for name, secret, former in webhook_endpoints.sealed_secrets(session):
@@ -222,7 +232,7 @@ def reseal(session: Session, keyring: Keyring) -> int:
     return moved
 
 
-def _turn_on_or_off(session: Session, turn: Turn, endpoint: str, *, paused: bool) -> None:
+def _turn_on_or_off(session: Session, turn: EndpointCommand, endpoint: str, *, paused: bool) -> None:
     if paused:
         webhook_endpoints.change(session, endpoint, paused_at=turn.now, paused_because="by_hand")
     else:
@@ -231,42 +241,44 @@ def _turn_on_or_off(session: Session, turn: Turn, endpoint: str, *, paused: bool
     _on_record(session, turn, "endpoint.paused" if paused else "endpoint.resumed", endpoint)
 
 
-def _begin_anew(session: Session, turn: Turn, endpoint: str) -> None:
+def _begin_anew(session: Session, turn: EndpointCommand, endpoint: str) -> None:
     """Reset the failure state, which no longer applies, and send deferred deliveries now."""
     webhook_endpoints.change(session, endpoint, failing_since=None)
-    webhook_deliveries.hasten(session, endpoint, now=turn.now, past=turn.now + dt.timedelta(minutes=1))
+    webhook_deliveries.retry_now(session, endpoint, now=turn.now, past=turn.now + dt.timedelta(minutes=1))
 
 
-def _moved_on(session: Session, turn: Turn, before: Endpoint) -> Endpoint:
+def _moved_on(session: Session, turn: EndpointCommand, before: Endpoint) -> Endpoint:
     webhook_endpoints.change(session, before.id, version=before.version + 1, updated_at=turn.now)
     after = webhook_endpoints.fetch(session, before.id)
     assert after is not None  # noqa: S101 - locked by this unit of work
     return after
 
 
-def _check(url: str, types: Sequence[str], description: str, reach: Reach, *, attention: bool) -> None:
+def _check(
+    url: str, types: Sequence[str], description: str, reach: AddressPolicy, *, attention: bool
+) -> None:
     """Raise Unprocessable when a value is invalid."""
     try:
-        Target.of(url, reach)
-    except NotPermitted as told:
+        WebhookUrl.of(url, reach)
+    except BlockedAddress as told:
         raise _amiss("/url", str(told)) from None
     for place, name in enumerate(types):
         if name not in TYPES or name in types[:place]:
             raise _amiss(f"/types/{place}", f"This takes, each once, {', '.join(TYPES)}.")
         if name in RESTRICTED and not attention:
             raise _amiss(f"/types/{place}", "An endpoint is told of attention only when that is switched on.")
-    if len(description) > LONGEST_DESCRIPTION or not description.isprintable():
+    if len(description) > MAX_DESCRIPTION_LENGTH or not description.isprintable():
         raise _amiss(
-            "/description", f"A description is one line of at most {LONGEST_DESCRIPTION} characters."
+            "/description", f"A description is one line of at most {MAX_DESCRIPTION_LENGTH} characters."
         )
 
 
-def _amiss(pointer: str, told: str) -> Unprocessable:
-    return Unprocessable(told, errors=[Error(pointer, "invalid", told)])
+def _amiss(pointer: str, told: str) -> InvalidRequest:
+    return InvalidRequest(told, errors=[FieldError(pointer, "invalid", told)])
 
 
-def _on_record(session: Session, turn: Turn, action: str, endpoint: str) -> None:
-    audit_log.record(session, turn.actor, turn.now, Act(action, "endpoint", endpoint))
+def _on_record(session: Session, turn: EndpointCommand, action: str, endpoint: str) -> None:
+    audit_log.record(session, turn.actor, turn.now, AuditAction(action, "endpoint", endpoint))
 
 
 def _newer(keyring: Keyring, endpoint: str, sealed: bytes) -> bytes:

@@ -23,21 +23,21 @@ from app.storage.auth import api_keys
 from app.storage.auth import users as people
 from app.storage.db.database import Database, Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.operations import append_only_file
 from app.storage.submissions import submissions
 
 ACTOR = Actor("service", "ledger")
 REVOKED, DISABLED, ENABLED = "api_key.revoked", "staff.disabled", "staff.enabled"
-FOLLOWED = (audit_log.ERASED, REVOKED, DISABLED, ENABLED)
+REPLAYED_ACTIONS = (audit_log.ERASED, REVOKED, DISABLED, ENABLED)
 MARGIN = 5000  # events with a lower number that may still be committed: no transaction takes that long
 OVERLAP = dt.timedelta(hours=1)  # the same at start, as a time
 BATCH = 500
-KNOWN = 200  # after this many known entries in a row, all earlier ones are known too
+MAX_CONSECUTIVE_KNOWN = 200  # after this many known entries in a row, all earlier ones are known too
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One action that has to survive a restore: `action` of the audit log, on the object `id`."""
 
     action: str
@@ -50,7 +50,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class ReplayReport:
     """How many submissions, keys and staff users were ended again."""
 
     erased: int
@@ -65,7 +65,7 @@ class Ledger:
         self.file = file
         self._alone = threading.Lock()
         self._newest: int | None = None
-        self._noted: set[Entry] = set()
+        self._noted: set[LedgerEntry] = set()
 
     def settle(self, database: Database) -> int:
         """Write every committed action that is not in the ledger yet, durably; return how many."""
@@ -84,7 +84,7 @@ class Ledger:
             self._newest, self._noted = newest, {*known, *done}
             return len(fresh)
 
-    def replay(self, database: Database, *, now: dt.datetime) -> Again:
+    def replay(self, database: Database, *, now: dt.datetime) -> ReplayReport:
         """End again whatever the ledger says was ended and the database still has.
 
         The ledger is first completed from the audit log.
@@ -94,46 +94,54 @@ class Ledger:
         erased = _erased_again(database, [each.id for each in every if each.action == audit_log.ERASED], now)
         words = _last_words(every)
         ended = database.write_now(partial(_end, words=words, now=now)) if words else (0, 0)
-        return Again(erased, *ended)
+        return ReplayReport(erased, *ended)
 
 
-def entries(file: Path) -> list[Entry]:
+def entries(file: Path) -> list[LedgerEntry]:
     """Return every complete line of a ledger; one cut off by a crash names nothing that was acknowledged."""
     return [entry for line in append_only_file.lines(file) if (entry := _entry(line))]
 
 
-def _entry(line: str) -> Entry | None:
+def _entry(line: str) -> LedgerEntry | None:
     named, _, at = line.rpartition(" ")
     action, _, name = named.rpartition(" ")
-    if (action or audit_log.ERASED) not in FOLLOWED or not (action or submissions.ID.fullmatch(name)):
+    if (action or audit_log.ERASED) not in REPLAYED_ACTIONS or not (action or submissions.ID.fullmatch(name)):
         return None
     try:
-        return Entry(action or audit_log.ERASED, name, dt.datetime.fromisoformat(at).astimezone(dt.UTC))
+        return LedgerEntry(action or audit_log.ERASED, name, dt.datetime.fromisoformat(at).astimezone(dt.UTC))
     except (ValueError, OverflowError):
         return None
 
 
-def _done(session: Session, *, past: int) -> list[Entry]:
-    return [Entry(*each) for each in audit_log.done(session, FOLLOWED, past)]
+def _done(session: Session, *, past: int) -> list[LedgerEntry]:
+    return [LedgerEntry(*each) for each in audit_log.actions_after(session, REPLAYED_ACTIONS, past)]
 
 
-def _missed(session: Session, *, known: list[Entry]) -> list[Entry]:
+def _missed(session: Session, *, known: list[LedgerEntry]) -> list[LedgerEntry]:
     """Return the entries a ledger may lack at start.
 
     These are all when the ledger is empty, otherwise those since shortly before its last line.
     """
-    past = audit_log.place(session, known[-1].at - OVERLAP) - 1 if known else 0
+    past = audit_log.find_by_time(session, known[-1].at - OVERLAP) - 1 if known else 0
     return [*_done(session, past=past), *_ended(session)]
 
 
-def _ended(session: Session) -> list[Entry]:
+def _ended(session: Session) -> list[LedgerEntry]:
     """Return the revoked keys and the disabled staff; a ledger of an earlier release lacks them."""
-    over = [Entry(REVOKED, each.id, each.revoked_at) for each in api_keys.every(session) if each.revoked_at]
-    gone = [Entry(DISABLED, each.id, each.disabled_at) for each in people.every(session) if each.disabled_at]
+    over = [
+        LedgerEntry(REVOKED, each.id, each.revoked_at)
+        for each in api_keys.list_all(session)
+        if each.revoked_at
+    ]
+    gone = [
+        LedgerEntry(DISABLED, each.id, each.disabled_at)
+        for each in people.list_all(session)
+        if each.disabled_at
+    ]
     return over + gone
 
 
-def _last_words(every: Iterable[Entry]) -> list[Entry]:
+def _last_words(every: Iterable[LedgerEntry]) -> list[LedgerEntry]:
     """Return the last entry of each key and each staff user, unless it is `staff.enabled`.
 
     The order is that of the lines, because a clock may be set back; of identical lines the first one counts.
@@ -142,14 +150,14 @@ def _last_words(every: Iterable[Entry]) -> list[Entry]:
     return [each for each in last.values() if each.action != ENABLED]
 
 
-def _end(session: Session, *, words: Iterable[Entry], now: dt.datetime) -> tuple[int, int]:
+def _end(session: Session, *, words: Iterable[LedgerEntry], now: dt.datetime) -> tuple[int, int]:
     revoked = disabled = 0
     for each in words:
         if each.action == REVOKED and api_keys.revoke(session, each.id, now):
-            audit_log.record(session, ACTOR, now, Act(REVOKED, "api_key", each.id))
+            audit_log.record(session, ACTOR, now, AuditAction(REVOKED, "api_key", each.id))
             revoked += 1
         elif each.action == DISABLED and (person := people.fetch(session, each.id)) and person.active:
-            users.shut_out(session, each.id, now=now, actor=ACTOR)
+            users.force_disable(session, each.id, now=now, actor=ACTOR)
             disabled += 1
     return revoked, disabled
 
@@ -160,9 +168,9 @@ def _erased_again(database: Database, pending: list[str], now: dt.datetime) -> i
     The ledger is read backwards, until `KNOWN` entries in a row are known to the audit log.
     """
     erased = known = 0
-    while pending and known < KNOWN:
+    while pending and known < MAX_CONSECUTIVE_KNOWN:
         batch, pending = pending[-BATCH:], pending[:-BATCH]
-        gone = database.read_now(partial(audit_log.erased, ids=batch))
+        gone = database.read_now(partial(audit_log.erased_among, ids=batch))
         left = [each for each in batch if each not in gone]
         erased += database.write_now(partial(_erase, ids=left, now=now)) if left else 0
         known = known + len(batch) if not left else 0
@@ -173,6 +181,6 @@ def _erase(session: Session, *, ids: list[str], now: dt.datetime) -> int:
     """Erase these submissions; a legal hold restored from a backup was released before the erasure."""
     erased = 0
     for each in ids:
-        submissions.hold(session, each, held=False)
-        erased += acts.forget(session, each, now=now, actor=ACTOR)
+        submissions.set_legal_hold(session, each, held=False)
+        erased += acts.erase(session, each, now=now, actor=ACTOR)
     return erased

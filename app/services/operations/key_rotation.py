@@ -8,29 +8,31 @@ import datetime as dt
 from functools import partial
 from pathlib import Path
 
-from app.encryption import Keyring, add_key, first_key, key_id, open_keyring
-from app.errors import Refusal
+from app.encryption import Keyring, add_key, create_key_file, key_id, open_keyring
+from app.errors import StartupError
 from app.services.auth import two_factor
 from app.services.events import webhook_endpoints
 from app.storage.auth import api_keys
 from app.storage.db.database import Database, Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.submissions import submissions
 from app.storage.submissions.submissions import Vault
 
 BATCH = 500
 
 
-def open_vault(database: Database, given: str, file: Path, *, now: dt.datetime) -> Vault:
+def load_vault(database: Database, given: str, file: Path, *, now: dt.datetime) -> Vault:
     """Return the vault, its keyring proved against the database. Raises Refusal with a one-line message."""
     keyring = open_keyring(given, file)
     if keyring is None:
-        proofs = database.read_now(api_keys.proofs)
+        proofs = database.read_now(api_keys.key_checks)
         if proofs:
             missing = ", ".join(sorted(proofs))
-            raise Refusal(f"The sealing keys {missing} are missing; put {file} or PRECONSULT_KEYRING back.")
-        first_key(file)
+            raise StartupError(
+                f"The sealing keys {missing} are missing; put {file} or PRECONSULT_KEYRING back."
+            )
+        create_key_file(file)
         keyring = open_keyring(given, file)
     assert keyring is not None  # noqa: S101 - the file exists now
     if database.read_now(partial(_lacking, keyring=keyring)) is not None:
@@ -38,11 +40,11 @@ def open_vault(database: Database, given: str, file: Path, *, now: dt.datetime) 
     return Vault(keyring)
 
 
-def known_keyring(database: Database, given: str, file: Path) -> Keyring | None:
+def load_keyring(database: Database, given: str, file: Path) -> Keyring | None:
     """Return the keyring without creating one; None when it is not available or does not match the proofs."""
     keyring = open_keyring(given, file)
-    proofs = database.read_now(api_keys.proofs)
-    fits = keyring is not None and all(keyring.proves(proof) for proof in proofs.values())
+    proofs = database.read_now(api_keys.key_checks)
+    fits = keyring is not None and all(keyring.verify_key_check(proof) for proof in proofs.values())
     return keyring if proofs and fits else None
 
 
@@ -51,10 +53,10 @@ def _lacking(session: Session, *, keyring: Keyring) -> str | None:
 
     Raises Refusal when a stored proof does not verify.
     """
-    proofs = api_keys.proofs(session)
+    proofs = api_keys.key_checks(session)
     for name, proof in sorted(proofs.items()):
-        if not keyring.proves(proof):
-            raise Refusal(
+        if not keyring.verify_key_check(proof):
+            raise StartupError(
                 f"The sealing key {name} is missing or wrong; answers sealed under it would be lost."
             )
     return keyring.newest if keyring.newest not in proofs else None
@@ -65,9 +67,9 @@ def _prove(session: Session, *, keyring: Keyring, now: dt.datetime) -> None:
 
     A replica that started in the meantime with other keys is detected.
     """
-    api_keys.alone(session)
+    api_keys.lock_table(session)
     if _lacking(session, keyring=keyring) is not None:
-        api_keys.add_proof(session, keyring.newest, keyring.prove(), now)
+        api_keys.insert_key_check(session, keyring.newest, keyring.key_check_value(), now)
 
 
 def rotate(database: Database, given: str, file: Path, *, now: dt.datetime, actor: Actor) -> tuple[str, int]:
@@ -76,16 +78,16 @@ def rotate(database: Database, given: str, file: Path, *, now: dt.datetime, acto
     Stored data is not re-encrypted, except the secrets of second factors and webhook endpoints, and the
     service stays available. Returns (newest key id, number of data keys re-wrapped).
     """
-    vault = open_vault(database, given, file, now=now)
+    vault = load_vault(database, given, file, now=now)
     if not given:
         add_key(file)
-        vault = open_vault(database, given, file, now=now)
+        vault = load_vault(database, given, file, now=now)
     keyring, moved = vault.keyring, 0
     while more := _rewrap_all(database, keyring):  # requests in progress may have used the older key
         moved += more
-    for reseal in (two_factor.reseal, webhook_endpoints.reseal):
+    for reseal in (two_factor.reseal, webhook_endpoints.reencrypt_secrets):
         database.write_now(partial(reseal, keyring=keyring))
-    rotated = Act("sealing_key.rotated", "sealing_key", keyring.newest)
+    rotated = AuditAction("sealing_key.rotated", "sealing_key", keyring.newest)
     database.write_now(lambda session: audit_log.record(session, actor, now, rotated))
     return keyring.newest, moved
 
@@ -103,6 +105,6 @@ def _rewrap(session: Session, *, keyring: Keyring, batch: list[tuple[str, bytes]
     for submission, wrapped in batch:
         if key_id(wrapped) != keyring.newest:
             newer = keyring.wrap(keyring.unwrap(wrapped, submission), submission)
-            submissions.rewrap(session, submission, wrapped, newer)
+            submissions.replace_wrapped_key(session, submission, wrapped, newer)
             moved += 1
     return moved

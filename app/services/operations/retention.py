@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.services.auth import users
 from app.services.events import webhook_deliveries
 from app.services.submissions import lifecycle as acts
-from app.services.submissions.form_sessions import LATE
+from app.services.submissions.form_sessions import LATE_PAGE_ACCEPTED_FOR
 from app.storage import idempotency
 from app.storage.bookings import handoffs
 from app.storage.db.database import Session
@@ -25,11 +25,11 @@ BATCH = 100
 IDEMPOTENCY_KEYS = dt.timedelta(hours=72)
 HANDOFFS = dt.timedelta(days=30)  # how long a link is listed after its expiry
 EVENTS = dt.timedelta(days=90)
-PURGER = Actor("service", "purge")
+SYSTEM_ACTOR = Actor("service", "purge")
 
 
 @dataclass(frozen=True, slots=True)
-class Purged:
+class PurgeReport:
     """How many one run erased and how many it could not; `more`: another run has work to do."""
 
     submissions: int
@@ -38,23 +38,25 @@ class Purged:
     more: bool
 
 
-def purge(session: Session, *, now: dt.datetime, past: int = 0, told_for: dt.timedelta = EVENTS) -> Purged:
+def purge(
+    session: Session, *, now: dt.datetime, past: int = 0, told_for: dt.timedelta = EVENTS
+) -> PurgeReport:
     """Erase one batch of what is due, each row separately, so that a failing row does not block the others.
 
     `past`: how many rows that failed earlier in this run to skip. `told_for`: how long events are retained.
     """
-    due = submissions.due(session, now, BATCH, past)
+    due = submissions.expired(session, now, BATCH, past)
     erased = failed = 0
     for submission in due:
         try:
             with session.begin_nested():
-                erased += acts.forget(session, submission, now=now, actor=PURGER, due=now)
+                erased += acts.erase(session, submission, now=now, actor=SYSTEM_ACTOR, due=now)
         except SQLAlchemyError:
             failed += 1
     freed = idempotency.delete_older(session, now - IDEMPOTENCY_KEYS)
-    form_tokens.delete_older(session, now - LATE)
-    users.forget_expired(session, now)
+    form_tokens.delete_older(session, now - LATE_PAGE_ACCEPTED_FOR)
+    users.purge_expired(session, now)
     handoffs.delete_older(session, now - HANDOFFS)
     webhook_deliveries.purge(session, now=now)
     forgotten = outbox.delete_older(session, now - told_for)
-    return Purged(erased, failed, freed, len(due) == BATCH or forgotten == outbox.PURGED)
+    return PurgeReport(erased, failed, freed, len(due) == BATCH or forgotten == outbox.PURGED)

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from app.encryption import Keyring
 from app.services.events import audit_chain
-from app.services.events.audit_chain import State
+from app.services.events.audit_chain import ChainStatus
 from app.services.operations import legal_holds
-from app.services.operations.legal_holds import Going
+from app.services.operations.legal_holds import ErasureForecast
 from app.storage.auth import api_keys
 from app.storage.db.database import Session
 from app.storage.events import audit_log, webhook_endpoints
-from app.storage.events.audit_log import Act, Actor, Filters
+from app.storage.events.audit_log import Actor, AuditAction, Filters
 from app.storage.events.webhook_endpoints import Endpoint
 from app.storage.submissions import alerts
-from app.storage.submissions.alerts import Alert, Waiting
+from app.storage.submissions.alerts import Alert, AlertBacklog
 
-BACKUP = Act("backup.made", "database", "backup")
+BACKUP = AuditAction("backup.made", "database", "backup")
 OLD = dt.timedelta(days=2)  # a backup older than this is reported
 SHOWN = 20
 
@@ -28,9 +28,9 @@ SHOWN = 20
 class Health:
     """`sealing_keys`: ids of the proved keys, newest first; `backup_at`: None when there is no backup."""
 
-    going: Going
-    chain: State
-    waiting: Waiting
+    going: ErasureForecast
+    chain: ChainStatus
+    waiting: AlertBacklog
     unsent: tuple[Alert, ...]
     refused: tuple[Alert, ...]
     sealing_keys: tuple[str, ...]
@@ -42,22 +42,22 @@ class Health:
         return self.backup_at is None or now - self.backup_at > OLD
 
 
-def look(session: Session, keyring: Keyring, zone: str, *, now: dt.datetime) -> Health:
+def get_status(session: Session, keyring: Keyring, zone: str, *, now: dt.datetime) -> Health:
     """Return the current status."""
-    proved, newest = api_keys.proofs(session), keyring.newest
+    proved, newest = api_keys.key_checks(session), keyring.newest
     return Health(
-        going=legal_holds.going(session, zone, now=now),
+        going=legal_holds.forecast(session, zone, now=now),
         chain=audit_chain.state(session, keyring),
         waiting=alerts.waiting(session, now),
         unsent=tuple(alerts.unsent(session, SHOWN)),
-        refused=tuple(alerts.refused(session, SHOWN)),
+        refused=tuple(alerts.rejected(session, SHOWN)),
         sealing_keys=(newest, *sorted(proved.keys() - {newest})),
         backup_at=_backup_at(session),
-        webhooks=tuple(webhook_endpoints.trouble(session)),
+        webhooks=tuple(webhook_endpoints.stalled(session)),
     )
 
 
-def backed_up(session: Session, *, now: dt.datetime, actor: Actor) -> None:
+def record_backup(session: Session, *, now: dt.datetime, actor: Actor) -> None:
     """Record in the audit log that a backup was made."""
     audit_log.record(session, actor, now, BACKUP)
 

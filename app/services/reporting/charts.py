@@ -14,17 +14,17 @@ from dataclasses import dataclass
 
 from app.rules.engine.edition import Edition
 from app.rules.library import Library
-from app.services.reporting.small_counts import KEPT_BACK, LEAST, Shown, few, shown
-from app.storage.reporting.dashboard import Arrival, FlagKept, Left
+from app.services.reporting.small_counts import MIN_CELL_COUNT, SUPPRESSED, Shown, suppress, suppress_cells
+from app.storage.reporting.dashboard import AbandonedDraft, Arrival, FlagOutcome
 
-MOST_TOPICS = 12
+MAX_TOPICS = 12
 LANGUAGE = "en"  # language of the staff app
 TOO_FEW = "too few"
 PRIORITIES = range(1, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Chart:
     """The data of one chart. `title` is the finding; a value of None is not plotted.
 
     `rows` are the table below it: a label and one cell for each further column of `head`.
@@ -39,12 +39,12 @@ class Picture:
     values: tuple[tuple[float | None, ...], ...]
 
 
-def arrivals(days: int, labels: Sequence[str], counts: Sequence[int], before: int) -> Picture:
+def arrivals(days: int, labels: Sequence[str], counts: Sequence[int], before: int) -> Chart:
     """Return the chart of how many questionnaires arrived, by bin."""
-    cells, earlier = shown(counts), few(before)
+    cells, earlier = suppress_cells(counts), suppress(before)
     told = f"{earlier:,}" if isinstance(earlier, int) else earlier
     came = _said(sum(counts), "questionnaire", "questionnaires")
-    return Picture(
+    return Chart(
         name="arrivals",
         title=f"{came} arrived in the last {days} days; {told} in the {days} days before",
         note="Each counts on the day it was begun.",
@@ -55,9 +55,9 @@ def arrivals(days: int, labels: Sequence[str], counts: Sequence[int], before: in
     )
 
 
-def looks(
+def time_to_first_view(
     ends: Sequence[dt.datetime], labels: Sequence[str], sample: Sequence[Arrival], note: str
-) -> Picture:
+) -> Chart:
     """Return the chart of the time to the first view: median and ninth decile, binned like the arrivals."""
     waits: list[list[float]] = [[] for _ in labels]
     for each in sample:
@@ -69,22 +69,23 @@ def looks(
     overall = _middle_and_most(every)
     title = "Too few cases were looked at to say how soon"
     if overall:
-        title = f"Half were looked at within {spoken(overall[0])}, nine in ten within {spoken(overall[1])}"
-    return Picture(
+        half, most = (format_duration(each) for each in overall)
+        title = f"Half were looked at within {half}, nine in ten within {most}"
+    return Chart(
         name="looks",
         title=title,
         note=" ".join(filter(None, ["Hours from sending the form to the first look.", note])),
         kind="lines",
         head=("From", "Half within", "Nine in ten within"),
         rows=tuple(
-            (label, *((spoken(pair[0]), spoken(pair[1])) if pair else (TOO_FEW, TOO_FEW)))
+            (label, *((format_duration(pair[0]), format_duration(pair[1])) if pair else (TOO_FEW, TOO_FEW)))
             for label, pair in zip(labels, pairs, strict=True)
         ),
         values=tuple(tuple(wait / 3600 for wait in pair) if pair else (None, None) for pair in pairs),
     )
 
 
-def flags(found: Sequence[FlagKept], now: dt.datetime, note: str = "") -> Picture:
+def flags(found: Sequence[FlagOutcome], now: dt.datetime, note: str = "") -> Chart:
     """Return the chart of how many flags that fell due or were acted on were met in time.
 
     A priority with flags of too few people is not shown.
@@ -92,12 +93,12 @@ def flags(found: Sequence[FlagKept], now: dt.datetime, note: str = "") -> Pictur
     settled = [flag for flag in found if flag.acted_at or flag.due_at <= now]
     met = [flag for flag in settled if flag.acted_at and flag.acted_at <= flag.due_at]
     people = {each: {flag.submission for flag in settled if flag.priority == each} for each in PRIORITIES}
-    told = shown([len(each) for each in people.values()])
+    told = suppress_cells([len(each) for each in people.values()])
     totals, in_time = (Counter(flag.priority for flag in each) for each in (settled, met))
     title = f"Flags met in time: {len(met):,} of {len(settled):,}"
-    if len(set().union(*people.values())) < LEAST:
+    if len(set().union(*people.values())) < MIN_CELL_COUNT:
         title = "Too few flags fell due to say how many were met in time" if settled else "No flag fell due"
-    return Picture(
+    return Chart(
         name="flags",
         title=title,
         note=" ".join(filter(None, ["Acted on or closed before its target; a look alone is no act.", note])),
@@ -106,7 +107,7 @@ def flags(found: Sequence[FlagKept], now: dt.datetime, note: str = "") -> Pictur
         rows=tuple(
             (f"Priority {each}", totals[each], in_time[each])
             if isinstance(cell, int)
-            else (f"Priority {each}", cell, KEPT_BACK)
+            else (f"Priority {each}", cell, SUPPRESSED)
             for each, cell in zip(PRIORITIES, told, strict=True)
         ),
         values=tuple(
@@ -116,16 +117,16 @@ def flags(found: Sequence[FlagKept], now: dt.datetime, note: str = "") -> Pictur
     )
 
 
-def languages(sample: Sequence[Arrival], note: str) -> Picture:
+def languages(sample: Sequence[Arrival], note: str) -> Chart:
     found = Counter(each.language for each in sample).most_common()
-    cells = shown([count for _, count in found])
+    cells = suppress_cells([count for _, count in found])
     title = "No language stands out"
     if found and isinstance(cells[0], int):
         title = f"Language most used: {_in_english(found[0][0])} ({cells[0]:,} of {len(sample):,})"
     return _bars("languages", title, note, "Language", [_in_english(tag) for tag, _ in found], cells)
 
 
-def topics(sample: Sequence[Arrival], library: Library, note: str) -> Picture:
+def topics(sample: Sequence[Arrival], library: Library, note: str) -> Chart:
     """Return the chart of the topics people were shown.
 
     One person can have several, so the counts do not add up to a total.
@@ -138,7 +139,9 @@ def topics(sample: Sequence[Arrival], library: Library, note: str) -> Picture:
         kept = edition and any(each.id == rule and not each.interruption for each in edition.book.rules)
         if edition and kept:
             names[questionnaire, rule] = f"{rule}: {edition.texts[LANGUAGE].rules.get(rule, '')}"
-    ranked = sorted(names, key=lambda each: (-found[each] if found[each] >= LEAST else 0, each))[:MOST_TOPICS]
+    ranked = sorted(names, key=lambda each: (-found[each] if found[each] >= MIN_CELL_COUNT else 0, each))[
+        :MAX_TOPICS
+    ]
     cells = [_apart(found[each], len(opened)) for each in ranked]
     title = "Too few cases to say what most are about"
     if ranked and isinstance(cells[0], int):
@@ -146,7 +149,7 @@ def topics(sample: Sequence[Arrival], library: Library, note: str) -> Picture:
     return _bars("topics", title, note, "Topic", [names[each] for each in ranked], cells)
 
 
-def left(drafts: Sequence[Left], library: Library) -> Picture:
+def drop_off(drafts: Sequence[AbandonedDraft], library: Library) -> Chart:
     """Return the chart of the last page with an answer, from abandoned drafts.
 
     Drafts are deleted after a few days, so only those still stored count.
@@ -160,7 +163,7 @@ def left(drafts: Sequence[Left], library: Library) -> Picture:
         answered = [draft.answered for draft in drafts if draft.edition == found and edition]
         stopped.update(_last_page(pages, each) for each in answered if each is not None)
     names = sorted(stopped, key=lambda name: order.get(name, -1))
-    cells = shown([stopped[name] for name in names])
+    cells = suppress_cells([stopped[name] for name in names])
     title = f"{_said(stopped.total(), 'form', 'forms')} begun and left"
     return _bars(
         "left", title, "Drafts that are still kept, by the last page answered.", "Page", names, cells
@@ -172,8 +175,8 @@ def left(drafts: Sequence[Left], library: Library) -> Picture:
 
 def _bars(
     name: str, title: str, note: str, what: str, labels: Sequence[str], cells: Sequence[Shown]
-) -> Picture:
-    return Picture(
+) -> Chart:
+    return Chart(
         name=name,
         title=title,
         note=note,
@@ -204,7 +207,7 @@ def _last_page(pages: dict[str, str], answered: Iterable[str]) -> str:
 
 def _apart(count: int, everybody: int) -> Shown:
     """Return a count, unless it or the rest of the total is too small to show."""
-    return KEPT_BACK if 0 < everybody - count < LEAST else few(count)
+    return SUPPRESSED if 0 < everybody - count < MIN_CELL_COUNT else suppress(count)
 
 
 def _drawn(cell: Shown) -> int | None:
@@ -212,7 +215,7 @@ def _drawn(cell: Shown) -> int | None:
 
 
 def _said(count: int, one: str, many: str) -> str:
-    cell = few(count)
+    cell = suppress(count)
     if not count:
         return f"No {one}"
     return f"{cell:,} {many}" if isinstance(cell, int) else f"F{cell[1:]} {many}"
@@ -227,12 +230,12 @@ def _wait(arrival: Arrival) -> float:
 def _middle_and_most(waits: Sequence[float]) -> tuple[float, float] | None:
     """Return median and ninth decile (nearest rank); None for fewer than `LEAST` values."""
     ordered = sorted(waits)
-    if len(ordered) < LEAST:
+    if len(ordered) < MIN_CELL_COUNT:
         return None
     return ordered[math.ceil(len(ordered) / 2) - 1], ordered[math.ceil(len(ordered) * 0.9) - 1]
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Format a duration for reading: `12 min`, `1 h 40 min`, `2 days 3 h`."""
     minutes = math.ceil(seconds / 60)
     if minutes < 60:

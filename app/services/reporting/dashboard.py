@@ -13,16 +13,16 @@ from itertools import pairwise
 
 from app.rules.library import Library
 from app.services.reporting import charts
-from app.services.reporting.charts import Picture
-from app.services.reporting.small_counts import LEAST
-from app.services.submissions.business_hours import Hours
+from app.services.reporting.charts import Chart
+from app.services.reporting.small_counts import MIN_CELL_COUNT
+from app.services.submissions.business_hours import BusinessHours
 from app.storage.db.database import Session
 from app.storage.reporting import dashboard as figures
-from app.storage.reporting.dashboard import Arrival, Stretch
+from app.storage.reporting.dashboard import Arrival, DateRange
 from app.storage.submissions.submissions import Vault
 
 PERIODS = (7, 30, 90)  # days
-MOST = 500  # rows decrypted for one chart, and flags; above that a sample stands for all
+MAX_ROWS = 500  # rows decrypted for one chart, and flags; above that a sample stands for all
 DAY = dt.timedelta(days=1)
 
 
@@ -32,7 +32,7 @@ class Period:
 
     days: int
     now: dt.datetime
-    hours: Hours
+    hours: BusinessHours
     test: bool = False
 
     @property
@@ -44,16 +44,16 @@ class Period:
         day = self.today - ago * DAY
         return dt.datetime.combine(day, dt.time(), self.hours.zone).astimezone(dt.UTC)
 
-    def stretch(self, begins: int, ends: int) -> Stretch:
+    def stretch(self, begins: int, ends: int) -> DateRange:
         """Return the range from the start of the day `begins` days ago to that of the day `ends` days ago."""
-        return Stretch(self.midnight(begins), self.midnight(ends), self.test)
+        return DateRange(self.midnight(begins), self.midnight(ends), self.test)
 
     @property
-    def whole(self) -> Stretch:
+    def whole(self) -> DateRange:
         return self.stretch(self.days - 1, -1)
 
     @property
-    def before(self) -> Stretch:
+    def before(self) -> DateRange:
         return self.stretch(2 * self.days - 1, self.days - 1)
 
     def marks(self, step: int) -> list[int]:
@@ -70,24 +70,24 @@ class Period:
 
 def dashboard(
     session: Session, vault: Vault, library: Library, period: Period, *, idle: dt.timedelta
-) -> tuple[Picture, ...]:
+) -> tuple[Chart, ...]:
     """Return all charts of a period. `idle`: a draft without a change for this long counts as abandoned."""
-    flags = figures.flags_kept(session, period.whole, MOST)
-    drafts = figures.left(session, vault, period.whole, period.now - idle, MOST)
+    flags = figures.flag_outcomes(session, period.whole, MAX_ROWS)
+    drafts = figures.abandoned(session, vault, period.whole, period.now - idle, MAX_ROWS)
     marks, counts = _bins(session, period)
     sample = _sample(session, vault, period, marks, counts)
     before = figures.count(session, period.before, "submitted")
     note = _note(len(sample), sum(counts))
-    newest = f"From the newest {MOST:,}." if len(flags) == MOST else ""
+    newest = f"From the newest {MAX_ROWS:,}." if len(flags) == MAX_ROWS else ""
     labels = [period.day(ago) for ago in marks[:-1]]
     ends = [period.midnight(ago) for ago in marks]
     return (
         charts.arrivals(period.days, labels, counts, before),
-        charts.looks(ends, labels, sample, note),
+        charts.time_to_first_view(ends, labels, sample, note),
         charts.flags(flags, period.now, newest),
         charts.languages(sample, note),
         charts.topics(sample, library, note),
-        charts.left(drafts, library),
+        charts.drop_off(drafts, library),
     )
 
 
@@ -95,10 +95,10 @@ def _sample(
     session: Session, vault: Vault, period: Period, marks: Sequence[int], counts: Sequence[int]
 ) -> list[Arrival]:
     """Return all arrivals; above `MOST`, the newest of each bin in proportion to its count."""
-    if sum(counts) <= MOST:
-        return figures.arrivals(session, vault, period.whole, MOST)
+    if sum(counts) <= MAX_ROWS:
+        return figures.arrivals(session, vault, period.whole, MAX_ROWS)
     stretches = (period.stretch(*pair) for pair in pairwise(marks))
-    shares = (math.ceil(count * MOST / sum(counts)) for count in counts)
+    shares = (math.ceil(count * MAX_ROWS / sum(counts)) for count in counts)
     pairs = zip(stretches, shares, strict=True)
     return [each for pair in pairs if pair[1] for each in figures.arrivals(session, vault, *pair)]
 
@@ -115,7 +115,7 @@ def _bins(session: Session, period: Period) -> tuple[list[int], list[int]]:
     if period.days <= 31:
         counts = _counts(session, period, by_day)
         came = [count for count in counts if count]
-        if sum(count < LEAST for count in came) * 2 <= len(came):
+        if sum(count < MIN_CELL_COUNT for count in came) * 2 <= len(came):
             return by_day, counts
     by_week = period.marks(7)
     return by_week, _counts(session, period, by_week)

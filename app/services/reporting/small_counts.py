@@ -7,27 +7,27 @@ protect against a reader who compares two periods, or the same period before and
 
 from collections.abc import Sequence
 
-LEAST = 5
-FEW = f"fewer than {LEAST}"
-KEPT_BACK = "not shown"
+MIN_CELL_COUNT = 5
+FEW = f"fewer than {MIN_CELL_COUNT}"
+SUPPRESSED = "not shown"
 Shown = int | str
 
 
-def few(count: int) -> Shown:
+def suppress(count: int) -> Shown:
     """Return how to show one count that stands alone."""
-    return FEW if 0 < count < LEAST else count
+    return FEW if 0 < count < MIN_CELL_COUNT else count
 
 
-def shown(counts: Sequence[int]) -> list[Shown]:
+def suppress_cells(counts: Sequence[int]) -> list[Shown]:
     """Return how to show the cells of a table whose total is known or computable, in the same order."""
-    small = [count for count in counts if 0 < count < LEAST]
-    larger = sorted(place for place in range(len(counts)) if counts[place] >= LEAST)
+    small = [count for count in counts if 0 < count < MIN_CELL_COUNT]
+    larger = sorted(place for place in range(len(counts)) if counts[place] >= MIN_CELL_COUNT)
     larger.sort(key=lambda place: counts[place])
     for number in range(len(larger) + 1):
         hidden = larger[:number]
         if _safe(len(small), number, sum(small) + sum(counts[place] for place in hidden)):
-            return [KEPT_BACK if place in hidden else few(count) for place, count in enumerate(counts)]
-    return [KEPT_BACK] * len(counts)
+            return [SUPPRESSED if place in hidden else suppress(count) for place, count in enumerate(counts)]
+    return [SUPPRESSED] * len(counts)
 
 
 def _safe(small: int, hidden: int, together: int) -> bool:
@@ -38,5 +38,5 @@ def _safe(small: int, hidden: int, together: int) -> bool:
     """
     if not small:
         return True
-    room_for_one = hidden > 0 or together - 1 <= (small - 1) * (LEAST - 1)
-    return room_for_one and together - (LEAST - 1) >= (small - 1) + hidden * LEAST
+    room_for_one = hidden > 0 or together - 1 <= (small - 1) * (MIN_CELL_COUNT - 1)
+    return room_for_one and together - (MIN_CELL_COUNT - 1) >= (small - 1) + hidden * MIN_CELL_COUNT

@@ -14,17 +14,17 @@ from typing import Any, Literal, cast, get_args
 
 from uuid_utils import uuid7
 
-from app.errors import Error, NotFound, NotThisStep, Unprocessable
-from app.services.auth.authorization import Principal, Staff, require_permission
+from app.errors import FieldError, InvalidRequest, InvalidTransition, NotFound
+from app.services.auth.authorization import Principal, StaffPrincipal, require_permission
 from app.services.auth.permissions import Permission, Role, permitted
-from app.services.submissions.assessment import Drawn, pending
-from app.services.submissions.lifecycle import Desk, require_version
+from app.services.submissions.assessment import Assessment, pending_attention
+from app.services.submissions.lifecycle import SubmissionService, require_version
 from app.storage.auth import users
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.review import cases
-from app.storage.review.cases import Event, FlagAction, Look, Note
+from app.storage.review.cases import CaseView, FlagAction, HistoryEntry, Note
 from app.storage.submissions import alerts, submissions
 from app.storage.submissions.submissions import ID
 
@@ -38,12 +38,12 @@ STEPS: Mapping[Review, tuple[Review, ...]] = {
     "closed": ("in_review",),
 }
 ACTIONS: tuple[Action, ...] = get_args(Action)
-LONGEST_NOTE = 2000
+MAX_NOTE_LENGTH = 2000
 REVIEW = "review"  # the scope of an API key with the same permissions
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class StaffCommand:
     """One command of a principal on one case. `version`: the version they saw; None for any."""
 
     submission: str
@@ -61,48 +61,61 @@ class Case:
     merged into it.
     """
 
-    drawn: Drawn
+    drawn: Assessment
     notes: tuple[Note, ...]
     actions: tuple[FlagAction, ...]
-    history: tuple[Event, ...]
+    history: tuple[HistoryEntry, ...]
     names: Mapping[str, str]
-    seen: Look | None
-    news: tuple[Event, ...]
+    seen: CaseView | None
+    news: tuple[HistoryEntry, ...]
     duplicates: tuple[str, ...] = ()
 
 
 # --- views -----------------------------------------------------------------------------------------
 
 
-def look(session: Session, desk: Desk, turn: Turn) -> Case:
+def view_case(session: Session, desk: SubmissionService, turn: StaffCommand) -> Case:
     """Return a case with everything that was done about it; the view is recorded in the audit log first."""
-    drawn = opened(session, desk, turn, "case", lock=False)
+    drawn = load_case(session, desk, turn, "case", lock=False)
     before = _seen_before(session, turn)
-    cases.first_look(session, turn.submission, turn.now)
-    audit_log.record(session, turn.actor, turn.now, Act(audit_log.VIEWED, "submission", turn.submission))
-    saw(session, turn, drawn.record.version)
+    cases.record_first_view(session, turn.submission, turn.now)
+    audit_log.record(
+        session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
+    )
+    mark_viewed(session, turn, drawn.record.version)
     record = replace(drawn.record, looked_at=drawn.record.looked_at or turn.now)
-    return _told(session, turn, replace(drawn, record=record), before)
+    return _case(session, turn, replace(drawn, record=record), before)
 
 
-def history(session: Session, desk: Desk, turn: Turn) -> list[Event]:
+def history(session: Session, desk: SubmissionService, turn: StaffCommand) -> list[HistoryEntry]:
     """Return the audit events of a case and its flags, reads included, newest first.
 
     This call is recorded as a read too.
     """
-    drawn = opened(session, desk, turn, "case", lock=False)
-    audit_log.record(session, turn.actor, turn.now, Act(audit_log.VIEWED, "submission", turn.submission))
+    drawn = load_case(session, desk, turn, "case", lock=False)
+    audit_log.record(
+        session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
+    )
     return cases.history(session, _ids(drawn))
 
 
-def reveal(session: Session, desk: Desk, turn: Turn) -> Case:
+def reveal_contact(session: Session, desk: SubmissionService, turn: StaffCommand) -> Case:
     """Return a case to show its contact details once; each time is recorded in the audit log."""
-    drawn = opened(session, desk, turn, "contact", lock=False)
-    audit_log.record(session, turn.actor, turn.now, Act("contact.revealed", "submission", turn.submission))
-    return _told(session, turn, drawn, _seen_before(session, turn))
+    drawn = load_case(session, desk, turn, "contact", lock=False)
+    audit_log.record(
+        session, turn.actor, turn.now, AuditAction("contact.revealed", "submission", turn.submission)
+    )
+    return _case(session, turn, drawn, _seen_before(session, turn))
 
 
-def opened(session: Session, desk: Desk, turn: Turn, permission: Permission, *, lock: bool = True) -> Drawn:
+def load_case(
+    session: Session,
+    desk: SubmissionService,
+    turn: StaffCommand,
+    permission: Permission,
+    *,
+    lock: bool = True,
+) -> Assessment:
     """Return the case of a command.
 
     Raises Forbidden, NotFound and, with `lock`, PreconditionFailed.
@@ -114,31 +127,31 @@ def opened(session: Session, desk: Desk, turn: Turn, permission: Permission, *, 
     return desk.drawn(record, key)
 
 
-def saw(session: Session, turn: Turn, version: int) -> None:
+def mark_viewed(session: Session, turn: StaffCommand, version: int) -> None:
     """Mark this version as viewed by the staff user, so that their own action is not shown to them as new."""
-    if isinstance(turn.principal, Staff):
-        cases.saw(session, turn.principal.id, turn.submission, Look(version, turn.now))
+    if isinstance(turn.principal, StaffPrincipal):
+        cases.record_view(session, turn.principal.id, turn.submission, CaseView(version, turn.now))
 
 
-def _seen_before(session: Session, turn: Turn) -> Look | None:
-    if not isinstance(turn.principal, Staff):
+def _seen_before(session: Session, turn: StaffCommand) -> CaseView | None:
+    if not isinstance(turn.principal, StaffPrincipal):
         return None
-    return cases.seen(session, turn.principal.id, [turn.submission]).get(turn.submission)
+    return cases.last_views(session, turn.principal.id, [turn.submission]).get(turn.submission)
 
 
-def _told(session: Session, turn: Turn, drawn: Drawn, seen: Look | None) -> Case:
+def _case(session: Session, turn: StaffCommand, drawn: Assessment, seen: CaseView | None) -> Case:
     record = drawn.record
     notes = cases.notes_of(session, record.id, drawn.key)
     actions = cases.actions_of(session, record.id)
     events = cases.history(session, _ids(drawn))
-    done: list[Note | FlagAction | Event] = [*notes, *actions, *events]
-    names = cases.names(session, [record.assignee_id, *(each.actor_id for each in done)])
+    done: list[Note | FlagAction | HistoryEntry] = [*notes, *actions, *events]
+    names = cases.staff_names(session, [record.assignee_id, *(each.actor_id for each in done)])
     news = _news(turn.actor, events) if seen else ()
     twins = tuple(cases.merged_into(session, record.id))
     return Case(drawn, tuple(notes), tuple(actions), tuple(events), names, seen, news, twins)
 
 
-def _news(me: Actor, events: Sequence[Event]) -> tuple[Event, ...]:
+def _news(me: Actor, events: Sequence[HistoryEntry]) -> tuple[HistoryEntry, ...]:
     """Return what others did since the caller's last own event before this view.
 
     The order of the events decides, not their times.
@@ -148,51 +161,58 @@ def _news(me: Actor, events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple(each for each in others if each.action not in (audit_log.VIEWED, audit_log.REFUSED))
 
 
-def _ids(drawn: Drawn) -> list[str]:
+def _ids(drawn: Assessment) -> list[str]:
     return [drawn.record.id, *(flag.id for flag in drawn.record.flags)]
 
 
 # --- decisions -------------------------------------------------------------------------------------
 
 
-def decide(session: Session, desk: Desk, turn: Turn, review: Review) -> Drawn:
+def change_status(
+    session: Session, desk: SubmissionService, turn: StaffCommand, review: Review
+) -> Assessment:
     """Move the review to another step; requesting the current step does nothing. Raises NotThisStep.
 
     A review cannot become ready or closed while a flag with a due date is open. When a merged case is
     reopened, the merge is undone.
     """
-    drawn = opened(session, desk, turn, "review")
+    drawn = load_case(session, desk, turn, "review")
     if review == drawn.record.review:
         return drawn
     _require_step(drawn, review)
     if review == "ready":
         _require_sent(drawn)
         _require_off_the_clock(drawn)
-    acts, changes = [Act(f"review.{review}", "submission", turn.submission)], dict[str, Any](review=review)
+    acts, changes = (
+        [AuditAction(f"review.{review}", "submission", turn.submission)],
+        dict[str, Any](review=review),
+    )
     if review == "closed":
         drawn, closed = close_with_case(session, turn, drawn)
-        acts, changes = [*acts, *closed], changes | pending(drawn.record.flags)
+        acts, changes = [*acts, *closed], changes | pending_attention(drawn.record.flags)
     elif drawn.record.merged_into:
-        acts.append(Act("submission.unmerged", "submission", turn.submission))
+        acts.append(AuditAction("submission.unmerged", "submission", turn.submission))
         changes["merged_into"] = None
-    return kept(session, turn, drawn, *acts, **changes)
+    return save_changes(session, turn, drawn, *acts, **changes)
 
 
-def assign(session: Session, desk: Desk, turn: Turn, assignee: str | None) -> Drawn:
+def assign(session: Session, desk: SubmissionService, turn: StaffCommand, assignee: str | None) -> Assessment:
     """Assign a case to a staff user who may review it, or to no one. Raises Unprocessable."""
-    drawn = opened(session, desk, turn, "review")
+    drawn = load_case(session, desk, turn, "review")
     if assignee == drawn.record.assignee_id:
         return drawn
     found = _reviewer(session, assignee)
-    return kept(session, turn, drawn, _assigned(turn, assignee), assignee_id=found)
+    return save_changes(session, turn, drawn, _assigned(turn, assignee), assignee_id=found)
 
 
 def reviewers(session: Session) -> list[tuple[str, str]]:
     """Return (id, name) of every staff user a case can be assigned to."""
-    return [(each.id, each.name) for each in users.every(session) if _may_review(each)]
+    return [(each.id, each.name) for each in users.list_all(session) if _may_review(each)]
 
 
-def kept(session: Session, turn: Turn, drawn: Drawn, *acts: Act, **plain: Any) -> Drawn:
+def save_changes(
+    session: Session, turn: StaffCommand, drawn: Assessment, *acts: AuditAction, **plain: Any
+) -> Assessment:
     """Store a change of plain columns: a new version, with audit events, marked as viewed by its author.
 
     Without audit actions nothing is stored.
@@ -200,25 +220,27 @@ def kept(session: Session, turn: Turn, drawn: Drawn, *acts: Act, **plain: Any) -
     if not acts:
         return drawn
     changes = plain | {"version": drawn.record.version + 1, "updated_at": turn.now}
-    submissions.mark(session, turn.submission, **changes)
+    submissions.update_columns(session, turn.submission, **changes)
     audit_log.record(session, turn.actor, turn.now, *acts)
-    saw(session, turn, changes["version"])
+    mark_viewed(session, turn, changes["version"])
     return replace(drawn, record=replace(drawn.record, **changes))
 
 
-def _require_step(drawn: Drawn, review: Review) -> None:
+def _require_step(drawn: Assessment, review: Review) -> None:
     at = cast("Review", drawn.record.review)
     if review not in STEPS[at]:
         ways = " or ".join(STEPS[at])
-        raise NotThisStep(f"The review is {at}; from there it goes to {ways}.")
+        raise InvalidTransition(f"The review is {at}; from there it goes to {ways}.")
 
 
-def _require_sent(drawn: Drawn) -> None:
+def _require_sent(drawn: Assessment) -> None:
     if drawn.record.status == "draft":
-        raise NotThisStep("This form has not been sent yet; nobody is ready by a form half filled in.")
+        raise InvalidTransition("This form has not been sent yet; nobody is ready by a form half filled in.")
 
 
-def close_with_case(session: Session, turn: Turn, drawn: Drawn) -> tuple[Drawn, list[Act]]:
+def close_with_case(
+    session: Session, turn: StaffCommand, drawn: Assessment
+) -> tuple[Assessment, list[AuditAction]]:
     """Close the flags that only wait for the consultation, together with their case.
 
     Raises NotThisStep while a flag with a due date is open.
@@ -227,12 +249,12 @@ def close_with_case(session: Session, turn: Turn, drawn: Drawn) -> tuple[Drawn, 
     ids = [flag.id for flag in drawn.record.flags if flag.closed_at is None]
     for flag in ids:
         _act(session, turn, flag, "closed")
-    return _closed(session, turn, drawn, ids), [Act("flag.closed", "flag", flag) for flag in ids]
+    return _closed(session, turn, drawn, ids), [AuditAction("flag.closed", "flag", flag) for flag in ids]
 
 
-def _require_off_the_clock(drawn: Drawn) -> None:
+def _require_off_the_clock(drawn: Assessment) -> None:
     if any(flag.due_at and flag.closed_at is None for flag in drawn.record.flags):
-        raise NotThisStep("A flag with a time to act by is open. Close its flags first.")
+        raise InvalidTransition("A flag with a time to act by is open. Close its flags first.")
 
 
 def _reviewer(session: Session, assignee: str | None) -> str | None:
@@ -242,8 +264,8 @@ def _reviewer(session: Session, assignee: str | None) -> str | None:
     found = users.fetch(session, assignee) if ID.fullmatch(assignee) else None
     if found is None or not _may_review(found):
         told = "Take somebody of the staff who may review."
-        raise Unprocessable(
-            "There is nobody of that id.", errors=[Error("/assignee", "unknown_assignee", told)]
+        raise InvalidRequest(
+            "There is nobody of that id.", errors=[FieldError("/assignee", "unknown_assignee", told)]
         )
     return found.id
 
@@ -252,70 +274,72 @@ def _may_review(person: users.Person) -> bool:
     return person.active and "review" in permitted(cast("Iterable[Role]", person.roles))
 
 
-def _assigned(turn: Turn, assignee: str | None) -> Act:
+def _assigned(turn: StaffCommand, assignee: str | None) -> AuditAction:
     action = "review.assigned" if assignee else "review.unassigned"
-    return Act(action, "submission", turn.submission)
+    return AuditAction(action, "submission", turn.submission)
 
 
 # --- notes -----------------------------------------------------------------------------------------
 
 
-def add_note(session: Session, desk: Desk, turn: Turn, text: str) -> tuple[Drawn, Note]:
+def add_note(
+    session: Session, desk: SubmissionService, turn: StaffCommand, text: str
+) -> tuple[Assessment, Note]:
     """Add a note to a case. Raises Unprocessable."""
-    drawn = opened(session, desk, turn, "review")
-    note = Note(str(uuid7()), turn.actor.kind, turn.actor.id, turn.now, note_of(text))
+    drawn = load_case(session, desk, turn, "review")
+    note = Note(str(uuid7()), turn.actor.kind, turn.actor.id, turn.now, normalise_note(text))
     cases.add_note(session, turn.submission, note, drawn.key)
-    return kept(session, turn, drawn, Act("note.added", "submission", turn.submission)), note
+    return save_changes(session, turn, drawn, AuditAction("note.added", "submission", turn.submission)), note
 
 
-def note_of(text: str) -> str:
+def normalise_note(text: str) -> str:
     """Return a note as it is stored: NFC, with uniform line breaks. Raises Unprocessable."""
     body = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     if not body:
         raise _no_note("missing", "Write the note.")
-    if len(body) > LONGEST_NOTE:
-        raise _no_note("too_long", f"A note has at most {LONGEST_NOTE:,} characters.")
+    if len(body) > MAX_NOTE_LENGTH:
+        raise _no_note("too_long", f"A note has at most {MAX_NOTE_LENGTH:,} characters.")
     if any(unicodedata.category(each) in ("Cc", "Cs") and each != "\n" for each in body):
         raise _no_note("not_text", "A note is text, without control characters.")
     return body
 
 
-def _no_note(code: str, told: str) -> Unprocessable:
-    return Unprocessable(told, errors=[Error("/text", code, told)])
+def _no_note(code: str, told: str) -> InvalidRequest:
+    return InvalidRequest(told, errors=[FieldError("/text", code, told)])
 
 
 # --- flags -----------------------------------------------------------------------------------------
 
 
 def act_on_flag(
-    session: Session, desk: Desk, turn: Turn, flag: str, action: Action
-) -> tuple[Drawn, FlagAction]:
+    session: Session, desk: SubmissionService, turn: StaffCommand, flag: str, action: Action
+) -> tuple[Assessment, FlagAction]:
     """Record what was done about a flag; a closed flag no longer counts for the case's due date.
 
     Raises NotFound and NotThisStep.
     """
-    drawn = opened(session, desk, turn, "review")
+    drawn = load_case(session, desk, turn, "review")
     found = next((each for each in drawn.record.flags if each.id == flag), None)
     if found is None:
         raise NotFound("There is no such flag on this case.")
     if found.closed_at:
-        raise NotThisStep("This flag is closed already.")
+        raise InvalidTransition("This flag is closed already.")
     done = _act(session, turn, flag, action)
     if action == "closed":
         drawn = _closed(session, turn, drawn, [flag])
-    act, plain = Act(f"flag.{action}", "flag", flag), pending(drawn.record.flags)
-    return kept(session, turn, drawn, act, **plain), done
+    act, plain = AuditAction(f"flag.{action}", "flag", flag), pending_attention(drawn.record.flags)
+    return save_changes(session, turn, drawn, act, **plain), done
 
 
-def _act(session: Session, turn: Turn, flag: str, action: Action) -> FlagAction:
+def _act(session: Session, turn: StaffCommand, flag: str, action: Action) -> FlagAction:
     done = FlagAction(str(uuid7()), flag, action, turn.actor.kind, turn.actor.id, turn.now)
     cases.add_action(session, turn.submission, done)
     return done
 
 
-def _closed(session: Session, turn: Turn, drawn: Drawn, ids: list[str]) -> Drawn:
+def _closed(session: Session, turn: StaffCommand, drawn: Assessment, ids: list[str]) -> Assessment:
     cases.close_flags(session, ids, turn.now)
-    alerts.drop(session, ids)
+    alerts.discard(session, ids)
     flags = tuple(
         replace(each, closed_at=turn.now) if each.id in ids else each for each in drawn.record.flags
     )

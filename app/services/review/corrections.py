@@ -11,22 +11,30 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from app.clock import stamp
-from app.errors import NotFound, NotThisStep, Unprocessable
-from app.services.review.cases import Turn, close_with_case, kept, opened, saw
+from app.clock import format_timestamp
+from app.errors import InvalidRequest, InvalidTransition, NotFound
+from app.services.review.cases import StaffCommand, close_with_case, load_case, mark_viewed, save_changes
 from app.services.submissions import alerts
-from app.services.submissions.assessment import Drawn, Given, judge, pending, settled
-from app.services.submissions.lifecycle import Desk, flag_acts, merged
+from app.services.submissions.assessment import (
+    Assessment,
+    SubmissionInput,
+    pending_attention,
+    validate_and_evaluate,
+    with_evaluation,
+)
+from app.services.submissions.lifecycle import SubmissionService, flag_audit_events, merge_patch
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act
+from app.storage.events.audit_log import AuditAction
 from app.storage.review import cases
-from app.storage.review.cases import Event, Version
+from app.storage.review.cases import HistoryEntry, SubmissionVersion
 from app.storage.submissions import contact_index, submissions
 
 Json = dict[str, Any]
 CORRECTED = "submission.corrected"
-NO_OTHER = "There is no case with that number. Copy the number (its id) from the page of the other case."
+NOT_FOUND_TARGET = (
+    "There is no case with that number. Copy the number (its id) from the page of the other case."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,57 +47,63 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class CorrectionDiff:
     """What one correction changed: answers in question order, and the rules that fire now or no longer.
 
     `shown`: the case with the summary as it was before; None when it was not submitted yet. `by`: the audit
     event that says who made the correction.
     """
 
-    drawn: Drawn
-    before: Version
-    shown: Drawn | None
+    drawn: Assessment
+    before: SubmissionVersion
+    shown: Assessment | None
     changes: tuple[Change, ...]
     fired: tuple[str, ...]
     no_longer: tuple[str, ...]
-    by: Event | None
+    by: HistoryEntry | None
 
 
-def correct(session: Session, desk: Desk, turn: Turn, answers: Mapping[str, object]) -> Drawn:
+def apply_correction(
+    session: Session, desk: SubmissionService, turn: StaffCommand, answers: Mapping[str, object]
+) -> Assessment:
     """Change answers (None removes one) of a draft or of a submitted case; the earlier state is stored.
 
     Raises Forbidden, NotFound, PreconditionFailed, InvalidAnswers; NotThisStep when nothing changes.
     """
-    before = opened(session, desk, turn, "correct")
+    before = load_case(session, desk, turn, "correct")
     record, complete = before.record, before.record.status == "submitted"
-    given = Given(merged(record.answers["answers"], {"answers": answers}, "answers"), record.contact)
+    given = SubmissionInput(
+        merge_patch(record.answers["answers"], {"answers": answers}, "answers"), record.contact
+    )
     given = replace(given, complete=complete)
-    checked, evaluation = judge(before.edition, given, record.language, tuple(record.answers["raised"]))
+    checked, evaluation = validate_and_evaluate(
+        before.edition, given, record.language, tuple(record.answers["raised"])
+    )
     drawn = replace(before, evaluation=evaluation, enabled=checked.enabled, missing=checked.missing)
-    drawn = settled(drawn, checked, given, turn.now, desk.terms)
+    drawn = with_evaluation(drawn, checked, given, turn.now, desk.terms)
     if _same(drawn.record.answers["answers"], record.answers["answers"]):
-        raise NotThisStep("These are the answers it has already; nothing was changed.")
+        raise InvalidTransition("These are the answers it has already; nothing was changed.")
     until = record.retained_until if complete else max(record.retained_until, drawn.record.retained_until)
     after = replace(drawn.record, version=record.version + 1, submitted_at=record.submitted_at)
-    after = replace(after, trace=after.trace and after.trace | {"made_at": stamp(turn.now)})
+    after = replace(after, trace=after.trace and after.trace | {"made_at": format_timestamp(turn.now)})
     drawn = replace(drawn, record=replace(after, retained_until=until))
-    cases.keep_version(session, str(uuid7()), record, turn.now, before.key)
+    cases.insert_version(session, str(uuid7()), record, turn.now, before.key)
     submissions.replace(session, desk.vault, drawn.record, drawn.key)
     if drawn.record.contact != record.contact:
-        contact_index.replace(session, desk.vault.keyring, record.id, drawn.record.contact)
-    act = Act(CORRECTED, "submission", record.id)
-    audit_log.record(session, turn.actor, turn.now, act, *flag_acts(drawn.record))
-    alerts.keep(session, drawn.record)
-    saw(session, turn, drawn.record.version)
+        contact_index.reindex(session, desk.vault.keyring, record.id, drawn.record.contact)
+    act = AuditAction(CORRECTED, "submission", record.id)
+    audit_log.record(session, turn.actor, turn.now, act, *flag_audit_events(drawn.record))
+    alerts.create_for_new_flags(session, drawn.record)
+    mark_viewed(session, turn, drawn.record.version)
     return drawn
 
 
-def as_it_was(session: Session, desk: Desk, turn: Turn) -> Drawn:
+def answers_at_version(session: Session, desk: SubmissionService, turn: StaffCommand) -> Assessment:
     """Return the case with the answers of the version in `turn`, from which a form for it was rendered.
 
     It is not shown to any user. Raises Forbidden, NotFound.
     """
-    drawn = opened(session, desk, turn, "correct", lock=False)
+    drawn = load_case(session, desk, turn, "correct", lock=False)
     if turn.version is None or turn.version >= drawn.record.version:
         return drawn
     older = cases.versions_of(session, turn.submission, drawn.key)
@@ -107,14 +121,16 @@ def _plain(answers: Json) -> Json:
 
 
 def corrections(
-    session: Session, desk: Desk, turn: Turn
-) -> tuple[Drawn, list[Difference], Mapping[str, str]]:
+    session: Session, desk: SubmissionService, turn: StaffCommand
+) -> tuple[Assessment, list[CorrectionDiff], Mapping[str, str]]:
     """Return every correction of a case, newest first, with the names of those who made them.
 
     The view is recorded in the audit log. Raises Forbidden, NotFound.
     """
-    drawn = opened(session, desk, turn, "case", lock=False)
-    audit_log.record(session, turn.actor, turn.now, Act(audit_log.VIEWED, "submission", turn.submission))
+    drawn = load_case(session, desk, turn, "case", lock=False)
+    audit_log.record(
+        session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
+    )
     older = cases.versions_of(session, turn.submission, drawn.key)
     states = [(each.answers["answers"], each.trace) for each in older]
     states.append((drawn.record.answers["answers"], drawn.record.trace))
@@ -124,16 +140,20 @@ def corrections(
         _difference(desk, drawn, each, states[place], by.get(each.replaced_at))
         for place, each in enumerate(older, 1)
     ]
-    return drawn, found[::-1], cases.names(session, [each.actor_id for each in done])
+    return drawn, found[::-1], cases.staff_names(session, [each.actor_id for each in done])
 
 
 def _difference(
-    desk: Desk, drawn: Drawn, before: Version, after: tuple[Json, Json | None], by: Event | None
-) -> Difference:
+    desk: SubmissionService,
+    drawn: Assessment,
+    before: SubmissionVersion,
+    after: tuple[Json, Json | None],
+    by: HistoryEntry | None,
+) -> CorrectionDiff:
     was, now = _plain(before.answers["answers"]), _plain(after[0])
     order = [name for name in drawn.edition.questionnaire.by_id if name in was or name in now]
     then, fires = (before.trace or {}).get("rules", ()), (after[1] or {}).get("rules", ())
-    return Difference(
+    return CorrectionDiff(
         drawn,
         before,
         desk.drawn(replace(drawn.record, answers=before.answers, trace=before.trace), drawn.key)
@@ -146,7 +166,7 @@ def _difference(
     )
 
 
-def merge(session: Session, desk: Desk, turn: Turn, into: str) -> Drawn:
+def merge(session: Session, desk: SubmissionService, turn: StaffCommand, into: str) -> Assessment:
     """Close a duplicate and merge it into another case of the same person.
 
     Both cases stay readable and refer to each other. The other case counts for the bookings of both.
@@ -154,32 +174,39 @@ def merge(session: Session, desk: Desk, turn: Turn, into: str) -> Drawn:
     Raises Forbidden, NotFound, PreconditionFailed, NotThisStep, Unprocessable.
     """
     if into == turn.submission:
-        raise Unprocessable("A case can't be merged into itself; give the id of the other one.")
+        raise InvalidRequest("A case can't be merged into itself; give the id of the other one.")
     other = replace(turn, submission=into, version=None)
     pair = {each.submission: each for each in (turn, other)}
     found = {name: _one_of_two(session, desk, turn, pair[name]) for name in sorted(pair)}
     drawn, target = found[turn.submission], found[into]
     if drawn.record.test != target.record.test:
-        raise Unprocessable(NO_OTHER)
+        raise InvalidRequest(NOT_FOUND_TARGET)
     _require_apart(drawn, target)
     drawn, closed = close_with_case(session, turn, drawn)
     counts_for = target.record.booking_reference or drawn.record.booking_reference
-    merged_from = Act("submission.merged_from", "submission", into)
-    kept(session, other, target, merged_from, booking_reference=counts_for)
-    act, flags = Act("submission.merged", "submission", turn.submission), pending(drawn.record.flags)
-    return kept(session, turn, drawn, act, *closed, merged_into=into, review="closed", **flags)
+    merged_from = AuditAction("submission.merged_from", "submission", into)
+    save_changes(session, other, target, merged_from, booking_reference=counts_for)
+    act, flags = (
+        AuditAction("submission.merged", "submission", turn.submission),
+        pending_attention(drawn.record.flags),
+    )
+    return save_changes(session, turn, drawn, act, *closed, merged_into=into, review="closed", **flags)
 
 
-def _one_of_two(session: Session, desk: Desk, turn: Turn, either: Turn) -> Drawn:
+def _one_of_two(
+    session: Session, desk: SubmissionService, turn: StaffCommand, either: StaffCommand
+) -> Assessment:
     try:
-        return opened(session, desk, either, "correct")
+        return load_case(session, desk, either, "correct")
     except NotFound:
-        opened(session, desk, turn, "correct", lock=False)  # errors of the case itself come first
-        raise Unprocessable(NO_OTHER) from None
+        load_case(session, desk, turn, "correct", lock=False)  # errors of the case itself come first
+        raise InvalidRequest(NOT_FOUND_TARGET) from None
 
 
-def _require_apart(drawn: Drawn, target: Drawn) -> None:
+def _require_apart(drawn: Assessment, target: Assessment) -> None:
     if drawn.record.merged_into:
-        raise NotThisStep("This case is merged into another one already. Reopen it to take it out again.")
+        raise InvalidTransition(
+            "This case is merged into another one already. Reopen it to take it out again."
+        )
     if target.record.merged_into:
-        raise NotThisStep("The other case is merged into a third one; merge into that.")
+        raise InvalidTransition("The other case is merged into a third one; merge into that.")

@@ -11,22 +11,22 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.errors import Unprocessable
+from app.errors import InvalidRequest
 from app.rules.library import Library
 from app.services.auth.authorization import Principal, require_permission
-from app.services.submissions.lifecycle import Desk
+from app.services.submissions.lifecycle import SubmissionService
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.review import csv_export, queue
-from app.storage.review.queue import Filters, Place, Queued
-from app.storage.submissions.submissions import Listed
+from app.storage.review.queue import Filters, Place, QueueRow
+from app.storage.submissions.submissions import SubmissionRow
 
-MOST = 100_000
+MAX_ROWS = 100_000
 ROWS = 500  # rows of one page
 MARK = "\ufeff"  # the byte order mark; without it Excel does not recognise UTF-8
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-COLUMNS: Mapping[str, Callable[[Listed], object]] = {
+COLUMNS: Mapping[str, Callable[[SubmissionRow], object]] = {
     "id": lambda row: row.id,
     "arrived": lambda row: row.submitted_at or row.created_at,
     "status": lambda row: row.status,
@@ -43,7 +43,7 @@ READABLE = "answers_readable"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportRequest:
     """Which cases, whether with their answers, and the position in their order to continue after."""
 
     filters: Filters
@@ -52,14 +52,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class CsvChunk:
     """Some lines of the file, and the request for the next ones; None when these are the last."""
 
     text: str
-    following: Wanted | None
+    following: ExportRequest | None
 
 
-def count(session: Session, principal: Principal, wanted: Wanted, *, now: dt.datetime) -> int:
+def count(session: Session, principal: Principal, wanted: ExportRequest, *, now: dt.datetime) -> int:
     """Return how many cases an export will have.
 
     With a narrow filter this takes long, so it is a read of its own. Raises Forbidden, and Unprocessable when
@@ -69,40 +69,46 @@ def count(session: Session, principal: Principal, wanted: Wanted, *, now: dt.dat
     if wanted.answers:
         require_permission(principal, "case")
     number = _count(session, wanted, now)
-    if number > MOST:
-        raise Unprocessable(f"An export takes at most {MOST:,} cases; narrow the filter.")
+    if number > MAX_ROWS:
+        raise InvalidRequest(f"An export takes at most {MAX_ROWS:,} cases; narrow the filter.")
     return number
 
 
-def begin(session: Session, wanted: Wanted, number: int, *, now: dt.datetime, actor: Actor) -> None:
+def record_export(
+    session: Session, wanted: ExportRequest, number: int, *, now: dt.datetime, actor: Actor
+) -> None:
     """Record an export of `number` cases in the audit log, before anything is sent."""
     action = "answers.exported" if wanted.answers else "list.exported"
-    audit_log.record(session, actor, now, Act(action, "cases", str(number)))
+    audit_log.record(session, actor, now, AuditAction(action, "cases", str(number)))
 
 
-def header(library: Library, wanted: Wanted) -> str:
+def csv_header(library: Library, wanted: ExportRequest) -> str:
     """Return the first line of the file."""
     names = [*COLUMNS, *([READABLE, *_questions(library)] if wanted.answers else ())]
     return MARK + _line(names)
 
 
-def piece(session: Session, desk: Desk, wanted: Wanted, *, now: dt.datetime, actor: Actor) -> Piece:
+def csv_chunk(
+    session: Session, desk: SubmissionService, wanted: ExportRequest, *, now: dt.datetime, actor: Actor
+) -> CsvChunk:
     """Return the next lines.
 
     When they contain answers, the export is recorded for each case in the same transaction.
     """
     rows, following = _rows(session, wanted, now)
     if not wanted.answers:
-        return Piece("".join(_line(_plain(row)) for row in rows), following)
+        return CsvChunk("".join(_line(_plain(row)) for row in rows), following)
     found = csv_export.answers(session, desk.vault, [row.id for row in rows])
     if found:
-        audit_log.record(session, actor, now, *(Act("case.exported", "submission", name) for name in found))
+        audit_log.record(
+            session, actor, now, *(AuditAction("case.exported", "submission", name) for name in found)
+        )
     names = _questions(desk.library)
     lines = (_line([*_plain(row), *_given(found[row.id], names)]) for row in rows if row.id in found)
-    return Piece("".join(lines), following)
+    return CsvChunk("".join(lines), following)
 
 
-def cell(value: object) -> str:
+def safe_cell(value: object) -> str:
     """Return a value as the text of a cell, never one that a spreadsheet would evaluate as a formula."""
     if value is None:
         return ""
@@ -116,22 +122,24 @@ def cell(value: object) -> str:
     return f"'{text}" if text.lstrip(" \u00a0").startswith(FORMULA) else text
 
 
-def _rows(session: Session, wanted: Wanted, now: dt.datetime) -> tuple[Sequence[Queued], Wanted | None]:
+def _rows(
+    session: Session, wanted: ExportRequest, now: dt.datetime
+) -> tuple[Sequence[QueueRow], ExportRequest | None]:
     """Return one page of the list that staff see, and the request for the next one."""
     found = queue.list_cases(session, wanted.filters, ROWS, wanted.after, now=now)
     return found.rows, replace(wanted, after=found.following) if found.following else None
 
 
-def _count(session: Session, wanted: Wanted, now: dt.datetime) -> int:
+def _count(session: Session, wanted: ExportRequest, now: dt.datetime) -> int:
     number = 0
-    following: Wanted | None = wanted
-    while number <= MOST and following:
+    following: ExportRequest | None = wanted
+    while number <= MAX_ROWS and following:
         rows, following = _rows(session, following, now)
         number += len(rows)
     return number
 
 
-def _plain(row: Listed) -> list[object]:
+def _plain(row: SubmissionRow) -> list[object]:
     return [find(row) for find in COLUMNS.values()]
 
 
@@ -147,5 +155,7 @@ def _questions(library: Library) -> list[str]:
 
 def _line(values: Iterable[object]) -> str:
     text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow([cell(each) for each in values])
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(
+        [safe_cell(each) for each in values]
+    )
     return text.getvalue()

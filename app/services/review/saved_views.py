@@ -9,39 +9,41 @@ import unicodedata
 
 from uuid_utils import uuid7
 
-from app.errors import Error, NotFound, Unprocessable
-from app.services.auth.authorization import Staff, require_permission
+from app.errors import FieldError, InvalidRequest, NotFound
+from app.services.auth.authorization import StaffPrincipal, require_permission
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.review import saved_views
 from app.storage.review.saved_views import View
 from app.storage.submissions.submissions import ID
 
-MOST, LONGEST = 20, 60
+MAX_VIEWS, MAX_NAME_LENGTH = 20, 60
 
 
-def save(session: Session, who: Staff, name: str, query: str, *, now: dt.datetime, actor: Actor) -> View:
+def save_view(
+    session: Session, who: StaffPrincipal, name: str, query: str, *, now: dt.datetime, actor: Actor
+) -> View:
     """Save these filters under a name. Raises Forbidden and Unprocessable."""
     require_permission(who, "queue")
     said = unicodedata.normalize("NFC", name).strip()
-    if not said or len(said) > LONGEST or not said.isprintable():
-        raise _refused("/name", f"Give the view a name of at most {LONGEST} characters.")
-    if len(saved_views.of(session, who.id)) >= MOST:
-        raise _refused("/name", f"You have {MOST} views; take one away first.")
+    if not said or len(said) > MAX_NAME_LENGTH or not said.isprintable():
+        raise _refused("/name", f"Give the view a name of at most {MAX_NAME_LENGTH} characters.")
+    if len(saved_views.list_for(session, who.id)) >= MAX_VIEWS:
+        raise _refused("/name", f"You have {MAX_VIEWS} views; take one away first.")
     view = View(str(uuid7()), who.id, said, query, now)
     saved_views.insert(session, view)
-    audit_log.record(session, actor, now, Act("view.saved", "view", view.id))
+    audit_log.record(session, actor, now, AuditAction("view.saved", "view", view.id))
     return view
 
 
-def forget(session: Session, who: Staff, view: str, *, now: dt.datetime, actor: Actor) -> None:
+def delete_view(session: Session, who: StaffPrincipal, view: str, *, now: dt.datetime, actor: Actor) -> None:
     """Delete one of the user's own views. Raises Forbidden and NotFound."""
     require_permission(who, "queue")
     if not ID.fullmatch(view) or not saved_views.delete(session, view, who.id):
         raise NotFound("You have no such view.")
-    audit_log.record(session, actor, now, Act("view.forgotten", "view", view))
+    audit_log.record(session, actor, now, AuditAction("view.forgotten", "view", view))
 
 
-def _refused(pointer: str, told: str) -> Unprocessable:
-    return Unprocessable(told, errors=[Error(pointer, "invalid", told)])
+def _refused(pointer: str, told: str) -> InvalidRequest:
+    return InvalidRequest(told, errors=[FieldError(pointer, "invalid", told)])

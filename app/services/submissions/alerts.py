@@ -18,37 +18,37 @@ from dataclasses import dataclass, field
 
 from uuid_utils import uuid7
 
-from app.adapters.smtp import Letter
-from app.errors import NotThisStep
+from app.adapters.smtp import Email
+from app.errors import InvalidTransition
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.submissions import alerts
-from app.storage.submissions.alerts import Alert, Waiting
+from app.storage.submissions.alerts import Alert, AlertBacklog
 from app.storage.submissions.submissions import Record
 
-ALERTER = Actor("service", "alerts")
+SYSTEM_ACTOR = Actor("service", "alerts")
 EMAIL = "email"
 SUBJECT = "A submission needs attention"
 LEASE = dt.timedelta(minutes=2)  # longer than sending any e-mail takes
 PAUSES = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60))  # the last one repeats
-LATE = dt.timedelta(minutes=10)  # after this time, users of the queue are warned that alerts fail
-AT_ONCE = 100
+OVERDUE_AFTER = dt.timedelta(minutes=10)  # after this time, users of the queue are warned that alerts fail
+BATCH_SIZE = 100
 
 
 @dataclass(slots=True)
-class Outlook:
+class AlertStatus:
     """The waiting alerts as last read by this process; it reads them every few seconds."""
 
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: AlertBacklog = field(default_factory=AlertBacklog)
 
     def late(self, now: dt.datetime) -> bool:
         """Return whether alerts have been failing for longer than `LATE`."""
         since = self.waiting.failing_since
-        return since is not None and now - since > LATE
+        return since is not None and now - since > OVERDUE_AFTER
 
 
-def keep(session: Session, record: Record) -> None:
+def create_for_new_flags(session: Session, record: Record) -> None:
     """Create one alert for the flags with a due date that the newest change of a record raised.
 
     Creates none for test submissions.
@@ -61,7 +61,7 @@ def keep(session: Session, record: Record) -> None:
 
 def escalate(session: Session, *, now: dt.datetime) -> int:
     """Escalate overdue flags to a second person, at most `AT_ONCE` of them; return how many."""
-    found = alerts.overdue(session, now=now, most=AT_ONCE)
+    found = alerts.overdue(session, now=now, most=BATCH_SIZE)
     if found:
         alerts.escalated(session, [each.flag_id for each in found], now)
         first = {each.submission_id: each.flag_id for each in reversed(found) if not each.test}
@@ -69,7 +69,10 @@ def escalate(session: Session, *, now: dt.datetime) -> int:
         if new:
             alerts.insert(session, new)
         audit_log.record(
-            session, ALERTER, now, *(Act("flag.escalated", "flag", each.flag_id) for each in found)
+            session,
+            SYSTEM_ACTOR,
+            now,
+            *(AuditAction("flag.escalated", "flag", each.flag_id) for each in found),
         )
     return len(found)
 
@@ -79,32 +82,32 @@ def claim(session: Session, *, now: dt.datetime) -> Alert | None:
     return alerts.claim(session, EMAIL, now=now, until=now + LEASE)
 
 
-def letter(alert: Alert, public_url: str) -> Letter:
+def build_email(alert: Alert, public_url: str) -> Email:
     """Return the e-mail of an alert. The text is the same for every case but for the link.
 
     A duplicate sent by accident has the same id.
     """
     link = f"{public_url.rstrip('/')}/staff/cases/{alert.submission_id}"
-    return Letter(alert.id, alert.recipient == "second", SUBJECT, f"{SUBJECT}.\n\n{link}\n")
+    return Email(alert.id, alert.recipient == "second", SUBJECT, f"{SUBJECT}.\n\n{link}\n")
 
 
-def told(session: Session, alert: Alert, *, refused: bool, now: dt.datetime) -> None:
+def mark_sent(session: Session, alert: Alert, *, refused: bool, now: dt.datetime) -> None:
     """Mark the alert as sent. `refused`: some of the addresses were permanently refused."""
-    alerts.sent(session, alert.id, now, "AddressRefused" if refused else None)
+    alerts.mark_sent(session, alert.id, now, "AddressRefused" if refused else None)
 
 
-def put_off(session: Session, alert: Alert, error: str, *, now: dt.datetime) -> None:
+def reschedule(session: Session, alert: Alert, error: str, *, now: dt.datetime) -> None:
     """Record a failed attempt. The next one follows after a pause that grows to one hour."""
     pause = PAUSES[min(alert.tries, len(PAUSES)) - 1]
-    alerts.failed(session, alert.id, now + pause, error)
+    alerts.mark_failed(session, alert.id, now + pause, error)
 
 
-def try_again(session: Session, *, now: dt.datetime, actor: Actor) -> int:
+def retry_failed(session: Session, *, now: dt.datetime, actor: Actor) -> int:
     """Retry all failed alerts immediately; return how many. Raises NotThisStep when none has failed."""
-    found = alerts.try_again(session, now)
+    found = alerts.retry_failed(session, now)
     if not found:
-        raise NotThisStep("No alert has failed; there is nothing to try again.")
-    audit_log.record(session, actor, now, Act("alerts.tried_again", "alerts", None))
+        raise InvalidTransition("No alert has failed; there is nothing to try again.")
+    audit_log.record(session, actor, now, AuditAction("alerts.tried_again", "alerts", None))
     return found
 
 

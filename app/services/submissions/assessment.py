@@ -13,25 +13,25 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from app.clock import stamp
+from app.clock import format_timestamp
 from app.encryption import DataKey
-from app.errors import Error, InvalidAnswers
-from app.rules.engine.answers import Checked
-from app.rules.engine.diff import trace
+from app.errors import FieldError, InvalidAnswers
+from app.rules.engine.answers import ValidationResult
+from app.rules.engine.diff import provenance
 from app.rules.engine.edition import Edition
 from app.rules.engine.evaluation import Evaluation
-from app.services.auth.authorization import token_hash
-from app.services.submissions.business_hours import Hours, Targets, targets
+from app.services.auth.authorization import hash_token
+from app.services.submissions.business_hours import BusinessHours, Targets, due_date_calculator
 from app.storage.submissions.submissions import FlagRecord, Record
 
 Json = dict[str, Any]
 LEAST_URGENT = 4
-OFFICE_HOURS = Hours.of("Mon-Fri 09:00-17:00", "", "UTC")
+OFFICE_HOURS = BusinessHours.of("Mon-Fri 09:00-17:00", "", "UTC")
 TOKEN = "pcr_"  # noqa: S105 - the prefix that distinguishes a respondent's token from an API key
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SubmissionInput:
     """The input of a submission: JSON values as received."""
 
     answers: Mapping[str, object]
@@ -44,16 +44,18 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RetentionPolicy:
     """How long drafts and submissions are stored, and when staff are available to act on flags."""
 
     draft: dt.timedelta
     submitted: dt.timedelta
-    hours: Hours
+    hours: BusinessHours
     on_call: bool
 
     @classmethod
-    def of(cls, *, hours: int, days: int, opening: Hours = OFFICE_HOURS, on_call: bool = False) -> "Terms":
+    def of(
+        cls, *, hours: int, days: int, opening: BusinessHours = OFFICE_HOURS, on_call: bool = False
+    ) -> "RetentionPolicy":
         return cls(dt.timedelta(hours=hours), dt.timedelta(days=days), opening, on_call)
 
     def until(self, now: dt.datetime, *, complete: bool) -> dt.datetime:
@@ -61,7 +63,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Assessment:
     """A submission and what the rules say about it."""
 
     record: Record
@@ -83,7 +85,7 @@ class Drawn:
     @property
     def made_at(self) -> str:
         """When the summary was made: at submission, or at the last correction."""
-        sent = stamp(self.record.submitted_at or self.record.updated_at)
+        sent = format_timestamp(self.record.submitted_at or self.record.updated_at)
         return str((self.record.trace or {}).get("made_at", sent))
 
     def summary(self) -> Json:
@@ -96,24 +98,29 @@ def new_token() -> str:
     return TOKEN + secrets.token_urlsafe(32)
 
 
-def judge(
-    edition: Edition, given: Given, language: str, raised: Sequence[str] = ()
-) -> tuple[Checked, Evaluation]:
+def validate_and_evaluate(
+    edition: Edition, given: SubmissionInput, language: str, raised: Sequence[str] = ()
+) -> tuple[ValidationResult, Evaluation]:
     """Check and evaluate the answers.
 
     Raises InvalidAnswers with all issues at once, in the respondent's language.
     """
     checked = edition.check(given.answers, given.contact, complete=given.complete)
     if checked.issues:
-        errors = [Error(each.pointer, each.code, edition.words(each, language)) for each in checked.issues]
+        errors = [
+            FieldError(each.pointer, each.code, edition.message_for(each, language))
+            for each in checked.issues
+        ]
         raise InvalidAnswers("Look at each of the errors and send the answers again.", errors=errors)
     return checked, edition.evaluate(checked.answers, raised, enabled=checked.enabled)
 
 
-def draw_up(edition: Edition, given: Given, token: str, *, now: dt.datetime, terms: Terms) -> Drawn:
+def assess_new(
+    edition: Edition, given: SubmissionInput, token: str, *, now: dt.datetime, terms: RetentionPolicy
+) -> Assessment:
     """Return the assessment of a new submission, not stored yet. Raises InvalidAnswers."""
     language = edition.language(given.language)
-    checked, evaluation = judge(edition, given, language)
+    checked, evaluation = validate_and_evaluate(edition, given, language)
     record = Record(
         id=str(uuid7()),
         questionnaire=edition.id,
@@ -129,26 +136,32 @@ def draw_up(edition: Edition, given: Given, token: str, *, now: dt.datetime, ter
         updated_at=now,
         submitted_at=None,
         retained_until=now,
-        token_hash=token_hash(token),
+        token_hash=hash_token(token),
         answers={},
         contact={},
         trace=None,
     )
-    drawn = Drawn(record, edition, evaluation, checked.enabled, checked.missing, DataKey.fresh())
-    return settled(drawn, checked, given, now, terms)
+    drawn = Assessment(record, edition, evaluation, checked.enabled, checked.missing, DataKey.fresh())
+    return with_evaluation(drawn, checked, given, now, terms)
 
 
-def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, terms: Terms) -> Drawn:
+def with_evaluation(
+    drawn: Assessment,
+    checked: ValidationResult,
+    given: SubmissionInput,
+    now: dt.datetime,
+    terms: RetentionPolicy,
+) -> Assessment:
     """Return `drawn` with its record updated from the answers: what is stored, flags, status and times."""
     evaluation, complete = drawn.evaluation, given.complete
-    kept = evaluation.kept if complete or evaluation.stopped else checked.answers
-    due = targets(drawn.edition, terms.hours, on_call=terms.on_call)
+    kept = evaluation.answers_to_store if complete or evaluation.stopped_by else checked.answers
+    due = due_date_calculator(drawn.edition, terms.hours, on_call=terms.on_call)
     flags = _flags(drawn.record.flags, evaluation, now, due)
     made = drawn.edition.summarise(evaluation, drawn.record.language) if complete else None
     record = replace(
         drawn.record,
         status="submitted" if complete else "draft",
-        **pending(flags),
+        **pending_attention(flags),
         review=_review(drawn.record, flags, complete=complete),
         updated_at=now,
         submitted_at=now if complete else None,
@@ -156,14 +169,14 @@ def settled(drawn: Drawn, checked: Checked, given: Given, now: dt.datetime, term
         answers={"answers": dict(kept), "raised": list(evaluation.raised)}
         | ({"off": sorted(drawn.edition.off)} if drawn.edition.off else {}),
         contact=dict(checked.contact),
-        trace=trace(drawn.edition, evaluation, made["digest"]) if made else None,
+        trace=provenance(drawn.edition, evaluation, made["digest"]) if made else None,
         flags=flags,
     )
     return replace(drawn, record=record, made=made)
 
 
 def _kept_until(
-    terms: Terms, flags: Sequence[FlagRecord], now: dt.datetime, *, complete: bool
+    terms: RetentionPolicy, flags: Sequence[FlagRecord], now: dt.datetime, *, complete: bool
 ) -> dt.datetime:
     """Return the retention date.
 
@@ -174,7 +187,7 @@ def _kept_until(
     return max(terms.until(now, complete=complete), *times) if times else terms.until(now, complete=complete)
 
 
-def pending(flags: Sequence[FlagRecord]) -> dict[str, Any]:
+def pending_attention(flags: Sequence[FlagRecord]) -> dict[str, Any]:
     """Return what the open flags require of staff: `attention`, the most urgent priority, and `due_at`."""
     waiting = [flag for flag in flags if flag.closed_at is None]
     return {

@@ -21,7 +21,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from app.errors import Refusal
+from app.errors import StartupError
 from app.rules.engine.edition import Edition
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -29,14 +29,14 @@ PART = re.compile(r"([a-z,-]+)\s+(\S.*)")
 SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
 DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
 DAY = dt.timedelta(days=1)
-MOST_CLOSED = 1000
+MAX_CLOSED_DAYS = 1000
 Minutes = tuple[int, int]
 Due = Mapping[str, dt.datetime | None]
 Targets = Callable[[str, int, dt.datetime, Due], dt.datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class OpeningPeriod:
     """A period when the clinic is open: from `start` until just before `end`, on this local day."""
 
     start: dt.datetime
@@ -45,7 +45,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class BusinessHours:
     """`week`: for each day from Monday, its opening and closing times in minutes since midnight, in order."""
 
     week: tuple[tuple[Minutes, ...], ...]
@@ -53,30 +53,30 @@ class Hours:
     zone: zoneinfo.ZoneInfo
 
     @classmethod
-    def of(cls, hours: str, closed: str, zone: str) -> "Hours":
+    def of(cls, hours: str, closed: str, zone: str) -> "BusinessHours":
         """Parse `Mon-Fri 08:00-12:00, 13:00-17:00; Sat 09:00-12:00` and ISO dates. Raises Refusal."""
         try:
             week = _week(hours)
         except ValueError as wrong:
-            raise Refusal(f"PRECONSULT_OPENING_HOURS can't be used: {wrong}.") from None
+            raise StartupError(f"PRECONSULT_OPENING_HOURS can't be used: {wrong}.") from None
         try:
             days = _dates(closed)
         except ValueError as wrong:
-            raise Refusal(f"PRECONSULT_CLOSED_DAYS can't be used: {wrong}.") from None
+            raise StartupError(f"PRECONSULT_CLOSED_DAYS can't be used: {wrong}.") from None
         return cls(week, days, zoneinfo.ZoneInfo(zone))
 
     def day(self, at: dt.datetime) -> dt.date:
         """Return the calendar day of the clinic at that time."""
         return at.astimezone(self.zone).date()
 
-    def spans(self, day: dt.date) -> Iterator[Span]:
+    def spans(self, day: dt.date) -> Iterator[OpeningPeriod]:
         """Yield when the clinic is open, from that day on, without end."""
         while True:
             if day not in self.closed:
                 yield from self._day(day)
             day += DAY
 
-    def after(self, at: dt.datetime) -> Iterator[Span]:
+    def after(self, at: dt.datetime) -> Iterator[OpeningPeriod]:
         """Yield the spans that are not over at that time; the first may already have started."""
         return (span for span in self.spans(self.day(at) - DAY) if at < span.end)
 
@@ -103,18 +103,18 @@ class Hours:
             day = next(self.spans(day + DAY)).day
         return day
 
-    def _day(self, day: dt.date) -> list[Span]:
+    def _day(self, day: dt.date) -> list[OpeningPeriod]:
         """Return the spans of one day in order.
 
         A span that a clock change removes is left out; spans that it makes overlap are merged.
         """
         times = ((self._at(day, opens), self._at(day, closes)) for opens, closes in self.week[day.weekday()])
-        found: list[Span] = []
+        found: list[OpeningPeriod] = []
         for start, end in sorted(times):
             if found and start <= found[-1].end:
-                found[-1] = Span(found[-1].start, max(found[-1].end, end), day)
+                found[-1] = OpeningPeriod(found[-1].start, max(found[-1].end, end), day)
             elif start < end:
-                found.append(Span(start, end, day))
+                found.append(OpeningPeriod(start, end, day))
         return found
 
     def _at(self, day: dt.date, minutes: int) -> dt.datetime:
@@ -123,7 +123,7 @@ class Hours:
 
 
 def due_at(
-    target_open: str, target_closed: str, raised_at: dt.datetime, hours: Hours, *, on_call: bool
+    target_open: str, target_closed: str, raised_at: dt.datetime, hours: BusinessHours, *, on_call: bool
 ) -> dt.datetime | None:
     """Return the due date of a flag raised at that time; None when it can wait for the consultation."""
     if target_open == "consultation":
@@ -144,7 +144,7 @@ def due_at(
     return _counted(hours, begins, time, through_breaks=target_closed != "on_call")
 
 
-def targets(edition: Edition, hours: Hours, *, on_call: bool) -> Targets:
+def due_date_calculator(edition: Edition, hours: BusinessHours, *, on_call: bool) -> Targets:
     """Return the function for due dates of an edition's flags.
 
     It takes kind, priority, time raised, and the due dates of the flags beside it. A flag that goes with
@@ -163,7 +163,9 @@ def targets(edition: Edition, hours: Hours, *, on_call: bool) -> Targets:
     return due
 
 
-def _counted(hours: Hours, begins: dt.datetime, time: dt.timedelta, *, through_breaks: bool) -> dt.datetime:
+def _counted(
+    hours: BusinessHours, begins: dt.datetime, time: dt.timedelta, *, through_breaks: bool
+) -> dt.datetime:
     """Return the time after `time` of opening time, but no later than the end of the working day.
 
     With `through_breaks` false, no later than the next break.
@@ -232,8 +234,8 @@ def _span(text: str) -> Minutes:
 
 def _dates(text: str) -> frozenset[dt.date]:
     found = [each.strip() for each in text.split(",") if each.strip()]
-    if len(found) > MOST_CLOSED:
-        raise ValueError(f"it names more than {MOST_CLOSED} days")
+    if len(found) > MAX_CLOSED_DAYS:
+        raise ValueError(f"it names more than {MAX_CLOSED_DAYS} days")
     try:
         return frozenset(dt.datetime.strptime(each, "%Y-%m-%d").date() for each in found)  # noqa: DTZ007
     except ValueError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.submissions import contact_index
 from app.storage.submissions.submissions import Vault
 
@@ -26,22 +26,24 @@ class Stretch:
     until: str = "g"
 
 
-def to_do(session: Session) -> Stretch:
+def pending_range(session: Session) -> Stretch:
     """Return all ids the first time; after that, the ids within one day before and after that time."""
     done = audit_log.events_by(session, "lookups", limit=1)
     if not done:
         return Stretch("")
-    return Stretch(contact_index.id_at(done[0].at - MEANWHILE), contact_index.id_at(done[0].at + MEANWHILE))
+    return Stretch(
+        contact_index.min_id_at(done[0].at - MEANWHILE), contact_index.min_id_at(done[0].at + MEANWHILE)
+    )
 
 
-def fill(session: Session, vault: Vault, stretch: Stretch, *, now: dt.datetime) -> Stretch | None:
+def backfill_batch(session: Session, vault: Vault, stretch: Stretch, *, now: dt.datetime) -> Stretch | None:
     """Index one batch; return the range that is left, or None at the end.
 
     The end is recorded in the audit log once.
     """
-    last = contact_index.lacking(session, vault, stretch.after, stretch.until, BATCH)
+    last = contact_index.backfill(session, vault, stretch.after, stretch.until, BATCH)
     if last is not None:
         return Stretch(last, stretch.until)
     if not audit_log.events_by(session, "lookups", limit=1):
-        audit_log.record(session, INDEXER, now, Act("lookups.made", "service", None))
+        audit_log.record(session, INDEXER, now, AuditAction("lookups.made", "service", None))
     return None

@@ -13,24 +13,26 @@ from dataclasses import dataclass
 from app.errors import Gone, InFlight, NotFound, SessionEnded
 from app.rules.engine.answers import Issue
 from app.services import idempotency
-from app.services.auth.authorization import Holder, token_hash
+from app.services.auth.authorization import FormSessionPrincipal, hash_token
 from app.services.idempotency import Claim
 from app.services.submissions import lifecycle
-from app.services.submissions.assessment import Drawn
-from app.services.submissions.lifecycle import Desk
+from app.services.submissions.assessment import Assessment
+from app.services.submissions.lifecycle import SubmissionService
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.submissions import form_tokens
 from app.storage.submissions.form_tokens import Capability
 
-LINK_LIVES = dt.timedelta(days=14)
-AGAIN = dt.timedelta(minutes=1)  # a first page sent twice (double click, retry) opens one draft
-LATE = dt.timedelta(days=1)  # a page sent after its session ended is still stored, but not shown
+RESUME_LINK_TTL = dt.timedelta(days=14)
+REISSUE_TTL = dt.timedelta(minutes=1)  # a first page sent twice (double click, retry) opens one draft
+LATE_PAGE_ACCEPTED_FOR = dt.timedelta(
+    days=1
+)  # a page sent after its session ended is still stored, but not shown
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FormPageInput:
     """The input of one form page: linkId and contact kind to value, None where it was left empty."""
 
     answers: Mapping[str, object]
@@ -38,10 +40,10 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SaveResult:
     """The current draft, the issues of values that could not be stored, and whether the session was over."""
 
-    drawn: Drawn
+    drawn: Assessment
     issues: tuple[Issue, ...]
     ended: bool
 
@@ -51,10 +53,10 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def begin(
+def start_session(
     session: Session,
-    desk: Desk,
-    drawn: Drawn,
+    desk: SubmissionService,
+    drawn: Assessment,
     claim: Claim,
     secret: str,
     *,
@@ -70,45 +72,47 @@ def begin(
     """
     kept = drawn.record.id
     if idempotency.remember(session, claim, kept, drawn.key, b"", now=now):
-        lifecycle.keep(session, desk.vault, drawn, actor=actor)
+        lifecycle.create(session, desk.vault, drawn, actor=actor)
     else:
         again = idempotency.replay(session, desk.vault, claim, now=now)
         if again is None:
             raise InFlight("Another request with this form was just undone; try again.", retry_after=1)
         kept = again[0]
-        record = desk.read(session, kept, Holder(kept), now=now).record
-        if record.version > 1 or now - record.created_at > AGAIN:
+        record = desk.read(session, kept, FormSessionPrincipal(kept), now=now).record
+        if record.version > 1 or now - record.created_at > REISSUE_TTL:
             raise Gone("This form was begun already.")
-    form_tokens.insert(session, Capability(token_hash(secret), "session", kept, now, until))
+    form_tokens.insert(session, Capability(hash_token(secret), "session", kept, now, until))
     return kept
 
 
-def read(session: Session, desk: Desk, secret: str, *, now: dt.datetime, late: bool = False) -> Drawn:
+def read(
+    session: Session, desk: SubmissionService, secret: str, *, now: dt.datetime, late: bool = False
+) -> Assessment:
     """Return the submission of a session; with `late`, also of one that ended less than `LATE` ago.
 
     Raises SessionEnded.
     """
-    held = _held(session, secret, now - LATE if late else now)
+    held = _held(session, secret, now - LATE_PAGE_ACCEPTED_FOR if late else now)
     try:
-        return desk.read(session, held.submission_id, Holder(held.submission_id), now=now)
+        return desk.read(session, held.submission_id, FormSessionPrincipal(held.submission_id), now=now)
     except NotFound:
         raise SessionEnded("What this session opened is not kept any more.") from None
 
 
 def save(
     session: Session,
-    desk: Desk,
+    desk: SubmissionService,
     secret: str,
-    page: Page,
+    page: FormPageInput,
     language: str,
     *,
     until: dt.datetime,
     now: dt.datetime,
     actor: Actor,
-) -> Saved:
+) -> SaveResult:
     """Store the valid answers of a page, even when it arrives late. Raises SessionEnded and NotADraft."""
-    held = _held(session, secret, now - LATE)
-    holder = Holder(held.submission_id)
+    held = _held(session, secret, now - LATE_PAGE_ACCEPTED_FOR)
+    holder = FormSessionPrincipal(held.submission_id)
     edition = read(session, desk, secret, now=now, late=True).edition
     given = {name: value for name, value in page.answers.items() if value is not None}
     issues = edition.check(given, page.contact, complete=False).issues
@@ -119,32 +123,44 @@ def save(
         "language": language,
     }
     drawn = desk.change(session, holder.submission, holder, patch, version=None, now=now, actor=actor)
-    return Saved(drawn, issues, _over(session, held, until, now))
+    return SaveResult(drawn, issues, _over(session, held, until, now))
 
 
 def submit(
-    session: Session, desk: Desk, secret: str, *, until: dt.datetime, now: dt.datetime, actor: Actor
-) -> Saved:
+    session: Session,
+    desk: SubmissionService,
+    secret: str,
+    *,
+    until: dt.datetime,
+    now: dt.datetime,
+    actor: Actor,
+) -> SaveResult:
     """Submit the draft of a session, even late; one already submitted is returned unchanged.
 
     Raises SessionEnded and InvalidAnswers.
     """
-    held = _held(session, secret, now - LATE)
-    holder = Holder(held.submission_id)
+    held = _held(session, secret, now - LATE_PAGE_ACCEPTED_FOR)
+    holder = FormSessionPrincipal(held.submission_id)
     drawn = read(session, desk, secret, now=now, late=True)
     if drawn.record.status == "draft":
         drawn = desk.submit(session, holder.submission, holder, version=None, now=now, actor=actor)
-    return Saved(drawn, (), _over(session, held, until, now))
+    return SaveResult(drawn, (), _over(session, held, until, now))
 
 
-def erase(session: Session, desk: Desk, secret: str, *, now: dt.datetime, actor: Actor) -> None:
+def erase(session: Session, desk: SubmissionService, secret: str, *, now: dt.datetime, actor: Actor) -> None:
     """Erase the submission of a session permanently. Raises SessionEnded."""
-    holder = Holder(read(session, desk, secret, now=now).record.id)
+    holder = FormSessionPrincipal(read(session, desk, secret, now=now).record.id)
     desk.erase(session, holder.submission, holder, version=None, now=now, actor=actor)
 
 
-def link(
-    session: Session, desk: Desk, secret: str, link_secret: str, *, now: dt.datetime, actor: Actor
+def create_resume_link(
+    session: Session,
+    desk: SubmissionService,
+    secret: str,
+    link_secret: str,
+    *,
+    now: dt.datetime,
+    actor: Actor,
 ) -> dt.datetime:
     """Create a resume link; return when it expires.
 
@@ -152,47 +168,47 @@ def link(
     SessionEnded.
     """
     record = read(session, desk, secret, now=now).record
-    until = now + LINK_LIVES
-    form_tokens.insert(session, Capability(token_hash(link_secret), "resume", record.id, now, until))
-    audit_log.record(session, actor, now, Act("link.made", "submission", record.id))
+    until = now + RESUME_LINK_TTL
+    form_tokens.insert(session, Capability(hash_token(link_secret), "resume", record.id, now, until))
+    audit_log.record(session, actor, now, AuditAction("link.made", "submission", record.id))
     return min(until, record.retained_until)
 
 
 def resume(
     session: Session,
-    desk: Desk,
+    desk: SubmissionService,
     link_secret: str,
     secret: str,
     *,
     until: dt.datetime,
     now: dt.datetime,
     actor: Actor,
-) -> Drawn:
+) -> Assessment:
     """Open a session by a resume link.
 
     Raises NotFound, which is the same for an unknown link, an expired link and an erased submission.
     """
-    held = form_tokens.fetch(session, token_hash(link_secret), "resume")
+    held = form_tokens.fetch(session, hash_token(link_secret), "resume")
     gone = NotFound("This link does not open anything any more.")
     if held is None or held.expires_at <= now:
         raise gone
     try:
-        drawn = desk.read(session, held.submission_id, Holder(held.submission_id), now=now)
+        drawn = desk.read(session, held.submission_id, FormSessionPrincipal(held.submission_id), now=now)
     except NotFound:
         raise gone from None
-    form_tokens.insert(session, Capability(token_hash(secret), "session", held.submission_id, now, until))
-    audit_log.record(session, actor, now, Act("link.used", "submission", held.submission_id))
+    form_tokens.insert(session, Capability(hash_token(secret), "session", held.submission_id, now, until))
+    audit_log.record(session, actor, now, AuditAction("link.used", "submission", held.submission_id))
     return drawn
 
 
-def known(session: Session, secret: str) -> bool:
+def session_exists(session: Session, secret: str) -> bool:
     """Return whether there is a session with this secret, over or not; if so, its submission is stored."""
-    return form_tokens.fetch(session, token_hash(secret), "session") is not None
+    return form_tokens.fetch(session, hash_token(secret), "session") is not None
 
 
-def leave(session: Session, secret: str) -> None:
+def end_session(session: Session, secret: str) -> None:
     """End a session; its submission stays."""
-    form_tokens.delete(session, token_hash(secret))
+    form_tokens.delete(session, hash_token(secret))
 
 
 def _over(session: Session, held: Capability, until: dt.datetime, now: dt.datetime) -> bool:
@@ -204,7 +220,7 @@ def _over(session: Session, held: Capability, until: dt.datetime, now: dt.dateti
 
 
 def _held(session: Session, secret: str, now: dt.datetime) -> Capability:
-    held = form_tokens.fetch(session, token_hash(secret), "session")
+    held = form_tokens.fetch(session, hash_token(secret), "session")
     if held is None or held.expires_at <= now:
         raise SessionEnded("For your privacy the form was closed on this device.")
     return held

@@ -13,54 +13,60 @@ from typing import Any
 from uuid_utils import uuid7
 
 from app.encryption import DataKey
-from app.errors import Forbidden, NotADraft, NotFound, OnHold, PreconditionFailed, Unavailable
+from app.errors import Forbidden, NotADraft, NotFound, PreconditionFailed, Unavailable, UnderLegalHold
 from app.rules.engine.edition import Edition
 from app.rules.library import Library
-from app.services.auth.authorization import Principal, Program, require_access
+from app.services.auth.authorization import ApiClient, Principal, require_access
 from app.services.submissions import alerts
-from app.services.submissions.assessment import Drawn, Given, Terms, judge, settled
+from app.services.submissions.assessment import (
+    Assessment,
+    RetentionPolicy,
+    SubmissionInput,
+    validate_and_evaluate,
+    with_evaluation,
+)
 from app.storage import idempotency
 from app.storage.bookings import readiness
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.review import cases
 from app.storage.submissions import contact_index, submissions
-from app.storage.submissions.submissions import Listed, Record, Vault
+from app.storage.submissions.submissions import Record, SubmissionRow, Vault
 
 WRITING = "submissions:write"
 Editable = tuple[Record, Edition, DataKey]
 
 
-def keep(session: Session, vault: Vault, drawn: Drawn, *, actor: Actor) -> None:
+def create(session: Session, vault: Vault, drawn: Assessment, *, actor: Actor) -> None:
     """Store a new submission, its flags, its contact index, its audit events and the alert they cause."""
     record, key = drawn.record, drawn.key
     rows = [vault.seal_flag(flag, record.id, key) for flag in record.flags]
     submissions.insert(session, vault.seal(record, key), rows)
     if record.contact:
-        contact_index.keep(session, vault.keyring, record.id, record.contact)
+        contact_index.index(session, vault.keyring, record.id, record.contact)
     action = "submission.submitted" if record.submitted_at else "submission.drafted"
-    acts = Act(action, "submission", record.id), *flag_acts(record)
+    acts = AuditAction(action, "submission", record.id), *flag_audit_events(record)
     audit_log.record(session, actor, record.updated_at, *acts)
-    alerts.keep(session, record)
+    alerts.create_for_new_flags(session, record)
 
 
-def flag_acts(record: Record) -> Iterator[Act]:
+def flag_audit_events(record: Record) -> Iterator[AuditAction]:
     """Yield the audit actions for the flags that the newest change of a record raised or changed."""
     for flag in record.flags:
         if flag.raised_at == record.updated_at:
-            yield Act("flag.raised", "flag", flag.id)
+            yield AuditAction("flag.raised", "flag", flag.id)
         elif flag.answer_changed_at == record.updated_at:
-            yield Act("flag.answer_changed", "flag", flag.id)
+            yield AuditAction("flag.answer_changed", "flag", flag.id)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class SubmissionService:
     """What every operation on a stored submission needs: the library, the vault, and the clinic's terms."""
 
     library: Library
     vault: Vault
-    terms: Terms
+    terms: RetentionPolicy
 
     def found(
         self,
@@ -79,14 +85,14 @@ class Desk:
             raise NotFound("There is no such submission, or it has been erased.")
         return found
 
-    def drawn(self, record: Record, key: DataKey) -> Drawn:
+    def drawn(self, record: Record, key: DataKey) -> Assessment:
         """Return the assessment of a stored submission. Raises Unavailable without its edition."""
         edition = self.edition(record, record.answers.get("off", ()))
         kept = edition.check(record.answers["answers"], record.contact, complete=False)
         evaluation = edition.evaluate(kept.answers, record.answers["raised"], enabled=kept.enabled)
-        return Drawn(record, edition, evaluation, kept.enabled, kept.missing, key)
+        return Assessment(record, edition, evaluation, kept.enabled, kept.missing, key)
 
-    def edition(self, kept: Record | Listed, off: Iterable[str]) -> Edition:
+    def edition(self, kept: Record | SubmissionRow, off: Iterable[str]) -> Edition:
         """Return the edition of a submission: as it was when submitted, or for a draft as it is now.
 
         `off`: the optional question groups that were off at submission. Raises Unavailable.
@@ -94,23 +100,25 @@ class Desk:
         if kept.status == "draft":
             edition = self.library.find(kept.questionnaire, kept.edition)
         else:
-            edition = self.library.find_as(kept.questionnaire, kept.edition, frozenset(off))
+            edition = self.library.find_with_switches(kept.questionnaire, kept.edition, frozenset(off))
         if edition is None:
             raise Unavailable("The edition this submission was made with is not installed.")
         return edition
 
-    def read(self, session: Session, submission: str, principal: Principal, *, now: dt.datetime) -> Drawn:
+    def read(
+        self, session: Session, submission: str, principal: Principal, *, now: dt.datetime
+    ) -> Assessment:
         """Return one submission. Raises NotFound or Forbidden."""
         reading = ("submissions:read", "review")
         record, key = self.found(session, submission, principal, *reading, now=now, lock=False)
         return self.drawn(record, key)
 
     def show(
-        self, session: Session, submission: str, principal: Program, *, now: dt.datetime, actor: Actor
-    ) -> Drawn:
+        self, session: Session, submission: str, principal: ApiClient, *, now: dt.datetime, actor: Actor
+    ) -> Assessment:
         """`read` for an API client: the view is recorded in the audit log. Raises NotFound or Forbidden."""
         drawn = self.read(session, submission, principal, now=now)
-        audit_log.record(session, actor, now, Act(audit_log.VIEWED, "submission", submission))
+        audit_log.record(session, actor, now, AuditAction(audit_log.VIEWED, "submission", submission))
         return drawn
 
     def change(
@@ -123,20 +131,20 @@ class Desk:
         version: int | None,
         now: dt.datetime,
         actor: Actor,
-    ) -> Drawn:
+    ) -> Assessment:
         """Merge `patch` (RFC 7396: answers, contact, language, booking_reference) into a draft and store it.
 
         Raises NotFound, Forbidden, PreconditionFailed, NotADraft, InvalidAnswers.
         """
         record, edition, key = self._editable(session, submission, principal, version, now)
         language = edition.language(patch.get("language", record.language))
-        given = Given(
-            answers=merged(record.answers["answers"], patch, "answers"),
-            contact=merged(record.contact, patch, "contact"),
+        given = SubmissionInput(
+            answers=merge_patch(record.answers["answers"], patch, "answers"),
+            contact=merge_patch(record.contact, patch, "contact"),
             complete=False,
         )
         reference = patch.get("booking_reference", record.booking_reference)
-        if reference != record.booking_reference and not isinstance(principal, Program):
+        if reference != record.booking_reference and not isinstance(principal, ApiClient):
             raise Forbidden("Which booking this is for is said by the clinic.")
         record = replace(record, language=language, booking_reference=reference, version=record.version + 1)
         return self._kept(session, (record, edition, key), given, "submission.changed", now, actor)
@@ -150,7 +158,7 @@ class Desk:
         version: int | None,
         now: dt.datetime,
         actor: Actor,
-    ) -> Drawn:
+    ) -> Assessment:
         """Submit a draft; when the same request is repeated, it returns the submitted state.
 
         Raises NotFound, Forbidden, PreconditionFailed, NotADraft, InvalidAnswers.
@@ -160,7 +168,7 @@ class Desk:
             return self.drawn(record, key)
         record, edition, key = self._editable(session, submission, principal, version, now)
         record = replace(record, version=record.version + 1)
-        given = Given(record.answers["answers"], record.contact, complete=True)
+        given = SubmissionInput(record.answers["answers"], record.contact, complete=True)
         return self._kept(session, (record, edition, key), given, "submission.submitted", now, actor)
 
     def erase(
@@ -177,8 +185,8 @@ class Desk:
         record, _ = self.found(session, submission, principal, WRITING, now=now, lock=True)
         require_version(record, version)
         if record.held:
-            raise OnHold("The clinic has to keep this submission for now; ask the clinic.")
-        forget(session, submission, now=now, actor=actor)
+            raise UnderLegalHold("The clinic has to keep this submission for now; ask the clinic.")
+        erase(session, submission, now=now, actor=actor)
 
     def _editable(
         self, session: Session, submission: str, principal: Principal, version: int | None, now: dt.datetime
@@ -190,23 +198,31 @@ class Desk:
         return record, self.edition(record, record.answers.get("off", ())), key
 
     def _kept(
-        self, session: Session, before: Editable, given: Given, action: str, now: dt.datetime, actor: Actor
-    ) -> Drawn:
+        self,
+        session: Session,
+        before: Editable,
+        given: SubmissionInput,
+        action: str,
+        now: dt.datetime,
+        actor: Actor,
+    ) -> Assessment:
         record, edition, key = before
-        checked, evaluation = judge(edition, given, record.language, tuple(record.answers["raised"]))
-        drawn = Drawn(record, edition, evaluation, checked.enabled, checked.missing, key)
-        drawn = self._kept_for_visit(session, settled(drawn, checked, given, now, self.terms))
+        checked, evaluation = validate_and_evaluate(
+            edition, given, record.language, tuple(record.answers["raised"])
+        )
+        drawn = Assessment(record, edition, evaluation, checked.enabled, checked.missing, key)
+        drawn = self._kept_for_visit(session, with_evaluation(drawn, checked, given, now, self.terms))
         if record.held:  # under a legal hold, the earlier version is stored too
-            cases.keep_version(session, str(uuid7()), replace(record, version=record.version - 1), now, key)
+            cases.insert_version(session, str(uuid7()), replace(record, version=record.version - 1), now, key)
         submissions.replace(session, self.vault, drawn.record, drawn.key)
         if drawn.record.contact != record.contact:
-            contact_index.replace(session, self.vault.keyring, record.id, drawn.record.contact)
-        acts = Act(action, "submission", drawn.record.id), *flag_acts(drawn.record)
+            contact_index.reindex(session, self.vault.keyring, record.id, drawn.record.contact)
+        acts = AuditAction(action, "submission", drawn.record.id), *flag_audit_events(drawn.record)
         audit_log.record(session, actor, now, *acts)
-        alerts.keep(session, drawn.record)
+        alerts.create_for_new_flags(session, drawn.record)
         return drawn
 
-    def _kept_for_visit(self, session: Session, drawn: Drawn) -> Drawn:
+    def _kept_for_visit(self, session: Session, drawn: Assessment) -> Assessment:
         """Return the submission with its retention extended when the time of the visit is known.
 
         A submitted form is then retained as long after the visit as otherwise after its submission.
@@ -220,7 +236,7 @@ class Desk:
         return replace(drawn, record=replace(record, retained_until=until))
 
 
-def forget(
+def erase(
     session: Session, submission: str, *, now: dt.datetime, actor: Actor, due: dt.datetime | None = None
 ) -> bool:
     """Erase: fields, data key, flags and the stored first response are deleted; the audit log retains the id.
@@ -230,8 +246,8 @@ def forget(
     """
     if not submissions.delete(session, submission, due):
         return False
-    idempotency.forget_response(session, submission)
-    audit_log.record(session, actor, now, Act(audit_log.ERASED, "submission", submission))
+    idempotency.discard_response(session, submission)
+    audit_log.record(session, actor, now, AuditAction(audit_log.ERASED, "submission", submission))
     return True
 
 
@@ -241,7 +257,7 @@ def require_version(record: Record, version: int | None) -> None:
         raise PreconditionFailed("It has changed in the meantime; fetch it again and repeat your change.")
 
 
-def merged(before: Mapping[str, object], patch: Mapping[str, Any], name: str) -> dict[str, object]:
+def merge_patch(before: Mapping[str, object], patch: Mapping[str, Any], name: str) -> dict[str, object]:
     """Return member `name` of a record after a merge patch (RFC 7396): null removes a member, or all of it.
 
     A null for a member that does not exist stays, so that the check can report whether it is a known one.

@@ -4,22 +4,22 @@ Responsible for: recomputing and comparing. Never: accepts drafts; they have no 
 """
 
 from app.errors import NotSubmitted
-from app.rules.engine.diff import trace, trace_differences
-from app.services.submissions.assessment import Drawn, Json
+from app.rules.engine.diff import diff_provenance, provenance
+from app.services.submissions.assessment import Assessment, Json
 
 
-def require_submitted(drawn: Drawn) -> None:
+def require_submitted(drawn: Assessment) -> None:
     """Raise NotSubmitted for a draft."""
     if drawn.record.trace is None:
         raise NotSubmitted("There is a summary once it has been submitted.")
 
 
-def verify(drawn: Drawn) -> Json:
+def verify(drawn: Assessment) -> Json:
     """Return whether the summary equals the one in the record, and what differs. Raises NotSubmitted."""
     require_submitted(drawn)
     then = drawn.record.trace or {}
     digest = drawn.said["digest"]
-    differences = trace_differences(then, trace(drawn.edition, drawn.evaluation, digest))
+    differences = diff_provenance(then, provenance(drawn.edition, drawn.evaluation, digest))
     return {
         "identical": not differences,
         "digest": then["digest"],

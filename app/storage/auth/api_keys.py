@@ -50,7 +50,7 @@ def fetch(session: Session, key_id: str) -> ApiKey | None:
     return None if row is None else _key(row)
 
 
-def every(session: Session) -> list[ApiKey]:
+def list_all(session: Session) -> list[ApiKey]:
     """Return all keys, oldest first."""
     return [
         _key(row) for row in session.execute(sa.select(api_keys).order_by(api_keys.c.created_at)).mappings()
@@ -63,19 +63,19 @@ def revoke(session: Session, key_id: str, now: dt.datetime) -> bool:
     return session.execute(asked.values(revoked_at=now)).rowcount == 1
 
 
-def used(session: Session, key_id: str, day: dt.date) -> None:
+def record_use(session: Session, key_id: str, day: dt.date) -> None:
     """Record the day a key was last used. An earlier day never replaces a later one."""
     at = dt.datetime.combine(day, dt.time(), dt.UTC)
     earlier = sa.or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < at)
     session.execute(sa.update(api_keys).where(api_keys.c.id == key_id, earlier).values(last_used_at=at))
 
 
-def proofs(session: Session) -> dict[str, bytes]:
+def key_checks(session: Session) -> dict[str, bytes]:
     """Map encryption key ids to their check values, which only the right key decrypts."""
     return {row.id: row.proof for row in session.execute(sa.select(sealing_keys))}
 
 
-def alone(session: Session) -> None:
+def lock_table(session: Session) -> None:
     """Take a lock so that no other transaction adds a check value until this one ends (SQLite has one
     writer anyway).
     """
@@ -83,7 +83,7 @@ def alone(session: Session) -> None:
         session.exec_driver_sql("LOCK TABLE sealing_keys IN EXCLUSIVE MODE")
 
 
-def add_proof(session: Session, key_id: str, proof: bytes, now: dt.datetime) -> None:
+def insert_key_check(session: Session, key_id: str, proof: bytes, now: dt.datetime) -> None:
     """Insert the check value of an encryption key."""
     session.execute(sa.insert(sealing_keys), {"id": key_id, "proof": proof, "created_at": now})
 

@@ -23,7 +23,7 @@ class Rate:
     every: dt.timedelta
 
 
-def wait(session: Session, bucket: bytes, rate: Rate, now: dt.datetime) -> int:
+def retry_after(session: Session, bucket: bytes, rate: Rate, now: dt.datetime) -> int:
     """Return the seconds until this bucket allows another attempt, or 0. The row is locked until the
     transaction ends.
     """
@@ -32,13 +32,13 @@ def wait(session: Session, bucket: bytes, rate: Rate, now: dt.datetime) -> int:
     return max(0, math.ceil(over))
 
 
-def count(session: Session, bucket: bytes, rate: Rate, now: dt.datetime) -> None:
+def hit(session: Session, bucket: bytes, rate: Rate, now: dt.datetime) -> None:
     """Count one attempt."""
     arrival = _arrival(session, bucket, now) + rate.every
     session.execute(sa.update(throttles).where(throttles.c.bucket == bucket), {"arrival": arrival})
 
 
-def clear(session: Session, bucket: bytes) -> None:
+def reset(session: Session, bucket: bytes) -> None:
     """Reset the bucket, as if there had been no attempts."""
     session.execute(sa.delete(throttles).where(throttles.c.bucket == bucket))
 

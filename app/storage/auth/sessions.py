@@ -51,7 +51,7 @@ def fetch(session: Session, secret_hash: bytes) -> tuple[StaffSession, Person] |
     return StaffSession(**{name: row[f"session_{name}"] for name in StaffSession.__slots__}), person(row)
 
 
-def of(session: Session, staff_id: str) -> list[StaffSession]:
+def list_for(session: Session, staff_id: str) -> list[StaffSession]:
     """Return every session of a staff user, the most recently used first."""
     mine = sa.select(staff_sessions).where(staff_sessions.c.staff_id == staff_id)
     rows = session.execute(mine.order_by(staff_sessions.c.seen_at.desc())).mappings()
@@ -63,7 +63,7 @@ def touch(session: Session, session_id: str, now: dt.datetime) -> None:
     session.execute(sa.update(staff_sessions).where(staff_sessions.c.id == session_id), {"seen_at": now})
 
 
-def confirm(session: Session, session_id: str, now: dt.datetime) -> None:
+def mark_reauthenticated(session: Session, session_id: str, now: dt.datetime) -> None:
     """Record that the password was given now."""
     session.execute(
         sa.update(staff_sessions).where(staff_sessions.c.id == session_id), {"seen_at": now, "fresh_at": now}
@@ -82,7 +82,7 @@ def end_all(session: Session, staff_id: str, *, but: str = "") -> int:
     return session.execute(sa.delete(staff_sessions).where(others)).rowcount
 
 
-def end_every(session: Session) -> None:
+def end_all_sessions(session: Session) -> None:
     """End the sessions of all staff users."""
     session.execute(sa.delete(staff_sessions))
 

@@ -63,7 +63,7 @@ def by_email(session: Session, email: str) -> Person | None:
     return None if row is None else person(row)
 
 
-def every(session: Session) -> list[Person]:
+def list_all(session: Session) -> list[Person]:
     """Return all staff users, ordered by name."""
     asked = sa.select(staff).order_by(sa.func.lower(staff.c.name), staff.c.id)
     return [person(row) for row in session.execute(asked).mappings()]
@@ -74,7 +74,7 @@ def change(session: Session, staff_id: str, **values: Any) -> None:
     session.execute(sa.update(staff).where(staff.c.id == staff_id), values)
 
 
-def alone(session: Session) -> None:
+def lock_table(session: Session) -> None:
     """Take a lock so that no other transaction changes staff users until this one ends (SQLite has one
     writer anyway).
     """
@@ -82,20 +82,20 @@ def alone(session: Session) -> None:
         session.exec_driver_sql("LOCK TABLE staff IN EXCLUSIVE MODE")
 
 
-def spend_step(session: Session, staff_id: str, step: int) -> bool:
+def consume_totp_step(session: Session, staff_id: str, step: int) -> bool:
     """Use up the code of this time step. Returns False when it, or a later one, has been used."""
     unused = sa.or_(staff.c.totp_step.is_(None), staff.c.totp_step < step)
     asked = sa.update(staff).where(staff.c.id == staff_id, unused)
     return session.execute(asked, {"totp_step": step}).rowcount == 1
 
 
-def sealed_factors(session: Session) -> list[tuple[str, bytes]]:
+def encrypted_totp_secrets(session: Session) -> list[tuple[str, bytes]]:
     """Return (id, encrypted secret) of every staff user who has a second factor."""
     asked = sa.select(staff.c.id, staff.c.totp).where(staff.c.totp.is_not(None))
     return [(row.id, row.totp) for row in session.execute(asked)]
 
 
-def reseal_factor(session: Session, staff_id: str, old: bytes, new: bytes) -> None:
+def replace_totp_secret(session: Session, staff_id: str, old: bytes, new: bytes) -> None:
     """Replace an encrypted secret, unless it has changed in the meantime."""
     session.execute(sa.update(staff).where(staff.c.id == staff_id, staff.c.totp == old), {"totp": new})
 
@@ -136,7 +136,7 @@ def delete_older_links(session: Session, before: dt.datetime) -> int:
     return session.execute(sa.delete(staff_links).where(staff_links.c.expires_at <= before)).rowcount
 
 
-def invited(session: Session, now: dt.datetime) -> dict[str, dt.datetime]:
+def pending_invitations(session: Session, now: dt.datetime) -> dict[str, dt.datetime]:
     """Map the ids of staff users who have a link that has not expired to its expiry time."""
     asked = sa.select(staff_links.c.staff_id, staff_links.c.expires_at).where(staff_links.c.expires_at > now)
     return {row.staff_id: cast("dt.datetime", row.expires_at) for row in session.execute(asked)}
@@ -154,13 +154,13 @@ def replace_codes(session: Session, staff_id: str, hashes: list[bytes]) -> None:
         )
 
 
-def spend_code(session: Session, staff_id: str, code_hash: bytes) -> bool:
+def consume_recovery_code(session: Session, staff_id: str, code_hash: bytes) -> bool:
     """Use up a recovery code. Returns False when this staff user has no such code."""
     mine = sa.and_(recovery_codes.c.code_hash == code_hash, recovery_codes.c.staff_id == staff_id)
     return session.execute(sa.delete(recovery_codes).where(mine)).rowcount == 1
 
 
-def codes_left(session: Session, staff_id: str) -> int:
+def count_recovery_codes(session: Session, staff_id: str) -> int:
     """Return how many recovery codes a staff user has left."""
     asked = sa.select(sa.func.count()).where(recovery_codes.c.staff_id == staff_id)
     return int(session.execute(asked).scalar_one())

@@ -18,7 +18,7 @@ from app.storage.tables.submissions import submissions
 _OF = submissions.c
 
 
-class Standing(NamedTuple):
+class BookingSubmission(NamedTuple):
     """The stored state of the submission that counts for a booking."""
 
     submission_id: str
@@ -29,9 +29,9 @@ class Standing(NamedTuple):
     submitted_at: dt.datetime | None
 
 
-def standings(
+def current_submissions(
     session: Session, references: Collection[str], *, test: bool, now: dt.datetime
-) -> list[Standing]:
+) -> list[BookingSubmission]:
     """Return, for each booking that has one, the submission that counts: the newest submitted one, else the
     newest draft.
 
@@ -47,7 +47,7 @@ def standings(
     asked = sa.select(*columns, order).select_from(submissions.join(of, counts))
     found = asked.where(_OF.booking_reference.in_(list(references)), _OF.test == test, kept).subquery()
     rows = session.execute(sa.select(found).where(found.c.place == 1))
-    return [Standing(*row[:-1]) for row in rows]
+    return [BookingSubmission(*row[:-1]) for row in rows]
 
 
 def appointments(session: Session, references: Collection[str], *, test: bool) -> dict[str, dt.datetime]:
@@ -59,7 +59,7 @@ def appointments(session: Session, references: Collection[str], *, test: bool) -
     return {row.booking_reference: row.appointment_at for row in rows}
 
 
-def changed(
+def last_changed(
     session: Session, submission_ids: Collection[str], actions: Collection[str]
 ) -> dict[str, dt.datetime]:
     """Map each submission to the time of the last of these actions on it."""

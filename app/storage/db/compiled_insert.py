@@ -14,7 +14,7 @@ from sqlalchemy.sql.dml import Insert
 Bind = tuple[str, Callable[[Any], Any] | None]
 
 
-class Prepared:
+class CompiledInsert:
     """An insert into all columns of a table except those that the database fills in."""
 
     def __init__(self, make: Callable[[Dialect], Insert], *left_out: str) -> None:

@@ -16,13 +16,13 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.errors import InFlight, Refusal, Unavailable
+from app.errors import InFlight, StartupError, Unavailable
 from app.storage.db.dialects import create_engine
 from app.storage.db.sqlite_writer import Writer
 
 Session = sa.Connection  # Core, inside a transaction: no identity map between a service and its rows
 T = TypeVar("T")
-Work = Callable[[Session], T]
+UnitOfWork = Callable[[Session], T]
 
 BUSY_SECONDS = 7  # a unit of work may arrive while another waits in vain: the longest wait is twice this
 RETRIED = {"40001", "40P01"}  # serialization failure, deadlock
@@ -48,7 +48,7 @@ class Database:
         """Calls that are not finished: those on database threads and, with SQLite, those of the writer."""
         return self._waiting + (self.writer.waiting if self.writer else 0)
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: UnitOfWork[T]) -> T:
         """Run `work` in a transaction and return its result once the commit is durable.
 
         Raises what `work` raises (its changes are rolled back), and Unavailable when the database can't
@@ -58,15 +58,15 @@ class Database:
             return await self.writer.submit(work)
         return await self.on_thread(lambda: self._transact(work))
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: UnitOfWork[T]) -> T:
         """Run `work` on committed state; its changes are not committed."""
         return await self.on_thread(lambda: self.read_now(work))
 
-    def write_now(self, work: Work[T]) -> T:
+    def write_now(self, work: UnitOfWork[T]) -> T:
         """`write` for a caller without an event loop (commands)."""
         return self._transact(work)
 
-    def read_now(self, work: Work[T]) -> T:
+    def read_now(self, work: UnitOfWork[T]) -> T:
         """`read` for a caller without an event loop (commands)."""
         for pause in (*PAUSES, None):
             try:
@@ -90,7 +90,7 @@ class Database:
         finally:
             self._waiting -= 1
 
-    def _transact(self, work: Work[T]) -> T:
+    def _transact(self, work: UnitOfWork[T]) -> T:
         for pause in (*PAUSES, None):
             try:
                 with self.engine.connect() as session, session.begin() as transaction:
@@ -118,7 +118,7 @@ class Database:
         fine = all(found[name] in (value, "remote_apply", "remote_write") for name, value in wanted.items())
         if not fine:
             told = ", ".join(f"{name}={value}" for name, value in found.items())
-            raise Refusal(f"The database could lose acknowledged answers ({told}); it must be {wanted}.")
+            raise StartupError(f"The database could lose acknowledged answers ({told}); it must be {wanted}.")
 
     def checkpoint(self) -> None:
         """Remove erased data from SQLite's write-ahead log. Active readers may delay this to the next

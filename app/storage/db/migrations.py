@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from app.errors import Refusal
+from app.errors import StartupError
 from app.storage.db.database import Database
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
@@ -34,7 +34,7 @@ def current(database: Database) -> str | None:
         return _found(session)
 
 
-def is_current(session: sa.Connection) -> bool:
+def supports_schema(session: sa.Connection) -> bool:
     """Return whether this release supports the schema: it is at its own head, or at a revision of a newer
     release.
     """
@@ -94,9 +94,11 @@ def _run(session: sa.Connection, target: str, *, down: bool) -> None:
 def backup(database: Database, file: Path) -> None:
     """Write a consistent copy of the embedded database (SQLite's online backup). Raises Refusal."""
     if not database.is_sqlite:
-        raise Refusal("This copies the embedded database; for PostgreSQL use pg_dump: docs/operations.md.")
+        raise StartupError(
+            "This copies the embedded database; for PostgreSQL use pg_dump: docs/operations.md."
+        )
     if file.exists():
-        raise Refusal(f"{file} is there already; a backup never replaces a file.")
+        raise StartupError(f"{file} is there already; a backup never replaces a file.")
     with database.engine.connect() as session, contextlib.closing(sqlite3.connect(file)) as copy:
         file.chmod(0o600)
         source = session.connection.driver_connection

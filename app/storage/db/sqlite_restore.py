@@ -12,13 +12,13 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.errors import Refusal
+from app.errors import StartupError
 
-REST = ("-wal", "-shm")
+SIDECAR_FILES = ("-wal", "-shm")
 
 
 @contextlib.contextmanager
-def candidate(backup: Path, database: Path) -> Iterator[Path]:
+def prepare_copy(backup: Path, database: Path) -> Iterator[Path]:
     """Copy the backup beside the database and check it. The copy is deleted at the end unless it was
     swapped in.
     """
@@ -34,7 +34,7 @@ def candidate(backup: Path, database: Path) -> Iterator[Path]:
         _remove(copy)
 
 
-def exchange(copy: Path, database: Path) -> Path | None:
+def swap_in(copy: Path, database: Path) -> Path | None:
     """Swap the copy in and return where the previous database is stored now, or None when there was none.
 
     Raises Refusal while another process has the database open, or when a file of an earlier restore is in
@@ -47,7 +47,7 @@ def exchange(copy: Path, database: Path) -> Path | None:
         return None
     older = database.with_name(f"{database.name}.replaced")
     if older.exists():
-        raise Refusal(f"{older} is there already, from an earlier restore; move it away or delete it.")
+        raise StartupError(f"{older} is there already, from an earlier restore; move it away or delete it.")
     with _alone(database):
         database.rename(older)
         copy.rename(database)
@@ -66,7 +66,7 @@ def _alone(database: Path) -> Iterator[None]:
                 session.execute(f"PRAGMA {statement}").fetchall()
             session.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
-            raise Refusal("The database is in use: stop the service first.") from None
+            raise StartupError("The database is in use: stop the service first.") from None
         except sqlite3.DatabaseError:  # the database to be replaced may be broken
             pass
         yield
@@ -80,11 +80,11 @@ def _check(copy: Path, backup: Path) -> None:
     except sqlite3.DatabaseError:
         found, ours = [], (0,)
     if found != [("ok",)] or ours != (1,):
-        raise Refusal(f"{backup} is no whole backup of this product's database; nothing was changed.")
+        raise StartupError(f"{backup} is no whole backup of this product's database; nothing was changed.")
 
 
 def _remove(copy: Path) -> None:
-    for ending in ("", *REST):
+    for ending in ("", *SIDECAR_FILES):
         copy.with_name(copy.name + ending).unlink(missing_ok=True)
 
 

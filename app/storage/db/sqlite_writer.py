@@ -20,7 +20,7 @@ from prometheus_client import Histogram
 from app.errors import Unavailable
 
 T = TypeVar("T")
-LARGEST_BATCH = 64
+MAX_BATCH = 64
 BATCH = Histogram(
     "preconsult_works_per_commit",
     "Works committed together.",
@@ -103,7 +103,7 @@ class Writer:
         """Add queued units of work to `batch` until it is full. Returns whether the thread is to end after
         it.
         """
-        while len(batch) < LARGEST_BATCH:
+        while len(batch) < MAX_BATCH:
             try:
                 more = self._queue.get_nowait()
             except queue.Empty:

@@ -55,7 +55,7 @@ _FOLLOWING = (
 )
 
 
-def alone(session: Session) -> None:
+def lock_chain(session: Session) -> None:
     """Take a lock so that no other process chains events until this transaction ends (SQLite has one writer
     anyway).
     """
@@ -63,7 +63,7 @@ def alone(session: Session) -> None:
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
-def still(session: Session) -> None:
+def begin_snapshot(session: Session) -> None:
     """Read from one snapshot for the rest of this transaction. Call it before the first read."""
     if session.dialect.name != "sqlite":
         session.execution_options(isolation_level="REPEATABLE READ")
@@ -87,7 +87,7 @@ def waiting(session: Session, limit: int) -> list[Event]:
     return [Event(*row) for row in session.execute(_WAITING, {"most": limit})]
 
 
-def to_do(session: Session) -> bool:
+def has_pending(session: Session) -> bool:
     """Return whether an event has no position yet, or the chain has not been started."""
     waits = sa.exists().where(audit_events.c.position.is_(None))
     begun = sa.exists().where(audit_head.c.id == 1)
@@ -107,7 +107,7 @@ def mac_at(session: Session, position: int) -> bytes | None:
     return session.execute(asked).scalar_one_or_none()
 
 
-def linked(session: Session) -> int:
+def linked_count(session: Session) -> int:
     """Return how many events have a position."""
     asked = sa.select(sa.func.count()).where(audit_events.c.position.is_not(None))
     return int(session.execute(asked).scalar_one())
@@ -120,7 +120,7 @@ def backlog(session: Session) -> tuple[int, dt.datetime | None]:
     return count, oldest
 
 
-def walk(session: Session) -> Iterator[Event]:
+def iter_linked(session: Session) -> Iterator[Event]:
     """Yield every chained event in the order of positions, reading one page at a time."""
     after = -(2**62)
     while page := session.execute(_FOLLOWING, {"after": after}).all():

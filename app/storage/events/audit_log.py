@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from app.storage.db.compiled_insert import Prepared
+from app.storage.db.compiled_insert import CompiledInsert
 from app.storage.db.database import Session
 from app.storage.tables.operations import audit_events
 from app.storage.tables.submissions import flags
@@ -58,7 +58,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AccessSummary:
     """What one actor did with a submission: the first time, the last time, and the count of each action."""
 
     actor_kind: str
@@ -68,7 +68,7 @@ class Seen:
     acts: dict[str, int]
 
 
-_INSERT = Prepared(lambda _dialect: sa.insert(audit_events), "seq", "position", "mac")
+_INSERT = CompiledInsert(lambda _dialect: sa.insert(audit_events), "seq", "position", "mac")
 _OF = audit_events.c
 EVENT = tuple(_OF[name] for name in Event._fields)
 ERASED, VIEWED, LISTED = "submission.erased", "submission.viewed", "submission.listed"
@@ -78,7 +78,7 @@ SLACK = dt.timedelta(minutes=1)  # how far the order of writing may differ from 
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AuditAction:
     """What was done to which object: an action (`submission.submitted`), an object type (`submission`) and
     an id.
     """
@@ -88,7 +88,7 @@ class Act:
     object_id: str | None
 
 
-def record(session: Session, actor: Actor, at: dt.datetime, *acts: Act) -> None:
+def record(session: Session, actor: Actor, at: dt.datetime, *acts: AuditAction) -> None:
     """Append one event for each action."""
     who = {"at": at, "actor_kind": actor.kind, "actor_id": actor.id, "request_id": actor.request_id}
     rows = [
@@ -122,22 +122,22 @@ def page(session: Session, filters: Filters, before: int | None, limit: int) -> 
     return [Event(*row) for row in session.execute(asked.order_by(_OF.seq.desc()).limit(limit))]
 
 
-def who_saw(session: Session, submission: str) -> list[Seen]:
+def access_report(session: Session, submission: str) -> list[AccessSummary]:
     """Return the actors with events on a submission or, while it is stored, on its flags, ordered by their
     first event.
     """
     who, when = (_OF.actor_kind, _OF.actor_id), (sa.func.min(_OF.at), sa.func.max(_OF.at), sa.func.count())
     of_flags = session.execute(sa.select(flags.c.id).where(flags.c.submission_id == submission)).scalars()
     asked = sa.select(*who, _OF.action, *when).where(_OF.object_id.in_([submission, *of_flags]))
-    found: dict[tuple[str, str | None], Seen] = {}
+    found: dict[tuple[str, str | None], AccessSummary] = {}
     for kind, actor, action, first, last, number in session.execute(asked.group_by(*who, _OF.action)):
-        seen = found.get((kind, actor), Seen(kind, actor, first, last, {}))
+        seen = found.get((kind, actor), AccessSummary(kind, actor, first, last, {}))
         acts = seen.acts | {action: number}
-        found[kind, actor] = Seen(kind, actor, min(first, seen.first), max(last, seen.last), acts)
+        found[kind, actor] = AccessSummary(kind, actor, min(first, seen.first), max(last, seen.last), acts)
     return sorted(found.values(), key=lambda seen: seen.first)
 
 
-def place(session: Session, at: dt.datetime) -> int:
+def find_by_time(session: Session, at: dt.datetime) -> int:
     """Return the first event at about that time, by binary search: times have no index, and follow the
     order of `seq`.
     """
@@ -157,7 +157,7 @@ def newest(session: Session) -> int:
     return int(session.execute(sa.select(sa.func.max(_OF.seq))).scalar_one() or 0)
 
 
-def done(session: Session, actions: Sequence[str], past: int) -> list[tuple[str, str, dt.datetime]]:
+def actions_after(session: Session, actions: Sequence[str], past: int) -> list[tuple[str, str, dt.datetime]]:
     """Return (action, object id, time) of the events with these actions after event `past`, in the order
     they were written.
     """
@@ -165,13 +165,13 @@ def done(session: Session, actions: Sequence[str], past: int) -> list[tuple[str,
     return [tuple(row) for row in session.execute(asked.order_by(_OF.seq))]
 
 
-def erased(session: Session, ids: list[str]) -> set[str]:
+def erased_among(session: Session, ids: list[str]) -> set[str]:
     """Return which of these ids have an event that records their erasure."""
     asked = sa.select(_OF.object_id).where(_OF.object_id.in_(ids), _OF.action == ERASED)
     return set(session.execute(asked).scalars())
 
 
-def listed(session: Session, actor: Actor, ids: Sequence[str], since: dt.datetime) -> set[str]:
+def listed_among(session: Session, actor: Actor, ids: Sequence[str], since: dt.datetime) -> set[str]:
     """Return which of these ids have an event since then that shows them in a list to this actor."""
     mine = (_OF.actor_id == actor.id, _OF.action == LISTED, _OF.at >= since)
     asked = sa.select(_OF.object_id).where(_OF.object_id.in_(ids), *mine)
@@ -194,7 +194,7 @@ def _fitting(session: Session, filters: Filters) -> list[sa.ColumnElement[bool]]
     if filters.object_id is not None:
         wanted += [_OF.object_id == filters.object_id]
     if filters.begin is not None:
-        wanted += [_OF.at >= filters.begin, _OF.seq >= place(session, filters.begin - SLACK)]
+        wanted += [_OF.at >= filters.begin, _OF.seq >= find_by_time(session, filters.begin - SLACK)]
     if filters.end is not None:
-        wanted += [_OF.at < filters.end, _OF.seq <= place(session, filters.end + SLACK)]
+        wanted += [_OF.at < filters.end, _OF.seq <= find_by_time(session, filters.end + SLACK)]
     return wanted

@@ -41,7 +41,7 @@ class Event(NamedTuple):
         return self.handoff_id or self.submission_id or self.id
 
 
-class Subject(NamedTuple):
+class EventSubject(NamedTuple):
     """The objects of an event: a submission, the one-time link it was started with, or a link that is not
     opened yet.
 
@@ -56,7 +56,7 @@ class Subject(NamedTuple):
     review: str | None = None
 
 
-class Wanted(NamedTuple):
+class EventFilter(NamedTuple):
     """Which events a client reads. Empty `types` mean all types."""
 
     test: bool
@@ -72,7 +72,7 @@ def insert(session: Session, new: Sequence[Event]) -> None:
     session.execute(sa.insert(events), [each._asdict() for each in new])
 
 
-def page(session: Session, wanted: Wanted, *, after: int, until: int, limit: int) -> list[Event]:
+def page(session: Session, wanted: EventFilter, *, after: int, until: int, limit: int) -> list[Event]:
     """Return the events after the position `after` and up to `until`, oldest first."""
     asked = sa.select(*_COLUMNS).where(_OF.position > after, _OF.position <= until, _OF.test == wanted.test)
     if not wanted.restricted:
@@ -82,7 +82,7 @@ def page(session: Session, wanted: Wanted, *, after: int, until: int, limit: int
     return [Event(*row) for row in session.execute(asked.order_by(_OF.position).limit(limit))]
 
 
-def lost(session: Session, after: int, actions: Collection[str]) -> bool:
+def has_gap(session: Session, after: int, actions: Collection[str]) -> bool:
     """Return whether an event after that position was published once and is not stored any more.
 
     It is one statement: an event published between two statements would look lost.
@@ -112,27 +112,27 @@ def delete_older(session: Session, before: dt.datetime) -> int:
 # --- objects of events -----------------------------------------------------------------------------
 
 
-def of_submissions(session: Session, ids: Collection[str]) -> dict[str, Subject]:
+def of_submissions(session: Session, ids: Collection[str]) -> dict[str, EventSubject]:
     """Map each submission to what is known of it. For an erased one that is what was published before."""
     listed = list(ids)
-    found: dict[str, Subject] = {}
+    found: dict[str, EventSubject] = {}
     told = sa.select(_OF.submission_id, _OF.handoff_id, _OF.booking_reference, _OF.test)
     told = told.where(_OF.submission_id.in_(listed))
     begun = sa.select(*_OF_HANDOFF).where(handoffs.c.submission_id.in_(listed))
     for asked in (told.order_by(_OF.position), begun):
-        found |= {row.submission_id: Subject(*row) for row in session.execute(asked)}
+        found |= {row.submission_id: EventSubject(*row) for row in session.execute(asked)}
     names = ("id", "booking_reference", "test", "status", "review")
     kept = sa.select(*(submissions.c[name] for name in names)).where(submissions.c.id.in_(listed))
     for name, *rest in session.execute(kept):
         handoff = found[name].handoff_id if name in found else None
-        found[name] = Subject(name, handoff, *rest)
+        found[name] = EventSubject(name, handoff, *rest)
     return found
 
 
-def of_handoffs(session: Session, ids: Collection[str]) -> dict[str, Subject]:
+def of_handoffs(session: Session, ids: Collection[str]) -> dict[str, EventSubject]:
     """Map each one-time link to what is known of it."""
     asked = sa.select(*_OF_HANDOFF).where(handoffs.c.id.in_(list(ids)))
-    return {row.id: Subject(*row) for row in session.execute(asked)}
+    return {row.id: EventSubject(*row) for row in session.execute(asked)}
 
 
 def of_flags(session: Session, ids: Collection[str]) -> dict[str, str]:
@@ -144,7 +144,7 @@ def of_flags(session: Session, ids: Collection[str]) -> dict[str, str]:
     return {row.id: row.submission_id for row in session.execute(asked)}
 
 
-def told_of(
+def published_for(
     session: Session, submission_ids: Collection[str], types: Collection[str]
 ) -> set[tuple[str, str, dt.datetime]]:
     """Return (type, submission id, time) of the events of these types that were published for these

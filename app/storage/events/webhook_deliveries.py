@@ -16,7 +16,7 @@ from app.storage.events.outbox import Event
 from app.storage.tables.events import deliveries, delivery_attempts, events, webhook_endpoints
 
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
-MOST_DELETED = 5000
+MAX_DELETED = 5000
 _row, _tried = deliveries.c, delivery_attempts.c
 
 
@@ -36,7 +36,7 @@ class Delivery(NamedTuple):
     done_at: dt.datetime | None = None
 
 
-class Attempt(NamedTuple):
+class DeliveryAttempt(NamedTuple):
     """One attempt: the HTTP status of the response, or the class of the error."""
 
     id: str
@@ -105,7 +105,7 @@ def claim(
     return [each._replace(next_try_at=until, tries=each.tries + 1) for each in found]
 
 
-def told_of(session: Session, event_ids: Collection[str]) -> dict[str, Event]:
+def events_by_id(session: Session, event_ids: Collection[str]) -> dict[str, Event]:
     """Map these ids to their events. Events that are no longer stored are left out."""
     asked = sa.select(*_EVENT).where(events.c.id.in_(list(event_ids)))
     return {row.id: Event(*row) for row in session.execute(asked)}
@@ -123,7 +123,7 @@ def change(session: Session, delivery: str, **values: object) -> None:
     session.execute(sa.update(deliveries).where(_row.id == delivery).values(values))
 
 
-def put_off(session: Session, delivery: Delivery, until: dt.datetime) -> None:
+def reschedule(session: Session, delivery: Delivery, until: dt.datetime) -> None:
     """Reschedule a delivery; later ones of the same endpoint and subject are not attempted before it."""
     after = sa.and_(
         _row.endpoint_id == delivery.endpoint_id,
@@ -137,19 +137,19 @@ def put_off(session: Session, delivery: Delivery, until: dt.datetime) -> None:
     )
 
 
-def give_up_all(session: Session, endpoint: str, now: dt.datetime) -> None:
+def cancel_pending(session: Session, endpoint: str, now: dt.datetime) -> None:
     """Mark every pending delivery of an endpoint as failed, so that none is sent."""
     waiting = sa.update(deliveries).where(_row.endpoint_id == endpoint, _row.state == _WAITING)
     session.execute(waiting.values(state=FAILED, done_at=now))
 
 
-def hasten(session: Session, endpoint: str, *, now: dt.datetime, past: dt.datetime) -> None:
+def retry_now(session: Session, endpoint: str, *, now: dt.datetime, past: dt.datetime) -> None:
     """Make the pending deliveries of an endpoint that are scheduled after `past` due now."""
     waiting = sa.update(deliveries).where(_row.endpoint_id == endpoint, _row.state == _WAITING)
     session.execute(waiting.where(_row.next_try_at > past).values(next_try_at=now))
 
 
-def tried(session: Session, attempt: Attempt) -> None:
+def insert_attempt(session: Session, attempt: DeliveryAttempt) -> None:
     """Insert an attempt."""
     session.execute(sa.insert(delivery_attempts), attempt._asdict())
 
@@ -166,12 +166,14 @@ def page(
     return [Delivery(*row) for row in session.execute(asked.order_by(_row.id.desc()).limit(limit))]
 
 
-def attempts(session: Session, delivery_ids: Collection[str]) -> dict[str, list[Attempt]]:
+def attempts(session: Session, delivery_ids: Collection[str]) -> dict[str, list[DeliveryAttempt]]:
     """Map each of these deliveries to its attempts, in order."""
-    found: dict[str, list[Attempt]] = {each: [] for each in delivery_ids}
-    asked = sa.select(*(_tried[name] for name in Attempt._fields)).where(_tried.delivery_id.in_(list(found)))
+    found: dict[str, list[DeliveryAttempt]] = {each: [] for each in delivery_ids}
+    asked = sa.select(*(_tried[name] for name in DeliveryAttempt._fields)).where(
+        _tried.delivery_id.in_(list(found))
+    )
     for row in session.execute(asked.order_by(_tried.id)):
-        found[row.delivery_id].append(Attempt(*row))
+        found[row.delivery_id].append(DeliveryAttempt(*row))
     return found
 
 
@@ -179,5 +181,5 @@ def delete_older(session: Session, before: dt.datetime) -> int:
     """Delete up to `MOST_DELETED` deliveries that finished before that time, with their attempts. Returns
     how many.
     """
-    old = sa.select(_row.id).where(_row.created_at < before, _row.done_at < before).limit(MOST_DELETED)
+    old = sa.select(_row.id).where(_row.created_at < before, _row.done_at < before).limit(MAX_DELETED)
     return session.execute(sa.delete(deliveries).where(_row.id.in_(old))).rowcount

@@ -43,7 +43,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class EndpointStatus:
     """The delivery status of an endpoint: how many deliveries are pending, when the newest delivered one
     was delivered, and when the oldest pending one was created.
     """
@@ -68,7 +68,7 @@ def fetch(session: Session, endpoint: str, *, lock: bool = False) -> Endpoint | 
     return None if row is None else _endpoint(row)
 
 
-def every(session: Session, *, test: bool | None = None) -> list[Endpoint]:
+def list_all(session: Session, *, test: bool | None = None) -> list[Endpoint]:
     """Return all endpoints, or those of one mode (test or live), oldest first."""
     asked = sa.select(webhook_endpoints).order_by(_row.id)
     if test is not None:
@@ -76,7 +76,7 @@ def every(session: Session, *, test: bool | None = None) -> list[Endpoint]:
     return [_endpoint(row) for row in session.execute(asked).mappings()]
 
 
-def listening(session: Session) -> list[Endpoint]:
+def active_for_share(session: Session) -> list[Endpoint]:
     """Return all endpoints that are not gone, locked against deletion until this transaction ends."""
     asked = sa.select(webhook_endpoints).where(_row.paused_because.is_distinct_from(GONE))
     held = asked.order_by(_row.id).with_for_update(read=True, key_share=True)
@@ -89,7 +89,7 @@ def count(session: Session, *, test: bool) -> int:
     return int(session.execute(asked).scalar_one())
 
 
-def alone(session: Session) -> None:
+def lock_table(session: Session) -> None:
     """Take a lock so that no other transaction adds an endpoint until this one ends (SQLite has one writer
     anyway).
     """
@@ -109,13 +109,13 @@ def delete(session: Session, endpoint: str) -> None:
     session.execute(sa.delete(webhook_endpoints).where(_row.id == endpoint))
 
 
-def trouble(session: Session) -> list[Endpoint]:
+def stalled(session: Session) -> list[Endpoint]:
     """Return the endpoints that were paused automatically (failing or gone), oldest first."""
     asked = sa.select(webhook_endpoints).where(_row.paused_because.in_(["failing", GONE]))
     return [_endpoint(row) for row in session.execute(asked.order_by(_row.id)).mappings()]
 
 
-def doing(session: Session, endpoint: str) -> Doing:
+def status(session: Session, endpoint: str) -> EndpointStatus:
     """Return the delivery status of one endpoint."""
     mine, state = deliveries.c.endpoint_id == endpoint, deliveries.c.state
     pending = sa.select(sa.func.count(), sa.func.min(deliveries.c.created_at)).where(
@@ -124,7 +124,7 @@ def doing(session: Session, endpoint: str) -> Doing:
     waiting, oldest = session.execute(pending).one()
     arrived = sa.select(deliveries.c.done_at).where(mine, state == "delivered")
     last = session.execute(arrived.order_by(deliveries.c.id.desc()).limit(1)).scalar_one_or_none()
-    return Doing(waiting, last, oldest)
+    return EndpointStatus(waiting, last, oldest)
 
 
 def sealed_secrets(session: Session) -> list[Sealed]:

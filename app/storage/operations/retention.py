@@ -16,7 +16,7 @@ from app.storage.tables.submissions import submissions
 _until = submissions.c.retained_until
 
 
-def going(session: Session, bounds: Sequence[dt.datetime]) -> list[int]:
+def count_by_expiry(session: Session, bounds: Sequence[dt.datetime]) -> list[int]:
     """Return how many submissions expire between each bound and the next, excluding those on legal hold."""
     counts = (_count(_until >= begin, _until < end) for begin, end in pairwise(bounds))
     return list(session.execute(sa.select(*counts)).one())

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.encryption import Unopenable
+from app.encryption import DecryptionError
 from app.storage.db.database import Session
 from app.storage.submissions.submissions import Vault
 from app.storage.tables.review import flag_actions
@@ -24,7 +24,7 @@ LOOKED_ONLY = ("seen",)  # actions that record only a view, not that anything wa
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class DateRange:
     """Submissions started from `since` up to but not including `until`; test submissions (`test`) or real
     ones.
     """
@@ -46,7 +46,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class AbandonedDraft:
     """An abandoned draft. `answered` are the linkIds that have answers, or None when they can't be
     decrypted.
     """
@@ -56,7 +56,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class FlagKept:
+class FlagOutcome:
     """A flag with a due date, its submission, and when it was first acted on or closed."""
 
     submission: str
@@ -65,19 +65,19 @@ class FlagKept:
     acted_at: dt.datetime | None
 
 
-def first_id(at: dt.datetime) -> str:
+def min_id_at(at: dt.datetime) -> str:
     """Return an id such that no id created from that time on sorts before it."""
     text = f"{int(at.timestamp() * 1000):012x}"
     return f"{text[:8]}-{text[8:]}-0000-0000-000000000000"
 
 
-def count(session: Session, stretch: Stretch, status: str) -> int:
+def count(session: Session, stretch: DateRange, status: str) -> int:
     """Return how many submissions have a status, using the index on (test, status, id) alone."""
     asked = sa.select(sa.func.count()).select_from(submissions).where(*_within(stretch, status))
     return int(session.execute(asked).scalar_one())
 
 
-def arrivals(session: Session, vault: Vault, stretch: Stretch, limit: int) -> list[Arrival]:
+def arrivals(session: Session, vault: Vault, stretch: DateRange, limit: int) -> list[Arrival]:
     """Return the newest submitted submissions, at most `limit`."""
     row = submissions.c
     asked = sa.select(
@@ -94,7 +94,9 @@ def arrivals(session: Session, vault: Vault, stretch: Stretch, limit: int) -> li
     return [_arrival(each, vault) for each in session.execute(asked).mappings()]
 
 
-def left(session: Session, vault: Vault, stretch: Stretch, idle: dt.datetime, limit: int) -> list[Left]:
+def abandoned(
+    session: Session, vault: Vault, stretch: DateRange, idle: dt.datetime, limit: int
+) -> list[AbandonedDraft]:
     """Return the newest drafts that have not been changed since `idle`, at most `limit`."""
     row = submissions.c
     asked = sa.select(row.id, row.questionnaire, row.edition, row.data_key, row.answers)
@@ -103,7 +105,7 @@ def left(session: Session, vault: Vault, stretch: Stretch, idle: dt.datetime, li
     return [_left(each, vault) for each in found]
 
 
-def flags_kept(session: Session, stretch: Stretch, limit: int) -> list[FlagKept]:
+def flag_outcomes(session: Session, stretch: DateRange, limit: int) -> list[FlagOutcome]:
     """Return the newest flags that have a due date, at most `limit`, using the index on the submission id."""
     acted = sa.select(sa.func.min(flag_actions.c.at)).where(
         flag_actions.c.flag_id == flags.c.id, flag_actions.c.action.not_in(LOOKED_ONLY)
@@ -116,8 +118,8 @@ def flags_kept(session: Session, stretch: Stretch, limit: int) -> list[FlagKept]
         flags.c.closed_at,
         acted.scalar_subquery().label("acted_at"),
     ).where(
-        flags.c.submission_id >= first_id(stretch.since),
-        flags.c.submission_id < first_id(stretch.until),
+        flags.c.submission_id >= min_id_at(stretch.since),
+        flags.c.submission_id < min_id_at(stretch.until),
         flags.c.due_at.is_not(None),
         is_test.scalar_subquery() == stretch.test,  # a join would scan the submissions of the whole period
     )
@@ -125,14 +127,14 @@ def flags_kept(session: Session, stretch: Stretch, limit: int) -> list[FlagKept]
     return [_flag(row) for row in found]
 
 
-def _flag(row: sa.RowMapping) -> FlagKept:
+def _flag(row: sa.RowMapping) -> FlagOutcome:
     acted = min(filter(None, (row["closed_at"], row["acted_at"])), default=None)
-    return FlagKept(row["submission_id"], row["priority"], row["due_at"], acted)
+    return FlagOutcome(row["submission_id"], row["priority"], row["due_at"], acted)
 
 
-def _within(stretch: Stretch, status: str) -> Sequence[sa.ColumnElement[bool]]:
+def _within(stretch: DateRange, status: str) -> Sequence[sa.ColumnElement[bool]]:
     row = submissions.c
-    begins, ends = first_id(stretch.since), first_id(stretch.until)
+    begins, ends = min_id_at(stretch.since), min_id_at(stretch.until)
     return row.test == stretch.test, row.status == status, row.id >= begins, row.id < ends
 
 
@@ -147,9 +149,9 @@ def _arrival(row: sa.RowMapping, vault: Vault) -> Arrival:
     )
 
 
-def _left(row: sa.RowMapping, vault: Vault) -> Left:
+def _left(row: sa.RowMapping, vault: Vault) -> AbandonedDraft:
     answers = _opened(row, "answers", vault)
-    return Left(
+    return AbandonedDraft(
         edition=(row["questionnaire"], row["edition"]),
         answered=None if answers is None else tuple(answers["answers"]),
     )
@@ -161,7 +163,7 @@ def _opened(row: sa.RowMapping, name: str, vault: Vault) -> Json | None:
     """
     try:
         key = vault.keyring.unwrap(row["data_key"], row["id"])
-        found: Json = json.loads(key.open(row[name], "submissions", name, row["id"]))
-    except Unopenable:
+        found: Json = json.loads(key.decrypt(row[name], "submissions", name, row["id"]))
+    except DecryptionError:
         return None
     return found

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic_core import to_json
 
-from app.encryption import DataKey, padded
+from app.encryption import DataKey, pad_to_multiple
 from app.storage.db.database import Session
 from app.storage.db.upsert import insert as insert_into
 from app.storage.submissions.submissions import Record
@@ -24,7 +24,7 @@ from app.storage.tables.review import flag_actions, looks, notes, versions
 from app.storage.tables.submissions import flags, submissions
 
 Json = dict[str, Any]
-MOST = 500  # rows of one case that a page shows
+MAX_ROWS = 500  # rows of one case that a page shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class FlagAction:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class SubmissionVersion:
     """A submission as it was until `replaced_at`. `answers` is {answers, raised, off?}, as in a record."""
 
     version: int
@@ -62,7 +62,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class HistoryEntry:
     """One entry of a case's history."""
 
     seq: int
@@ -75,7 +75,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CaseView:
     """The version of a case that a staff user last viewed, and when."""
 
     version: int
@@ -88,19 +88,19 @@ class Look:
 def add_note(session: Session, submission: str, note: Note, key: DataKey) -> None:
     """Insert a note, with its body encrypted."""
     row = {name: getattr(note, name) for name in Note.__slots__ if name != "body"}
-    sealed = key.seal(padded(to_json(note.body)), "notes", "body", note.id)
+    sealed = key.encrypt(pad_to_multiple(to_json(note.body)), "notes", "body", note.id)
     session.execute(sa.insert(notes), row | {"submission_id": submission, "body": sealed})
 
 
 def notes_of(session: Session, submission: str, key: DataKey) -> list[Note]:
     """Return the notes on a case, oldest first."""
-    asked = sa.select(notes).where(notes.c.submission_id == submission).order_by(notes.c.id).limit(MOST)
+    asked = sa.select(notes).where(notes.c.submission_id == submission).order_by(notes.c.id).limit(MAX_ROWS)
     return [_note(row, key) for row in session.execute(asked).mappings()]
 
 
 def _note(row: sa.RowMapping, key: DataKey) -> Note:
     plain = {name: row[name] for name in Note.__slots__ if name != "body"}
-    return Note(**plain, body=json.loads(key.open(row["body"], "notes", "body", row["id"])))
+    return Note(**plain, body=json.loads(key.decrypt(row["body"], "notes", "body", row["id"])))
 
 
 def add_action(session: Session, submission: str, done: FlagAction) -> None:
@@ -112,7 +112,9 @@ def add_action(session: Session, submission: str, done: FlagAction) -> None:
 def actions_of(session: Session, submission: str) -> list[FlagAction]:
     """Return the actions on the flags of a case, oldest first."""
     asked = sa.select(*(flag_actions.c[name] for name in FlagAction.__slots__))
-    asked = asked.where(flag_actions.c.submission_id == submission).order_by(flag_actions.c.id).limit(MOST)
+    asked = (
+        asked.where(flag_actions.c.submission_id == submission).order_by(flag_actions.c.id).limit(MAX_ROWS)
+    )
     return [FlagAction(**row) for row in session.execute(asked).mappings()]
 
 
@@ -125,7 +127,7 @@ def close_flags(session: Session, ids: Iterable[str], at: dt.datetime) -> None:
 # --- views ------------------------------------------------------------------------------------------
 
 
-def saw(session: Session, staff_id: str, submission: str, look: Look) -> None:
+def record_view(session: Session, staff_id: str, submission: str, look: CaseView) -> None:
     """Record the version that a staff user last viewed."""
     row = {"staff_id": staff_id, "submission_id": submission, "version": look.version, "at": look.at}
     newer = {"version": look.version, "at": look.at}
@@ -135,48 +137,50 @@ def saw(session: Session, staff_id: str, submission: str, look: Look) -> None:
     )
 
 
-def first_look(session: Session, submission: str, at: dt.datetime) -> None:
+def record_first_view(session: Session, submission: str, at: dt.datetime) -> None:
     """Record that a case was viewed. Only the first time is stored."""
     asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.looked_at.is_(None))
     session.execute(asked.values(looked_at=at))
 
 
-def seen(session: Session, staff_id: str, ids: Collection[str]) -> dict[str, Look]:
+def last_views(session: Session, staff_id: str, ids: Collection[str]) -> dict[str, CaseView]:
     """Map each of these cases to what a staff user last viewed of it. Cases they have not viewed are left
     out.
     """
     asked = sa.select(looks.c.submission_id, looks.c.version, looks.c.at)
     asked = asked.where(looks.c.staff_id == staff_id, looks.c.submission_id.in_(list(ids)))
-    return {row.submission_id: Look(row.version, row.at) for row in session.execute(asked)}
+    return {row.submission_id: CaseView(row.version, row.at) for row in session.execute(asked)}
 
 
 # --- versions --------------------------------------------------------------------------------------
 
 
-def keep_version(session: Session, row_id: str, record: Record, at: dt.datetime, key: DataKey) -> None:
+def insert_version(session: Session, row_id: str, record: Record, at: dt.datetime, key: DataKey) -> None:
     """Insert the current version of a submission, before it is replaced."""
     parts = {"answers": record.answers, "contact": record.contact or None, "trace": record.trace}
     sealed = {
-        name: None if value is None else key.seal(padded(to_json(value)), "versions", name, row_id)
+        name: None
+        if value is None
+        else key.encrypt(pad_to_multiple(to_json(value)), "versions", name, row_id)
         for name, value in parts.items()
     }
     row = {"id": row_id, "submission_id": record.id, "version": record.version, "replaced_at": at}
     session.execute(sa.insert(versions), row | sealed)
 
 
-def versions_of(session: Session, submission: str, key: DataKey) -> list[Version]:
+def versions_of(session: Session, submission: str, key: DataKey) -> list[SubmissionVersion]:
     """Return the versions of a case before each correction, oldest first."""
     asked = sa.select(versions).where(versions.c.submission_id == submission)
-    found = session.execute(asked.order_by(versions.c.version).limit(MOST)).mappings()
+    found = session.execute(asked.order_by(versions.c.version).limit(MAX_ROWS)).mappings()
     return [_version(row, key) for row in found]
 
 
-def _version(row: sa.RowMapping, key: DataKey) -> Version:
+def _version(row: sa.RowMapping, key: DataKey) -> SubmissionVersion:
     def opened(name: str) -> Any:
         sealed = row[name]
-        return None if sealed is None else json.loads(key.open(sealed, "versions", name, row["id"]))
+        return None if sealed is None else json.loads(key.decrypt(sealed, "versions", name, row["id"]))
 
-    return Version(
+    return SubmissionVersion(
         version=row["version"],
         replaced_at=row["replaced_at"],
         answers=opened("answers"),
@@ -194,14 +198,14 @@ def merged_into(session: Session, submission: str) -> list[str]:
     return list(session.execute(asked.order_by(submissions.c.id)).scalars())
 
 
-def history(session: Session, ids: Collection[str], limit: int = MOST) -> list[Event]:
+def history(session: Session, ids: Collection[str], limit: int = MAX_ROWS) -> list[HistoryEntry]:
     """Return the audit events of these objects, including reads, newest first."""
-    asked = sa.select(*(audit_events.c[name] for name in Event.__slots__))
+    asked = sa.select(*(audit_events.c[name] for name in HistoryEntry.__slots__))
     asked = asked.where(audit_events.c.object_id.in_(list(ids))).order_by(audit_events.c.seq.desc())
-    return [Event(**row) for row in session.execute(asked.limit(limit)).mappings()]
+    return [HistoryEntry(**row) for row in session.execute(asked.limit(limit)).mappings()]
 
 
-def names(session: Session, ids: Iterable[str | None]) -> dict[str, str]:
+def staff_names(session: Session, ids: Iterable[str | None]) -> dict[str, str]:
     """Map ids to the names of staff users, including disabled ones."""
     wanted = {each for each in ids if each}
     asked = sa.select(staff.c.id, staff.c.name).where(staff.c.id.in_(wanted))

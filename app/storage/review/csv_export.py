@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.encryption import Unopenable
+from app.encryption import DecryptionError
 from app.storage.db.database import Session
 from app.storage.submissions.submissions import Vault
 from app.storage.tables.submissions import submissions
@@ -29,7 +29,7 @@ def answers(session: Session, vault: Vault, ids: Sequence[str]) -> dict[str, Jso
 def _opened(row: sa.RowMapping, vault: Vault) -> Json | None:
     try:
         key = vault.keyring.unwrap(row["data_key"], row["id"])
-        found: Json = json.loads(key.open(row["answers"], "submissions", "answers", row["id"]))["answers"]
-    except Unopenable:
+        found: Json = json.loads(key.decrypt(row["answers"], "submissions", "answers", row["id"]))["answers"]
+    except DecryptionError:
         return None
     return found

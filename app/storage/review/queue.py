@@ -19,16 +19,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.encryption import Unopenable
+from app.encryption import DecryptionError
 from app.storage.db.database import Session
-from app.storage.submissions.submissions import Listed, Vault
+from app.storage.submissions.submissions import SubmissionRow, Vault
 from app.storage.tables.submissions import flags, submissions
 
 Json = dict[str, Any]
 Place = tuple[dt.datetime | None, str]
 STATES = ("new", "in_review", "needs_contact", "ready", "closed")
 WAITING = STATES[:-1]
-MOST_COUNTED, MOST_FOUND, MOST_LOOKED = 1000, 100, 1000
+MAX_COUNTED, MAX_FOUND, MAX_SCANNED = 1000, 100, 1000
 KEPT = ("id", "data_key", "answers")
 _row = submissions.c
 Condition = sa.ColumnElement[bool]
@@ -55,7 +55,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Queued(Listed):
+class QueueRow(SubmissionRow):
     """A row of the queue, without encrypted fields."""
 
     version: int
@@ -67,7 +67,7 @@ class Queued(Listed):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class DecryptedRow:
     """The decrypted fields of a row of the queue. `flags`: (kind, priority) of the flags that are not
     closed.
     """
@@ -77,25 +77,25 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class QueuePage:
     """Some cases in order, and the place the next ones come after, or None when these are the last."""
 
-    rows: tuple[Queued, ...]
+    rows: tuple[QueueRow, ...]
     following: Place | None
 
 
-_COLUMNS = [_row[name] for name in Queued.__match_args__]
+_COLUMNS = [_row[name] for name in QueueRow.__match_args__]
 
 
 def list_cases(
     session: Session, filters: Filters, limit: int, after: Place | None = None, *, now: dt.datetime
-) -> Stretch:
+) -> QueuePage:
     """Return the next cases after a place in the order: `limit` of them, or fewer where few match."""
-    found: list[Queued] = []
+    found: list[QueueRow] = []
     ends: list[Place] = []
     for state in filters.states:
         for part in _parts(filters, state, after, now):
-            rows, end = _walk(session, part, limit, MOST_LOOKED // len(filters.states))
+            rows, end = _walk(session, part, limit, MAX_SCANNED // len(filters.states))
             found += rows
             if end:
                 ends.append(end)
@@ -103,7 +103,7 @@ def list_cases(
     upto = min(ends, key=_order, default=None)  # past it another state may hold cases that were not scanned
     near = sorted((row for row in found if _is_near(row.place, upto)), key=lambda row: _order(row.place))
     shown = tuple(near[:limit])
-    return Stretch(shown, shown[-1].place if len(near) > limit else upto)
+    return QueuePage(shown, shown[-1].place if len(near) > limit else upto)
 
 
 def _is_near(place: Place, upto: Place | None) -> bool:
@@ -119,7 +119,7 @@ def _order(place: Place) -> tuple[bool, dt.datetime, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class IndexScan:
     """Cases that are adjacent in one index (`along`), and the other conditions they have to meet
     (`beside`).
     """
@@ -139,14 +139,14 @@ class Part:
         return asked.offset(most - 1).limit(1)
 
 
-def _walk(session: Session, part: Part, limit: int, most: int) -> tuple[list[Queued], Place | None]:
+def _walk(session: Session, part: IndexScan, limit: int, most: int) -> tuple[list[QueueRow], Place | None]:
     """Return cases of one part, and the place to continue from, or None when there are no more."""
     end = None
     if part.narrow:
         last = session.execute(part.end(most)).first()
         end = (last.due_at, last.id) if last else None
     more = session.execute(part.rows(limit + 1, end)).mappings().all()
-    rows = [Queued(**row) for row in more[:limit]]
+    rows = [QueueRow(**row) for row in more[:limit]]
     return rows, rows[-1].place if len(more) > limit else end
 
 
@@ -155,17 +155,17 @@ def _until(place: Place) -> Condition:
     return _row.id <= name if due is None else sa.tuple_(_row.due_at, _row.id) <= (due, name)
 
 
-def _parts(filters: Filters, state: str, after: Place | None, now: dt.datetime) -> Iterator[Part]:
+def _parts(filters: Filters, state: str, after: Place | None, now: dt.datetime) -> Iterator[IndexScan]:
     """Yield the cases of one state: those with a due date, then those without, each along an index."""
     along, beside = _asked(filters, state, now)
     narrow = filters.ids is None and len(beside) > ALWAYS
     due, name = after or (None, "")
     if after is None or due is not None:
         place = (sa.tuple_(_row.due_at, _row.id) > (due, name),) if due else (_row.due_at.is_not(None),)
-        yield Part((*along, *place), beside, narrow)
+        yield IndexScan((*along, *place), beside, narrow)
     if not filters.overdue:
         place = (_row.due_at.is_(None), *((_row.id > name,) if after and due is None else ()))
-        yield Part((*along, *place), beside, narrow)
+        yield IndexScan((*along, *place), beside, narrow)
 
 
 def _asked(filters: Filters, state: str, now: dt.datetime) -> tuple[Conditions, Conditions]:
@@ -192,7 +192,7 @@ def _narrowing(filters: Filters) -> Iterator[tuple[str, tuple[Condition | None, 
     first.
     """
     if filters.quarantine:
-        yield "quarantine", (_row.quarantine.is_not(None), _told("quarantine") != "")
+        yield "quarantine", (_row.quarantine.is_not(None), _column("quarantine") != "")
     wanted = {"booking_reference": filters.booking_reference, "assignee_id": filters.assignee}
     wanted |= {"language": filters.language}
     if filters.attention is not None:
@@ -200,12 +200,12 @@ def _narrowing(filters: Filters) -> Iterator[tuple[str, tuple[Condition | None, 
         yield "attention", (_row.attention == filters.attention, hidden)
     for name, value in wanted.items():
         if value is not None:
-            yield name, (_row[name] == value, _told(name) == value)
+            yield name, (_row[name] == value, _column(name) == value)
     if filters.nobody:
-        yield "nobody", (None, _told("assignee_id") == "")
+        yield "nobody", (None, _column("assignee_id") == "")
 
 
-def _told(name: str) -> sa.ColumnElement[str]:
+def _column(name: str) -> sa.ColumnElement[str]:
     """Return a column expression that no index is used for: it is read from the rows found by another
     index.
     """
@@ -229,7 +229,7 @@ def _is_kept(now: dt.datetime) -> Condition:
 
 def counts(session: Session, now: dt.datetime, *, test: bool = False) -> dict[str, int]:
     """Return how many cases are in each state. Counting stops at `MOST_COUNTED` + 1."""
-    most = MOST_COUNTED + 1
+    most = MAX_COUNTED + 1
     return {state: _count(session, Filters((state,), test=test), now, most) for state in STATES}
 
 
@@ -238,7 +238,7 @@ def overdue(session: Session, now: dt.datetime, *, test: bool = False) -> int:
     number = 0
     for state in WAITING:
         asked = Filters((state,), overdue=True, test=test)
-        number += _count(session, asked, now, MOST_COUNTED + 1 - number)
+        number += _count(session, asked, now, MAX_COUNTED + 1 - number)
     return number
 
 
@@ -252,16 +252,16 @@ def _count(session: Session, filters: Filters, now: dt.datetime, most: int) -> i
 # --- searches and encrypted fields -----------------------------------------------------------------
 
 
-def named(session: Session, text: str) -> list[str]:
+def find_by_reference(session: Session, text: str) -> list[str]:
     """Return the ids of the cases with a booking reference, newest first, or else the one case with that
     id.
     """
     asked = sa.select(_row.id).where(_row.booking_reference == text).order_by(_row.id.desc())
-    ids = list(session.execute(asked.limit(MOST_FOUND)).scalars())
+    ids = list(session.execute(asked.limit(MAX_FOUND)).scalars())
     return ids or list(session.execute(sa.select(_row.id).where(_row.id == text.lower())).scalars())
 
 
-def opened(session: Session, vault: Vault, ids: Collection[str]) -> dict[str, Opened]:
+def decrypt_rows(session: Session, vault: Vault, ids: Collection[str]) -> dict[str, DecryptedRow]:
     """Map ids to the decrypted fields of their rows of the queue. Rows that can't be decrypted are left
     out.
     """
@@ -271,7 +271,7 @@ def opened(session: Session, vault: Vault, ids: Collection[str]) -> dict[str, Op
     for row in session.execute(asked).mappings():
         try:
             found[row["id"]] = _opened(row, raised.get(row["id"], ()), vault)
-        except Unopenable:  # one such row does not block the queue
+        except DecryptionError:  # one such row does not block the queue
             continue
     return found
 
@@ -285,8 +285,8 @@ def _flags(session: Session, ids: Collection[str]) -> Mapping[str, Sequence[sa.R
     return found
 
 
-def _opened(row: sa.RowMapping, raised: Sequence[sa.RowMapping], vault: Vault) -> Opened:
+def _opened(row: sa.RowMapping, raised: Sequence[sa.RowMapping], vault: Vault) -> DecryptedRow:
     key = vault.keyring.unwrap(row["data_key"], row["id"])
-    answers = json.loads(key.open(row["answers"], "submissions", "answers", row["id"]))
-    kinds = ((key.open(each["kind"], "flags", "kind", each["id"]), each["priority"]) for each in raised)
-    return Opened(answers, tuple((kind.decode().rstrip(), priority) for kind, priority in kinds))
+    answers = json.loads(key.decrypt(row["answers"], "submissions", "answers", row["id"]))
+    kinds = ((key.decrypt(each["kind"], "flags", "kind", each["id"]), each["priority"]) for each in raised)
+    return DecryptedRow(answers, tuple((kind.decode().rstrip(), priority) for kind, priority in kinds))

@@ -29,7 +29,7 @@ def insert(session: Session, view: View) -> None:
     session.execute(sa.insert(views), {name: getattr(view, name) for name in View.__slots__})
 
 
-def of(session: Session, staff_id: str) -> list[View]:
+def list_for(session: Session, staff_id: str) -> list[View]:
     """Return the saved views of a staff user, oldest first."""
     asked = sa.select(views).where(views.c.staff_id == staff_id).order_by(views.c.id)
     return [View(**row) for row in session.execute(asked).mappings()]

@@ -16,7 +16,7 @@ from app.storage.db.upsert import insert as insert_into
 from app.storage.tables.review import flag_actions
 from app.storage.tables.submissions import alerts, flags, submissions
 
-MOST_COUNTED = 1000
+MAX_COUNTED = 1000
 DEALT_WITH = ("reached", "handed_over")  # a view or an unanswered call does not count
 _row = alerts.c
 _UNSENT = _row.sent_at.is_(None)
@@ -40,7 +40,7 @@ class Alert(NamedTuple):
     failed_with: str | None = None
 
 
-class Overdue(NamedTuple):
+class OverdueFlag(NamedTuple):
     """A flag that is past its due date, and whether its submission is a test."""
 
     flag_id: str
@@ -48,7 +48,7 @@ class Overdue(NamedTuple):
     test: bool
 
 
-class Waiting(NamedTuple):
+class AlertBacklog(NamedTuple):
     """How many alerts are unsent and how many of those failed (each counted up to `MOST_COUNTED` + 1), and
     when the oldest failed one was created.
 
@@ -104,19 +104,19 @@ def claim(session: Session, channel: str, *, now: dt.datetime, until: dt.datetim
     return found
 
 
-def sent(session: Session, alert: str, at: dt.datetime, failed_with: str | None) -> None:
+def mark_sent(session: Session, alert: str, at: dt.datetime, failed_with: str | None) -> None:
     """Mark an alert as sent. `failed_with` is set when some addresses were permanently rejected."""
     _change(session, alert, sent_at=at, failed_with=failed_with)
 
 
-def failed(session: Session, alert: str, next_try_at: dt.datetime, failed_with: str) -> None:
+def mark_failed(session: Session, alert: str, next_try_at: dt.datetime, failed_with: str) -> None:
     """Record a failed attempt and when to retry. `failed_with` is the class of the error, never its
     message.
     """
     _change(session, alert, next_try_at=next_try_at, failed_with=failed_with[:60])
 
 
-def drop(session: Session, flag_ids: Collection[str]) -> None:
+def discard(session: Session, flag_ids: Collection[str]) -> None:
     """Discard the unsent alerts of these flags.
 
     One alert covers all flags that were raised together: if another flag of the same case is still open,
@@ -141,18 +141,18 @@ def drop(session: Session, flag_ids: Collection[str]) -> None:
     session.execute(sa.delete(alerts).where(closed))
 
 
-def try_again(session: Session, now: dt.datetime) -> int:
+def retry_failed(session: Session, now: dt.datetime) -> int:
     """Make every failed alert due now. Returns how many."""
     again = sa.update(alerts).where(_UNSENT, _row.failed_with.is_not(None)).values(next_try_at=now)
     return session.execute(again).rowcount
 
 
-def waiting(session: Session, now: dt.datetime) -> Waiting:
+def waiting(session: Session, now: dt.datetime) -> AlertBacklog:
     """Return counts of the unsent alerts."""
     failing = sa.and_(_UNSENT, _row.failed_with.is_not(None))
     due = sa.exists().where(_UNSENT, _row.next_try_at <= now)
     since = sa.select(sa.func.min(_row.created_at)).where(failing).scalar_subquery()
-    return Waiting(*session.execute(sa.select(_count(_UNSENT), _count(failing), since, due)).one())
+    return AlertBacklog(*session.execute(sa.select(_count(_UNSENT), _count(failing), since, due)).one())
 
 
 def unsent(session: Session, limit: int) -> list[Alert]:
@@ -161,7 +161,7 @@ def unsent(session: Session, limit: int) -> list[Alert]:
     return [Alert(*row) for row in session.execute(asked)]
 
 
-def refused(session: Session, limit: int) -> list[Alert]:
+def rejected(session: Session, limit: int) -> list[Alert]:
     """Return the newest alerts that were sent, but not to every address."""
     asked = sa.select(*_COLUMNS).where(_row.sent_at.is_not(None), _row.failed_with.is_not(None))
     return [Alert(*row) for row in session.execute(asked.order_by(_row.sent_at.desc()).limit(limit))]
@@ -175,12 +175,12 @@ def any_overdue(session: Session, now: dt.datetime) -> bool:
     return session.execute(_OVERDUE, {"now": now, "most": 1}).first() is not None
 
 
-def overdue(session: Session, *, now: dt.datetime, most: int) -> list[Overdue]:
+def overdue(session: Session, *, now: dt.datetime, most: int) -> list[OverdueFlag]:
     """Lock and return flags to be escalated by this transaction. Flags locked by another transaction are
     skipped until the next run.
     """
     alone = _OVERDUE.with_for_update(of=[submissions, flags], skip_locked=True)
-    return [Overdue(*row) for row in session.execute(alone, {"now": now, "most": most})]
+    return [OverdueFlag(*row) for row in session.execute(alone, {"now": now, "most": most})]
 
 
 def escalated(session: Session, flag_ids: Collection[str], at: dt.datetime) -> None:
@@ -196,5 +196,5 @@ def _change(session: Session, alert: str, **values: object) -> None:
 
 
 def _count(wanted: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
-    one = sa.select(sa.literal(1)).where(wanted).limit(MOST_COUNTED + 1)
+    one = sa.select(sa.literal(1)).where(wanted).limit(MAX_COUNTED + 1)
     return sa.select(sa.func.count()).select_from(one.subquery()).scalar_subquery()

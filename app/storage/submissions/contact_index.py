@@ -16,7 +16,7 @@ from typing import Literal, get_args
 
 import sqlalchemy as sa
 
-from app.encryption import Keyring, Unopenable
+from app.encryption import DecryptionError, Keyring
 from app.storage.db.database import Session
 from app.storage.submissions.submissions import Vault, fetch
 from app.storage.tables.submissions import lookups, submissions
@@ -27,7 +27,7 @@ PURPOSE, SIZE = "lookup", 16
 HERE = "1"  # the country code of a ten-digit number: the United States and their neighbours
 
 
-def keep(session: Session, keyring: Keyring, submission: str, contact: Mapping[str, str]) -> None:
+def index(session: Session, keyring: Keyring, submission: str, contact: Mapping[str, str]) -> None:
     """Index a new submission by its contact details."""
     rows = [
         {"submission_id": submission, "kind": kind, "digest": _cut(keyring.digest(PURPOSE, message))}
@@ -38,10 +38,10 @@ def keep(session: Session, keyring: Keyring, submission: str, contact: Mapping[s
         session.execute(sa.insert(lookups), rows)
 
 
-def replace(session: Session, keyring: Keyring, submission: str, contact: Mapping[str, str]) -> None:
+def reindex(session: Session, keyring: Keyring, submission: str, contact: Mapping[str, str]) -> None:
     """Index a submission by its current contact details, and remove the entries of older ones."""
     session.execute(sa.delete(lookups).where(lookups.c.submission_id == submission))
-    keep(session, keyring, submission, contact)
+    index(session, keyring, submission, contact)
 
 
 def digests(keyring: Keyring, kind: Kind, value: str) -> list[bytes]:
@@ -59,7 +59,7 @@ def find(session: Session, keyring: Keyring, kind: Kind, value: str, *, limit: i
     return list(session.execute(asked.limit(limit)).scalars())
 
 
-def lacking(session: Session, vault: Vault, after: str, until: str, limit: int) -> str | None:
+def backfill(session: Session, vault: Vault, after: str, until: str, limit: int) -> str | None:
     """Index the next submissions that are not in the index yet. Returns the id of the last one, or None
     when there are none.
 
@@ -71,19 +71,19 @@ def lacking(session: Session, vault: Vault, after: str, until: str, limit: int) 
     )
     ids = list(session.execute(asked.order_by(submissions.c.id).limit(limit)).scalars())
     for each in ids:
-        with contextlib.suppress(Unopenable):  # one that cannot be decrypted does not stop the others
+        with contextlib.suppress(DecryptionError):  # one that cannot be decrypted does not stop the others
             found = fetch(session, vault, each, lock=True)
-            replace(session, vault.keyring, each, found[0].contact if found else {})
+            reindex(session, vault.keyring, each, found[0].contact if found else {})
     return ids[-1] if ids else None
 
 
-def id_at(at: dt.datetime) -> str:
+def min_id_at(at: dt.datetime) -> str:
     """Return the prefix at which ids created at that time begin (UUIDv7 counts milliseconds)."""
     digits = f"{max(0, int(at.timestamp() * 1000)):012x}"
     return f"{digits[:8]}-{digits[8:]}"
 
 
-def normal(kind: Kind, value: str) -> str:
+def normalise(kind: Kind, value: str) -> str:
     """Return the normalised form of a phone number or e-mail address; empty for a value that can be
     neither.
     """
@@ -104,7 +104,7 @@ def _number(text: str) -> str:
 
 def _message(kind: Kind, value: str) -> bytes:
     """Return the message to digest, `kind|value`; empty for a value that can be neither."""
-    spelled = normal(kind, value)
+    spelled = normalise(kind, value)
     return f"{kind}|{spelled}".encode("utf-8", "replace") if spelled else b""
 
 

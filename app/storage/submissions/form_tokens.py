@@ -10,7 +10,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from app.storage.db.compiled_insert import Prepared
+from app.storage.db.compiled_insert import CompiledInsert
 from app.storage.db.database import Session
 from app.storage.tables.submissions import capabilities
 
@@ -28,7 +28,7 @@ class Capability:
     expires_at: dt.datetime
 
 
-_INSERT = Prepared(lambda _dialect: sa.insert(capabilities))
+_INSERT = CompiledInsert(lambda _dialect: sa.insert(capabilities))
 _HELD = sa.select(capabilities).where(
     capabilities.c.secret_hash == sa.bindparam("secret"), capabilities.c.kind == sa.bindparam("kind")
 )

@@ -14,10 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.storage.db.database import Session
-from app.storage.submissions.submissions import PLAIN, Listed
+from app.storage.submissions.submissions import PLAIN, SubmissionRow
 from app.storage.tables.submissions import submissions
 
-MOST_LOOKED = 1000
+MAX_SCANNED = 1000
 INDEXED = ("booking_reference", "assignee_id", "attention", "status")  # the most selective first
 Condition = sa.ColumnElement[bool]
 Place = tuple[str, ...]  # the id of a row, preceded by the time of its last change where that is the order
@@ -25,7 +25,7 @@ _row = submissions.c
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListQuery:
     """Which submissions a list asks for: exact filters, and the place to continue after."""
 
     limit: int
@@ -51,14 +51,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class SubmissionPage:
     """Some rows, and the place the next ones come after, or None when these are the last."""
 
-    rows: tuple[Listed, ...]
+    rows: tuple[SubmissionRow, ...]
     following: Place | None
 
 
-def list_page(session: Session, page: Page) -> Stretch:
+def list_page(session: Session, page: ListQuery) -> SubmissionPage:
     """Return one page: newest first, or oldest change first when `updated_after` is given.
 
     Where few rows match, the page may hold fewer rows than its limit, or none, and still have a next page.
@@ -69,22 +69,22 @@ def list_page(session: Session, page: Page) -> Stretch:
     if end:
         asked = asked.where(_compared(page, end, operator.ge, operator.le))
     found = session.execute(asked.order_by(*page.order).limit(page.limit + 1)).mappings()
-    rows = [Listed(**row) for row in found]
+    rows = [SubmissionRow(**row) for row in found]
     if len(rows) <= page.limit:
-        return Stretch(tuple(rows), end)
+        return SubmissionPage(tuple(rows), end)
     last = rows[page.limit - 1]
-    return Stretch(tuple(rows[: page.limit]), page.place(last.updated_at, last.id))
+    return SubmissionPage(tuple(rows[: page.limit]), page.place(last.updated_at, last.id))
 
 
-def _end(session: Session, page: Page, along: tuple[Condition, ...]) -> Place | None:
+def _end(session: Session, page: ListQuery, along: tuple[Condition, ...]) -> Place | None:
     """Return the place at which the scan stops after `MOST_LOOKED` rows, or None when there are fewer."""
     names = (_row.id,) if page.updated_after is None else (_row.updated_at, _row.id)
-    asked = sa.select(*names).where(*along).order_by(*page.order).offset(MOST_LOOKED - 1).limit(1)
+    asked = sa.select(*names).where(*along).order_by(*page.order).offset(MAX_SCANNED - 1).limit(1)
     row = session.execute(asked).first()
     return None if row is None else page.place(row[0], row[-1])
 
 
-def _asked(page: Page) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
+def _asked(page: ListQuery) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
     """Return the conditions that one index covers, and the others, written so that no other index is used
     for them.
     """
@@ -96,7 +96,7 @@ def _asked(page: Page) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
     return tuple(along), tuple(_hidden(name) == value for name, value in values.items())
 
 
-def _along(page: Page) -> Iterator[Condition]:
+def _along(page: ListQuery) -> Iterator[Condition]:
     yield _row.test == page.test
     if page.updated_after is not None:
         yield _row.updated_at > page.updated_after
@@ -105,7 +105,7 @@ def _along(page: Page) -> Iterator[Condition]:
 
 
 def _compared(
-    page: Page, place: Place, falling: Callable[[Any, Any], Any], rising: Callable[[Any, Any], Any]
+    page: ListQuery, place: Place, falling: Callable[[Any, Any], Any], rising: Callable[[Any, Any], Any]
 ) -> Condition:
     """Return the condition for rows on one side of a place; which side depends on the sort order."""
     if page.updated_after is None:

@@ -14,8 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic_core import to_json
 
-from app.encryption import DataKey, Keyring, padded
-from app.storage.db.compiled_insert import Prepared
+from app.encryption import DataKey, Keyring, pad_to_multiple
+from app.storage.db.compiled_insert import CompiledInsert
 from app.storage.db.database import Session
 from app.storage.tables.submissions import flags, submissions
 
@@ -73,7 +73,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class SubmissionRow:
     """What a list shows of a submission, without encrypted fields."""
 
     id: str
@@ -99,10 +99,10 @@ class Listed:
 
 FLAG_PLAIN = tuple(field.name for field in fields(FlagRecord) if field.name != "kind")
 KIND = 64  # bytes to which every kind of flag is padded before encryption
-PLAIN = tuple(field.name for field in fields(Listed))
-LATER = ("review", "assignee_id", "looked_at", "held", "merged_into")  # no action on a new one yet
-_INSERT = Prepared(lambda _dialect: sa.insert(submissions), *LATER)
-_INSERT_FLAG = Prepared(lambda _dialect: sa.insert(flags), "escalated_at", "closed_at")
+PLAIN = tuple(field.name for field in fields(SubmissionRow))
+REVIEW_COLUMNS = ("review", "assignee_id", "looked_at", "held", "merged_into")  # no action on a new one yet
+_INSERT = CompiledInsert(lambda _dialect: sa.insert(submissions), *REVIEW_COLUMNS)
+_INSERT_FLAG = CompiledInsert(lambda _dialect: sa.insert(flags), "escalated_at", "closed_at")
 _BY_ID = sa.select(submissions).where(submissions.c.id == sa.bindparam("id"))
 _LOCKED = _BY_ID.with_for_update()
 _CHANGE = sa.update(submissions).where(submissions.c.id == sa.bindparam("changed"))
@@ -125,7 +125,9 @@ class Vault:
         """Return the encrypted columns of `record`, under the data key it already has."""
         fields = {"answers": record.answers, "contact": record.contact or None, "trace": record.trace}
         return {
-            name: None if value is None else key.seal(padded(to_json(value)), "submissions", name, record.id)
+            name: None
+            if value is None
+            else key.encrypt(pad_to_multiple(to_json(value)), "submissions", name, record.id)
             for name, value in fields.items()
         }
 
@@ -134,7 +136,7 @@ class Vault:
         return {
             "id": flag.id,
             "submission_id": submission,
-            "kind": key.seal(padded(flag.kind.encode(), KIND), "flags", "kind", flag.id),
+            "kind": key.encrypt(pad_to_multiple(flag.kind.encode(), KIND), "flags", "kind", flag.id),
             "priority": flag.priority,
             "raised_at": flag.raised_at,
             "answer_changed_at": flag.answer_changed_at,
@@ -147,7 +149,7 @@ class Vault:
 
         def opened(name: str) -> Any:
             sealed = row[name]
-            return None if sealed is None else json.loads(key.open(sealed, "submissions", name, row["id"]))
+            return None if sealed is None else json.loads(key.decrypt(sealed, "submissions", name, row["id"]))
 
         record = Record(
             **{name: row[name] for name in (*PLAIN, "version", "token_hash")},
@@ -203,7 +205,7 @@ def replace(session: Session, vault: Vault, record: Record, key: DataKey) -> Non
             session.execute(changed.values(answer_changed_at=flag.answer_changed_at))
 
 
-def mark(session: Session, submission: str, **plain: Any) -> None:
+def update_columns(session: Session, submission: str, **plain: Any) -> None:
     """Set plain columns of a submission; encrypted columns stay unchanged."""
     session.execute(_CHANGE, plain | {"changed": submission})
 
@@ -220,7 +222,7 @@ def delete(session: Session, submission: str, due: dt.datetime | None = None) ->
     return session.execute(asked).rowcount == 1
 
 
-def due(session: Session, now: dt.datetime, limit: int, past: int = 0) -> list[str]:
+def expired(session: Session, now: dt.datetime, limit: int, past: int = 0) -> list[str]:
     """Return the ids of submissions whose retention has ended, without those under a legal hold, the
     longest overdue first.
 
@@ -233,7 +235,7 @@ def due(session: Session, now: dt.datetime, limit: int, past: int = 0) -> list[s
     return list(session.execute(asked).scalars())
 
 
-def kept_until(session: Session, submission: str) -> tuple[dt.datetime, bool] | None:
+def retention_state(session: Session, submission: str) -> tuple[dt.datetime, bool] | None:
     """Return when the retention of a submission ends, and whether it is under a legal hold, or None when
     there is none.
 
@@ -244,7 +246,7 @@ def kept_until(session: Session, submission: str) -> tuple[dt.datetime, bool] | 
     return None if row is None else (row.retained_until, row.held)
 
 
-def hold(session: Session, submission: str, *, held: bool) -> bool:
+def set_legal_hold(session: Session, submission: str, *, held: bool) -> bool:
     """Place a submission under a legal hold, or release it. Returns False when nothing changes or there is
     none.
     """
@@ -258,12 +260,12 @@ def wrapped_keys(session: Session, after: str, limit: int) -> list[tuple[str, by
     return [(row.id, row.data_key) for row in session.execute(asked.order_by(submissions.c.id).limit(limit))]
 
 
-def rewrap(session: Session, submission: str, older: bytes, newer: bytes) -> None:
+def replace_wrapped_key(session: Session, submission: str, older: bytes, newer: bytes) -> None:
     """Replace the wrapped data key with a newly wrapped one, unless it has changed in the meantime."""
     asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.data_key == older)
     session.execute(asked.values(data_key=newer))
 
 
 def _flag(row: sa.RowMapping, key: DataKey) -> FlagRecord:
-    kind = key.open(row["kind"], "flags", "kind", row["id"]).decode().rstrip()
+    kind = key.decrypt(row["kind"], "flags", "kind", row["id"]).decode().rstrip()
     return FlagRecord(kind=kind, **{name: row[name] for name in FLAG_PLAIN})

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Text,
 )
 
-from app.storage.tables.base import Id, Instant, metadata
+from app.storage.tables.base import Id, UtcDateTime, metadata
 
 staff = Table(
     "staff",
@@ -26,8 +26,8 @@ staff = Table(
     Column("password_hash", Text),
     Column("totp", LargeBinary),
     Column("totp_step", BigInteger),
-    Column("created_at", Instant, nullable=False),
-    Column("disabled_at", Instant),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("disabled_at", UtcDateTime),
 )
 
 staff_links = Table(
@@ -35,8 +35,8 @@ staff_links = Table(
     metadata,
     Column("secret_hash", LargeBinary, primary_key=True),
     Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
 )
 
 recovery_codes = Table(
@@ -52,10 +52,10 @@ staff_sessions = Table(
     Column("secret_hash", LargeBinary, primary_key=True),
     Column("id", Id, nullable=False, unique=True),
     Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
-    Column("created_at", Instant, nullable=False),
-    Column("seen_at", Instant, nullable=False),
-    Column("fresh_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("fresh_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
 
 # Rate limiting of attempts: the theoretical arrival time of a bucket (generic cell rate algorithm).
@@ -63,7 +63,7 @@ throttles = Table(
     "throttles",
     metadata,
     Column("bucket", LargeBinary, primary_key=True),
-    Column("arrival", Instant, nullable=False, index=True),
+    Column("arrival", UtcDateTime, nullable=False, index=True),
 )
 
 api_keys = Table(
@@ -76,8 +76,8 @@ api_keys = Table(
     Column("test", Boolean, nullable=False),
     Column("origins", Text, nullable=False),
     Column("cidrs", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant),
-    Column("revoked_at", Instant),
-    Column("last_used_at", Instant),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
 )

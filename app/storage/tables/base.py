@@ -23,7 +23,7 @@ metadata = MetaData(
 )
 
 
-class Instant(TypeDecorator[dt.datetime]):
+class UtcDateTime(TypeDecorator[dt.datetime]):
     """An aware UTC time. SQLite stores no time zone, so UTC is set again when a value is read."""
 
     impl = DateTime(timezone=True)

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-from app.storage.tables.base import Id, Instant, metadata
+from app.storage.tables.base import Id, UtcDateTime, metadata
 
 __all__ = ["metadata"]  # of both halves
 
@@ -30,17 +30,17 @@ handoffs = Table(
     Column("id", Id, primary_key=True),
     Column("secret_hash", LargeBinary, nullable=False, unique=True),
     Column("booking_reference", String(100), nullable=False),
-    Column("appointment_at", Instant),
+    Column("appointment_at", UtcDateTime),
     Column("language", String(35)),
     Column("return_url", Text),
     Column("test", Boolean, nullable=False),
     Column("api_key_id", String(8)),
     Column("version", Integer, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False, index=True),
-    Column("revoked_at", Instant),
-    Column("opened_at", Instant),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Column("revoked_at", UtcDateTime),
+    Column("opened_at", UtcDateTime),
     Column("submission_id", Id, index=True),
 )
 Index(None, handoffs.c.test, handoffs.c.booking_reference, handoffs.c.id)
@@ -54,7 +54,7 @@ events = Table(
     Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("id", Id, nullable=False, unique=True),
     Column("type", String(40), nullable=False),
-    Column("at", Instant, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
     Column("test", Boolean, nullable=False),
     Column("restricted", Boolean, nullable=False),
     Column("submission_id", Id, index=True),
@@ -74,13 +74,13 @@ webhook_endpoints = Table(
     Column("restricted", Boolean, nullable=False),
     Column("secret", LargeBinary, nullable=False),
     Column("former_secret", LargeBinary),
-    Column("former_until", Instant),
+    Column("former_until", UtcDateTime),
     Column("version", Integer, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    Column("paused_at", Instant),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("paused_at", UtcDateTime),
     Column("paused_because", String(10)),
-    Column("failing_since", Instant),
+    Column("failing_since", UtcDateTime),
 )
 
 # One event for one endpoint. `subject` is the ordering key (a submission or a handoff). `next_try_at` is
@@ -96,9 +96,9 @@ deliveries = Table(
     Column("type", String(40), nullable=False),
     Column("state", String(10), nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("created_at", Instant, nullable=False, index=True),
-    Column("next_try_at", Instant, nullable=False),
-    Column("done_at", Instant),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("next_try_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
 )
 Index(None, deliveries.c.endpoint_id, deliveries.c.id)
 
@@ -108,7 +108,7 @@ delivery_attempts = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("delivery_id", Id, ForeignKey(deliveries.c.id, ondelete="CASCADE"), nullable=False, index=True),
-    Column("at", Instant, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("status", SmallInteger),
     Column("latency_ms", Integer),
     Column("error", String(60)),

@@ -13,21 +13,21 @@ from sqlalchemy import (
     Table,
 )
 
-from app.storage.tables.base import Instant, metadata
+from app.storage.tables.base import UtcDateTime, metadata
 
 sealing_keys = Table(
     "sealing_keys",
     metadata,
     Column("id", String(32), primary_key=True),
     Column("proof", LargeBinary, nullable=False),
-    Column("created_at", Instant, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 audit_events = Table(
     "audit_events",
     metadata,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("at", Instant, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("actor_kind", String(20), nullable=False),
     Column("actor_id", String(36)),
     Column("action", String(40), nullable=False),
@@ -51,5 +51,5 @@ audit_head = Table(
     Column("id", Integer, primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("mac", LargeBinary, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )

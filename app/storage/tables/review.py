@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 
 from app.storage.tables.auth import staff
-from app.storage.tables.base import Id, Instant, metadata
+from app.storage.tables.base import Id, UtcDateTime, metadata
 from app.storage.tables.submissions import flags, submissions
 
 flag_actions = Table(
@@ -25,7 +25,7 @@ flag_actions = Table(
     Column("action", String(15), nullable=False),
     Column("actor_kind", String(20), nullable=False),
     Column("actor_id", Id),
-    Column("at", Instant, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 notes = Table(
@@ -35,7 +35,7 @@ notes = Table(
     Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("actor_kind", String(20), nullable=False),
     Column("actor_id", Id),
-    Column("at", Instant, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
 
@@ -46,7 +46,7 @@ versions = Table(
     Column("id", Id, primary_key=True),
     Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("version", Integer, nullable=False),
-    Column("replaced_at", Instant, nullable=False),
+    Column("replaced_at", UtcDateTime, nullable=False),
     Column("answers", LargeBinary, nullable=False),
     Column("contact", LargeBinary),
     Column("trace", LargeBinary),
@@ -61,7 +61,7 @@ looks = Table(
         "submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), primary_key=True, index=True
     ),
     Column("version", Integer, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 views = Table(
@@ -71,5 +71,5 @@ views = Table(
     Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("name", String(60), nullable=False),
     Column("query", String(500), nullable=False),
-    Column("created_at", Instant, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )

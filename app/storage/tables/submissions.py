@@ -17,7 +17,7 @@ from sqlalchemy import (
     false,
 )
 
-from app.storage.tables.base import Id, Instant, metadata
+from app.storage.tables.base import Id, UtcDateTime, metadata
 
 submissions = Table(
     "submissions",
@@ -32,10 +32,10 @@ submissions = Table(
     Column("booking_reference", String(100)),
     Column("quarantine", String(100)),
     Column("version", Integer, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    Column("submitted_at", Instant),
-    Column("retained_until", Instant, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("submitted_at", UtcDateTime),
+    Column("retained_until", UtcDateTime, nullable=False),
     Column("token_hash", LargeBinary, nullable=False),
     Column("data_key", LargeBinary, nullable=False),
     Column("answers", LargeBinary, nullable=False),
@@ -43,8 +43,8 @@ submissions = Table(
     Column("trace", LargeBinary),
     Column("review", String(15), nullable=False, server_default="new"),
     Column("assignee_id", Id),
-    Column("due_at", Instant),
-    Column("looked_at", Instant),
+    Column("due_at", UtcDateTime),
+    Column("looked_at", UtcDateTime),
     Column("held", Boolean, nullable=False, server_default=false()),
     Column("merged_into", Id),
 )
@@ -75,11 +75,11 @@ flags = Table(
     Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("kind", LargeBinary, nullable=False),
     Column("priority", SmallInteger, nullable=False),
-    Column("raised_at", Instant, nullable=False),
-    Column("answer_changed_at", Instant),
-    Column("due_at", Instant),
-    Column("escalated_at", Instant),
-    Column("closed_at", Instant),
+    Column("raised_at", UtcDateTime, nullable=False),
+    Column("answer_changed_at", UtcDateTime),
+    Column("due_at", UtcDateTime),
+    Column("escalated_at", UtcDateTime),
+    Column("closed_at", UtcDateTime),
 )
 
 # Notifications of staff about a case: when a flag with a due date is raised, and when it is overdue.
@@ -92,10 +92,10 @@ alerts = Table(
     Column("kind", String(10), nullable=False),
     Column("recipient", String(10), nullable=False),
     Column("channel", String(10), nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("next_try_at", Instant, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("next_try_at", UtcDateTime, nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("sent_at", Instant),
+    Column("sent_at", UtcDateTime),
     Column("failed_with", String(60)),
 )
 
@@ -116,8 +116,8 @@ capabilities = Table(
     Column("secret_hash", LargeBinary, primary_key=True),
     Column("kind", String(10), nullable=False),
     Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
 
 idempotency_keys = Table(
@@ -126,5 +126,5 @@ idempotency_keys = Table(
     Column("key_hash", LargeBinary, primary_key=True),
     Column("submission_id", Id, nullable=False, index=True),
     Column("response", LargeBinary),
-    Column("created_at", Instant, nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
 )

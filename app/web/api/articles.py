@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.services.auth.authorization import has_scope
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.http.content_negotiation import language
 from app.web.openapi.document import ACCEPT_LANGUAGE, problems
 from app.web.schemas import serializers, submissions
@@ -25,9 +25,9 @@ router = APIRouter(prefix="/v1/articles", tags=["articles"])
 )
 async def read_passage(request: Request, article: str, passage: str) -> Response:
     """Get a passage that may be cited. Keys with the scope review get any passage, with its policy."""
-    principal = await rooms(request).doorkeeper.admit_any(request)
+    principal = await get_services(request).doorkeeper.admit_any(request)
     staff = principal is not None and has_scope(principal, "review")
-    edition = rooms(request).library.article(article)
+    edition = get_services(request).library.article(article)
     passages = edition.article.passages if edition else ()
     found = next((each for each in passages if each.id == passage), None)
     citable = found is not None and found.may_be_cited("full") and found.only_if is None

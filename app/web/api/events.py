@@ -12,18 +12,18 @@ from fastapi import APIRouter, Query, Request, Response
 from app import errors
 from app.services.auth.authorization import has_scope, require_scope
 from app.services.events import event_types, outbox
-from app.services.events.outbox import Stretch
-from app.storage.events.outbox import Wanted
-from app.web.dependencies import rooms
+from app.services.events.outbox import EventPage
+from app.storage.events.outbox import EventFilter
+from app.web.dependencies import get_services
 from app.web.http import pagination
-from app.web.http.long_polling import LONGEST
-from app.web.http.responses import answer
+from app.web.http.long_polling import MAX_WAIT_SECONDS
+from app.web.http.responses import json_response
 from app.web.openapi.document import answers, problems
 from app.web.schemas import bookings as schemas
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 Wait = Annotated[
-    int, Query(ge=0, le=LONGEST, description="Seconds to wait for something to tell (long polling).")
+    int, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for something to tell (long polling).")
 ]
 
 
@@ -33,7 +33,7 @@ Wait = Annotated[
     openapi_extra={"security": [{"api_key": []}]},
     responses=answers()
     | problems(
-        errors.Unauthenticated, errors.Forbidden, errors.CursorGone, errors.Unprocessable, errors.Unavailable
+        errors.Unauthenticated, errors.Forbidden, errors.CursorGone, errors.InvalidRequest, errors.Unavailable
     ),
 )
 async def follow(
@@ -50,18 +50,18 @@ async def follow(
     In that case, read the state of what you follow from /v1/readiness or /v1/submissions, and continue from
     `next` of a read without `after`.
     """
-    here = rooms(request)
+    here = get_services(request)
     principal = require_scope(await here.doorkeeper.admit(request), "events")
-    place = None if after is None else pagination.from_place(after)
-    wanted = Wanted(principal.key.test, has_scope(principal, "review"), tuple(type or ()))
-    look = partial(here.database.read, partial(outbox.read, after=place, wanted=wanted, limit=limit))
+    place = None if after is None else pagination.decode_position(after)
+    wanted = EventFilter(principal.key.test, has_scope(principal, "review"), tuple(type or ()))
+    look = partial(here.database.read, partial(outbox.list_events, after=place, wanted=wanted, limit=limit))
     found = await here.waiting.until(request, look, fits=lambda told: bool(told.events), seconds=wait)
-    return answer(_told(found))
+    return json_response(_serialize(found))
 
 
-def _told(stretch: Stretch) -> dict[str, Any]:
+def _serialize(stretch: EventPage) -> dict[str, Any]:
     return {
-        "events": [event_types.document(each) for each in stretch.events],
-        "next": pagination.to_place(stretch.next),
+        "events": [event_types.event_payload(each) for each in stretch.events],
+        "next": pagination.encode_position(stretch.next),
         "more": stretch.more,
     }

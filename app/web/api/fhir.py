@@ -12,15 +12,15 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
-from app.errors import NotAcceptable, NotFound, Unprocessable
+from app.errors import InvalidRequest, NotAcceptable, NotFound
 from app.fhir import capability_statement, identifiers, models
-from app.fhir.enable_when import Unsayable
+from app.fhir.enable_when import NotRepresentable
 from app.fhir.questionnaire import questionnaire
 from app.rules.engine.edition import Edition
-from app.web.dependencies import Rooms, rooms
+from app.web.dependencies import Services, get_services
 from app.web.http.content_negotiation import conditional, language, media_type
 from app.web.openapi.document import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers
-from app.web.openapi.fhir_problems import MEDIA_TYPE, outcomes
+from app.web.openapi.fhir_problems import MEDIA_TYPE, outcome_responses
 
 OFFERED = (MEDIA_TYPE, "application/json")
 FORMATS = ("json", MEDIA_TYPE, "application/json", "text/json")
@@ -48,19 +48,19 @@ router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirRes
     "/metadata",
     response_model=models.CapabilityStatement,
     openapi_extra={"parameters": [FORMAT, IF_NONE_MATCH]},
-    responses=TAGGED | outcomes(NotAcceptable),
+    responses=TAGGED | outcome_responses(NotAcceptable),
 )
 async def read_metadata(request: Request) -> Response:
     """Get the capabilities of this server in FHIR (CapabilityStatement)."""
     kind = acceptable(request)
-    return _ready(request, _packed(capability_statement.statement(base(rooms(request)))), kind)
+    return _ready(request, _packed(capability_statement.statement(base(get_services(request)))), kind)
 
 
 @router.get(
     "/Questionnaire",
     response_model=models.Bundle,
     openapi_extra={"parameters": [FORMAT, ACCEPT_LANGUAGE, IF_NONE_MATCH]},
-    responses=TAGGED | outcomes(NotAcceptable, Unprocessable),
+    responses=TAGGED | outcome_responses(NotAcceptable, InvalidRequest),
 )
 async def search_questionnaires(
     request: Request,
@@ -72,7 +72,7 @@ async def search_questionnaires(
     after: Annotated[Token, Query(alias="_after", max_length=300)] = None,
 ) -> Response:
     """Search by `url`, `version`, `status` and `_id`. One of several comma-separated values is enough."""
-    kind, here = acceptable(request), rooms(request)
+    kind, here = acceptable(request), get_services(request)
     asked = {"url": url, "version": version, "status": status, "_id": id_}
     found = [edition for edition in _sayable(here) if _fits(edition, asked)]
     places = [identifiers.resource_id(edition) for edition in found]
@@ -91,12 +91,12 @@ async def search_questionnaires(
     "/Questionnaire/{resource}",
     response_model=models.Questionnaire,
     openapi_extra={"parameters": [FORMAT, ACCEPT_LANGUAGE, IF_NONE_MATCH]},
-    responses=TAGGED | outcomes(NotFound, NotAcceptable),
+    responses=TAGGED | outcome_responses(NotFound, NotAcceptable),
 )
 async def read_questionnaire(request: Request, resource: str) -> Response:
     """Get one edition of a questionnaire by id (`ketamine-preconsult-1.0.0`), in the requested language."""
     kind = acceptable(request)
-    for edition in _sayable(rooms(request)):
+    for edition in _sayable(get_services(request)):
         if identifiers.resource_id(edition) == resource:
             said = _questionnaire(edition, language(request, edition))
             return _ready(request, _packed(said), kind, vary=True)
@@ -113,7 +113,7 @@ def acceptable(request: Request) -> str:
     raise NotAcceptable(f"This is offered as {MEDIA_TYPE}.")
 
 
-def base(here: Rooms) -> str:
+def base(here: Services) -> str:
     """Return the base address of the FHIR routes."""
     return str(here.settings.public_url).rstrip("/") + "/fhir"
 
@@ -138,18 +138,18 @@ def _value(name: str, wanted: str) -> str:
     return wanted if name == "url" else wanted.rpartition("|")[2]
 
 
-def _search(here: Rooms, asked: dict[str, str | None], count: int, after: str | None) -> str:
+def _search(here: Services, asked: dict[str, str | None], count: int, after: str | None) -> str:
     told = asked | {"_count": str(count), "_after": after}
     query = urlencode({name: value for name, value in told.items() if value is not None})
     return f"{base(here)}/Questionnaire?{query}"
 
 
-def _entry(here: Rooms, edition: Edition, language: str) -> models.BundleEntry:
+def _entry(here: Services, edition: Edition, language: str) -> models.BundleEntry:
     resource = _questionnaire(edition, language)
     return models.BundleEntry(fullUrl=f"{base(here)}/Questionnaire/{resource.id}", resource=resource)
 
 
-def _sayable(here: Rooms) -> list[Edition]:
+def _sayable(here: Services) -> list[Edition]:
     """Return the editions that FHIR can represent, the newest of each questionnaire first."""
     every = (edition for editions in here.library.editions.values() for edition in editions)
     return [edition for edition in every if _said(edition, edition.languages[0])]
@@ -167,7 +167,7 @@ def _said(edition: Edition, language: str) -> models.Questionnaire | None:
     """Return an edition in FHIR, cached; None if FHIR cannot represent its conditions."""
     try:
         return questionnaire(edition, language)
-    except Unsayable:
+    except NotRepresentable:
         return None
 
 

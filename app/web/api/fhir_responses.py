@@ -15,41 +15,47 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from app import errors
-from app.clock import now, stamp
-from app.errors import Error, Forbidden, InvalidAnswers, Unprocessable
+from app.clock import format_timestamp, now
+from app.errors import FieldError, Forbidden, InvalidAnswers, InvalidRequest
 from app.fhir import identifiers, models
-from app.fhir.operation_outcome import fine
-from app.fhir.questionnaire_response import AMISS, Handed, handed, items
-from app.fhir.response_request import SentResponse
+from app.fhir.operation_outcome import success_outcome
+from app.fhir.questionnaire_response import ISSUE_MESSAGES, ParsedResponse, build_items, parse_response
+from app.fhir.response_request import QuestionnaireResponseInput
 from app.rules.engine.edition import Edition
-from app.services.auth.authorization import Principal, Program, require_scope
-from app.services.submissions.assessment import Drawn, Given, draw_up, new_token
+from app.services.auth.authorization import ApiClient, Principal, require_scope
+from app.services.submissions.assessment import Assessment, SubmissionInput, assess_new, new_token
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.web.api.fhir import FORMAT, FhirResponse, acceptable
-from app.web.api.submissions import LOCATION, keep_once, kept_before
-from app.web.dependencies import Rooms, request_id, rooms
+from app.web.api.submissions import LOCATION, create_idempotent, previous_response
+from app.web.dependencies import Services, get_services, request_id
 from app.web.http.content_negotiation import conditional, etag
 from app.web.http.request_body import read_json
-from app.web.http.responses import BODIES, READING, REPLAYED, claim_for
+from app.web.http.responses import BODY_PROBLEMS, READ_PROBLEMS, REPLAYED, idempotency_claim
 from app.web.openapi import fhir_problems as told
 from app.web.openapi.document import ACCESS, ETAG, IDEMPOTENCY_KEY, IF_NONE_MATCH, UNCHANGED, answers, body
-from app.web.openapi.fhir_problems import MEDIA_TYPE, outcomes
+from app.web.openapi.fhir_problems import MEDIA_TYPE, outcome_responses
 from app.web.schemas.submissions import BookingReference
 
 router = APIRouter(prefix="/fhir/QuestionnaireResponse", tags=["fhir"], default_response_class=FhirResponse)
 CREATE = b"POST /fhir/QuestionnaireResponse"
 REFERENCE: TypeAdapter[str] = TypeAdapter(BookingReference)
 WRITING, LOOKING = ("fhir", "submissions:write"), ("fhir", "submissions:read")
-HANDED_IN = (*BODIES, errors.Unauthenticated, errors.Forbidden, errors.NotAcceptable, errors.Unavailable)
+HANDED_IN = (
+    *BODY_PROBLEMS,
+    errors.Unauthenticated,
+    errors.Forbidden,
+    errors.NotAcceptable,
+    errors.Unavailable,
+)
 EXAMPLE = {
     "resourceType": "QuestionnaireResponse",
     "questionnaire": identifiers.canonical("ketamine-preconsult", "1.1.0"),
     "status": "in-progress",
     "item": [{"linkId": "start", "item": [{"linkId": "info_only", "answer": [{"valueBoolean": True}]}]}],
 }
-BODY = body(SentResponse, example=EXAMPLE, media_types=(MEDIA_TYPE, "application/json"))
+BODY = body(QuestionnaireResponseInput, example=EXAMPLE, media_types=(MEDIA_TYPE, "application/json"))
 KEY: dict[str, Any] = {"security": [{"api_key": []}]}
 
 
@@ -59,8 +65,8 @@ KEY: dict[str, Any] = {"security": [{"api_key": []}]}
     response_model=models.QuestionnaireResponse,
     openapi_extra=BODY | KEY | {"parameters": [FORMAT, IDEMPOTENCY_KEY]},
     responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
-    | outcomes(
-        *HANDED_IN, errors.InFlight, errors.Gone, errors.InvalidAnswers, errors.Unprocessable,
+    | outcome_responses(
+        *HANDED_IN, errors.InFlight, errors.Gone, errors.InvalidAnswers, errors.InvalidRequest,
         errors.IdempotencyKeyReused,
     ),
 )  # fmt: skip
@@ -69,18 +75,22 @@ async def create(request: Request) -> Response:
 
     201 is returned only after the commit is durable.
     """
-    here, principal, kind = rooms(request), await _writer(request), acceptable(request)
-    sent, raw = await read_json(request, SentResponse, also=(MEDIA_TYPE,))
-    claim = claim_for(request, principal, raw, CREATE)
+    here, principal, kind = get_services(request), await _writer(request), acceptable(request)
+    sent, raw = await read_json(request, QuestionnaireResponseInput, also=(MEDIA_TYPE,))
+    claim = idempotency_claim(request, principal, raw, CREATE)
     try:
-        drawn = _drawn(here, sent, principal)
-    except Unprocessable:  # replayed as in POST /v1/submissions
-        again = await here.database.read(partial(kept_before, here=here, claim=claim)) if claim else None
+        drawn = _assess(here, sent, principal)
+    except InvalidRequest:  # replayed as in POST /v1/submissions
+        again = (
+            await here.database.read(partial(previous_response, here=here, claim=claim)) if claim else None
+        )
         if again is None:
             raise
         return _created(*again, kind, replayed=True)
     actor = principal.actor(request_id(request))
-    work = partial(keep_once, here=here, claim=claim, drawn=drawn, content=_packed(drawn), actor=actor)
+    work = partial(
+        create_idempotent, here=here, claim=claim, drawn=drawn, content=_packed(drawn), actor=actor
+    )
     kept, content, replayed = await here.database.write(work)
     if not replayed:
         here.kept.labels(drawn.record.status).inc()
@@ -91,22 +101,22 @@ async def create(request: Request) -> Response:
     "/$validate",
     response_model=models.OperationOutcome,
     openapi_extra=BODY | KEY | {"parameters": [FORMAT]},
-    responses=answers() | outcomes(*HANDED_IN),
+    responses=answers() | outcome_responses(*HANDED_IN),
 )
 async def validate(request: Request) -> Response:
     """Validate answers; the outcome lists errors, or the interruptions to show first.
 
     200 in either case; nothing is stored.
     """
-    here, principal, kind = rooms(request), await _writer(request), acceptable(request)
+    here, principal, kind = get_services(request), await _writer(request), acceptable(request)
     try:
-        sent, _ = await read_json(request, SentResponse, also=(MEDIA_TYPE,))
-        drawn = _drawn(here, sent, principal)
-    except Unprocessable as amiss:
+        sent, _ = await read_json(request, QuestionnaireResponseInput, also=(MEDIA_TYPE,))
+        drawn = _assess(here, sent, principal)
+    except InvalidRequest as amiss:
         document = told.document(amiss, request_id(request), request.scope["path"])
     else:
         blocks = [(each["rule"], each["text"]) for each in drawn.interruptions()]
-        document = fine("Nothing is amiss; nothing was kept.", blocks).document()
+        document = success_outcome("Nothing is amiss; nothing was kept.", blocks).document()
     return Response(to_json(document), headers={"cache-control": "no-store"}, media_type=kind)
 
 
@@ -114,14 +124,14 @@ async def validate(request: Request) -> Response:
     "/{submission}",
     response_model=models.QuestionnaireResponse,
     openapi_extra={"security": ACCESS, "parameters": [FORMAT, IF_NONE_MATCH]},
-    responses=answers(headers=ETAG) | UNCHANGED | outcomes(*READING, errors.NotAcceptable),
+    responses=answers(headers=ETAG) | UNCHANGED | outcome_responses(*READ_PROBLEMS, errors.NotAcceptable),
 )
 async def read(request: Request, submission: str) -> Response:
     """Get a submission as a QuestionnaireResponse, with its interruptions and without contact details."""
-    here = rooms(request)
+    here = get_services(request)
     principal, kind = await here.doorkeeper.admit(request), acceptable(request)
     work = partial(_look, here=here, submission=submission, principal=principal, at=now())
-    if isinstance(principal, Program):  # reads by an API client are audited
+    if isinstance(principal, ApiClient):  # reads by an API client are audited
         drawn = await here.database.write(partial(work, actor=principal.actor(request_id(request))))
     else:
         drawn = await here.database.read(work)
@@ -129,9 +139,9 @@ async def read(request: Request, submission: str) -> Response:
     return conditional(request, _packed(drawn), kind, headers)
 
 
-async def _writer(request: Request) -> Program:
+async def _writer(request: Request) -> ApiClient:
     """Return the API client that sends a resource. Raises Unauthenticated or Forbidden."""
-    principal = require_scope(await rooms(request).doorkeeper.admit(request), *WRITING)
+    principal = require_scope(await get_services(request).doorkeeper.admit(request), *WRITING)
     if principal.key.origins:
         raise Forbidden("A key for browsers hands in at /v1/submissions.")
     return principal
@@ -140,26 +150,26 @@ async def _writer(request: Request) -> Program:
 def _look(
     session: Session,
     *,
-    here: Rooms,
+    here: Services,
     submission: str,
     principal: Principal,
     at: dt.datetime,
     actor: Actor | None = None,
-) -> Drawn:
+) -> Assessment:
     record, key = here.desk.found(session, submission, principal, *LOOKING, now=at, lock=False)
     if actor is not None:
-        audit_log.record(session, actor, at, Act(audit_log.VIEWED, "submission", submission))
+        audit_log.record(session, actor, at, AuditAction(audit_log.VIEWED, "submission", submission))
     return here.desk.drawn(record, key)
 
 
-def _drawn(here: Rooms, sent: SentResponse, principal: Program) -> Drawn:
+def _assess(here: Services, sent: QuestionnaireResponseInput, principal: ApiClient) -> Assessment:
     """Return the assessment of a resource, without storing it. Raises Unprocessable and InvalidAnswers."""
     edition = _edition(here, sent.questionnaire)
-    found = handed(sent, edition)
+    found = parse_response(sent, edition)
     if found.amiss:
-        amiss = [Error(each.pointer, each.code, AMISS[each.code]) for each in found.amiss]
+        amiss = [FieldError(each.pointer, each.code, ISSUE_MESSAGES[each.code]) for each in found.amiss]
         raise InvalidAnswers("Look at each of the errors and send the answers again.", errors=amiss)
-    given = Given(
+    given = SubmissionInput(
         answers=found.answers,
         contact=found.contact,
         language=sent.language,
@@ -168,31 +178,31 @@ def _drawn(here: Rooms, sent: SentResponse, principal: Program) -> Drawn:
         test=principal.key.test or sent.meta,
     )
     try:
-        return draw_up(edition, given, new_token(), now=now(), terms=here.desk.terms)
+        return assess_new(edition, given, new_token(), now=now(), terms=here.desk.terms)
     except InvalidAnswers as problem:
-        placed = [_placed(each, found, edition) for each in problem.errors]
+        placed = [_relocate_error(each, found, edition) for each in problem.errors]
         raise InvalidAnswers(problem.detail, errors=placed) from None
 
 
-def _placed(error: Error, found: Handed, edition: Edition) -> Error:
+def _relocate_error(error: FieldError, found: ParsedResponse, edition: Edition) -> FieldError:
     """Return an error of the answers with its pointer in the resource and the linkId it is about."""
     link_id = found.about(edition, error.pointer)
     return replace(error, pointer=found.place(edition, error.pointer), detail=f"{link_id}: {error.detail}")
 
 
-def _edition(here: Rooms, canonical: str) -> Edition:
+def _edition(here: Services, canonical: str) -> Edition:
     """Return the edition that a canonical identifies. Raises Unprocessable."""
-    named = identifiers.named(canonical)
+    named = identifiers.parse_canonical(canonical)
     edition = here.library.find(*named) if named else None
     if edition is not None:
         return edition
     known = named is not None and here.library.current(named[0]) is not None
     code = "unknown_edition" if known else "unknown_questionnaire"
-    amiss = Error("/questionnaire", code, "Take url and version of one that /fhir/Questionnaire lists.")
-    raise Unprocessable("There is no such questionnaire or edition.", errors=[amiss])
+    amiss = FieldError("/questionnaire", code, "Take url and version of one that /fhir/Questionnaire lists.")
+    raise InvalidRequest("There is no such questionnaire or edition.", errors=[amiss])
 
 
-def _reference(sent: SentResponse) -> str | None:
+def _reference(sent: QuestionnaireResponseInput) -> str | None:
     """Return the booking reference from the identifier of this service's system. Raises Unprocessable."""
     identifier = sent.identifier
     if identifier is None or identifier.system != identifiers.BOOKING_REFERENCE:
@@ -200,15 +210,15 @@ def _reference(sent: SentResponse) -> str | None:
     try:
         return REFERENCE.validate_python(identifier.value)
     except ValidationError:
-        amiss = Error("/identifier/value", "bad_format", "This is no booking reference as documented.")
-        raise Unprocessable("Look at each of the errors and send it again.", errors=[amiss]) from None
+        amiss = FieldError("/identifier/value", "bad_format", "This is no booking reference as documented.")
+        raise InvalidRequest("Look at each of the errors and send it again.", errors=[amiss]) from None
 
 
-def _packed(drawn: Drawn) -> bytes:
+def _packed(drawn: Assessment) -> bytes:
     return to_json(_resource(drawn).document())
 
 
-def _resource(drawn: Drawn) -> models.QuestionnaireResponse:
+def _resource(drawn: Assessment) -> models.QuestionnaireResponse:
     """Return the FHIR representation of a submission."""
     record = drawn.record
     system, code, display = identifiers.TEST_TAG
@@ -216,7 +226,9 @@ def _resource(drawn: Drawn) -> models.QuestionnaireResponse:
     reference = record.booking_reference
     return models.QuestionnaireResponse(
         id=record.id,
-        meta=models.Meta(versionId=str(record.version), lastUpdated=stamp(record.updated_at), tag=tag),
+        meta=models.Meta(
+            versionId=str(record.version), lastUpdated=format_timestamp(record.updated_at), tag=tag
+        ),
         language=record.language,
         extension=[_interruption(each["rule"], each["text"]) for each in drawn.interruptions()] or None,
         identifier=models.Identifier(system=identifiers.BOOKING_REFERENCE, value=reference)
@@ -224,8 +236,8 @@ def _resource(drawn: Drawn) -> models.QuestionnaireResponse:
         else None,
         questionnaire=identifiers.canonical(record.questionnaire, record.edition),
         status="completed" if record.status == "submitted" else "in-progress",
-        authored=stamp(record.submitted_at or record.updated_at),
-        item=items(drawn.edition, record.answers["answers"], record.language) or None,
+        authored=format_timestamp(record.submitted_at or record.updated_at),
+        item=build_items(drawn.edition, record.answers["answers"], record.language) or None,
     )
 
 

@@ -12,24 +12,24 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.clock import now, stamp
+from app.clock import format_timestamp, now
 from app.encryption import Keyring
 from app.services import idempotency
-from app.services.auth.authorization import Program, require_scope
+from app.services.auth.authorization import ApiClient, require_scope
 from app.services.bookings import handoffs
-from app.services.bookings.handoffs import Wanted
+from app.services.bookings.handoffs import NewHandoff
 from app.services.idempotency import Claim
 from app.services.submissions import form_sessions
 from app.storage.bookings import handoffs as rows
 from app.storage.bookings.handoffs import Handoff
 from app.storage.db.database import Session
 from app.storage.events.audit_log import Actor
-from app.web.dependencies import Rooms, request_id, rooms
+from app.web.dependencies import Services, get_services, request_id
 from app.web.html.links import links
 from app.web.http import pagination
 from app.web.http.content_negotiation import conditional, etag, if_match
 from app.web.http.request_body import read_json
-from app.web.http.responses import BODIES, KEY, LINK, REPLAYED, answer
+from app.web.http.responses import BODY_PROBLEMS, IDEMPOTENCY_KEY_PATTERN, LINK, REPLAYED, json_response
 from app.web.openapi.document import (
     ETAG,
     IDEMPOTENCY_KEY,
@@ -64,8 +64,8 @@ Json = dict[str, Any]
     openapi_extra=body(schemas.HandoffIn, example=EXAMPLE) | ASKING | {"parameters": [IDEMPOTENCY_KEY]},
     responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
     | problems(
-        *BODIES, errors.Unauthenticated, errors.Forbidden, errors.InFlight, errors.Gone,
-        errors.Unprocessable, errors.IdempotencyKeyReused, errors.Unavailable,
+        *BODY_PROBLEMS, errors.Unauthenticated, errors.Forbidden, errors.InFlight, errors.Gone,
+        errors.InvalidRequest, errors.IdempotencyKeyReused, errors.Unavailable,
     ),
 )  # fmt: skip
 async def create(request: Request) -> Response:
@@ -74,13 +74,13 @@ async def create(request: Request) -> Response:
     The first person who opens it starts the questionnaire, which is tied to the booking; the link then opens
     nothing more.
     """
-    here = rooms(request)
+    here = get_services(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     given, raw = await read_json(request, schemas.HandoffIn)
     claim, secret, at = _claim(request, principal, raw), form_sessions.new_secret(), now()
     try:
-        made = handoffs.draw_up(_wanted(here, given, principal), secret, key_id=principal.key.id, now=at)
-    except errors.Unprocessable:  # a time in it may have passed since the first request
+        made = handoffs.build(_wanted(here, given, principal), secret, key_id=principal.key.id, now=at)
+    except errors.InvalidRequest:  # a time in it may have passed since the first request
         if claim is None:
             raise
         again = await here.database.read(
@@ -89,7 +89,7 @@ async def create(request: Request) -> Response:
         if again is None:
             raise
         return _created(*again, replayed=True)
-    content = to_json(document(made, at) | links(here, secret))
+    content = to_json(serialize(made, at) | links(here, secret))
     actor, keyring = principal.actor(request_id(request)), here.desk.vault.keyring
     keeping = partial(_create, keyring=keyring, claim=claim, made=made, content=content, actor=actor)
     kept, content, replayed = await here.database.write(keeping)
@@ -106,7 +106,7 @@ def _create(
         if again is None:
             raise errors.InFlight("Another request with this key was just undone; try again.", retry_after=1)
         return (*again, True)
-    handoffs.keep(session, made, actor=actor)
+    handoffs.create(session, made, actor=actor)
     return made.id, content, False
 
 
@@ -121,29 +121,29 @@ def _created(kept: str, content: bytes, *, replayed: bool) -> Response:
     response_model=schemas.HandoffPage,
     openapi_extra=ASKING,
     responses=answers(headers=LINK)
-    | problems(errors.Unauthenticated, errors.Forbidden, errors.Unprocessable, errors.Unavailable),
+    | problems(errors.Unauthenticated, errors.Forbidden, errors.InvalidRequest, errors.Unavailable),
 )
-async def listed(
+async def list_handoffs(
     request: Request,
     booking_reference: Annotated[BookingReference | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """List links, newest first; their secrets are not included."""
-    here = rooms(request)
+    here = get_services(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     work = partial(
         rows.page,
         test=principal.key.test,
         booking_reference=booking_reference,
-        after=pagination.after_id(cursor),
+        after=pagination.decode_id(cursor),
         limit=limit + 1,
     )
     found, at = await here.database.read(work), now()
-    following = pagination.following_id(request, found[limit - 1].id) if len(found) > limit else None
+    following = pagination.next_url_by_id(request, found[limit - 1].id) if len(found) > limit else None
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
-    items = [document(each, at) for each in found[:limit]]
-    return answer({"items": items, "next": following}, headers=headers)
+    items = [serialize(each, at) for each in found[:limit]]
+    return json_response({"items": items, "next": following}, headers=headers)
 
 
 @router.get(
@@ -154,10 +154,10 @@ async def listed(
 )
 async def read(request: Request, handoff: str) -> Response:
     """Get one link: whether it is waiting, opened, revoked or expired."""
-    here = rooms(request)
+    here = get_services(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     found = await here.database.read(partial(handoffs.find, handoff=handoff, test=principal.key.test))
-    headers, told = etag(found.version) | {"cache-control": "no-store"}, to_json(document(found, now()))
+    headers, told = etag(found.version) | {"cache-control": "no-store"}, to_json(serialize(found, now()))
     if handoffs.state(found, now()) == "expired":  # depends on the clock, so the version stays the same
         return Response(told, headers=headers, media_type="application/json")
     return conditional(request, told, "application/json", headers)
@@ -171,7 +171,7 @@ async def read(request: Request, handoff: str) -> Response:
 )
 async def revoke(request: Request, handoff: str) -> Response:
     """Revoke a link: it opens nothing any more. 409 once the questionnaire has been started with it."""
-    here = rooms(request)
+    here = get_services(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     work = partial(
         handoffs.revoke,
@@ -182,7 +182,7 @@ async def revoke(request: Request, handoff: str) -> Response:
         actor=principal.actor(request_id(request)),
     )
     found = await here.database.write(work)
-    return answer(document(found, now()), headers=etag(found.version))
+    return json_response(serialize(found, now()), headers=etag(found.version))
 
 
 @router.post(
@@ -197,7 +197,7 @@ async def reissue(request: Request, handoff: str) -> Response:
     409 once the questionnaire has been started with it, or the link has been revoked. Then create a new
     handoff, which never opens answers that were given before.
     """
-    here, secret = rooms(request), form_sessions.new_secret()
+    here, secret = get_services(request), form_sessions.new_secret()
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     work = partial(
         handoffs.reissue,
@@ -209,33 +209,33 @@ async def reissue(request: Request, handoff: str) -> Response:
         actor=principal.actor(request_id(request)),
     )
     found = await here.database.write(work)
-    return answer(document(found, now()) | links(here, secret), headers=etag(found.version))
+    return json_response(serialize(found, now()) | links(here, secret), headers=etag(found.version))
 
 
-def document(handoff: Handoff, at: Any) -> Json:
+def serialize(handoff: Handoff, at: Any) -> Json:
     """Return the JSON representation of a link, without its secret."""
-    times = {name: stamp(given) if (given := getattr(handoff, name)) else None for name in TIMES}
+    times = {name: format_timestamp(given) if (given := getattr(handoff, name)) else None for name in TIMES}
     plain = {name: getattr(handoff, name) for name in PLAIN}
     return plain | {"state": handoffs.state(handoff, at)} | times
 
 
-def _wanted(here: Rooms, given: schemas.HandoffIn, principal: Program) -> Wanted:
+def _wanted(here: Services, given: schemas.HandoffIn, principal: ApiClient) -> NewHandoff:
     """Convert the body to the input of the service. Raises Unprocessable."""
     times = {name: getattr(given, name) for name in ("appointment_at", "expires_at")}
-    return Wanted(
+    return NewHandoff(
         given.booking_reference,
         language=given.language,
         return_url=given.return_url,
         test=principal.key.test,
-        returns=here.settings.returns,
-        **{name: pagination.moment(name, text) for name, text in times.items() if text is not None},
+        returns=here.settings.return_origins,
+        **{name: pagination.parse_timestamp(name, text) for name, text in times.items() if text is not None},
     )
 
 
-def _claim(request: Request, principal: Program, raw: bytes) -> Claim | None:
+def _claim(request: Request, principal: ApiClient, raw: bytes) -> Claim | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
-    if not KEY.fullmatch(key):
-        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
+    if not IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
+        raise errors.InvalidRequest("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
     return Claim.of(f"{principal.key.id} handoffs", key, b"POST /v1/handoffs\n" + raw)

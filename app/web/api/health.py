@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.errors import Unavailable
-from app.storage.db.migrations import is_current
-from app.web.dependencies import rooms
+from app.storage.db.migrations import supports_schema
+from app.web.dependencies import get_services
 from app.web.openapi.document import answers, problems
 
 router = APIRouter(tags=["operation"])
@@ -26,8 +26,8 @@ async def livez() -> Response:
 @router.get("/readyz", responses=answers(content=STATE) | problems(Unavailable))
 async def readyz(request: Request) -> Response:
     """Check that the database answers and its schema is current."""
-    here = rooms(request)
-    if not await here.database.read(is_current):
+    here = get_services(request)
+    if not await here.database.read(supports_schema):
         raise Unavailable("The database schema is not the one this release needs; run `preconsult migrate`.")
     return Response(OK, media_type="application/json", headers={"cache-control": "no-store"})
 
@@ -35,5 +35,5 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics", responses=answers(content=METRICS))
 async def metrics(request: Request) -> Response:
     """Get metrics in the Prometheus text format. Keep this endpoint behind your proxy."""
-    content = generate_latest(rooms(request).registry)
+    content = generate_latest(get_services(request).registry)
     return Response(content, headers={"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"})

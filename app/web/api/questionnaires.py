@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from app.errors import NotFound
 from app.rules.engine.answer_schema import answer_schema
 from app.rules.engine.edition import Edition
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.http.content_negotiation import conditional, language
 from app.web.openapi.document import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers, problems
 from app.web.schemas import serializers, submissions
@@ -32,7 +32,7 @@ SCHEMA = answers(headers=ETAG, content={"application/schema+json": {}}) | UNCHAN
 )
 async def list_questionnaires(request: Request) -> Response:
     """List the installed questionnaires, each with its current edition."""
-    editions = [editions[0] for editions in rooms(request).library.editions.values()]
+    editions = [editions[0] for editions in get_services(request).library.editions.values()]
     items = [
         {
             "id": edition.id,
@@ -97,7 +97,7 @@ async def read_answer_schema(request: Request, questionnaire: str, version: str)
 
 
 def _edition(request: Request, questionnaire: str, version: str | None) -> Edition:
-    found = rooms(request).library.find(questionnaire, version)
+    found = get_services(request).library.find(questionnaire, version)
     if found is None:
         raise NotFound("There is no such questionnaire or edition; see /v1/questionnaires.")
     return found

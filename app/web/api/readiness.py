@@ -14,20 +14,20 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.clock import now, stamp
+from app.clock import format_timestamp, now
 from app.services.auth.authorization import require_scope
 from app.services.bookings import readiness
 from app.services.bookings.readiness import Readiness
 from app.web.api.events import Wait
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.http.content_negotiation import conditional, unchanged
 from app.web.openapi.document import ETAG, IF_NONE_MATCH, UNCHANGED, answers, problems
 from app.web.schemas import bookings as schemas
 from app.web.schemas.submissions import BookingReference
 
 router = APIRouter(prefix="/v1/readiness", tags=["bookings"])
-MOST = 200
-READING = (errors.Unauthenticated, errors.Forbidden, errors.Unprocessable, errors.Unavailable)
+MAX_REFERENCES = 200
+READING = (errors.Unauthenticated, errors.Forbidden, errors.InvalidRequest, errors.Unavailable)
 ASKING: dict[str, Any] = {"security": [{"api_key": []}], "parameters": [IF_NONE_MATCH]}
 TIMES = ("updated_at", "submitted_at", "appointment_at")
 Told = Callable[[list[Readiness]], Any]
@@ -39,9 +39,9 @@ Told = Callable[[list[Readiness]], Any]
     openapi_extra=ASKING,
     responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
 )
-async def of_many(
+async def list_readiness(
     request: Request,
-    booking_reference: Annotated[list[BookingReference], Query(min_length=1, max_length=MOST)],
+    booking_reference: Annotated[list[BookingReference], Query(min_length=1, max_length=MAX_REFERENCES)],
     wait: Wait = 0,
 ) -> Response:
     """List the readiness of a day's bookings, in the order requested; at most 200 at once."""
@@ -54,7 +54,7 @@ async def of_many(
     openapi_extra=ASKING,
     responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
 )
-async def of_one(
+async def get_readiness(
     request: Request, booking_reference: Annotated[BookingReference, Path()], wait: Wait = 0
 ) -> Response:
     """Get whether the questionnaire of a booking is done. `not_started` also if the booking is unknown.
@@ -68,13 +68,13 @@ async def of_one(
 
 async def _answer(request: Request, references: Sequence[str], wait: int, told: Told) -> Response:
     """Return the document; with `wait`, wait while the client already has the current one."""
-    here = rooms(request)
+    here = get_services(request)
     principal = require_scope(await here.doorkeeper.admit(request), "bookings")
     fresh_for, test = here.settings.fresh_for, principal.key.test
 
     async def look() -> tuple[bytes, dict[str, str]]:
         work = partial(
-            readiness.of_bookings, references=references, test=test, fresh_for=fresh_for, now=now()
+            readiness.get_readiness, references=references, test=test, fresh_for=fresh_for, now=now()
         )
         content = to_json(told(await here.database.read(work)))
         tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
@@ -87,5 +87,5 @@ async def _answer(request: Request, references: Sequence[str], wait: int, told: 
 
 
 def _one(found: Readiness) -> dict[str, Any]:
-    times = {name: stamp(at) if (at := getattr(found, name)) else None for name in TIMES}
+    times = {name: format_timestamp(at) if (at := getattr(found, name)) else None for name in TIMES}
     return asdict(found) | times

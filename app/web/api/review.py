@@ -12,27 +12,27 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.clock import now, stamp
+from app.clock import format_timestamp, now
 from app.services.auth.authorization import Principal, require_permission
 from app.services.review import cases, corrections
-from app.services.review.cases import Turn
-from app.services.review.corrections import Difference
-from app.services.submissions.assessment import Drawn
-from app.services.submissions.lifecycle import Desk
+from app.services.review.cases import StaffCommand
+from app.services.review.corrections import CorrectionDiff
+from app.services.submissions.assessment import Assessment
+from app.services.submissions.lifecycle import SubmissionService
 from app.storage.db.database import Session
-from app.storage.review.cases import Event, FlagAction, Note
-from app.web.dependencies import request_id, rooms
+from app.storage.review.cases import FlagAction, HistoryEntry, Note
+from app.web.dependencies import get_services, request_id
 from app.web.http.content_negotiation import etag, if_match
 from app.web.http.request_body import read_json
-from app.web.http.responses import BODIES, CHANGING, READING, answer
+from app.web.http.responses import BODY_PROBLEMS, READ_PROBLEMS, WRITE_PROBLEMS, json_response
 from app.web.openapi.document import ETAG, IF_MATCH, answers, body, problems
 from app.web.schemas import review as schemas
-from app.web.schemas.serializers import standing
+from app.web.schemas.serializers import review_state
 
 router = APIRouter(prefix="/v1/submissions", tags=["review"])
 KEY: dict[str, Any] = {"security": [{"api_key": []}]}
 ACTING: dict[str, Any] = KEY | {"parameters": [IF_MATCH]}
-REFUSED = (*CHANGING, *BODIES, errors.NotThisStep, errors.Unprocessable)
+REFUSED = (*WRITE_PROBLEMS, *BODY_PROBLEMS, errors.InvalidTransition, errors.InvalidRequest)
 Json = dict[str, Any]
 
 
@@ -49,16 +49,18 @@ async def decide(request: Request, submission: str) -> Response:
     """
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.ReviewIn)
-    work = partial(_decide, desk=rooms(request).desk, turn=turn, wanted=wanted)
-    drawn = await rooms(request).database.write(work)
-    return answer(_review(drawn), headers=etag(drawn.record.version))
+    work = partial(_decide, desk=get_services(request).desk, turn=turn, wanted=wanted)
+    drawn = await get_services(request).database.write(work)
+    return json_response(_review(drawn), headers=etag(drawn.record.version))
 
 
-def _decide(session: Session, *, desk: Desk, turn: Turn, wanted: schemas.ReviewIn) -> Drawn:
-    drawn = cases.decide(session, desk, turn, wanted.review)
+def _decide(
+    session: Session, *, desk: SubmissionService, turn: StaffCommand, wanted: schemas.ReviewIn
+) -> Assessment:
+    drawn = cases.change_status(session, desk, turn, wanted.review)
     if "assignee" not in wanted.model_fields_set:
         return drawn
-    following = Turn(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
+    following = StaffCommand(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
     return cases.assign(session, desk, following, wanted.assignee)
 
 
@@ -73,8 +75,8 @@ async def add_note(request: Request, submission: str) -> Response:
     """Add a note to a case. Repeated with the same If-Match it is not added again, but gets 412."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.NoteIn)
-    work = partial(cases.add_note, desk=rooms(request).desk, turn=turn, text=wanted.text)
-    drawn, note = await rooms(request).database.write(work)
+    work = partial(cases.add_note, desk=get_services(request).desk, turn=turn, text=wanted.text)
+    drawn, note = await get_services(request).database.write(work)
     return _made(_note(note), drawn)
 
 
@@ -89,8 +91,10 @@ async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
     """Record what was done about a flag. A closed flag takes no further actions."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.FlagActionIn)
-    work = partial(cases.act_on_flag, desk=rooms(request).desk, turn=turn, flag=flag, action=wanted.action)
-    drawn, done = await rooms(request).database.write(work)
+    work = partial(
+        cases.act_on_flag, desk=get_services(request).desk, turn=turn, flag=flag, action=wanted.action
+    )
+    drawn, done = await get_services(request).database.write(work)
     return _made(_action(done), drawn)
 
 
@@ -98,27 +102,31 @@ async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
     "/{submission}/notes",
     response_model=schemas.Notes,
     openapi_extra=KEY,
-    responses=answers(headers=ETAG) | problems(*READING),
+    responses=answers(headers=ETAG) | problems(*READ_PROBLEMS),
 )
 async def read_notes(request: Request, submission: str) -> Response:
     """List the notes on a case. This request counts as a view and is audited."""
     turn = await _looking(request, submission)
-    case = await rooms(request).database.write(partial(cases.look, desk=rooms(request).desk, turn=turn))
+    case = await get_services(request).database.write(
+        partial(cases.view_case, desk=get_services(request).desk, turn=turn)
+    )
     headers = etag(case.drawn.record.version)
-    return answer({"items": [_note(each) for each in case.notes]}, headers=headers)
+    return json_response({"items": [_note(each) for each in case.notes]}, headers=headers)
 
 
 @router.get(
     "/{submission}/contact",
     response_model=schemas.ContactOut,
     openapi_extra=KEY,
-    responses=answers() | problems(*READING),
+    responses=answers() | problems(*READ_PROBLEMS),
 )
 async def reveal_contact(request: Request, submission: str) -> Response:
     """Get the contact details of the person. Each request is audited as `contact.revealed`."""
     turn = await _looking(request, submission)
-    case = await rooms(request).database.write(partial(cases.reveal, desk=rooms(request).desk, turn=turn))
-    return answer({name: case.drawn.record.contact.get(name) for name in ("name", "phone", "email")})
+    case = await get_services(request).database.write(
+        partial(cases.reveal_contact, desk=get_services(request).desk, turn=turn)
+    )
+    return json_response({name: case.drawn.record.contact.get(name) for name in ("name", "phone", "email")})
 
 
 @router.post(
@@ -131,23 +139,25 @@ async def correct(request: Request, submission: str) -> Response:
     """Correct answers as a new version. The previous version is retained, and flags are only added."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.CorrectionIn)
-    work = partial(corrections.correct, desk=rooms(request).desk, turn=turn, answers=wanted.answers)
-    drawn = await rooms(request).database.write(work)
-    return answer(_review(drawn), headers=etag(drawn.record.version))
+    work = partial(
+        corrections.apply_correction, desk=get_services(request).desk, turn=turn, answers=wanted.answers
+    )
+    drawn = await get_services(request).database.write(work)
+    return json_response(_review(drawn), headers=etag(drawn.record.version))
 
 
 @router.get(
     "/{submission}/corrections",
     response_model=schemas.Corrections,
     openapi_extra=KEY,
-    responses=answers() | problems(*READING),
+    responses=answers() | problems(*READ_PROBLEMS),
 )
 async def read_corrections(request: Request, submission: str) -> Response:
     """List every correction, with the previous answers. This request counts as a view and is audited."""
     turn = await _looking(request, submission)
-    work = partial(corrections.corrections, desk=rooms(request).desk, turn=turn)
-    _, found, _ = await rooms(request).database.write(work)
-    return answer({"items": [_difference(each) for each in found]})
+    work = partial(corrections.corrections, desk=get_services(request).desk, turn=turn)
+    _, found, _ = await get_services(request).database.write(work)
+    return json_response({"items": [_difference(each) for each in found]})
 
 
 @router.post(
@@ -160,73 +170,75 @@ async def merge(request: Request, submission: str) -> Response:
     """Merge a duplicate into another case of the same person and close it; both stay readable and show it."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.MergeIn)
-    work = partial(corrections.merge, desk=rooms(request).desk, turn=turn, into=wanted.into)
-    drawn = await rooms(request).database.write(work)
-    return answer(_review(drawn), headers=etag(drawn.record.version))
+    work = partial(corrections.merge, desk=get_services(request).desk, turn=turn, into=wanted.into)
+    drawn = await get_services(request).database.write(work)
+    return json_response(_review(drawn), headers=etag(drawn.record.version))
 
 
 @router.get(
     "/{submission}/history",
     response_model=schemas.History,
     openapi_extra=KEY,
-    responses=answers() | problems(*READING),
+    responses=answers() | problems(*READ_PROBLEMS),
 )
 async def read_history(request: Request, submission: str) -> Response:
     """List the events of a submission and its flags, including views. This request is itself audited."""
     turn = await _looking(request, submission)
-    events = await rooms(request).database.write(partial(cases.history, desk=rooms(request).desk, turn=turn))
-    return answer({"items": [_event(each) for each in events]})
+    events = await get_services(request).database.write(
+        partial(cases.history, desk=get_services(request).desk, turn=turn)
+    )
+    return json_response({"items": [_event(each) for each in events]})
 
 
-async def _looking(request: Request, submission: str) -> Turn:
+async def _looking(request: Request, submission: str) -> StaffCommand:
     """Return the context of a view, at any version. Raises Unauthenticated."""
-    principal = await rooms(request).doorkeeper.admit(request)
+    principal = await get_services(request).doorkeeper.admit(request)
     return _as(request, principal, submission, None)
 
 
-async def _turn(request: Request, submission: str) -> Turn:
+async def _turn(request: Request, submission: str) -> StaffCommand:
     """Return the context of a change, at the version in If-Match.
 
     Raises Unauthenticated, Forbidden, PreconditionRequired and PreconditionFailed.
     """
-    principal = await rooms(request).doorkeeper.admit(request)
+    principal = await get_services(request).doorkeeper.admit(request)
     require_permission(principal, "review")
     return _as(request, principal, submission, if_match(request))
 
 
-def _as(request: Request, principal: Principal, submission: str, version: int | None) -> Turn:
-    return Turn(submission, principal, principal.actor(request_id(request)), now(), version)
+def _as(request: Request, principal: Principal, submission: str, version: int | None) -> StaffCommand:
+    return StaffCommand(submission, principal, principal.actor(request_id(request)), now(), version)
 
 
-def _made(document: Json, drawn: Drawn) -> Response:
+def _made(document: Json, drawn: Assessment) -> Response:
     headers = etag(drawn.record.version) | {"cache-control": "no-store"}
     return Response(to_json(document), 201, headers, "application/json")
 
 
-def _review(drawn: Drawn) -> Json:
+def _review(drawn: Assessment) -> Json:
     record = drawn.record
-    return {"id": record.id, **standing(record), "updated_at": stamp(record.updated_at)}
+    return {"id": record.id, **review_state(record), "updated_at": format_timestamp(record.updated_at)}
 
 
-def _by(done: Note | FlagAction | Event) -> Json:
+def _by(done: Note | FlagAction | HistoryEntry) -> Json:
     return {"kind": done.actor_kind, "id": done.actor_id}
 
 
 def _note(note: Note) -> Json:
-    return {"id": note.id, "at": stamp(note.at), "by": _by(note), "text": note.body}
+    return {"id": note.id, "at": format_timestamp(note.at), "by": _by(note), "text": note.body}
 
 
-def _difference(found: Difference) -> Json:
+def _difference(found: CorrectionDiff) -> Json:
     changes = [asdict(each) for each in found.changes]
-    before = {"version": found.before.version, "replaced_at": stamp(found.before.replaced_at)}
+    before = {"version": found.before.version, "replaced_at": format_timestamp(found.before.replaced_at)}
     return before | {"changes": changes, "fired": found.fired, "no_longer": found.no_longer}
 
 
 def _action(done: FlagAction) -> Json:
     plain = {"id": done.id, "flag": done.flag_id, "action": done.action}
-    return plain | {"at": stamp(done.at), "by": _by(done)}
+    return plain | {"at": format_timestamp(done.at), "by": _by(done)}
 
 
-def _event(event: Event) -> Json:
+def _event(event: HistoryEntry) -> Json:
     about = {"object_type": event.object_type, "object_id": event.object_id}
-    return {"at": stamp(event.at), "action": event.action, **about, "by": _by(event)}
+    return {"at": format_timestamp(event.at), "action": event.action, **about, "by": _by(event)}

@@ -14,20 +14,29 @@ from app import errors
 from app.clock import now
 from app.rules.engine.edition import Edition
 from app.services import idempotency
-from app.services.auth.authorization import Principal, Program, require_scope
+from app.services.auth.authorization import ApiClient, Principal, require_scope
 from app.services.idempotency import Claim
 from app.services.submissions import lifecycle
-from app.services.submissions.assessment import Drawn, Given, draw_up, new_token
+from app.services.submissions.assessment import Assessment, SubmissionInput, assess_new, new_token
 from app.storage.db.database import Session
 from app.storage.events.audit_log import Actor
 from app.storage.submissions.listing import list_page
 from app.storage.submissions.submissions import ID
 from app.web import dependencies
-from app.web.dependencies import Rooms, request_id, rooms
+from app.web.dependencies import Services, get_services, request_id
 from app.web.http import pagination
 from app.web.http.content_negotiation import conditional, etag, if_match
 from app.web.http.request_body import read_json
-from app.web.http.responses import BODIES, CHANGING, LINK, READING, REPLAYED, _packed, answer, claim_for
+from app.web.http.responses import (
+    BODY_PROBLEMS,
+    LINK,
+    READ_PROBLEMS,
+    REPLAYED,
+    WRITE_PROBLEMS,
+    _packed,
+    idempotency_claim,
+    json_response,
+)
 from app.web.openapi.document import (
     ACCESS,
     ETAG,
@@ -59,32 +68,34 @@ LOCATION = header("Location", "Where the submission is.")
     | {"parameters": [IDEMPOTENCY_KEY], "security": [{"api_key": []}]},
     responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
     | problems(
-        *BODIES, errors.Unauthenticated, errors.Forbidden, errors.InFlight, errors.Gone,
-        errors.InvalidAnswers, errors.Unprocessable, errors.IdempotencyKeyReused, errors.Unavailable,
+        *BODY_PROBLEMS, errors.Unauthenticated, errors.Forbidden, errors.InFlight, errors.Gone,
+        errors.InvalidAnswers, errors.InvalidRequest, errors.IdempotencyKeyReused, errors.Unavailable,
     ),
 )  # fmt: skip
 async def create(request: Request) -> Response:
     """Store answers as a submission with its summary, or as a draft. 201 only after the commit is durable."""
-    here = rooms(request)
+    here = get_services(request)
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:write")
     wanted, raw = await read_json(request, schemas.SubmissionIn)
-    claim, token = claim_for(request, principal, raw, CREATE), new_token()
+    claim, token = idempotency_claim(request, principal, raw, CREATE), new_token()
     if principal.key.origins and wanted.booking_reference is not None:
         raise errors.Forbidden(
             "A key for browsers names no booking: anybody can copy it. Use a one-time link."
         )
     try:
-        given = given_by(wanted, test=principal.key.test)
+        given = to_input(wanted, test=principal.key.test)
         edition = edition_for(request, wanted)
-        drawn = draw_up(edition, given, token, now=now(), terms=here.desk.terms)
-    except errors.Unprocessable:  # the first request may have been valid under an older edition
-        again = await here.database.read(partial(kept_before, here=here, claim=claim)) if claim else None
+        drawn = assess_new(edition, given, token, now=now(), terms=here.desk.terms)
+    except errors.InvalidRequest:  # the first request may have been valid under an older edition
+        again = (
+            await here.database.read(partial(previous_response, here=here, claim=claim)) if claim else None
+        )
         if again is None:
             raise
         return _created(*again, replayed=True)
     content = _packed(serializers.created(drawn, token))
     actor = _actor(request, principal)
-    work = partial(keep_once, here=here, claim=claim, drawn=drawn, content=content, actor=actor)
+    work = partial(create_idempotent, here=here, claim=claim, drawn=drawn, content=content, actor=actor)
     kept, content, replayed = await here.database.write(work)
     if not replayed:
         here.kept.labels(drawn.record.status).inc()
@@ -97,13 +108,13 @@ def _created(kept: str, content: bytes, *, replayed: bool) -> Response:
     return Response(content, 201, headers, "application/json")
 
 
-def kept_before(session: Session, *, here: Rooms, claim: Claim) -> tuple[str, bytes] | None:
+def previous_response(session: Session, *, here: Services, claim: Claim) -> tuple[str, bytes] | None:
     """Return (id, first response) of the same request, if it was received before."""
     return idempotency.replay(session, here.desk.vault, claim, now=now())
 
 
-def keep_once(
-    session: Session, *, here: Rooms, claim: Claim | None, drawn: Drawn, content: bytes, actor: Actor
+def create_idempotent(
+    session: Session, *, here: Services, claim: Claim | None, drawn: Assessment, content: bytes, actor: Actor
 ) -> tuple[str, bytes, bool]:
     """Return (id, response, whether it repeats the first response), in one transaction."""
     at, vault = drawn.record.created_at, here.desk.vault
@@ -112,7 +123,7 @@ def keep_once(
         if again is None:
             raise errors.InFlight("Another request with this key was just undone; try again.", retry_after=1)
         return (*again, True)
-    lifecycle.keep(session, vault, drawn, actor=actor)
+    lifecycle.create(session, vault, drawn, actor=actor)
     return drawn.record.id, content, False
 
 
@@ -121,7 +132,7 @@ def keep_once(
     response_model=schemas.SubmissionPage,
     openapi_extra={"security": [{"api_key": []}]},
     responses=answers(headers=LINK)
-    | problems(errors.Unauthenticated, errors.Forbidden, errors.Unprocessable, errors.Unavailable),
+    | problems(errors.Unauthenticated, errors.Forbidden, errors.InvalidRequest, errors.Unavailable),
 )
 async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
     request: Request,
@@ -141,9 +152,9 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
 
     If few are found, a page may hold fewer than `limit`, even none: `next` shows whether more follow.
     """
-    here = rooms(request)
+    here = get_services(request)
     principal = require_scope(await here.doorkeeper.admit(request), "submissions:read", "review")
-    page = pagination.page(
+    page = pagination.parse_list_query(
         limit,
         cursor,
         test=test or principal.key.test,
@@ -155,16 +166,16 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
         updated_after=updated_after,
     )
     found = await here.database.read(partial(list_page, page=page))
-    following = pagination.following(request, found.following)
+    following = pagination.next_url(request, found.following)
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
-    return answer(serializers.page(found.rows, following), headers=headers)
+    return json_response(serializers.page(found.rows, following), headers=headers)
 
 
 @router.get(
     "/{submission}",
     response_model=schemas.SubmissionOut,
     openapi_extra={"security": ACCESS, "parameters": [IF_NONE_MATCH]},
-    responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
+    responses=answers(headers=ETAG) | UNCHANGED | problems(*READ_PROBLEMS),
 )
 async def read(request: Request, submission: str) -> Response:
     """Get one submission: its state, and what is enabled and missing, or its summary."""
@@ -185,11 +196,13 @@ async def read(request: Request, submission: str) -> Response:
     )
     | {"parameters": [IF_MATCH], "security": ACCESS},
     responses=answers(headers=ETAG)
-    | problems(*CHANGING, *BODIES, errors.NotADraft, errors.InvalidAnswers, errors.Unprocessable),
+    | problems(
+        *WRITE_PROBLEMS, *BODY_PROBLEMS, errors.NotADraft, errors.InvalidAnswers, errors.InvalidRequest
+    ),
 )
 async def change(request: Request, submission: str) -> Response:
     """Merge answers into a draft. Interruptions are returned and flags are raised immediately."""
-    here = rooms(request)
+    here = get_services(request)
     principal = await here.doorkeeper.admit(request)
     version = if_match(request)
     patch, _ = await read_json(request, schemas.SubmissionPatch, also=(MERGE_PATCH,))
@@ -202,7 +215,7 @@ async def change(request: Request, submission: str) -> Response:
         now=now(),
         actor=_actor(request, principal),
     )
-    return _told(await here.database.write(work), principal)
+    return _response(await here.database.write(work), principal)
 
 
 @router.post(
@@ -210,11 +223,17 @@ async def change(request: Request, submission: str) -> Response:
     response_model=schemas.SubmissionOut,
     openapi_extra={"parameters": [IF_MATCH], "security": ACCESS},
     responses=answers(headers=ETAG)
-    | problems(*CHANGING, errors.NotADraft, errors.InvalidAnswers, errors.TooSlow, errors.TooLarge),
+    | problems(
+        *WRITE_PROBLEMS,
+        errors.NotADraft,
+        errors.InvalidAnswers,
+        errors.RequestTimeout,
+        errors.ContentTooLarge,
+    ),
 )
 async def submit(request: Request, submission: str) -> Response:
     """Submit a draft. Repeating the same request returns the same response."""
-    here = rooms(request)
+    here = get_services(request)
     principal = await here.doorkeeper.admit(request)
     work = partial(
         here.desk.submit,
@@ -226,18 +245,18 @@ async def submit(request: Request, submission: str) -> Response:
     )
     drawn = await here.database.write(work)
     here.kept.labels("submitted").inc()
-    return _told(drawn, principal)
+    return _response(drawn, principal)
 
 
 @router.delete(
     "/{submission}",
     status_code=204,
     openapi_extra={"parameters": [IF_MATCH], "security": ACCESS},
-    responses=problems(*CHANGING, errors.OnHold),
+    responses=problems(*WRITE_PROBLEMS, errors.UnderLegalHold),
 )
 async def erase(request: Request, submission: str) -> Response:
     """Erase a submission permanently: answers, contact, flags, and the response to its Idempotency-Key."""
-    here = rooms(request)
+    here = get_services(request)
     principal = await here.doorkeeper.admit(request)
     work = partial(
         here.desk.erase,
@@ -247,15 +266,15 @@ async def erase(request: Request, submission: str) -> Response:
         now=now(),
         actor=_actor(request, principal),
     )
-    await dependencies.erase(here, work)
+    await dependencies.write_and_sync_ledger(here, work)
     return Response(status_code=204, headers={"cache-control": "no-store"})
 
 
-async def read_one(request: Request, submission: str) -> tuple[Principal, Drawn]:
+async def read_one(request: Request, submission: str) -> tuple[Principal, Assessment]:
     """Return the principal and the requested submission; reads by an API client are audited."""
-    here = rooms(request)
+    here = get_services(request)
     principal = await here.doorkeeper.admit(request)
-    if isinstance(principal, Program):
+    if isinstance(principal, ApiClient):
         who = partial(here.desk.show, principal=principal, actor=_actor(request, principal))
         return principal, await here.database.write(partial(who, submission=submission, now=now()))
     work = partial(here.desk.read, submission=submission, principal=principal, now=now())
@@ -264,19 +283,19 @@ async def read_one(request: Request, submission: str) -> tuple[Principal, Drawn]
 
 def edition_for(request: Request, wanted: schemas.EvaluationIn) -> Edition:
     """Return the edition that a body names. Raises Unprocessable."""
-    library = rooms(request).library
+    library = get_services(request).library
     edition = library.find(wanted.questionnaire, wanted.edition)
     if edition is not None:
         return edition
     known = library.current(wanted.questionnaire) is not None
     name, code = ("edition", "unknown_edition") if known else ("questionnaire", "unknown_questionnaire")
-    amiss = errors.Error(f"/{name}", code, "Take one that /v1/questionnaires lists.")
-    raise errors.Unprocessable("There is no such questionnaire or edition.", errors=[amiss])
+    amiss = errors.FieldError(f"/{name}", code, "Take one that /v1/questionnaires lists.")
+    raise errors.InvalidRequest("There is no such questionnaire or edition.", errors=[amiss])
 
 
-def given_by(wanted: schemas.EvaluationIn, *, test: bool = False) -> Given:
+def to_input(wanted: schemas.EvaluationIn, *, test: bool = False) -> SubmissionInput:
     """Convert the body to the input of the service."""
-    return Given(
+    return SubmissionInput(
         answers=wanted.answers,
         contact=wanted.contact or {},
         language=wanted.language,
@@ -290,10 +309,10 @@ def _actor(request: Request, principal: Principal) -> Actor:
     return principal.actor(request_id(request))
 
 
-def _told(drawn: Drawn, principal: Principal) -> Response:
-    return answer(serializers.submission(drawn, principal), headers=etag(drawn.record.version))
+def _response(drawn: Assessment, principal: Principal) -> Response:
+    return json_response(serializers.submission(drawn, principal), headers=etag(drawn.record.version))
 
 
-hot: APIRoute = next(
+create_route: APIRoute = next(
     route for route in router.routes if isinstance(route, APIRoute) and route.endpoint is create
 )

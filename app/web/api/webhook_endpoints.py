@@ -12,22 +12,30 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.clock import now, stamp
+from app.clock import format_timestamp, now
 from app.services import idempotency
-from app.services.auth.authorization import Program, has_scope, require_scope
+from app.services.auth.authorization import ApiClient, has_scope, require_scope
 from app.services.events import webhook_endpoints
-from app.services.events.webhook_endpoints import Turn, Wanted
+from app.services.events.webhook_endpoints import EndpointCommand, NewWebhookEndpoint
 from app.services.idempotency import Claim
 from app.storage.db.database import Session
 from app.storage.events import webhook_deliveries as rows
 from app.storage.events import webhook_endpoints as places
-from app.storage.events.webhook_deliveries import PENDING, Attempt, Delivery
+from app.storage.events.webhook_deliveries import PENDING, Delivery, DeliveryAttempt
 from app.storage.events.webhook_endpoints import Endpoint
-from app.web.dependencies import Rooms, request_id, rooms
+from app.web.dependencies import Services, get_services, request_id
 from app.web.http import pagination
 from app.web.http.content_negotiation import etag, if_match
 from app.web.http.request_body import read_json
-from app.web.http.responses import BODIES, CHANGING, KEY, LINK, READING, REPLAYED, answer
+from app.web.http.responses import (
+    BODY_PROBLEMS,
+    IDEMPOTENCY_KEY_PATTERN,
+    LINK,
+    READ_PROBLEMS,
+    REPLAYED,
+    WRITE_PROBLEMS,
+    json_response,
+)
 from app.web.openapi.document import (
     ETAG,
     IDEMPOTENCY_KEY,
@@ -51,12 +59,12 @@ Json = dict[str, Any]
 @router.post(
     "",
     status_code=201,
-    response_model=schemas.EndpointMade,
+    response_model=schemas.HandoffCreated,
     openapi_extra=body(schemas.EndpointIn, example=EXAMPLE) | ASKING | {"parameters": [IDEMPOTENCY_KEY]},
     responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
     | problems(
-        *BODIES, errors.Unauthenticated, errors.Forbidden, errors.Conflict, errors.InFlight, errors.Gone,
-        errors.Unprocessable, errors.IdempotencyKeyReused, errors.Unavailable,
+        *BODY_PROBLEMS, errors.Unauthenticated, errors.Forbidden, errors.Conflict,
+        errors.InFlight, errors.Gone, errors.InvalidRequest, errors.IdempotencyKeyReused, errors.Unavailable,
     ),
 )  # fmt: skip
 async def create(request: Request) -> Response:
@@ -66,7 +74,7 @@ async def create(request: Request) -> Response:
     """
     here, principal, turn = await _turn(request)
     given, raw = await read_json(request, schemas.EndpointIn)
-    wanted = Wanted(given.url, given.types, given.description, given.attention)
+    wanted = NewWebhookEndpoint(given.url, given.types, given.description, given.attention)
     claim = _claim(request, principal, raw)
     work = partial(_create, here=here, claim=claim, turn=turn, wanted=wanted, test=principal.key.test)
     made, content, replayed = await here.database.write(work)
@@ -76,12 +84,18 @@ async def create(request: Request) -> Response:
 
 
 def _create(
-    session: Session, *, here: Rooms, claim: Claim | None, turn: Turn, wanted: Wanted, test: bool
+    session: Session,
+    *,
+    here: Services,
+    claim: Claim | None,
+    turn: EndpointCommand,
+    wanted: NewWebhookEndpoint,
+    test: bool,
 ) -> tuple[str, bytes, bool]:
     """Return (id, response, whether it repeats the first response), in one transaction."""
     keyring = here.desk.vault.keyring
     if claim:
-        places.alone(session)  # of two concurrent requests, the second gets the first answer
+        places.lock_table(session)  # of two concurrent requests, the second gets the first answer
     again = idempotency.replay_made(session, keyring, claim) if claim else None
     if again is not None:
         return (*again, True)
@@ -98,23 +112,25 @@ def _create(
     openapi_extra=ASKING,
     responses=answers() | problems(errors.Unauthenticated, errors.Forbidden, errors.Unavailable),
 )
-async def listed(request: Request) -> Response:
+async def list_endpoints(request: Request) -> Response:
     """List every endpoint; secrets are not included."""
     here, _, turn = await _turn(request)
-    found = await here.database.read(partial(webhook_endpoints.listed, turn=turn))
-    return answer({"items": [document(each) for each in found]})
+    found = await here.database.read(partial(webhook_endpoints.list_endpoints, turn=turn))
+    return json_response({"items": [document(each) for each in found]})
 
 
 @router.get(
     "/{endpoint}",
     response_model=schemas.EndpointOut,
     openapi_extra=ASKING,
-    responses=answers(headers=ETAG) | problems(*READING),
+    responses=answers(headers=ETAG) | problems(*READ_PROBLEMS),
 )
 async def read(request: Request, endpoint: str) -> Response:
     """Get one endpoint: which events it receives, and whether it is paused or failing."""
     here, _, turn = await _turn(request)
-    return _told(await here.database.read(partial(webhook_endpoints.opened, turn=turn, endpoint=endpoint)))
+    return _response(
+        await here.database.read(partial(webhook_endpoints.get_endpoint, turn=turn, endpoint=endpoint))
+    )
 
 
 @router.patch(
@@ -125,7 +141,7 @@ async def read(request: Request, endpoint: str) -> Response:
     )
     | ASKING
     | {"parameters": [IF_MATCH]},
-    responses=answers(headers=ETAG) | problems(*CHANGING, *BODIES, errors.Unprocessable),
+    responses=answers(headers=ETAG) | problems(*WRITE_PROBLEMS, *BODY_PROBLEMS, errors.InvalidRequest),
 )
 async def change(request: Request, endpoint: str) -> Response:
     """Change the URL, event types or description of an endpoint, or pause or resume it.
@@ -138,28 +154,28 @@ async def change(request: Request, endpoint: str) -> Response:
     for name, empty in (("types", []), ("description", "")):
         if name in given and given[name] is None:
             given[name] = empty
-    work = partial(webhook_endpoints.change, reach=here.reach, turn=turn, endpoint=endpoint, given=given)
-    return _told(await here.database.write(work))
+    work = partial(webhook_endpoints.update, reach=here.reach, turn=turn, endpoint=endpoint, given=given)
+    return _response(await here.database.write(work))
 
 
 @router.delete(
     "/{endpoint}",
     status_code=204,
     openapi_extra=ASKING | {"parameters": [IF_MATCH]},
-    responses=problems(*CHANGING),
+    responses=problems(*WRITE_PROBLEMS),
 )
 async def remove(request: Request, endpoint: str) -> Response:
     """Remove an endpoint, with everything that waits for it and the record of its deliveries."""
     here, _, turn = await _turn(request, changing=True)
-    await here.database.write(partial(webhook_endpoints.remove, turn=turn, endpoint=endpoint))
+    await here.database.write(partial(webhook_endpoints.delete, turn=turn, endpoint=endpoint))
     return Response(status_code=204, headers={"cache-control": "no-store"})
 
 
 @router.post(
     "/{endpoint}/rotate-secret",
-    response_model=schemas.EndpointMade,
+    response_model=schemas.HandoffCreated,
     openapi_extra=ASKING | {"parameters": [IF_MATCH]},
-    responses=answers(headers=ETAG) | problems(*CHANGING),
+    responses=answers(headers=ETAG) | problems(*WRITE_PROBLEMS),
 )
 async def rotate(request: Request, endpoint: str) -> Response:
     """Create a new secret, shown only once.
@@ -167,9 +183,11 @@ async def rotate(request: Request, endpoint: str) -> Response:
     The previous secret also signs for 24 hours, so that no event is missed.
     """
     here, _, turn = await _turn(request, changing=True)
-    work = partial(webhook_endpoints.rotate, keyring=here.desk.vault.keyring, turn=turn, endpoint=endpoint)
+    work = partial(
+        webhook_endpoints.rotate_secret, keyring=here.desk.vault.keyring, turn=turn, endpoint=endpoint
+    )
     found, secret = await here.database.write(work)
-    return answer(document(found) | {"secret": secret}, headers=etag(found.version))
+    return json_response(document(found) | {"secret": secret}, headers=etag(found.version))
 
 
 @router.post(
@@ -177,7 +195,7 @@ async def rotate(request: Request, endpoint: str) -> Response:
     status_code=202,
     response_model=schemas.DeliveryOut,
     openapi_extra=ASKING,
-    responses=answers(202) | problems(*READING, errors.Conflict),
+    responses=answers(202) | problems(*READ_PROBLEMS, errors.Conflict),
 )
 async def send_test(request: Request, endpoint: str) -> Response:
     """Send an event of type `webhook.test`, which carries no information and is not in the event feed."""
@@ -190,7 +208,7 @@ async def send_test(request: Request, endpoint: str) -> Response:
     "/{endpoint}/deliveries",
     response_model=schemas.DeliveryPage,
     openapi_extra=ASKING,
-    responses=answers(headers=LINK) | problems(*READING, errors.Unprocessable),
+    responses=answers(headers=LINK) | problems(*READ_PROBLEMS, errors.InvalidRequest),
 )
 async def deliveries(
     request: Request,
@@ -201,12 +219,14 @@ async def deliveries(
 ) -> Response:
     """List deliveries with the outcome of each attempt, newest first. They are retained for 30 days."""
     here, _, turn = await _turn(request)
-    after = pagination.after_id(cursor)
+    after = pagination.decode_id(cursor)
     work = partial(_deliveries, turn=turn, endpoint=endpoint, state=state, after=after, limit=limit + 1)
     found = await here.database.read(work)
-    following = pagination.following_id(request, found[limit - 1][0].id) if len(found) > limit else None
+    following = pagination.next_url_by_id(request, found[limit - 1][0].id) if len(found) > limit else None
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
-    return answer({"items": [delivered(*each) for each in found[:limit]], "next": following}, headers=headers)
+    return json_response(
+        {"items": [serialize_delivery(*each) for each in found[:limit]], "next": following}, headers=headers
+    )
 
 
 @router.post(
@@ -214,7 +234,7 @@ async def deliveries(
     status_code=202,
     response_model=schemas.DeliveryOut,
     openapi_extra=ASKING,
-    responses=answers(202) | problems(*READING, errors.Conflict),
+    responses=answers(202) | problems(*READ_PROBLEMS, errors.Conflict),
 )
 async def redeliver(request: Request, endpoint: str, delivery: str) -> Response:
     """Send the event again at once, with the same event id and body. 409 while the delivery is pending."""
@@ -238,7 +258,7 @@ def document(endpoint: Endpoint) -> Json:
     }
 
 
-def delivered(delivery: Delivery, tried: list[Attempt]) -> Json:
+def serialize_delivery(delivery: Delivery, tried: list[DeliveryAttempt]) -> Json:
     """Return the JSON representation of a delivery."""
     plain = {name: getattr(delivery, name) for name in ("id", "event_id", "type", "state", "tries")}
     following = delivery.next_try_at if delivery.state == PENDING else None
@@ -250,47 +270,57 @@ def delivered(delivery: Delivery, tried: list[Attempt]) -> Json:
     )
 
 
-async def _turn(request: Request, *, changing: bool = False) -> tuple[Rooms, Program, Turn]:
+async def _turn(request: Request, *, changing: bool = False) -> tuple[Services, ApiClient, EndpointCommand]:
     """Return the context of a request. Raises Unauthenticated, Forbidden, and as `if_match` for a change."""
-    here = rooms(request)
+    here = get_services(request)
     principal = require_scope(await here.doorkeeper.admit(request), "webhooks")
     version = if_match(request) if changing else None
     seeing = has_scope(principal, "review")
     actor = principal.actor(request_id(request))
-    return here, principal, Turn(actor, now(), principal.key.test, attention=seeing, version=version)
+    return (
+        here,
+        principal,
+        EndpointCommand(actor, now(), principal.key.test, attention=seeing, version=version),
+    )
 
 
-def _claim(request: Request, principal: Program, raw: bytes) -> Claim | None:
+def _claim(request: Request, principal: ApiClient, raw: bytes) -> Claim | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
-    if not KEY.fullmatch(key):
-        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
+    if not IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
+        raise errors.InvalidRequest("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
     return Claim.of(f"{principal.key.id} webhook-endpoints", key, CREATE + raw)
 
 
 def _deliveries(
-    session: Session, *, turn: Turn, endpoint: str, state: str | None, after: str | None, limit: int
-) -> list[tuple[Delivery, list[Attempt]]]:
-    webhook_endpoints.opened(session, turn, endpoint)
+    session: Session,
+    *,
+    turn: EndpointCommand,
+    endpoint: str,
+    state: str | None,
+    after: str | None,
+    limit: int,
+) -> list[tuple[Delivery, list[DeliveryAttempt]]]:
+    webhook_endpoints.get_endpoint(session, turn, endpoint)
     found = rows.page(session, endpoint, state=state, after=after, limit=limit)
     tried = rows.attempts(session, [each.id for each in found])
     return [(each, tried[each.id]) for each in found]
 
 
-def _told(endpoint: Endpoint) -> Response:
-    return answer(document(endpoint), headers=etag(endpoint.version))
+def _response(endpoint: Endpoint) -> Response:
+    return json_response(document(endpoint), headers=etag(endpoint.version))
 
 
-def _accepted(delivery: Delivery, tried: list[Attempt]) -> Response:
-    content = to_json(delivered(delivery, tried))
+def _accepted(delivery: Delivery, tried: list[DeliveryAttempt]) -> Response:
+    content = to_json(serialize_delivery(delivery, tried))
     return Response(content, 202, {"cache-control": "no-store"}, "application/json")
 
 
-def _try(attempt: Attempt) -> Json:
+def _try(attempt: DeliveryAttempt) -> Json:
     plain = {name: getattr(attempt, name) for name in ("status", "latency_ms", "error")}
     return {"at": _stamp(attempt.at)} | plain
 
 
 def _stamp(at: Any) -> str | None:
-    return None if at is None else stamp(at)
+    return None if at is None else format_timestamp(at)

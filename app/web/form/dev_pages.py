@@ -7,7 +7,7 @@ or the examples in production, where `/` redirects to the form.
 from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse
 
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.form.layout import edition_of, headers
 from app.web.html.templates import STATIC, environment
 
@@ -16,9 +16,9 @@ development = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def door(request: Request) -> Response:
+async def index(request: Request) -> Response:
     """Redirect to the form; in development, the start page."""
-    settings = rooms(request).settings
+    settings = get_services(request).settings
     if settings.development:  # the configured address: the Host header is never repeated here
         return _page(request, "operator/start.html", own=str(settings.public_url).rstrip("/"))
     return RedirectResponse("/form", 307)
@@ -40,13 +40,13 @@ async def framed(request: Request) -> Response:
 @development.get("/examples/own-form")
 async def own_form(request: Request) -> Response:
     """An example of a clinic's own form, which calls the API from the browser."""
-    edition = edition_of(rooms(request))
+    edition = edition_of(get_services(request))
     footer = edition.phrasebooks[edition.languages[0]].footer
     return _page(request, "operator/own_form.html", questionnaire=edition.id, footer=footer)
 
 
 def _page(request: Request, template: str, **words: str) -> Response:
-    here = rooms(request)
+    here = get_services(request)
     address = str(here.settings.public_url).rstrip("/")
     address = f"{request.url.scheme}://{request.url.netloc}" if here.settings.development else address
     html = environment("en").get_template(template).render(address=address, **words)

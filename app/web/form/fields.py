@@ -14,10 +14,10 @@ from app.rules.engine.answers import Issue
 from app.rules.engine.edition import Edition
 from app.rules.engine.questionnaire import Item
 from app.rules.engine.texts import ItemTexts
-from app.services.submissions.form_sessions import Page
+from app.services.submissions.form_sessions import FormPageInput
 from app.web.form.navigation import Flow
-from app.web.html.form_security import Fields, one
-from app.web.html.summary_view import said
+from app.web.html.form_security import Fields, first
+from app.web.html.summary_view import answer_text
 from app.web.html.templates import translations
 
 Json = dict[str, Any]
@@ -26,7 +26,7 @@ CONTACT = {"name": ("text", "name", ""), "phone": ("tel", "tel", "tel"), "email"
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class SubmittedValues:
     """What a form shows again after it was sent: raw values and error messages by linkId."""
 
     values: Fields
@@ -34,7 +34,7 @@ class Typed:
 
 
 def questions(
-    flow: Flow, group: Item, language: str, typed: Typed | None = None, *, begun: bool = False
+    flow: Flow, group: Item, language: str, typed: SubmittedValues | None = None, *, begun: bool = False
 ) -> list[Json]:
     """The questions of one page, with the values of `typed` if given, otherwise the saved answers.
 
@@ -55,7 +55,9 @@ def questions(
     return made
 
 
-def fresh(edition: Edition, group: Item, language: str, typed: Typed | None = None) -> list[Json]:
+def first_page_questions(
+    edition: Edition, group: Item, language: str, typed: SubmittedValues | None = None
+) -> list[Json]:
     """The questions of the first page, before a draft exists."""
     enabled = edition.enabled({})
     made = []
@@ -98,7 +100,7 @@ def _field(
         kind, autocomplete, inputmode = CONTACT[item.contact]
         made |= {"type": kind, "autocomplete": autocomplete, "inputmode": inputmode}
         if item.contact in contact:
-            kept = masked(item.contact, contact[item.contact], language)
+            kept = mask(item.contact, contact[item.contact], language)
             made |= {"kept": kept, "remove": _("Take out what I gave before")}
             made["hints"] = [*made["hints"], _("We have: %s. Leave this empty to keep it.") % kept]
     elif item.type == "boolean" or item.answer_option:
@@ -149,7 +151,7 @@ def _saved(answer: Any) -> list[str]:
     return [str(code) for code in answer] if isinstance(answer, list | tuple) else [str(answer)]
 
 
-def masked(kind: str, value: str, language: str) -> str:
+def mask(kind: str, value: str, language: str) -> str:
     """A contact detail, shortened, but enough for its owner to recognise it."""
     _ = translations(language).gettext
     if kind == "phone":
@@ -160,7 +162,9 @@ def masked(kind: str, value: str, language: str) -> str:
     return f"{value[0]}…"
 
 
-def handed_in(group: Item, given: Fields, contact: Mapping[str, str]) -> tuple[Page, Fields, frozenset[str]]:
+def parse_page(
+    group: Item, given: Fields, contact: Mapping[str, str]
+) -> tuple[FormPageInput, Fields, frozenset[str]]:
     """The content of a page's form: answers and contact details, the raw values, and the linkIds it asked."""
     asked = frozenset(given.get("asked", ()))
     answers: dict[str, object] = {}
@@ -169,13 +173,13 @@ def handed_in(group: Item, given: Fields, contact: Mapping[str, str]) -> tuple[P
         if item.link_id not in asked or not item.is_question:
             continue
         if item.contact:
-            value = one(given, item.link_id).strip()
+            value = first(given, item.link_id).strip()
             removed = item.link_id in given.get("remove", ())
             if value or removed or item.contact not in contact:
                 details[item.contact] = value or None
         else:
             answers[item.link_id] = _value(item, [each for each in given.get(item.link_id, ()) if each])
-    return Page(answers, details), given, asked
+    return FormPageInput(answers, details), given, asked
 
 
 def _value(item: Item, values: Sequence[str]) -> object:
@@ -192,7 +196,7 @@ def _value(item: Item, values: Sequence[str]) -> object:
     return text
 
 
-def amiss(
+def error_messages(
     edition: Edition, group: Item, issues: Sequence[Issue], missing: Sequence[str], language: str
 ) -> dict[str, str]:
     """The error message for each invalid or missing answer, by linkId, in page order."""
@@ -201,7 +205,7 @@ def amiss(
     for issue in issues:
         _, part, name, *_rest = issue.pointer.split("/")
         link_id = contacts.get(name, name) if part == "contact" else name
-        found.setdefault(link_id, edition.words(issue, language))
+        found.setdefault(link_id, edition.message_for(issue, language))
     found = unanswered(edition, missing, language) | found
     return {item.link_id: found[item.link_id] for item in group.item if item.link_id in found}
 
@@ -211,16 +215,16 @@ def anchor(group: Item, name: str) -> str:
     return f"q{1 + next(place for place, item in enumerate(group.item) if item.link_id == name)}"
 
 
-def listed(edition: Edition, group: Item, errors: Mapping[str, str], language: str) -> list[Json]:
+def error_summary(edition: Edition, group: Item, errors: Mapping[str, str], language: str) -> list[Json]:
     """The errors for the error summary at the top of the page, each with a link to its question."""
     items = edition.phrasebooks[language].items
     return [
-        {"target": anchor(group, name), "words": f"{short(items[name].text)}: {words}"}
+        {"target": anchor(group, name), "words": f"{shorten(items[name].text)}: {words}"}
         for name, words in errors.items()
     ]
 
 
-def short(text: str) -> str:
+def shorten(text: str) -> str:
     """A question shortened for a list: its first sentence without final punctuation, about 60 characters."""
     first = re.split(r"(?<=[.?!])\s", text)[0].rstrip(".?!:")
     return first if len(first) <= 60 else f"{first[:57].rsplit(' ', 1)[0]} …"
@@ -229,7 +233,7 @@ def short(text: str) -> str:
 def unanswered(edition: Edition, missing: Sequence[str], language: str) -> dict[str, str]:
     """The error message for each required question without an answer, by linkId."""
     return {
-        name: edition.words(Issue(f"/answers/{name}", _missing_code(edition, name)), language)
+        name: edition.message_for(Issue(f"/answers/{name}", _missing_code(edition, name)), language)
         for name in missing
     }
 
@@ -246,7 +250,7 @@ def rows(flow: Flow, group: Item, language: str) -> Iterator[tuple[str, str, str
             continue
         answer = ""
         if item.contact in contact and item.contact:
-            answer = masked(item.contact, contact[item.contact], language)
+            answer = mask(item.contact, contact[item.contact], language)
         elif item.link_id in flow.answers:
-            answer = said(edition, language, link_id=item.link_id, answer=flow.answers[item.link_id])
+            answer = answer_text(edition, language, link_id=item.link_id, answer=flow.answers[item.link_id])
         yield item.link_id, edition.phrasebooks[language].items[item.link_id].text, answer

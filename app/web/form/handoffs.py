@@ -12,8 +12,8 @@ from app.clock import now
 from app.errors import NotFound
 from app.services.bookings import handoffs
 from app.storage.bookings.handoffs import Handoff
-from app.web.dependencies import rooms
-from app.web.form.layout import PageRoute, edition_of, go, language_of, message, page, said
+from app.web.dependencies import get_services
+from app.web.form.layout import PageRoute, edition_of, gettext_for, language_of, message_page, page, redirect
 from app.web.html import form_security
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -29,52 +29,54 @@ async def ask(request: Request, secret: str = "") -> Response:
 @router.post("/r")
 async def begin(request: Request) -> Response:
     """Redirect to the first page of the form, in the language of the link."""
-    here, given = rooms(request), await form_security.fields(request)
-    form_security.guard_origin(request)
-    edition, secret = edition_of(here), form_security.pasted(given)
-    chosen = form_security.one(given, "language")
+    here, given = get_services(request), await form_security.fields(request)
+    form_security.require_same_origin(request)
+    edition, secret = edition_of(here), form_security.extract_secret(given)
+    chosen = form_security.first(given, "language")
     if chosen:
         language = edition.language(chosen)
-        return form_security.remember(_ask(request, secret, language), here, form_security.LANGUAGE, language)
+        return form_security.set_cookie(
+            _ask(request, secret, language), here, form_security.LANGUAGE, language
+        )
     try:
-        found = await here.database.read(partial(handoffs.look, secret=secret, now=now()))
+        found = await here.database.read(partial(handoffs.resolve_secret, secret=secret, now=now()))
     except NotFound:
-        return opens_nothing(request)
-    response = form_security.remember(go("/form"), here, form_security.HANDOFF, secret)
+        return expired_page(request)
+    response = form_security.set_cookie(redirect("/form"), here, form_security.HANDOFF, secret)
     if found.language:
-        form_security.remember(response, here, form_security.LANGUAGE, edition.language(found.language))
+        form_security.set_cookie(response, here, form_security.LANGUAGE, edition.language(found.language))
     return response
 
 
-async def asked_by(request: Request) -> tuple[str | None, Handoff | None]:
+async def pending_handoff(request: Request) -> tuple[str | None, Handoff | None]:
     """The secret of the link whose button was pressed on this device, and the link if it still opens a form.
 
     The second of two clicks finds the link used; the instance id of its form shows whether it was the same
     form that used it.
     """
-    here, secret = rooms(request), form_security.handoff(request)
+    here, secret = get_services(request), form_security.handoff_cookie(request)
     if not secret:
         return None, None
     try:
-        return secret, await here.database.read(partial(handoffs.look, secret=secret, now=now()))
+        return secret, await here.database.read(partial(handoffs.resolve_secret, secret=secret, now=now()))
     except NotFound:
         return secret, None
 
 
-def opens_nothing(request: Request) -> Response:
+def expired_page(request: Request) -> Response:
     """The same page for a link that is used, revoked, expired or unknown."""
-    language = language_of(request, edition_of(rooms(request)), None)
-    _ = said(language)
+    language = language_of(request, edition_of(get_services(request)), None)
+    _ = gettext_for(language)
     lines = [
         _("A link like this works once, and not for ever. Its time may be over, or it was used."),
         _("Please ask whoever sent it for a new one."),
         _("If you began on this device, you can go on. If you kept a link to come back, use that."),
     ]
     ways = [("/form/go-on", _("Go on")), ("/form/resume", _("I have a link to come back"))]
-    response = message(
+    response = message_page(
         request, _("This link does not open a form"), *lines, ways=ways, language=language, status=404
     )
-    return form_security.remember(response, rooms(request), form_security.HANDOFF, "")
+    return form_security.set_cookie(response, get_services(request), form_security.HANDOFF, "")
 
 
 def _ask(request: Request, secret: str, language: str | None = None) -> Response:

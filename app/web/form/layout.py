@@ -15,12 +15,12 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from app.errors import Internal, NotInstalled, OnHold, Problem, SessionEnded
-from app.logging import log, where
+from app.errors import Internal, NotInstalled, Problem, SessionEnded, UnderLegalHold
+from app.logging import error_location, log
 from app.rules.engine.edition import Edition
-from app.services.submissions.assessment import Drawn
+from app.services.submissions.assessment import Assessment
 from app.storage.events.audit_log import Actor
-from app.web.dependencies import Rooms, request_id, rooms
+from app.web.dependencies import Services, get_services, request_id
 from app.web.html import form_security
 from app.web.html.templates import language_name, render, translations
 from app.web.http import content_negotiation
@@ -31,13 +31,13 @@ NO_STORE = {"cache-control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class FormVisit:
     """A request within a session: the session's `secret`, its submission, and the language in use."""
 
     request: Request
-    here: Rooms
+    here: Services
     secret: str
-    drawn: Drawn
+    drawn: Assessment
     language: str
 
     @property
@@ -56,19 +56,22 @@ class PageRoute(APIRoute):
             try:
                 return await inner(request)
             except Problem as problem:
-                return await trouble(request, problem)
+                return await error_page(request, problem)
             except ClientDisconnect:  # the client has disconnected
                 raise
             except Exception as error:  # last resort: a user who fills in a form never sees JSON
                 log.error(
-                    "accident", request_id=request_id(request), error=type(error).__name__, at=where(error)
+                    "accident",
+                    request_id=request_id(request),
+                    error=type(error).__name__,
+                    at=error_location(error),
                 )
-                return await trouble(request, Internal("An accident on our side."))
+                return await error_page(request, Internal("An accident on our side."))
 
         return handler
 
 
-def edition_of(here: Rooms) -> Edition:
+def edition_of(here: Services) -> Edition:
     """The edition that new forms use."""
     named = here.settings.form_questionnaire or min(here.library.editions)
     edition = here.library.current(named)
@@ -76,15 +79,15 @@ def edition_of(here: Rooms) -> Edition:
     return edition
 
 
-def language_of(request: Request, edition: Edition, drawn: Drawn | None) -> str:
+def language_of(request: Request, edition: Edition, drawn: Assessment | None) -> str:
     """The language chosen on this device, else that of the draft, else what the browser asks for."""
-    chosen = form_security.language(request)
+    chosen = form_security.language_cookie(request)
     if chosen in edition.languages:
         return str(chosen)
     return drawn.record.language if drawn else content_negotiation.language(request, edition)
 
 
-def show(visit: Visit, template: str, *, status: int = 200, **words: Any) -> Response:
+def render_page(visit: FormVisit, template: str, *, status: int = 200, **words: Any) -> Response:
     """A page within a session."""
     return page(
         visit.request,
@@ -102,13 +105,13 @@ def page(
     template: str,
     *,
     language: str | None = None,
-    drawn: Drawn | None = None,
+    drawn: Assessment | None = None,
     secret: str | None = None,
     status: int = 200,
     **words: Any,
 ) -> Response:
     """One page; `drawn` and `secret` belong to the session it is shown in."""
-    here = rooms(request)
+    here = get_services(request)
     edition = drawn.edition if drawn else edition_of(here)
     language = language or language_of(request, edition, drawn)
     book = edition.phrasebooks[language]
@@ -116,32 +119,32 @@ def page(
         "theme": here.theme.words(),
         "direction": book.texts.direction,
         "languages": [(tag, language_name(tag)) for tag in edition.languages],
-        "unreviewed": edition.machine_made(language),
+        "unreviewed": edition.unreviewed_languages(language),
         "footer": book.footer,
         "fixed": book.texts.summary,
         "help": book.texts.summary.help,
         "blocks": edition.interruptions(drawn.evaluation, language) if drawn else [],
         "leaving": secret is not None,
         "session_minutes": here.settings.form_session_minutes,
-        "token": form_security.token(here, secret) if secret else "",
-        "path": form_security.path(request),
+        "token": form_security.csrf_token(here, secret) if secret else "",
+        "path": form_security.return_path(request),
     }
-    return html(here, render(template, language, **(shown | words)), status)
+    return html_response(here, render(template, language, **(shown | words)), status)
 
 
-def html(here: Rooms, content: str | bytes, status: int = 200) -> Response:
+def html_response(here: Services, content: str | bytes, status: int = 200) -> Response:
     """A response with a rendered page."""
     return HTMLResponse(content, status, headers=headers(here) | NO_STORE)
 
 
-def headers(here: Rooms) -> dict[str, str]:
+def headers(here: Services) -> dict[str, str]:
     """The Content-Security-Policy of pages that the clinic's website may frame."""
-    framers = " ".join(here.settings.framers) or "'none'"
+    framers = " ".join(here.settings.frame_origins) or "'none'"
     policy = HEADERS["content-security-policy"].replace(
         "frame-ancestors 'none'", f"frame-ancestors {framers}"
     )
-    if here.settings.leave_url:  # `form-action` also applies to redirects
-        away = urlsplit(str(here.settings.leave_url))
+    if here.settings.exit_url:  # `form-action` also applies to redirects
+        away = urlsplit(str(here.settings.exit_url))
         policy = policy.replace("form-action 'self'", f"form-action 'self' {away.scheme}://{away.netloc}")
     return {"content-security-policy": policy}
 
@@ -151,17 +154,17 @@ def actor(request: Request) -> Actor:
     return Actor("respondent", None, request_id(request))
 
 
-def go(path: str) -> RedirectResponse:
+def redirect(path: str) -> RedirectResponse:
     """Redirect to another page of the form, by GET."""
     return RedirectResponse(path, 303, headers=NO_STORE)
 
 
-def said(language: str) -> Callable[[str], str]:
+def gettext_for(language: str) -> Callable[[str], str]:
     """The gettext function of a language, for texts that handlers write themselves."""
     return translations(language).gettext
 
 
-def message(
+def message_page(
     request: Request,
     heading: str,
     *lines: str,
@@ -169,7 +172,7 @@ def message(
     language: str,
     status: int = 200,
     apart: tuple[str, str] | None = None,
-    found: tuple[str, Drawn] | None = None,
+    found: tuple[str, Assessment] | None = None,
 ) -> Response:
     """A page with one message and links onward; the `apart` link opens in a new window."""
     secret, drawn = found or (None, None)
@@ -187,15 +190,15 @@ def message(
     )
 
 
-async def trouble(request: Request, problem: Problem) -> Response:
+async def error_page(request: Request, problem: Problem) -> Response:
     """The error page for a problem, written for respondents; their interruptions stay at the top."""
-    here = rooms(request)
+    here = get_services(request)
     found = None
     if not isinstance(problem, SessionEnded):
         with contextlib.suppress(Exception):  # an error here must not prevent the error page
-            found = await form_security.look(request)
+            found = await form_security.load_session(request)
     language = language_of(request, edition_of(here), None)
-    _ = said(language)
+    _ = gettext_for(language)
     start, again = ("/form", _("Start a new form")), ("/form/resume", _("I have a link to come back"))
     if isinstance(problem, SessionEnded):
         lines = [
@@ -206,7 +209,7 @@ async def trouble(request: Request, problem: Problem) -> Response:
     elif problem.status == 404:
         heading, ways, status = _("There is nothing here"), [start, again], 404
         lines = [_("The address may be old, or what it opened has been deleted.")]
-    elif isinstance(problem, OnHold):
+    elif isinstance(problem, UnderLegalHold):
         heading, ways, status = _("This form can't be deleted now"), [("/form/go-on", _("Go on"))], 409
         lines = [_("The clinic has to keep it for now. Please call the clinic if you have a question.")]
     elif problem.status == 503:
@@ -226,16 +229,20 @@ async def trouble(request: Request, problem: Problem) -> Response:
     else:
         heading, ways, status = _("That did not work"), [("/form/go-on", _("Go on")), start], problem.status
         lines = [_("Please go back and try once more. What you sent before is saved.")]
-    response = message(request, heading, *lines, ways=ways, language=language, status=status, found=found)
+    response = message_page(
+        request, heading, *lines, ways=ways, language=language, status=status, found=found
+    )
     if problem.retry_after is not None:
         response.headers["retry-after"] = str(problem.retry_after)
     return response
 
 
-async def enter(request: Request) -> Visit:
+async def require_session(request: Request) -> FormVisit:
     """The open session of this request. Raises SessionEnded."""
-    found = await form_security.look(request)
+    found = await form_security.load_session(request)
     if found is None:
         raise SessionEnded("There is no open session on this device.")
     secret, drawn = found
-    return Visit(request, rooms(request), secret, drawn, language_of(request, drawn.edition, drawn))
+    return FormVisit(
+        request, get_services(request), secret, drawn, language_of(request, drawn.edition, drawn)
+    )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from app.rules.engine.condition import AllOf, AnyOf, Comparison, Condition, Facts, Not
+from app.rules.engine.condition import AllOf, AnyOf, Comparison, Condition, EvaluationContext, Not
 from app.rules.engine.questionnaire import Item
-from app.services.submissions.assessment import Drawn
+from app.services.submissions.assessment import Assessment
 
 Json = dict[str, Any]
 CONSTANT = {True: "yes", False: "no", None: "unknown"}
@@ -30,7 +30,7 @@ class Progress:
 class Flow:
     """The pages of one draft."""
 
-    def __init__(self, drawn: Drawn) -> None:
+    def __init__(self, drawn: Assessment) -> None:
         self.drawn = drawn
         self.asked = drawn.edition.asked
         self.answers = drawn.record.answers["answers"]
@@ -46,11 +46,11 @@ class Flow:
 
     def address(self, group: Item, *flags: str) -> str:
         """The address of a page with optional flags; no flag reveals an answer."""
-        return flagged(f"/form/s/{self.step(group.link_id)}", *flags)
+        return with_flags(f"/form/s/{self.step(group.link_id)}", *flags)
 
     def interruption(self, group: Item, *flags: str) -> str:
         """The address of the interruption that the answers of a page raise."""
-        return flagged(f"/form/s/{self.step(f'after {group.link_id}')}", *flags)
+        return with_flags(f"/form/s/{self.step(f'after {group.link_id}')}", *flags)
 
     def at(self, step: str) -> Item | None:
         """The group at an address, if it is one of the current pages."""
@@ -112,7 +112,7 @@ class Flow:
         Items that nothing on this page can enable, and that are not enabled now, are left out.
         """
         inside = {item.link_id for item in group.item if item.is_question}
-        facts = Facts(self.answers, self.drawn.enabled, self.asked.unknown)
+        facts = EvaluationContext(self.answers, self.drawn.enabled, self.asked.unknown)
         for item in group.item:
             when = item.enable_when
             here = bool(when and set(when.questions()) & inside)
@@ -122,12 +122,12 @@ class Flow:
                 yield item, None
 
 
-def flagged(path: str, *flags: str) -> str:
+def with_flags(path: str, *flags: str) -> str:
     """`path` with flags: `check` (return to the page of all answers afterwards), `new`, `changed`."""
     return f"{path}?{urlencode(dict.fromkeys(flags, '1'))}" if flags else path
 
 
-def where_left(drawn: Drawn) -> str:
+def resume_page(drawn: Assessment) -> str:
     """The address to continue at."""
     if drawn.record.status == "submitted":
         return "/form/summary"
@@ -136,7 +136,7 @@ def where_left(drawn: Drawn) -> str:
     return flow.address(group) if group else "/form/check"
 
 
-def _here(condition: Condition, inside: set[str], facts: Facts) -> Json:
+def _here(condition: Condition, inside: set[str], facts: EvaluationContext) -> Json:
     """`condition` for a browser that knows the answers of one page only; the rest becomes a constant."""
     match condition:
         case Comparison() if condition.question in inside:
@@ -147,8 +147,8 @@ def _here(condition: Condition, inside: set[str], facts: Facts) -> Json:
             return {"any": _parts(condition.any, inside, facts)}
         case Not():
             return {"not": _here(condition.not_, inside, facts)}
-    return {"is": CONSTANT[condition.truth(facts)]}
+    return {"is": CONSTANT[condition.evaluate(facts)]}
 
 
-def _parts(conditions: Sequence[Condition], inside: set[str], facts: Facts) -> list[Json]:
+def _parts(conditions: Sequence[Condition], inside: set[str], facts: EvaluationContext) -> list[Json]:
     return [_here(each, inside, facts) for each in conditions]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import NotFound
-from app.web.form.layout import trouble
+from app.web.form.layout import error_page
 from app.web.http import problems
 from app.web.openapi.document import API
 
@@ -18,7 +18,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     """Handler for unknown paths and methods; see `problems.on_http_error`."""
     nowhere = isinstance(error, HTTPException) and error.status_code == 404
     if nowhere and request.method == "GET" and _browses(request):
-        return await trouble(request, NotFound("There is nothing at this address."))
+        return await error_page(request, NotFound("There is nothing at this address."))
     return await problems.on_http_error(request, error)
 
 

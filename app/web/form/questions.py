@@ -15,14 +15,14 @@ from app.clock import now
 from app.errors import NotADraft, NotFound, SessionEnded
 from app.rules.engine.questionnaire import Item
 from app.services.submissions import form_sessions
-from app.services.submissions.assessment import Drawn
-from app.services.submissions.form_sessions import Saved
-from app.web.dependencies import rooms
+from app.services.submissions.assessment import Assessment
+from app.services.submissions.form_sessions import SaveResult
+from app.web.dependencies import get_services
 from app.web.form import fields
-from app.web.form.entry import choose, spoken
-from app.web.form.fields import Typed
-from app.web.form.layout import PageRoute, Visit, actor, enter, go, page, show
-from app.web.form.navigation import Flow, where_left
+from app.web.form.entry import requested_language, set_language
+from app.web.form.fields import SubmittedValues
+from app.web.form.layout import FormVisit, PageRoute, actor, page, redirect, render_page, require_session
+from app.web.form.navigation import Flow, resume_page
 from app.web.html import form_security
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -31,24 +31,28 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/form/s/{step}")
 async def ask(request: Request, step: str) -> Response:
     """A page of questions, or the interruption that the answers of a page raise."""
-    visit = await enter(request)
+    visit = await require_session(request)
     if visit.drawn.record.status == "submitted":
-        return go("/form/summary")
+        return redirect("/form/summary")
     flow = Flow(visit.drawn)
     interrupted = flow.interrupted(step)
     if interrupted:
         return _interruption(visit, flow, interrupted)
     group = flow.at(step)
-    return _page(visit, flow, group) if group else go(where_left(visit.drawn))
+    return _page(visit, flow, group) if group else redirect(resume_page(visit.drawn))
 
 
 @router.post("/form/s/{step}")
 async def answer(request: Request, step: str) -> Response:
     """Save a page of answers and redirect to the next step."""
-    here, secret, given = rooms(request), form_security.secret(request), await form_security.fields(request)
+    here, secret, given = (
+        get_services(request),
+        form_security.session_cookie(request),
+        await form_security.fields(request),
+    )
     if not secret:
         raise SessionEnded("There is no session on this device.")
-    form_security.guard(request, given, secret)
+    form_security.require_csrf(request, given, secret)
     at = now()
     before = await here.database.read(
         partial(form_sessions.read, desk=here.desk, secret=secret, now=at, late=True)
@@ -57,50 +61,50 @@ async def answer(request: Request, step: str) -> Response:
     group = next((each for each in flow.asked.item if flow.step(each.link_id) == step), None)
     if group is None:
         raise NotFound("This page is not part of the form.")
-    chosen, language = spoken(request, given, before.edition, before)
+    chosen, language = requested_language(request, given, before.edition, before)
     if before.record.status == "submitted":
-        return _too_late(Visit(request, here, secret, before, language), group, given)
-    sent, raw, asked = fields.handed_in(group, given, before.record.contact)
+        return _too_late(FormVisit(request, here, secret, before, language), group, given)
+    sent, raw, asked = fields.parse_page(group, given, before.record.contact)
     work = partial(
         form_sessions.save,
         desk=here.desk,
         secret=secret,
         page=sent,
         language=language,
-        until=form_security.until(here, at),
+        until=form_security.session_expiry(here, at),
         now=at,
         actor=actor(request),
     )
     try:
         saved = await here.database.write(work)
     except NotADraft:  # submitted from another tab in the meantime
-        return go("/form/summary?changed=1")
-    visit = Visit(request, here, secret, saved.drawn, language)
+        return redirect("/form/summary?changed=1")
+    visit = FormVisit(request, here, secret, saved.drawn, language)
     raised = [rule for rule in Flow(saved.drawn).interrupts(group) if rule not in flow.interrupts(group)]
     if saved.ended:
         return _late(visit, raised)
     if chosen and raised:
         again = Flow(saved.drawn).interruption(group, *_kept(request), "new")
-        return choose(go(again), request, language)
+        return set_language(redirect(again), request, language)
     if chosen:
-        return choose(_again(visit, group, raw, saved), request, language)
+        return set_language(_again(visit, group, raw, saved), request, language)
     return _onward(visit, group, raw, asked, saved, before)
 
 
-def _too_late(visit: Visit, group: Item, given: form_security.Fields) -> Response:
+def _too_late(visit: FormVisit, group: Item, given: form_security.Fields) -> Response:
     """A page sent after submission: it is not saved, but the interruptions it raises are shown at once."""
     before, edition = visit.drawn, visit.edition
-    sent, _, _ = fields.handed_in(group, given, before.record.contact)
+    sent, _, _ = fields.parse_page(group, given, before.record.contact)
     named = {name: value for name, value in sent.answers.items() if value is not None}
     checked = edition.check(before.record.answers["answers"] | named, complete=False)
     evaluation = edition.evaluate(checked.answers, before.record.answers["raised"], enabled=checked.enabled)
     after = replace(before, evaluation=evaluation, enabled=checked.enabled)
     raised = [rule for rule in Flow(after).interrupts(group) if rule not in Flow(before).interrupts(group)]
     onward = "/form/summary?changed=1"
-    return _alone(replace(visit, drawn=after), raised, onward) if raised else go(onward)
+    return _alone(replace(visit, drawn=after), raised, onward) if raised else redirect(onward)
 
 
-def _late(visit: Visit, raised: list[str]) -> Response:
+def _late(visit: FormVisit, raised: list[str]) -> Response:
     """A page that arrived after its session ended: it is saved; only the interruptions it raises are shown.
 
     Raises SessionEnded if it raises none.
@@ -110,7 +114,7 @@ def _late(visit: Visit, raised: list[str]) -> Response:
     return _alone(visit, raised, "/form/resume")
 
 
-def _alone(visit: Visit, raised: list[str], onward: str) -> Response:
+def _alone(visit: FormVisit, raised: list[str], onward: str) -> Response:
     """The interruptions of a page, outside any session."""
     heading, blocks = _first_thing(visit, raised[0]), _raised(visit, raised)
     return page(
@@ -124,22 +128,27 @@ def _alone(visit: Visit, raised: list[str], onward: str) -> Response:
     )
 
 
-def _raised(visit: Visit, rules: list[str]) -> list[dict[str, Any]]:
+def _raised(visit: FormVisit, rules: list[str]) -> list[dict[str, Any]]:
     standing = visit.edition.interruptions(visit.drawn.evaluation, visit.language)
     return [each for each in standing if each["rule"] in rules]
 
 
-def _again(visit: Visit, group: Item, raw: form_security.Fields, saved: Saved) -> Response:
+def _again(visit: FormVisit, group: Item, raw: form_security.Fields, saved: SaveResult) -> Response:
     """The same page in another language, with everything that was typed on it."""
     flow = Flow(saved.drawn)
     if not saved.issues:
-        return go(flow.address(group, *_kept(visit.request)))
-    errors = fields.amiss(visit.edition, group, saved.issues, (), visit.language)
-    return _page(visit, flow, group, Typed(raw, errors))
+        return redirect(flow.address(group, *_kept(visit.request)))
+    errors = fields.error_messages(visit.edition, group, saved.issues, (), visit.language)
+    return _page(visit, flow, group, SubmittedValues(raw, errors))
 
 
 def _onward(
-    visit: Visit, group: Item, raw: form_security.Fields, asked: frozenset[str], saved: Saved, before: Drawn
+    visit: FormVisit,
+    group: Item,
+    raw: form_security.Fields,
+    asked: frozenset[str],
+    saved: SaveResult,
+    before: Assessment,
 ) -> Response:
     """The next step after a page was saved.
 
@@ -149,24 +158,24 @@ def _onward(
     """
     drawn, flow = saved.drawn, Flow(saved.drawn)
     missing = [name for name in drawn.missing if name in asked]
-    errors = fields.amiss(visit.edition, group, saved.issues, missing, visit.language)
+    errors = fields.error_messages(visit.edition, group, saved.issues, missing, visit.language)
     names = [item.link_id for item in group.item if item.is_question]
     fresh = [name for name in names if name in drawn.enabled and name not in asked]
     noted = ["changed"] if set(flow.unused()) - set(Flow(before).unused()) else []
     raised = flow.interrupts(group)
     if not set(raised) <= set(Flow(before).interrupts(group)) and (errors or fresh):
-        return go(flow.interruption(group, *_kept(visit.request), "new"))
+        return redirect(flow.interruption(group, *_kept(visit.request), "new"))
     if errors:
-        return _page(visit, flow, group, Typed(raw, errors), status=422)
+        return _page(visit, flow, group, SubmittedValues(raw, errors), status=422)
     if fresh:
         there = flow.address(group, *_kept(visit.request), "new")
-        return go(f"{there}#{fields.anchor(group, fresh[0])}")
+        return redirect(f"{there}#{fields.anchor(group, fresh[0])}")
     if raised:
-        return go(flow.interruption(group, *_kept(visit.request), *noted))
-    return go(_next(visit, flow, group, *noted))
+        return redirect(flow.interruption(group, *_kept(visit.request), *noted))
+    return redirect(_next(visit, flow, group, *noted))
 
 
-def _next(visit: Visit, flow: Flow, group: Item, *flags: str) -> str:
+def _next(visit: FormVisit, flow: Flow, group: Item, *flags: str) -> str:
     """The next page; for a user from the check page, the next with an answer missing, or the check page."""
     kept = _kept(visit.request)
     after = flow.after(group)
@@ -183,7 +192,7 @@ def _kept(request: Request) -> list[str]:
     return ["check"] if "check" in request.query_params else []
 
 
-def _interruption(visit: Visit, flow: Flow, group: Item) -> Response:
+def _interruption(visit: FormVisit, flow: Flow, group: Item) -> Response:
     """The interruption that the answers of a page raise: short, on its own page, with one link onward."""
     raised = flow.interrupts(group)
     blocks = _raised(visit, raised)
@@ -193,27 +202,29 @@ def _interruption(visit: Visit, flow: Flow, group: Item) -> Response:
     else:
         onward = _next(visit, flow, group, *(["changed"] if "changed" in query else []))
     if not blocks:
-        return go(onward)
+        return redirect(onward)
     heading = _first_thing(visit, raised[0])
     standing = visit.edition.interruptions(visit.drawn.evaluation, visit.language)
     others = [each for each in standing if each not in blocks]
-    return show(visit, "form/interruption.html", blocks=blocks, others=others, onward=onward, heading=heading)
+    return render_page(
+        visit, "form/interruption.html", blocks=blocks, others=others, onward=onward, heading=heading
+    )
 
 
-def _first_thing(visit: Visit, rule: str) -> str:
+def _first_thing(visit: FormVisit, rule: str) -> str:
     """The heading of an interruption: its one action, as "Call 988".
 
     A rule that stops the form, or has no number to call, gets the general help heading.
     """
     book = visit.edition.phrasebooks[visit.language]
-    stops = next(each.stops for each in visit.edition.book.rules if each.id == rule)
+    stops = next(each.stops_evaluation for each in visit.edition.book.rules if each.id == rule)
     number = next((each["call"] for each in book.helplines[rule] if each["call"]), None)
     fixed = book.texts.summary
     return fixed.help if stops or number is None else fixed.call.format(number=number)
 
 
 def _page(
-    visit: Visit, flow: Flow, group: Item, typed: Typed | None = None, *, status: int = 200
+    visit: FormVisit, flow: Flow, group: Item, typed: SubmittedValues | None = None, *, status: int = 200
 ) -> Response:
     query = visit.request.query_params
     shown = fields.questions(flow, group, visit.language, typed)
@@ -221,7 +232,7 @@ def _page(
     new = [each for each in visible if each["when"] and each["name"] not in flow.answers]
     earlier, here = flow.before(group), flow.address(group, *_kept(visit.request))
     words = visit.edition.phrasebooks[visit.language].items
-    return show(
+    return render_page(
         visit,
         "form/question.html",
         status=status,
@@ -230,7 +241,7 @@ def _page(
         single=len(shown) == 1,
         progress=flow.progress(group),
         fields=shown,
-        errors=fields.listed(visit.edition, group, typed.errors if typed else {}, visit.language),
+        errors=fields.error_summary(visit.edition, group, typed.errors if typed else {}, visit.language),
         more=len(new) if "new" in query else 0,
         changed=[words[name].text for name in flow.unused()] if "changed" in query else [],
         back="/form/check" if _kept(visit.request) else flow.address(earlier) if earlier else "/form",

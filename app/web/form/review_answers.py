@@ -13,19 +13,19 @@ from app.clock import now
 from app.errors import InvalidAnswers, NotADraft, SessionEnded
 from app.rules.engine.questionnaire import Item
 from app.services.submissions import form_sessions
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.form import fields
 from app.web.form.layout import (
+    FormVisit,
     PageRoute,
-    Visit,
     actor,
     edition_of,
-    enter,
-    go,
+    gettext_for,
     language_of,
-    message,
-    said,
-    show,
+    message_page,
+    redirect,
+    render_page,
+    require_session,
 )
 from app.web.form.navigation import Flow
 from app.web.html import form_security
@@ -36,17 +36,17 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/form/check")
 async def check(request: Request) -> Response:
     """All answers so far, each with a link to change it."""
-    visit = await enter(request)
+    visit = await require_session(request)
     if visit.drawn.record.status == "submitted":
-        return go("/form/summary")
+        return redirect("/form/summary")
     return _check(visit, [])
 
 
-def _check(visit: Visit, missing: list[str], *, status: int = 200) -> Response:
+def _check(visit: FormVisit, missing: list[str], *, status: int = 200) -> Response:
     flow = Flow(visit.drawn)
     words = visit.edition.phrasebooks[visit.language].items
     errors = fields.unanswered(visit.edition, missing, visit.language)
-    return show(
+    return render_page(
         visit,
         "form/check.html",
         status=status,
@@ -54,20 +54,20 @@ def _check(visit: Visit, missing: list[str], *, status: int = 200) -> Response:
         parts=[_part(visit, flow, group) for group in flow.groups],
         unused=[words[name].text for name in flow.unused()],
         back=flow.address(flow.groups[-1]),
-        summary_follows=not visit.drawn.evaluation.stopped,
+        summary_follows=not visit.drawn.evaluation.stopped_by,
     )
 
 
-def _missing_ones(visit: Visit, flow: Flow, errors: dict[str, str]) -> list[dict[str, str]]:
+def _missing_ones(visit: FormVisit, flow: Flow, errors: dict[str, str]) -> list[dict[str, str]]:
     """The required questions without an answer, each with a link to its row."""
     items = visit.edition.phrasebooks[visit.language].items
     return [
-        {"target": _row(flow, name), "words": f"{fields.short(items[name].text)}: {words}"}
+        {"target": _row(flow, name), "words": f"{fields.shorten(items[name].text)}: {words}"}
         for name, words in errors.items()
     ]
 
 
-def _part(visit: Visit, flow: Flow, group: Item) -> dict[str, object]:
+def _part(visit: FormVisit, flow: Flow, group: Item) -> dict[str, object]:
     change = flow.address(group, "check")
     rows = [
         {
@@ -89,34 +89,34 @@ def _row(flow: Flow, name: str) -> str:
 @router.post("/form/check")
 async def send(request: Request) -> Response:
     """Submit the form; a repeated request has no further effect."""
-    here, secret, at = rooms(request), form_security.secret(request), now()
+    here, secret, at = get_services(request), form_security.session_cookie(request), now()
     if not secret:
         raise SessionEnded("There is no session on this device.")
-    form_security.guard(request, await form_security.fields(request), secret)
+    form_security.require_csrf(request, await form_security.fields(request), secret)
     before = await here.database.read(
         partial(form_sessions.read, desk=here.desk, secret=secret, now=at, late=True)
     )
-    until, who = form_security.until(here, at), actor(request)
+    until, who = form_security.session_expiry(here, at), actor(request)
     work = partial(form_sessions.submit, desk=here.desk, secret=secret, until=until, now=at, actor=who)
     try:
         sent = await here.database.write(work)
     except InvalidAnswers:
-        return _check(await enter(request), list(before.missing), status=422)
+        return _check(await require_session(request), list(before.missing), status=422)
     except NotADraft:  # submitted by the other of two clicks
-        return go("/form/summary")
+        return redirect("/form/summary")
     if before.record.status == "draft":
         here.kept.labels("submitted").inc()
-    return _sent_late(request) if sent.ended else go("/form/summary")
+    return _sent_late(request) if sent.ended else redirect("/form/summary")
 
 
 def _sent_late(request: Request) -> Response:
     """The page after submitting when the session had already ended: it is submitted, no answers are shown."""
-    language = language_of(request, edition_of(rooms(request)), None)
-    _ = said(language)
+    language = language_of(request, edition_of(get_services(request)), None)
+    _ = gettext_for(language)
     lines = [
         _("Your answers are with the clinic."),
         _("For your privacy the form closes on this device after a while."),
         _("With your link you can read your page."),
     ]
     ways = [("/form/resume", _("I have a link to come back"))]
-    return message(request, _("Your answers are sent"), *lines, ways=ways, language=language)
+    return message_page(request, _("Your answers are sent"), *lines, ways=ways, language=language)

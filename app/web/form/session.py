@@ -19,21 +19,21 @@ from app.services.bookings import handoffs
 from app.services.bookings.handoffs import Outcome
 from app.services.submissions import form_sessions
 from app.web import dependencies
-from app.web.dependencies import Rooms, rooms
+from app.web.dependencies import Services, get_services
 from app.web.form.layout import (
     NO_STORE,
+    FormVisit,
     PageRoute,
-    Visit,
     actor,
     edition_of,
-    enter,
-    go,
+    gettext_for,
     headers,
     language_of,
-    message,
+    message_page,
     page,
-    said,
-    show,
+    redirect,
+    render_page,
+    require_session,
 )
 from app.web.html import form_security, pdf
 from app.web.html import summary_view as summaries
@@ -48,20 +48,20 @@ LINK = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @router.get("/form/save")
-async def offer_link(request: Request) -> Response:
+async def save_page(request: Request) -> Response:
     """Until when the form is saved, and how to get a resume link."""
-    visit = await enter(request)
+    visit = await require_session(request)
     return await _save_page(visit, visit.drawn.record.retained_until)
 
 
 @router.post("/form/save")
 async def make_link(request: Request) -> Response:
     """Create a resume link; it is shown only once."""
-    visit = await enter(request)
-    form_security.guard(request, await form_security.fields(request), visit.secret)
+    visit = await require_session(request)
+    form_security.require_csrf(request, await form_security.fields(request), visit.secret)
     secret, here = form_sessions.new_secret(), visit.here
     work = partial(
-        form_sessions.link,
+        form_sessions.create_resume_link,
         desk=here.desk,
         secret=visit.secret,
         link_secret=secret,
@@ -73,27 +73,29 @@ async def make_link(request: Request) -> Response:
     return await _save_page(visit, until, link=f"{base}#{secret}", plain_link=f"{base}/{secret}")
 
 
-async def _save_page(visit: Visit, until: dt.datetime, *, link: str = "", plain_link: str = "") -> Response:
+async def _save_page(
+    visit: FormVisit, until: dt.datetime, *, link: str = "", plain_link: str = ""
+) -> Response:
     told = moment(until, visit.language, visit.here.settings.clinic_time_zone)
     draft = visit.drawn.record.status == "draft"
     back = await _way_back(visit)
-    return show(
+    return render_page(
         visit, "form/save.html", until=told, draft=draft, link=link, plain_link=plain_link, booking=back
     )
 
 
-async def _way_back(visit: Visit) -> str | None:
+async def _way_back(visit: FormVisit) -> str | None:
     """The address of the booking site, if the user came from there by a one-time link; otherwise None."""
     record = visit.drawn.record
     outcome: Outcome = "submitted" if record.status == "submitted" else "in_progress"
-    return await visit.here.database.read(partial(handoffs.way_back, submission=record.id, outcome=outcome))
+    return await visit.here.database.read(partial(handoffs.return_url, submission=record.id, outcome=outcome))
 
 
 @router.get("/form/resume")
 @router.get("/form/resume/{secret}")
-async def ask_for_link(request: Request, secret: str = "") -> Response:
+async def resume_page(request: Request, secret: str = "") -> Response:
     """The page that a resume link leads to: a button opens the form, so that a link preview does not."""
-    held, drawn = await form_security.look(request) or (None, None)
+    held, drawn = await form_security.load_session(request) or (None, None)
     link = secret if LINK.fullmatch(secret) else ""
     return page(request, "form/resume.html", drawn=drawn, secret=held, link=link, errors=[])
 
@@ -101,23 +103,23 @@ async def ask_for_link(request: Request, secret: str = "") -> Response:
 @router.post("/form/resume")
 async def resume(request: Request) -> Response:
     """Open a session with a resume link."""
-    here, given, at = rooms(request), await form_security.fields(request), now()
-    form_security.guard_origin(request)
-    held = form_security.pasted(given)
+    here, given, at = get_services(request), await form_security.fields(request), now()
+    form_security.require_same_origin(request)
+    held = form_security.extract_secret(given)
     secret = form_sessions.new_secret()
     work = partial(
         form_sessions.resume,
         desk=here.desk,
         link_secret=held,
         secret=secret,
-        until=form_security.until(here, at),
+        until=form_security.session_expiry(here, at),
         now=at,
         actor=actor(request),
     )
     try:
         drawn = await here.database.write(work)
     except NotFound:
-        _ = said(language_of(request, edition_of(here), None))
+        _ = gettext_for(language_of(request, edition_of(here), None))
         told = _("This link does not open a form. It may be cut off, or its time is over.")
         return page(
             request,
@@ -126,8 +128,8 @@ async def resume(request: Request) -> Response:
             link="",
             errors=[{"target": "link", "words": told}],
         )
-    response = form_security.remember(go("/form/go-on"), here, form_security.SESSION, secret)
-    return form_security.remember(response, here, form_security.LANGUAGE, drawn.record.language)
+    response = form_security.set_cookie(redirect("/form/go-on"), here, form_security.SESSION, secret)
+    return form_security.set_cookie(response, here, form_security.LANGUAGE, drawn.record.language)
 
 
 # --- leaving ---------------------------------------------------------------------------------------
@@ -136,7 +138,7 @@ async def resume(request: Request) -> Response:
 @router.post("/form/leave")
 async def leave(request: Request) -> Response:
     """End the session and leave the site at once, whatever state the service is in."""
-    here = rooms(request)
+    here = get_services(request)
     away = RedirectResponse(here.theme.leave, 303, headers=NO_STORE)
     try:
         return await _closed(request, away)
@@ -147,32 +149,32 @@ async def leave(request: Request) -> Response:
 
 
 @router.get("/form/left")
-async def left(request: Request) -> Response:
+async def exit_page(request: Request) -> Response:
     """A neutral page that reveals nothing about the form."""
     html = (TEMPLATES / "form" / "left.html").read_text(encoding="utf-8")
-    return HTMLResponse(html, headers=headers(rooms(request)) | NO_STORE)
+    return HTMLResponse(html, headers=headers(get_services(request)) | NO_STORE)
 
 
 @router.post("/form/clear")
-async def clear(request: Request) -> Response:
+async def end_session(request: Request) -> Response:
     """End the session on this device; saved answers stay saved."""
-    language = language_of(request, edition_of(rooms(request)), None)
-    response = await _closed(request, go(f"/form/cleared?language={language}"))
+    language = language_of(request, edition_of(get_services(request)), None)
+    response = await _closed(request, redirect(f"/form/cleared?language={language}"))
     response.headers["clear-site-data"] = '"cache"'
     return response
 
 
 @router.get("/form/cleared")
-async def cleared(request: Request) -> Response:
+async def ended_page(request: Request) -> Response:
     """Nothing of the form is left on this device; the language is in the query, since its cookie is gone."""
-    language = edition_of(rooms(request)).language(request.query_params.get("language"))
-    _ = said(language)
+    language = edition_of(get_services(request)).language(request.query_params.get("language"))
+    _ = gettext_for(language)
     lines = [
         _("The form is closed on this device, and its cookies are gone."),
         _("Close the browser window too, so that nobody can go back."),
     ]
     ways = [("/form/resume", _("I have a link to come back")), ("/form", _("Start a new form"))]
-    return message(request, _("This device is cleared"), *lines, ways=ways, language=language)
+    return message_page(request, _("This device is cleared"), *lines, ways=ways, language=language)
 
 
 async def _closed(request: Request, response: Response) -> Response:
@@ -181,18 +183,18 @@ async def _closed(request: Request, response: Response) -> Response:
     The form token is not checked, so that an older page works too: leaving and clearing always apply to
     everything on this device.
     """
-    here, secret = rooms(request), form_security.secret(request)
+    here, secret = get_services(request), form_security.session_cookie(request)
     await form_security.fields(request)
-    form_security.guard_origin(request)
+    form_security.require_same_origin(request)
     if secret:
-        await here.database.write(partial(form_sessions.leave, secret=secret))
+        await here.database.write(partial(form_sessions.end_session, secret=secret))
     return _forgotten(response, here)
 
 
-def _forgotten(response: Response, here: Rooms) -> Response:
+def _forgotten(response: Response, here: Services) -> Response:
     """Delete all cookies of the form on this device."""
     for name in (form_security.SESSION, form_security.LANGUAGE, form_security.HANDOFF):
-        form_security.remember(response, here, name, "")
+        form_security.set_cookie(response, here, name, "")
     return response
 
 
@@ -202,29 +204,33 @@ def _forgotten(response: Response, here: Rooms) -> Response:
 @router.get("/form/summary")
 async def summary(request: Request) -> Response:
     """The summary: things to discuss with a clinician, and what to do with them."""
-    visit = await enter(request)
+    visit = await require_session(request)
     if visit.drawn.record.status == "draft":
-        return go("/form/go-on")
+        return redirect("/form/go-on")
     late = "changed" in request.query_params
     back = await _way_back(visit)
-    return show(visit, "form/summary.html", pdf=pdf.installed(), late=late, booking=back, **_spoken(visit))
+    return render_page(
+        visit, "form/summary.html", pdf=pdf.installed(), late=late, booking=back, **_spoken(visit)
+    )
 
 
 @router.get("/form/summary.txt")
 async def summary_as_text(request: Request) -> Response:
     """The summary as plain text."""
-    visit = await enter(request)
+    visit = await require_session(request)
     if visit.drawn.record.status == "draft":
-        return go("/form/go-on")
-    return _file(summaries.filled("summary.txt", _spoken(visit)).encode(), "text/plain; charset=utf-8", "txt")
+        return redirect("/form/go-on")
+    return _file(
+        summaries.render_context("summary.txt", _spoken(visit)).encode(), "text/plain; charset=utf-8", "txt"
+    )
 
 
 @router.get("/form/summary.pdf")
 async def summary_as_pdf(request: Request) -> Response:
     """The summary as an accessible PDF, if the server can make one."""
-    visit = await enter(request)
+    visit = await require_session(request)
     if visit.drawn.record.status == "draft":
-        return go("/form/go-on")
+        return redirect("/form/go-on")
     content = await asyncio.to_thread(pdf.pdf, _spoken(visit))
     return _file(content, "application/pdf", "pdf")
 
@@ -234,13 +240,13 @@ def _file(content: bytes, kind: str, ending: str) -> Response:
     return Response(content, headers=NO_STORE | {"content-disposition": named, "content-type": kind})
 
 
-def _spoken(visit: Visit) -> dict[str, Any]:
+def _spoken(visit: FormVisit) -> dict[str, Any]:
     """The summary in the language being read; the stored summary is in the language it was made in."""
     drawn = visit.drawn
     made = drawn.edition.summarise(drawn.evaluation, visit.language)
     made |= {"made_at": drawn.made_at}
     zone = visit.here.settings.clinic_time_zone
-    return summaries.spoken(drawn.edition, made, kept_until=drawn.record.retained_until, zone=zone)
+    return summaries.summary_context(drawn.edition, made, kept_until=drawn.record.retained_until, zone=zone)
 
 
 # --- erasing, privacy and branding -----------------------------------------------------------------
@@ -249,22 +255,22 @@ def _spoken(visit: Visit) -> dict[str, Any]:
 @router.get("/form/delete")
 async def ask_to_delete(request: Request) -> Response:
     """Ask for confirmation before erasing."""
-    return show(await enter(request), "form/delete.html")
+    return render_page(await require_session(request), "form/delete.html")
 
 
 @router.post("/form/delete")
 async def delete(request: Request) -> Response:
     """Erase the submission of this session."""
-    here, given = rooms(request), await form_security.fields(request)
+    here, given = get_services(request), await form_security.fields(request)
     language = language_of(request, edition_of(here), None)
-    gone = _forgotten(go(f"/form/deleted?language={language}"), here)
+    gone = _forgotten(redirect(f"/form/deleted?language={language}"), here)
     try:
-        visit = await enter(request)
-        form_security.guard(request, given, visit.secret)
+        visit = await require_session(request)
+        form_security.require_csrf(request, given, visit.secret)
         work = partial(
             form_sessions.erase, desk=here.desk, secret=visit.secret, now=now(), actor=actor(request)
         )
-        await dependencies.erase(here, work)
+        await dependencies.write_and_sync_ledger(here, work)
     except SessionEnded:
         if not await _deleted_already(request, given):
             raise
@@ -273,54 +279,54 @@ async def delete(request: Request) -> Response:
 
 async def _deleted_already(request: Request, given: form_security.Fields) -> bool:
     """Is the submission of this signed form already erased, for example by the other of two clicks?"""
-    here, held = rooms(request), form_security.secret(request)
-    if not held or not form_security.signed(here, given, held):
+    here, held = get_services(request), form_security.session_cookie(request)
+    if not held or not form_security.is_valid_csrf(here, given, held):
         return False
-    return not await here.database.read(partial(form_sessions.known, secret=held))
+    return not await here.database.read(partial(form_sessions.session_exists, secret=held))
 
 
 @router.get("/form/deleted")
 async def deleted(request: Request) -> Response:
     """The page that confirms the erasure."""
-    language = edition_of(rooms(request)).language(request.query_params.get("language"))
-    _ = said(language)
+    language = edition_of(get_services(request)).language(request.query_params.get("language"))
+    _ = gettext_for(language)
     line = _("Your answers and your contact details are deleted.")
     ways = [("/form", _("Start a new form"))]
-    return message(request, _("Your answers are deleted"), line, ways=ways, language=language)
+    return message_page(request, _("Your answers are deleted"), line, ways=ways, language=language)
 
 
 @router.get("/form/privacy")
 async def privacy(request: Request) -> Response:
     """Who can see the answers, and until when."""
-    settings = rooms(request).settings
-    found = await form_security.look(request)
+    settings = get_services(request).settings
+    found = await form_security.load_session(request)
     secret, drawn = found or (None, None)
     return page(
         request,
         "form/privacy.html",
         drawn=drawn,
         secret=secret,
-        hours=settings.retention_draft_hours,
-        days=settings.retention_days,
+        hours=settings.draft_retention_hours,
+        days=settings.submission_retention_days,
     )
 
 
 @router.get("/form/theme.css")
 async def theme(request: Request) -> Response:
     """The style sheet with the clinic's colours."""
-    return Response(rooms(request).theme.sheet, media_type="text/css", headers=KEPT)
+    return Response(get_services(request).theme.sheet, media_type="text/css", headers=KEPT)
 
 
 @router.get("/form/logo")
 async def logo(request: Request) -> Response:
     """The clinic's logo. Raises NotFound if none is set."""
-    shown = rooms(request).theme
+    shown = get_services(request).theme
     if shown.logo is None:
         raise NotFound("No logo is set.")
     return Response(shown.logo, media_type=shown.logo_type, headers=KEPT)
 
 
 @router.get("/form/{rest:path}")
-async def nothing(rest: str) -> Response:
+async def not_found(rest: str) -> Response:
     """Any other address of the form. Raises NotFound."""
     raise NotFound("There is nothing at this address.")

@@ -17,12 +17,12 @@ from starlette.responses import Response
 from app.clock import now
 from app.errors import BadRequest, Forbidden, SessionEnded, UnsupportedMediaType
 from app.services.submissions import form_sessions
-from app.services.submissions.assessment import Drawn
-from app.web.dependencies import Rooms, rooms
+from app.services.submissions.assessment import Assessment
+from app.web.dependencies import Services, get_services
 
 SESSION, LANGUAGE, HANDOFF = "preconsult_form", "preconsult_language", "preconsult_handoff"
-LIVES = {HANDOFF: 3600}  # seconds; the other cookies end with the browser session
-MOST_FIELDS = 400
+COOKIE_MAX_AGE = {HANDOFF: 3600}  # seconds; the other cookies end with the browser session
+MAX_FIELDS = 400
 QUICKEST, OLDEST = dt.timedelta(seconds=2), dt.timedelta(hours=24)
 PATH = re.compile(r"/form(/[a-z0-9][a-z0-9.-]*)*(\?[a-z]+=1(&[a-z]+=1)*)?")
 Fields = Mapping[str, list[str]]
@@ -31,22 +31,22 @@ Fields = Mapping[str, list[str]]
 # --- cookies ---------------------------------------------------------------------------------------
 
 
-def secret(request: Request) -> str | None:
+def session_cookie(request: Request) -> str | None:
     """The value of the session cookie."""
-    return request.cookies.get(_name(rooms(request), SESSION))
+    return request.cookies.get(_name(get_services(request), SESSION))
 
 
-def language(request: Request) -> str | None:
+def language_cookie(request: Request) -> str | None:
     """The language chosen on this device."""
-    return request.cookies.get(_name(rooms(request), LANGUAGE))
+    return request.cookies.get(_name(get_services(request), LANGUAGE))
 
 
-def handoff(request: Request) -> str | None:
+def handoff_cookie(request: Request) -> str | None:
     """The secret of the one-time link whose button was pressed on this device."""
-    return request.cookies.get(_name(rooms(request), HANDOFF))
+    return request.cookies.get(_name(get_services(request), HANDOFF))
 
 
-def remember(response: Response, here: Rooms, name: str, value: str) -> Response:
+def set_cookie(response: Response, here: Services, name: str, value: str) -> Response:
     """Set an HttpOnly cookie; an empty value deletes it.
 
     It ends with the browser session, or after the seconds in `LIVES`. If the form may be framed by another
@@ -57,35 +57,35 @@ def remember(response: Response, here: Rooms, name: str, value: str) -> Response
     parts = [f"{_name(here, name)}={value}", "Path=/", "HttpOnly"]
     parts += ["SameSite=None", "Secure", "Partitioned"] if framed else ["SameSite=Lax"]
     parts += ["Secure"] if secure and not framed else []
-    if not value or name in LIVES:
-        parts.append(f"Max-Age={LIVES[name] if value else 0}")
+    if not value or name in COOKIE_MAX_AGE:
+        parts.append(f"Max-Age={COOKIE_MAX_AGE[name] if value else 0}")
     response.headers.append("set-cookie", "; ".join(parts))
     return response
 
 
-def _framed(here: Rooms) -> bool:
+def _framed(here: Services) -> bool:
     return bool(here.settings.frame_ancestors)
 
 
-def _secure(here: Rooms) -> bool:
+def _secure(here: Services) -> bool:
     return here.settings.public_url.scheme == "https" or _framed(here)
 
 
-def _name(here: Rooms, name: str) -> str:
+def _name(here: Services, name: str) -> str:
     return f"__Host-{name}" if _secure(here) else name
 
 
 # --- sessions --------------------------------------------------------------------------------------
 
 
-def until(here: Rooms, at: dt.datetime) -> dt.datetime:
+def session_expiry(here: Services, at: dt.datetime) -> dt.datetime:
     """When a session ends if a page is sent at `at`."""
     return at + dt.timedelta(minutes=here.settings.form_session_minutes)
 
 
-async def look(request: Request) -> tuple[str, Drawn] | None:
+async def load_session(request: Request) -> tuple[str, Assessment] | None:
     """The session's secret and its submission; None without an open session."""
-    here, held, at = rooms(request), secret(request), now()
+    here, held, at = get_services(request), session_cookie(request), now()
     if not held:
         return None
     try:
@@ -107,7 +107,7 @@ async def fields(request: Request) -> Fields:
     found: dict[str, list[str]] = {}
     try:
         pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"
+            body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict"
         )
     except ValueError:
         raise BadRequest("This is no form, or one of too many fields.") from None
@@ -116,17 +116,17 @@ async def fields(request: Request) -> Fields:
     return found
 
 
-def one(given: Fields, name: str) -> str:
+def first(given: Fields, name: str) -> str:
     """The first value of a field; empty if there is none."""
     return given.get(name, [""])[0]
 
 
-def pasted(given: Fields) -> str:
+def extract_secret(given: Fields) -> str:
     """The secret from a pasted link, or the secret itself."""
-    return re.split(r"[#/]", one(given, "link").strip())[-1]
+    return re.split(r"[#/]", first(given, "link").strip())[-1]
 
 
-def guard_origin(request: Request) -> None:
+def require_same_origin(request: Request) -> None:
     """Refuse a request made by a page of another site. Raises Forbidden.
 
     Browsers report the origin in Sec-Fetch-Site; older ones send Origin, or neither: then only the token
@@ -145,30 +145,30 @@ def from_our_page(request: Request) -> bool:
     return request.headers.get("sec-fetch-site") == "same-origin"
 
 
-def guard(request: Request, given: Fields, held: str) -> None:
+def require_csrf(request: Request, given: Fields, held: str) -> None:
     """Refuse a form that this service did not create for this session. Raises Forbidden."""
-    guard_origin(request)
-    if not signed(rooms(request), given, held):
+    require_same_origin(request)
+    if not is_valid_csrf(get_services(request), given, held):
         raise Forbidden("This form belongs to another session; open the page again.")
 
 
-def signed(here: Rooms, given: Fields, held: str) -> bool:
+def is_valid_csrf(here: Services, given: Fields, held: str) -> bool:
     """Does the form carry the CSRF token of that session?"""
-    return here.desk.vault.keyring.signed("form token", held.encode(), one(given, "token"))
+    return here.desk.vault.keyring.signed("form token", held.encode(), first(given, "token"))
 
 
-def token(here: Rooms, held: str) -> str:
+def csrf_token(here: Services, held: str) -> str:
     """The CSRF token for the forms of this session."""
     return here.desk.vault.keyring.sign("form token", held.encode())
 
 
-def instance(here: Rooms, at: dt.datetime) -> str:
+def new_form_id(here: Services, at: dt.datetime) -> str:
     """The signed id of a new form: `<milliseconds>.<nonce>.<signature>`. It is also the idempotency key."""
     stem = f"{int(at.timestamp() * 1000)}.{secrets.token_urlsafe(16)}"
     return f"{stem}.{here.desk.vault.keyring.sign('form instance', stem.encode())}"
 
 
-def age(here: Rooms, text: str, at: dt.datetime) -> dt.timedelta | None:
+def form_age(here: Services, text: str, at: dt.datetime) -> dt.timedelta | None:
     """The time since a form was created; None if its signature is invalid or it is too old to start with."""
     made, _, rest = text.partition(".")
     nonce, _, signature = rest.partition(".")
@@ -178,7 +178,7 @@ def age(here: Rooms, text: str, at: dt.datetime) -> dt.timedelta | None:
     return passed if dt.timedelta(0) <= passed + dt.timedelta(seconds=5) and passed < OLDEST else None
 
 
-def path(request: Request) -> str:
+def return_path(request: Request) -> str:
     """The page to return to after a change of language, with only the necessary query parameters."""
     query = "&".join(f"{name}=1" for name in ("check", "new", "changed") if name in request.query_params)
     found = request.url.path + (f"?{query}" if query else "")

@@ -3,10 +3,10 @@
 Office: its two forms. Refuses: to store or log one.
 """
 
-from app.web.dependencies import Rooms
+from app.web.dependencies import Services
 
 
-def links(here: Rooms, secret: str) -> dict[str, str]:
+def links(here: Services, secret: str) -> dict[str, str]:
     """Return the link for a person, with its secret after the #, and one for browsers without scripts."""
     base = f"{str(here.settings.public_url).rstrip('/')}/r"
     return {"link": f"{base}#{secret}", "plain_link": f"{base}/{secret}"}

@@ -19,20 +19,20 @@ UNREVIEWED = (  # the same text as in base.html, here for the translation catalo
 
 def html(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> str:
     """A complete HTML page for REST clients, with the same design as the form."""
-    return filled("summary.html", spoken(edition, summary, kept_until=kept_until, zone=zone))
+    return render_context("summary.html", summary_context(edition, summary, kept_until=kept_until, zone=zone))
 
 
 def text(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> str:
     """Plain text, for example for a message that the user writes to their own doctor."""
-    return filled("summary.txt", spoken(edition, summary, kept_until=kept_until, zone=zone))
+    return render_context("summary.txt", summary_context(edition, summary, kept_until=kept_until, zone=zone))
 
 
-def filled(template: str, words: Json) -> str:
+def render_context(template: str, words: Json) -> str:
     """A template rendered with the values of `spoken`."""
     return environment(words["summary"]["language"]).get_template(template).render(words)
 
 
-def spoken(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> Json:
+def summary_context(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, zone: str) -> Json:
     """The summary and all texts around it, as the templates expect them."""
     language = summary["language"]
     words = edition.phrasebooks[language]
@@ -42,7 +42,9 @@ def spoken(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, z
     return {
         "summary": summary,
         "fixed": fixed,
-        "unreviewed": translations(language).gettext(UNREVIEWED) if edition.machine_made(language) else "",
+        "unreviewed": translations(language).gettext(UNREVIEWED)
+        if edition.unreviewed_languages(language)
+        else "",
         "groups": words.texts.groups,
         "direction": words.texts.direction,
         "kept_until": fixed.kept_until.format(retained_until=day) if day else None,
@@ -55,12 +57,15 @@ def spoken(edition: Edition, summary: Json, *, kept_until: dt.datetime | None, z
 def _because(edition: Edition, language: str, topic: Json) -> list[tuple[str, str]]:
     """(question, answer) for each answer that raised a topic, in the language of the summary."""
     return [
-        (edition.phrasebooks[language].items[reason["link_id"]].text, said(edition, language, **reason))
+        (
+            edition.phrasebooks[language].items[reason["link_id"]].text,
+            answer_text(edition, language, **reason),
+        )
         for reason in topic["because"]
     ]
 
 
-def said(edition: Edition, language: str, *, link_id: str, answer: Any) -> str:
+def answer_text(edition: Edition, language: str, *, link_id: str, answer: Any) -> str:
     """An answer as text in `language`: the labels of the chosen options, or the value itself."""
     words = edition.phrasebooks[language].items[link_id]
     codes = answer if isinstance(answer, list | tuple) else [answer]

@@ -18,7 +18,7 @@ PORTED = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15}))(?::[0-9]{1,5}
 UNKNOWN = "unknown"
 
 
-def client(scope: Scope, proxies: Networks) -> str | None:
+def client_address(scope: Scope, proxies: Networks) -> str | None:
     """Return the address of the client, or None when the peer has none (a Unix socket, for example).
 
     Reads from the peer leftwards while the current address is a trusted proxy. A hop that is not an address
@@ -36,7 +36,7 @@ def client(scope: Scope, proxies: Networks) -> str | None:
     return str(found) if found else None
 
 
-def network(address: str | None) -> str:
+def client_network(address: str | None) -> str:
     """Return the /24 or /48 of an address; all clients without an address count as one network."""
     found = _address(address or "")
     if found is None:

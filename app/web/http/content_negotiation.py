@@ -13,14 +13,14 @@ from starlette.responses import Response
 from app.errors import NotAcceptable, PreconditionFailed, PreconditionRequired
 from app.rules.engine.edition import Edition
 
-MOST_MEMBERS = 50
+MAX_MEMBERS = 50
 VERSION = re.compile(r'(?:W/)?"(\d{1,9})"')
 
 
 def _weighted(header: str) -> list[tuple[str, float]]:
     """Return the first members of a header with their weights, highest weight first."""
     found = []
-    for member in header.split(",")[:MOST_MEMBERS]:
+    for member in header.split(",")[:MAX_MEMBERS]:
         name, *parameters = (part.strip() for part in member.split(";"))
         weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
         try:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60.0
 
 
-class Limits:
+class FormStartLimiter:
     """Both limits. Refused forms are not stored, so `total` bounds the memory in use."""
 
     def __init__(self, per_network: int, total: int) -> None:

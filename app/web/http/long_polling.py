@@ -12,14 +12,14 @@ from typing import TypeVar
 from starlette.requests import Request
 
 T = TypeVar("T")
-LONGEST = 30  # seconds
-AGAIN_SECONDS = 1.0
+MAX_WAIT_SECONDS = 30  # seconds
+POLL_SECONDS = 1.0
 STOPPING = (
     "stopping"  # in the scope of a request whose process is stopping (web/middleware/uvicorn_protocol.py)
 )
 
 
-class Waiting:
+class LongPoller:
     """The waiting requests of this process."""
 
     def __init__(self, most: int = 200) -> None:
@@ -52,7 +52,7 @@ class Waiting:
     ) -> T:
         clock = asyncio.get_running_loop().time
         while not fits(found) and clock() < until:
-            await asyncio.sleep(min(AGAIN_SECONDS, max(0.0, until - clock())))
+            await asyncio.sleep(min(POLL_SECONDS, max(0.0, until - clock())))
             if request.scope.get(STOPPING) or await request.is_disconnected():
                 return found
             found = await look()

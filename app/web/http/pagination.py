@@ -14,50 +14,52 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from app.errors import Error, Unprocessable
+from app.errors import FieldError, InvalidRequest
 from app.services.events import outbox
-from app.storage.submissions.listing import Page, Place
+from app.storage.submissions.listing import ListQuery, Place
 from app.storage.submissions.submissions import ID
 
 POSITION, TAG = re.compile(r"[0-9]{1,18}"), re.compile(r"[0-9a-f]{0,8}")
 
 
-def page(limit: int, cursor: str | None, *, updated_after: str | None, **filters: Any) -> Page:
+def parse_list_query(
+    limit: int, cursor: str | None, *, updated_after: str | None, **filters: Any
+) -> ListQuery:
     """Return the page that a list query asks for. Raises Unprocessable."""
-    since = None if updated_after is None else moment("updated_after", updated_after)
+    since = None if updated_after is None else parse_timestamp("updated_after", updated_after)
     after = None if cursor is None else _decoded(cursor, 1 if since is None else 2)
-    return Page(limit=limit, updated_after=since, after=after, **filters)
+    return ListQuery(limit=limit, updated_after=since, after=after, **filters)
 
 
-def following(request: Request, place: Place | None) -> str | None:
+def next_url(request: Request, place: Place | None) -> str | None:
     """Return the address of the page after `place`, or None if there is no place."""
     return None if place is None else _address(request, place)
 
 
-def after_id(cursor: str | None) -> str | None:
+def decode_id(cursor: str | None) -> str | None:
     """Return the last id of the previous page, for a list in id order. Raises Unprocessable."""
     return None if cursor is None else _decoded(cursor, 1)[0]
 
 
-def following_id(request: Request, last: str) -> str:
+def next_url_by_id(request: Request, last: str) -> str:
     """Return the address of the page after the one that ends with the id `last`."""
     return _address(request, [last])
 
 
-def to_place(place: outbox.Place) -> str:
+def encode_position(place: outbox.FeedCursor) -> str:
     """Encode a position in the event feed as a cursor."""
     return _packed([str(place.position), place.tag])
 
 
-def from_place(cursor: str) -> outbox.Place:
+def decode_position(cursor: str) -> outbox.FeedCursor:
     """Decode a cursor of the event feed. Raises Unprocessable."""
     place = _loaded(cursor)
     if len(place) == 2 and POSITION.fullmatch(place[0]) and TAG.fullmatch(place[1]):
-        return outbox.Place(int(place[0]), place[1])
+        return outbox.FeedCursor(int(place[0]), place[1])
     raise _refused("after", "Take the cursor from `next`.")
 
 
-def moment(name: str, text: str) -> dt.datetime:
+def parse_timestamp(name: str, text: str) -> dt.datetime:
     """Return the time given in the member `name`, in UTC, to the millisecond. Raises Unprocessable."""
     told = "Give an RFC 3339 time with its zone, as 2026-11-22T09:30:00Z."
     try:
@@ -74,7 +76,7 @@ def _decoded(cursor: str, size: int) -> tuple[str, ...]:
     if len(place) != size or not ID.fullmatch(place[-1]):
         raise _refused("cursor", told)
     if size == 2:
-        moment("cursor", place[0])
+        parse_timestamp("cursor", place[0])
     return tuple(place)
 
 
@@ -97,5 +99,5 @@ def _address(request: Request, place: Sequence[str]) -> str:
     return f"{request.url.path}?{urlencode([*query, ('cursor', _packed(place))])}"
 
 
-def _refused(name: str, told: str) -> Unprocessable:
-    return Unprocessable(told, errors=[Error(f"/{name}", "invalid", told)])
+def _refused(name: str, told: str) -> InvalidRequest:
+    return InvalidRequest(told, errors=[FieldError(f"/{name}", "invalid", told)])

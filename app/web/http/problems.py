@@ -16,17 +16,17 @@ from starlette.responses import Response
 from app.errors import (
     TYPE,
     BadRequest,
-    Error,
+    ContentTooLarge,
+    FieldError,
     Internal,
+    InvalidRequest,
     MethodNotAllowed,
     NotFound,
     Problem,
-    TooLarge,
-    Unprocessable,
 )
-from app.logging import code, log
-from app.rules.engine.answers import escape
-from app.web.http.request_body import sentence
+from app.logging import error_code, log
+from app.rules.engine.answers import escape_pointer_token
+from app.web.http.request_body import message_for
 from app.web.openapi import fhir_problems
 
 MEDIA_TYPE = "application/problem+json"
@@ -34,8 +34,8 @@ BY_STATUS: Mapping[int, tuple[type[Problem], str]] = {
     400: (BadRequest, "The request can't be read as HTTP with the documented headers."),
     404: (NotFound, "There is nothing at this address."),
     405: (MethodNotAllowed, "See the Allow header for the methods offered here."),
-    413: (TooLarge, "The body is larger than this service takes."),
-    422: (Unprocessable, "The request can't be carried out as it is."),
+    413: (ContentTooLarge, "The body is larger than this service takes."),
+    422: (InvalidRequest, "The request can't be carried out as it is."),
 }
 
 
@@ -63,14 +63,14 @@ def response(
     If a database error caused the problem, its code is logged and not sent.
     """
     if problem.__cause__ is not None:
-        log.error("unavailable", request_id=instance, error=code(problem.__cause__))
+        log.error("unavailable", request_id=instance, error=error_code(problem.__cause__))
     extra = dict(headers or {})
     if problem.retry_after is not None:
         extra["retry-after"] = str(problem.retry_after)
     if problem.status == 401:
         extra["www-authenticate"] = "Bearer"
     extra["cache-control"] = "no-store"
-    if fhir_problems.speaks_fhir(path):
+    if fhir_problems.is_fhir_path(path):
         said = fhir_problems.document(problem, instance, path)
         return Response(to_json(said), problem.status, extra, fhir_problems.MEDIA_TYPE)
     return Response(to_json(document(problem, instance)), problem.status, extra, MEDIA_TYPE)
@@ -86,14 +86,14 @@ async def on_invalid_request(request: Request, error: Exception) -> Response:
     """Exception handler for parameters that FastAPI rejects; the response contains no input."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for RequestValidationError only
     amiss = [
-        Error(
-            "/" + "/".join(escape(str(part)) for part in each["loc"][1:]),
+        FieldError(
+            "/" + "/".join(escape_pointer_token(str(part)) for part in each["loc"][1:]),
             each["type"],
-            sentence(each),
+            message_for(each),
         )
         for each in error.errors()
     ]
-    problem = Unprocessable("Look at each of the errors and send it again.", errors=amiss)
+    problem = InvalidRequest("Look at each of the errors and send it again.", errors=amiss)
     return _answer(problem, request)
 
 

@@ -17,14 +17,14 @@ from typing import Protocol
 
 from starlette.types import Scope
 
-from app.adapters.redis_counters import Counts, Down
+from app.adapters.redis_counters import RedisCounters, StoreUnavailable
 from app.encryption import Keyring
-from app.errors import TooMany
+from app.errors import TooManyRequests
 from app.logging import log
-from app.web.http.client_address import Networks, client, network
+from app.web.http.client_address import Networks, client_address, client_network
 
 SECONDS, HOUR = 60, 3600
-MOST = 100_000  # names counted separately in a minute; all others share one count
+MAX_NAMES = 100_000  # names counted separately in a minute; all others share one count
 SHARE = 100  # a replica reserves a hundredth of a limit at a time
 OTHERS = "others"
 COUNTED = "counted"  # in the scope of a request that has been counted
@@ -39,7 +39,7 @@ class Count(Protocol):
     async def take(self, name: str, minute: int) -> int: ...
 
 
-class Here:
+class LocalCounter:
     """Counts in this process only."""
 
     def __init__(self, limit: int) -> None:
@@ -51,21 +51,21 @@ class Here:
         if minute != self._minute:
             self._minute, self._taken = minute, {}
         taken = self._taken.get(name)
-        if taken is None and len(self._taken) >= MOST:
+        if taken is None and len(self._taken) >= MAX_NAMES:
             name, taken = OTHERS, self._taken.get(OTHERS)
         self._taken[name] = taken = (taken or 0) + 1
         return self.limit - taken
 
 
 @dataclass(slots=True)
-class Drawn:
+class Lease:
     """A reservation. `places`: what this replica may still allow; `left`: what no replica had reserved."""
 
     places: int
     left: int
 
 
-class Shared:
+class LeasedCounter:
     """Counts across replicas: each reserves a few requests at once, so that most do not ask the store.
 
     The replicas together never allow more than the limit; at most a hundredth of it per replica remains
@@ -73,12 +73,12 @@ class Shared:
     send is not lost.
     """
 
-    def __init__(self, kind: str, limit: int, counts: Counts, seconds: int = SECONDS) -> None:
+    def __init__(self, kind: str, limit: int, counts: RedisCounters, seconds: int = SECONDS) -> None:
         self.limit, self._kind, self._counts, self._seconds = limit, kind, counts, seconds
         self._share = max(1, limit // SHARE)
         self._minute = self._told = 0
-        self._drawn: dict[str, Drawn] = {}
-        self._alone = Here(limit)
+        self._drawn: dict[str, Lease] = {}
+        self._alone = LocalCounter(limit)
         self._lock = asyncio.Lock()  # one task reserves; those that wait use what it reserved
 
     async def take(self, name: str, minute: int) -> int:
@@ -90,25 +90,25 @@ class Shared:
             try:
                 async with self._lock:
                     drawn = await self._more(name, minute)
-            except Down:
+            except StoreUnavailable:
                 self._tell(minute)
                 return await self._alone.take(name, minute)
         drawn.places -= 1
         return drawn.places + drawn.left if drawn.places >= 0 else self._none(drawn)
 
-    async def _more(self, name: str, minute: int) -> Drawn:
+    async def _more(self, name: str, minute: int) -> Lease:
         drawn = self._drawn.get(name)
         if drawn and (drawn.places > 0 or drawn.left == 0):  # another task has reserved meanwhile
             return drawn
         taken = await self._counts.add(
             f"{self._kind}/{minute}/{name}", self._share, seconds=2 * self._seconds
         )
-        found = Drawn(min(self._share, self.limit - taken + self._share), max(0, self.limit - taken))
-        if len(self._drawn) < MOST and minute == self._minute:
+        found = Lease(min(self._share, self.limit - taken + self._share), max(0, self.limit - taken))
+        if len(self._drawn) < MAX_NAMES and minute == self._minute:
             self._drawn[name] = found
         return found
 
-    def _none(self, drawn: Drawn) -> int:
+    def _none(self, drawn: Lease) -> int:
         drawn.places = 0
         return -1
 
@@ -118,7 +118,7 @@ class Shared:
             log.warning("limits_not_shared")
 
 
-class Rates:
+class RateLimiter:
     """Both rate limits of a running service; with `counts` they apply across replicas.
 
     With `counts` this also holds for the limits of started forms (`starts`: per hour, by one network and in
@@ -132,11 +132,11 @@ class Rates:
         per_network: int,
         keyring: Keyring,
         proxies: Networks = (),
-        counts: Counts | None = None,
+        counts: RedisCounters | None = None,
         starts: tuple[int, int] = (0, 0),
     ) -> None:
         self._key, self._network = (
-            Shared(kind, limit, counts) if counts else Here(limit)
+            LeasedCounter(kind, limit, counts) if counts else LocalCounter(limit)
             for kind, limit in (("key", per_key), ("network", per_network))
         )
         self._policies = {
@@ -146,7 +146,7 @@ class Rates:
         self._keyring, self._proxies, self._counts = keyring, proxies, counts
         self._minute, self._secret = 0, b""
         self._starts = [
-            Shared(kind, limit, counts, HOUR)
+            LeasedCounter(kind, limit, counts, HOUR)
             for kind, limit in zip(("start", "starts"), starts, strict=True)
             if counts
         ]
@@ -190,11 +190,11 @@ class Rates:
         fields = ((b"ratelimit", told), (b"ratelimit-policy", self._policies[kind]))
         scope.setdefault(FIELDS, []).extend(fields)
         if left < 0:
-            raise TooMany("Wait as long as Retry-After says, then go on.", retry_after=seconds)
+            raise TooManyRequests("Wait as long as Retry-After says, then go on.", retry_after=seconds)
 
     def _alias(self, scope: Scope, minute: int) -> str:
         if minute != self._minute:  # the same in every process with this keyring, and never reused
             secret = self._keyring.digest("networks of requests", str(minute).encode())
             self._minute, self._secret = minute, secret
-        found = network(client(scope, self._proxies))
+        found = client_network(client_address(scope, self._proxies))
         return hashlib.blake2b(found.encode(), key=self._secret, digest_size=16).hexdigest()

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from app.errors import Error, MalformedJson, Unprocessable, UnsupportedMediaType
-from app.rules.engine.answers import escape
+from app.errors import FieldError, InvalidRequest, MalformedJson, UnsupportedMediaType
+from app.rules.engine.answers import escape_pointer_token
 
-DEEPEST = 16
+MAX_DEPTH = 16
 # possessive, and also matches an unterminated string: linear time for any input
 STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 BRACKETS = re.compile(rb"[\[\]{}]")
@@ -57,15 +57,15 @@ async def read_json(request: Request, model: type[Model], *, also: Sequence[str]
     try:
         return model.model_validate(parse(body)), body
     except ValidationError as error:
-        raise Unprocessable("Look at each of the errors and send it again.", errors=errors(error)) from None
+        raise InvalidRequest("Look at each of the errors and send it again.", errors=errors(error)) from None
 
 
 def parse(body: bytes) -> Any:
     """Return the JSON value of `body`. Raises MalformedJson."""
     if not body:
         raise MalformedJson("There is no body; send JSON.")
-    if _depth(body) > DEEPEST:
-        raise MalformedJson(f"The JSON is nested more than {DEEPEST} deep.")
+    if _depth(body) > MAX_DEPTH:
+        raise MalformedJson(f"The JSON is nested more than {MAX_DEPTH} deep.")
     try:
         value = json.loads(
             body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_number
@@ -77,33 +77,37 @@ def parse(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise MalformedJson(f"The JSON breaks off at line {error.lineno}, column {error.colno}.") from None
     except ValueError as error:  # `_Odd`, or a number with too many digits
-        told = str(error) if isinstance(error, _Odd) else "A number has too many digits."
+        told = str(error) if isinstance(error, _InvalidJson) else "A number has too many digits."
         raise MalformedJson(told) from None
     return value
 
 
-def errors(error: ValidationError, *, root: str = "") -> list[Error]:
+def errors(error: ValidationError, *, root: str = "") -> list[FieldError]:
     """Convert pydantic's errors, without any part of the input."""
     return [
-        Error(root + "".join(f"/{escape(str(part))}" for part in each["loc"]), each["type"], sentence(each))
+        FieldError(
+            root + "".join(f"/{escape_pointer_token(str(part))}" for part in each["loc"]),
+            each["type"],
+            message_for(each),
+        )
         for each in error.errors(include_input=False, include_url=False)
     ]
 
 
-def sentence(error: Mapping[str, Any]) -> str:
+def message_for(error: Mapping[str, Any]) -> str:
     """Return the message for one of pydantic's errors; it shows limits of the model, never input."""
     if error["type"] == "literal_error":
         return f"This takes {error['msg'].removeprefix('Input should be ')}."
     return SENTENCES.get(error["type"], "This is not as documented.").format_map(error.get("ctx", {}))
 
 
-class _Odd(ValueError):
+class _InvalidJson(ValueError):
     pass
 
 
 def _depth(body: bytes) -> int:
     """Return the nesting depth of the JSON, or 0 when its few brackets cannot exceed the limit."""
-    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return 0  # too few brackets to exceed the limit
     depth = deepest = 0
     for bracket in BRACKETS.findall(STRINGS.sub(b"", body)):
@@ -115,7 +119,7 @@ def _depth(body: bytes) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _Odd("A name stands twice in one object.")
+        raise _InvalidJson("A name stands twice in one object.")
     return found
 
 
@@ -126,4 +130,4 @@ def _number(text: str) -> float | int:
 
 
 def _no_constant(name: str) -> Any:
-    raise _Odd("NaN and Infinity are not JSON.")
+    raise _InvalidJson("NaN and Infinity are not JSON.")

@@ -10,22 +10,27 @@ from fastapi import Request, Response
 from pydantic_core import to_json
 
 from app import errors
-from app.services.auth.authorization import Program
+from app.services.auth.authorization import ApiClient
 from app.services.idempotency import Claim
 from app.web.openapi.document import (
     header,
 )
 
-KEY = re.compile(r"[\x21-\x7e]{8,255}")
+IDEMPOTENCY_KEY_PATTERN = re.compile(r"[\x21-\x7e]{8,255}")
 
 
-READING = (errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Unavailable)
+READ_PROBLEMS = (errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Unavailable)
 
 
-BODIES = (errors.MalformedJson, errors.TooSlow, errors.TooLarge, errors.UnsupportedMediaType)
+BODY_PROBLEMS = (
+    errors.MalformedJson,
+    errors.RequestTimeout,
+    errors.ContentTooLarge,
+    errors.UnsupportedMediaType,
+)
 
 
-CHANGING = (*READING, errors.PreconditionFailed, errors.PreconditionRequired, errors.InFlight)
+WRITE_PROBLEMS = (*READ_PROBLEMS, errors.PreconditionFailed, errors.PreconditionRequired, errors.InFlight)
 
 
 REPLAYED = header("Idempotency-Replayed", "`true` when this is the first answer again.")
@@ -34,20 +39,20 @@ REPLAYED = header("Idempotency-Replayed", "`true` when this is the first answer 
 LINK = header("Link", "RFC 8288, rel=next.")
 
 
-def answer(document: Any, *, headers: dict[str, str] | None = None) -> Response:
+def json_response(document: Any, *, headers: dict[str, str] | None = None) -> Response:
     """Return a personal document as JSON that is never cached."""
     return Response(
         _packed(document), 200, (headers or {}) | {"cache-control": "no-store"}, "application/json"
     )
 
 
-def claim_for(request: Request, principal: Program, raw: bytes, act: bytes) -> Claim | None:
+def idempotency_claim(request: Request, principal: ApiClient, raw: bytes, act: bytes) -> Claim | None:
     """Return the claim of a request's Idempotency-Key. `act`: method and path. Raises Unprocessable."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
-    if not KEY.fullmatch(key):
-        raise errors.Unprocessable("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
+    if not IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
+        raise errors.InvalidRequest("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
     return Claim.of(principal.key.id, key, act + b"\n" + raw)
 
 

@@ -17,10 +17,17 @@ from collections.abc import Collection
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-OPEN = re.compile(r"/v1/(?:questionnaires|submissions|evaluations)(?:/|\Z)")
+CORS_PATHS = re.compile(r"/v1/(?:questionnaires|submissions|evaluations)(?:/|\Z)")
 METHODS = ("GET", "POST", "PATCH", "DELETE")
-SENT = ("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "accept-language")
-READ = (
+ALLOWED_HEADERS = (
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "accept-language",
+)
+EXPOSED_HEADERS = (
     "etag",
     "location",
     "idempotency-replayed",
@@ -45,11 +52,11 @@ class Cors:
             app,
             allow_origins=frozenset(origins),
             allow_methods=METHODS,
-            allow_headers=SENT,
-            expose_headers=READ,
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
             max_age=600,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        opened = scope["type"] == "http" and OPEN.match(scope["path"])
+        opened = scope["type"] == "http" and CORS_PATHS.match(scope["path"])
         await (self.opened if opened else self.app)(scope, receive, send)

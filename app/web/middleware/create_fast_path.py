@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Lane:
+class CreateFastPath:
     """Plain ASGI middleware inside `Shell`, which answers the problems that the handler raises."""
 
     def __init__(self, app: ASGIApp, *, route: APIRoute) -> None:

@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import Forbidden, Unauthenticated
-from app.web.authentication import Doorkeeper
-from app.web.http.rate_limits import Rates
+from app.web.authentication import Authenticator
+from app.web.http.rate_limits import RateLimiter
 from app.web.openapi.document import API
 
 
-class Toll:
+class NetworkRateLimitMiddleware:
     """Plain ASGI middleware inside `Shell`. `Lane` bypasses it, but uses the same `Doorkeeper`."""
 
-    def __init__(self, app: ASGIApp, *, rates: Rates, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, app: ASGIApp, *, rates: RateLimiter, doorkeeper: Authenticator) -> None:
         self.app, self.rates, self.doorkeeper = app, rates, doorkeeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

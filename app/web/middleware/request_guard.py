@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
-from app.errors import BadRequest, Internal, Problem, TooLarge, TooSlow
-from app.logging import log, where
+from app.errors import BadRequest, ContentTooLarge, Internal, Problem, RequestTimeout
+from app.logging import error_location, log
 from app.web.http import problems
 from app.web.http.rate_limits import FIELDS
 
@@ -33,7 +33,7 @@ HEADERS = {
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
-class Shell:
+class RequestGuardMiddleware:
     """Middleware that wraps the application."""
 
     def __init__(
@@ -63,11 +63,11 @@ class Shell:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(self, scope, receive, send)
+        exchange = _Request(self, scope, receive, send)
         await exchange.run()
 
 
-class _Exchange:
+class _Request:
     """One request and its response."""
 
     __slots__ = (
@@ -83,7 +83,7 @@ class _Exchange:
         "status",
     )
 
-    def __init__(self, shell: Shell, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, shell: RequestGuardMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
         self.shell, self.scope, self.receive, self.send = shell, scope, receive, send
         self.began, self.received, self.status = time.perf_counter(), 0, 0
         self.deadline: float | None = None
@@ -99,7 +99,9 @@ class _Exchange:
         except ClientDisconnect:
             self.status = 499  # logged and counted as in nginx, never sent: the client is gone
         except Exception as error:  # the last handler: every unhandled error is logged and answered
-            log.error("accident", request_id=self.request_id, error=type(error).__name__, at=where(error))
+            log.error(
+                "accident", request_id=self.request_id, error=type(error).__name__, at=error_location(error)
+            )
             await self._answer(Internal("An accident on our side; quote `instance` when you report it."))
         finally:
             self._tell()
@@ -110,7 +112,7 @@ class _Exchange:
             hosts += name == b"host"
             self.body_to_come |= name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
             if name == b"content-length" and value.isdigit() and int(value) > self.shell.max_body:
-                raise TooLarge(f"A body may have at most {self.shell.max_body} bytes.")
+                raise ContentTooLarge(f"A body may have at most {self.shell.max_body} bytes.")
         if hosts > 1 or (not hosts and self.scope["http_version"] == "1.1"):
             raise BadRequest("A request names its host, once (RFC 9112, section 3.2).")
 
@@ -125,11 +127,13 @@ class _Exchange:
             async with asyncio.timeout_at(self.deadline):
                 message = await self.receive()
         except TimeoutError:
-            raise TooSlow(f"A body has to arrive within {self.shell.body_seconds:g} seconds.") from None
+            raise RequestTimeout(
+                f"A body has to arrive within {self.shell.body_seconds:g} seconds."
+            ) from None
         if message["type"] == "http.request":
             self.received += len(message.get("body", b""))
             if self.received > self.shell.max_body:
-                raise TooLarge(f"A body may have at most {self.shell.max_body} bytes.")
+                raise ContentTooLarge(f"A body may have at most {self.shell.max_body} bytes.")
             if not message.get("more_body", False):
                 self.received = -1
         return message

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 
-class Static:
+class ImmutableStaticFiles:
     """Plain ASGI around Starlette's files: `?v=…` in the address means that the bytes never change."""
 
     def __init__(self, directory: Path) -> None:

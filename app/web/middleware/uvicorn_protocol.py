@@ -11,11 +11,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.web.http.long_polling import STOPPING
 
-LARGEST_HEAD = 64 * 1024  # bytes; may be exceeded by the size of one read
-SLOWEST_HEAD = 10.0  # seconds
+MAX_HEADER_BYTES = 64 * 1024  # bytes; may be exceeded by the size of one read
+HEADER_TIMEOUT = 10.0  # seconds
 
 
-class Connection(HttpToolsProtocol):
+class GuardedH11Protocol(HttpToolsProtocol):
     """uvicorn's protocol, which closes a connection when a request head is too slow or too large.
 
     After the first request on a connection, a head that arrives in one read needs no timer.
@@ -26,7 +26,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch = self.loop.call_later(SLOWEST_HEAD, self.transport.close)
+        self._watch = self.loop.call_later(HEADER_TIMEOUT, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
@@ -36,10 +36,10 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head:
             self._head += len(data)
-            if self._head > LARGEST_HEAD and not self.transport.is_closing():
+            if self._head > MAX_HEADER_BYTES and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too large.")
             if self._watch is None:
-                self._watch = self.loop.call_later(SLOWEST_HEAD, self.transport.close)
+                self._watch = self.loop.call_later(HEADER_TIMEOUT, self.transport.close)
 
     def on_message_begin(self) -> None:
         self._in_head, self._head = True, 0

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.errors import TYPE, Problem
-from app.fhir.response_request import SentResponse
+from app.fhir.response_request import QuestionnaireResponseInput
 from app.rules.engine.answer_schema import answer_schema
 from app.rules.engine.edition import Edition
 from app.rules.library import Library
@@ -166,7 +166,7 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
         review.ReviewIn, review.NoteIn, review.FlagActionIn,
         review.CorrectionIn, review.MergeIn, review.SearchIn,
         bookings.HandoffIn, webhooks.EndpointIn, webhooks.EndpointPatch,
-        SentResponse,
+        QuestionnaireResponseInput,
     )  # fmt: skip
     _, inputs = models_json_schema([(model, "validation") for model in models], ref_template=REF + "{model}")
     known.update(inputs["$defs"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.errors import Problem
 from app.fhir.models import OperationOutcome
-from app.fhir.operation_outcome import Wrong, outcome
+from app.fhir.operation_outcome import OutcomeIssue, outcome
 from app.web.openapi.document import REF, Responses, problems
 
 MEDIA_TYPE = "application/fhir+json"
@@ -17,7 +17,7 @@ SPEAKS = re.compile(r"/fhir(?:/|\Z)")
 ROOT = re.compile(r"/fhir/(QuestionnaireResponse)(?:/|\Z)")
 
 
-def speaks_fhir(path: str) -> bool:
+def is_fhir_path(path: str) -> bool:
     """Return whether problems at this path are sent as OperationOutcome."""
     return SPEAKS.match(path) is not None
 
@@ -25,7 +25,7 @@ def speaks_fhir(path: str) -> bool:
 def document(problem: Problem, instance: str, path: str) -> dict[str, Any]:
     """Return the OperationOutcome of a problem; `instance` is the request id, `path` the requested path."""
     root = ROOT.match(path)
-    wrong = [Wrong(each.pointer, each.code, each.detail) for each in problem.errors]
+    wrong = [OutcomeIssue(each.pointer, each.code, each.detail) for each in problem.errors]
     return outcome(
         problem.slug,
         problem.status,
@@ -36,7 +36,7 @@ def document(problem: Problem, instance: str, path: str) -> dict[str, Any]:
     ).document()
 
 
-def outcomes(*kinds: type[Problem]) -> Responses:
+def outcome_responses(*kinds: type[Problem]) -> Responses:
     """Return `responses` for the problems a handler below /fhir may raise; see `openapi.problems`."""
     told = problems(*kinds)
     for status, response in told.items():

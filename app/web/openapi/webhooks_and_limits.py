@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from app.errors import TooMany
+from app.errors import TooManyRequests
 from app.rules.library import Library
 from app.services.events.event_types import RESTRICTED, TEST, TYPES
 from app.web.openapi import document as openapi
 from app.web.openapi.document import API, REF, problems
-from app.web.openapi.fhir_problems import outcomes, speaks_fhir
+from app.web.openapi.fhir_problems import is_fhir_path, outcome_responses
 from app.web.schemas.bookings import EventData
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ RECEIVED: Json = {
 }
 
 
-def describe(app: FastAPI, library: Library) -> Json:
+def build_openapi(app: FastAPI, library: Library) -> Json:
     """Return the complete OpenAPI document, with the limits and the webhooks. Called once."""
     document = openapi.describe(app, library)
     document["components"]["headers"] = FIELDS
@@ -72,7 +72,7 @@ def describe(app: FastAPI, library: Library) -> Json:
 def _limited(path: str, operation: Json) -> None:
     """Document 429 on an operation; with an API key every success response reports the remaining limit."""
     fields = {name: {"$ref": f"#/components/headers/{name}"} for name in FIELDS}
-    told = (outcomes if speaks_fhir(path) else problems)(TooMany)[429]
+    told = (outcome_responses if is_fhir_path(path) else problems)(TooManyRequests)[429]
     if any("api_key" in each for each in operation.get("security", [])):
         for status, response in operation["responses"].items():
             if status.startswith("2"):

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.services.bookings import handoffs, readiness
-from app.web.schemas.submissions import BookingReference, In, LanguageTag, Out
+from app.web.schemas.submissions import BookingReference, LanguageTag, RequestModel, ResponseModel
 
 Time = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -30,7 +30,7 @@ Type = Literal[
 ]
 
 
-class HandoffIn(In):
+class HandoffIn(RequestModel):
     """A new one-time link for a person who is to fill in the questionnaire.
 
     Without `expires_at` the link can be opened until the appointment, or for 14 days without an appointment.
@@ -43,14 +43,14 @@ class HandoffIn(In):
     return_url: Annotated[
         str | None,
         Field(
-            max_length=handoffs.LONGEST_URL,
+            max_length=handoffs.MAX_URL_LENGTH,
             description="Where the person is offered to go back to, with `status` added: `submitted` or "
             "`in_progress`. On a site of PRECONSULT_RETURN_ORIGINS; never put a secret in it.",
         ),
     ] = None
 
 
-class HandoffOut(Out):
+class HandoffOut(ResponseModel):
     """A one-time link. `submission_id`: the submission that was started with it."""
 
     id: Id
@@ -75,14 +75,14 @@ class HandoffMade(HandoffOut):
     plain_link: str
 
 
-class HandoffPage(Out):
+class HandoffPage(ResponseModel):
     """A page of one-time links, newest first. `next`: the address of the next page."""
 
     items: list[HandoffOut]
     next: str | None
 
 
-class ReadinessOut(Out):
+class ReadinessOut(ResponseModel):
     """Whether the questionnaire of a booking is done. `updated_at`: when its state last changed."""
 
     booking_reference: Reference
@@ -93,13 +93,13 @@ class ReadinessOut(Out):
     edition: Annotated[str | None, Field(max_length=20, pattern=r"^[0-9]+(\.[0-9]+){1,3}$")]
 
 
-class ReadinessList(Out):
+class ReadinessList(ResponseModel):
     """The readiness of several bookings, in the order requested."""
 
     readiness: list[ReadinessOut]
 
 
-class EventData(Out):
+class EventData(ResponseModel):
     """What an event is about: ids, and the resulting state. Members that are not known are omitted."""
 
     submission_id: Id | None = None
@@ -109,7 +109,7 @@ class EventData(Out):
     test: bool
 
 
-class EventOut(Out):
+class EventOut(ResponseModel):
     """One event. `timestamp`: when it happened; the order of the feed is authoritative, not the times."""
 
     id: Id
@@ -118,7 +118,7 @@ class EventOut(Out):
     data: EventData
 
 
-class EventPage(Out):
+class EventPage(ResponseModel):
     """A page of events. `next`: the cursor to continue from, always set; `more`: more are available."""
 
     events: list[EventOut]

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.services.review.cases import LONGEST_NOTE, Action, Review
-from app.web.schemas.submissions import In, Out
+from app.services.review.cases import MAX_NOTE_LENGTH, Action, Review
+from app.web.schemas.submissions import RequestModel, ResponseModel
 
 STAFF_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 StaffId = Annotated[
@@ -17,57 +17,57 @@ StaffId = Annotated[
 ]
 
 
-class ReviewIn(In):
+class ReviewIn(RequestModel):
     """The next review state, and the assignee of the case; without `assignee` that is unchanged."""
 
     review: Review
     assignee: StaffId = None
 
 
-class NoteIn(In):
+class NoteIn(RequestModel):
     """A note: text of one or more lines, without other control characters."""
 
     text: Annotated[
-        str, Field(min_length=1, max_length=2 * LONGEST_NOTE, description="At most 2,000 in NFC.")
+        str, Field(min_length=1, max_length=2 * MAX_NOTE_LENGTH, description="At most 2,000 in NFC.")
     ]
 
 
-class FlagActionIn(In):
+class FlagActionIn(RequestModel):
     """What was done about a flag; a `closed` flag no longer counts towards the due date of the case."""
 
     action: Action
 
 
-class CorrectionIn(In):
+class CorrectionIn(RequestModel):
     """Corrected answers: linkId to value; null removes an answer, and those not named are unchanged."""
 
     answers: Annotated[dict[str, Any], Field(min_length=1)]
 
 
-class MergeIn(In):
+class MergeIn(RequestModel):
     """The case of the same person that this one duplicates."""
 
     into: Annotated[str, Field(pattern=STAFF_ID)]
 
 
-class SearchIn(In):
+class SearchIn(RequestModel):
     """A complete phone number, e-mail address, booking reference or id, as a person states it."""
 
     text: Annotated[str, Field(min_length=1, max_length=254)]
 
 
-class ReviewerOut(Out):
+class ReviewerOut(ResponseModel):
     id: str
     name: str
 
 
-class Reviewers(Out):
+class Reviewers(ResponseModel):
     """The staff a case can be assigned to, by name."""
 
     items: list[ReviewerOut]
 
 
-class ReviewOut(Out):
+class ReviewOut(ResponseModel):
     """The review of a submission. The guide lists the permitted transitions; any other is 409."""
 
     id: str
@@ -79,27 +79,27 @@ class ReviewOut(Out):
     updated_at: dt.datetime
 
 
-class ActorOut(Out):
+class ActorOut(ResponseModel):
     """Who did it: the kind (`respondent`, `api_key`, `staff`, `command` or `service`) and the id."""
 
     kind: str
     id: str | None
 
 
-class NoteOut(Out):
+class NoteOut(ResponseModel):
     id: str
     at: dt.datetime
     by: ActorOut
     text: str
 
 
-class Notes(Out):
+class Notes(ResponseModel):
     """Notes in the order they were written."""
 
     items: list[NoteOut]
 
 
-class ContactOut(Out):
+class ContactOut(ResponseModel):
     """The contact details of the person; null is what the person did not give."""
 
     name: str | None
@@ -107,7 +107,7 @@ class ContactOut(Out):
     email: str | None
 
 
-class ChangeOut(Out):
+class ChangeOut(ResponseModel):
     """One answer before and after; null is no answer."""
 
     link_id: str
@@ -115,7 +115,7 @@ class ChangeOut(Out):
     after: Any
 
 
-class CorrectionOut(Out):
+class CorrectionOut(ResponseModel):
     """One correction: what was replaced, when, and which rules fire since then or no longer fire."""
 
     version: int
@@ -125,13 +125,13 @@ class CorrectionOut(Out):
     no_longer: list[str]
 
 
-class Corrections(Out):
+class Corrections(ResponseModel):
     """Corrections, newest first."""
 
     items: list[CorrectionOut]
 
 
-class FlagActionOut(Out):
+class FlagActionOut(ResponseModel):
     id: str
     flag: str
     action: Action
@@ -139,7 +139,7 @@ class FlagActionOut(Out):
     by: ActorOut
 
 
-class HistoryEvent(Out):
+class HistoryEvent(ResponseModel):
     """One thing that happened to a submission or to one of its flags, including reads."""
 
     at: dt.datetime
@@ -149,7 +149,7 @@ class HistoryEvent(Out):
     by: ActorOut
 
 
-class History(Out):
+class History(ResponseModel):
     """Events, newest first, at most 500."""
 
     items: list[HistoryEvent]

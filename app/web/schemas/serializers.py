@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from app.clock import stamp
+from app.clock import format_timestamp
 from app.rules.engine.condition import NEVER
 from app.rules.engine.edition import Edition
 from app.rules.engine.evaluation import Evaluation
 from app.rules.engine.questionnaire import Item
 from app.services.auth.authorization import Principal, Respondent, has_scope
-from app.services.submissions.assessment import Drawn
-from app.storage.submissions.submissions import FlagRecord, Listed, Record
+from app.services.submissions.assessment import Assessment
+from app.storage.submissions.submissions import FlagRecord, Record, SubmissionRow
 
 Json = dict[str, Any]
 
 
-def created(drawn: Drawn, token: str) -> Json:
+def created(drawn: Assessment, token: str) -> Json:
     """Return the response to a create: without the answers, and with the access token, shown only once."""
     return _submission(drawn, {"access_token": token})
 
 
-def submission(drawn: Drawn, principal: Principal) -> Json:
+def submission(drawn: Assessment, principal: Principal) -> Json:
     """Return a submission as this principal may see it."""
     document = _submission(drawn, {})
     reads = has_scope(principal, "submissions:read") or has_scope(principal, "review")
@@ -33,13 +33,13 @@ def submission(drawn: Drawn, principal: Principal) -> Json:
         document["answers"] = drawn.record.answers["answers"]
     if reads:
         document["attention"] = drawn.record.attention
-        document["quarantine"] = reasons(drawn.record.quarantine)
+        document["quarantine"] = spam_reasons(drawn.record.quarantine)
     if has_scope(principal, "review"):
-        document |= standing(drawn.record)
-    return document | staff_part(drawn, principal)
+        document |= review_state(drawn.record)
+    return document | staff_fields(drawn, principal)
 
 
-def _submission(drawn: Drawn, secret: Json) -> Json:
+def _submission(drawn: Assessment, secret: Json) -> Json:
     record = drawn.record
     document: Json = {
         "interruptions": drawn.interruptions(),
@@ -52,10 +52,10 @@ def _submission(drawn: Drawn, secret: Json) -> Json:
         "test": record.test,
         "booking_reference": record.booking_reference,
         "footer": drawn.edition.phrasebooks[record.language].footer,
-        "created_at": stamp(record.created_at),
-        "updated_at": stamp(record.updated_at),
-        "submitted_at": record.submitted_at and stamp(record.submitted_at),
-        "retained_until": stamp(record.retained_until),
+        "created_at": format_timestamp(record.created_at),
+        "updated_at": format_timestamp(record.updated_at),
+        "submitted_at": record.submitted_at and format_timestamp(record.submitted_at),
+        "retained_until": format_timestamp(record.retained_until),
     }
     if record.status == "submitted":
         return document | {"summary": drawn.summary()}
@@ -66,7 +66,7 @@ def _submission(drawn: Drawn, secret: Json) -> Json:
     }
 
 
-def staff_part(drawn: Drawn, principal: Principal) -> Json:
+def staff_fields(drawn: Assessment, principal: Principal) -> Json:
     """Return flags and undetermined rules, for keys with the scope review; else nothing."""
     if not has_scope(principal, "review"):
         return {}
@@ -74,18 +74,18 @@ def staff_part(drawn: Drawn, principal: Principal) -> Json:
     return {"flags": kept, "undetermined": undetermined(drawn.evaluation)}
 
 
-def standing(record: Record) -> Json:
+def review_state(record: Record) -> Json:
     """Return the review state of a submission."""
     return {
         "review": record.review,
         "assignee": record.assignee_id,
         "attention": record.attention,
-        "due_at": record.due_at and stamp(record.due_at),
+        "due_at": record.due_at and format_timestamp(record.due_at),
         "merged_into": record.merged_into,
     }
 
 
-def evaluated(edition: Edition, evaluation: Evaluation, summary: Json, principal: Principal) -> Json:
+def evaluation(edition: Edition, evaluation: Evaluation, summary: Json, principal: Principal) -> Json:
     """Return the response to an evaluation."""
     if not has_scope(principal, "review"):
         return {"summary": summary}
@@ -106,22 +106,22 @@ def _flag(edition: Edition, name: str, priority: int) -> Json:
 def _kept_flag(record: FlagRecord, edition: Edition) -> Json:
     return _flag(edition, record.kind, record.priority) | {
         "id": record.id,
-        "raised_at": stamp(record.raised_at),
-        "answer_changed_at": record.answer_changed_at and stamp(record.answer_changed_at),
-        "due_at": record.due_at and stamp(record.due_at),
-        "closed_at": record.closed_at and stamp(record.closed_at),
+        "raised_at": format_timestamp(record.raised_at),
+        "answer_changed_at": record.answer_changed_at and format_timestamp(record.answer_changed_at),
+        "due_at": record.due_at and format_timestamp(record.due_at),
+        "closed_at": record.closed_at and format_timestamp(record.closed_at),
     }
 
 
-def listed(row: Listed) -> Json:
+def list_item(row: SubmissionRow) -> Json:
     """Return one item of a list."""
     times = ("created_at", "updated_at", "submitted_at", "retained_until", "due_at", "looked_at")
-    told = {name: (at := getattr(row, name)) and stamp(at) for name in times}
-    document = asdict(row) | told | {"quarantine": reasons(row.quarantine)}
+    told = {name: (at := getattr(row, name)) and format_timestamp(at) for name in times}
+    document = asdict(row) | told | {"quarantine": spam_reasons(row.quarantine)}
     return document | {"assignee": document.pop("assignee_id")}
 
 
-def reasons(quarantine: str | None) -> list[str]:
+def spam_reasons(quarantine: str | None) -> list[str]:
     """Return the reasons why a submission may not come from a person; empty if there are none."""
     return (quarantine or "").split()
 
@@ -182,5 +182,5 @@ def passage(edition: Edition, name: str, language: str, *, staff: bool) -> Json:
     return document
 
 
-def page(rows: Sequence[Listed], following: str | None) -> Json:
-    return {"items": [listed(row) for row in rows], "next": following}
+def page(rows: Sequence[SubmissionRow], following: str | None) -> Json:
+    return {"items": [list_item(row) for row in rows], "next": following}

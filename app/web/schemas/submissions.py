@@ -26,15 +26,15 @@ Value = bool | int | str | list[str]
 ReviewState = Literal["new", "in_review", "ready", "needs_contact", "closed"]
 
 
-class In(BaseModel):
+class RequestModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
-class Out(BaseModel):
+class ResponseModel(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
-class EvaluationIn(In):
+class EvaluationIn(RequestModel):
     """Answers to one questionnaire. `test` marks test data; keys made with --test always mark it."""
 
     questionnaire: Annotated[str, Field(max_length=100, examples=["ketamine-preconsult"])]
@@ -53,7 +53,7 @@ class SubmissionIn(EvaluationIn):
     """A submission, or a draft if `status` is `draft`."""
 
 
-class SubmissionPatch(In):
+class SubmissionPatch(RequestModel):
     """JSON merge patch (RFC 7396) of a draft: null removes a member."""
 
     answers: Annotated[
@@ -64,7 +64,7 @@ class SubmissionPatch(In):
     booking_reference: BookingReference | None = None
 
 
-class CrisisResource(Out):
+class CrisisResource(ResponseModel):
     id: str
     kind: Literal["emergency", "crisis", "local"]
     name: str
@@ -76,7 +76,7 @@ class CrisisResource(Out):
     languages: list[str]
 
 
-class Interruption(Out):
+class Interruption(ResponseModel):
     """Show it before anything else; `page`: on a page of its own, with one Continue button."""
 
     rule: str
@@ -85,17 +85,17 @@ class Interruption(Out):
     resources: list[CrisisResource]
 
 
-class Because(Out):
+class Because(ResponseModel):
     link_id: str
     answer: Value
 
 
-class Caution(Out):
+class Caution(ResponseModel):
     id: str
     text: str
 
 
-class Quotation(Out):
+class Quotation(ResponseModel):
     """The article's words: `exact` is `article[start:end]` in code points. Show its cautions with it."""
 
     passage: str
@@ -110,7 +110,7 @@ class Quotation(Out):
     cautions: list[Caution]
 
 
-class Topic(Out):
+class Topic(ResponseModel):
     rule: str
     group: str
     text: str
@@ -118,7 +118,7 @@ class Topic(Out):
     quotations: list[Quotation]
 
 
-class SourceOut(Out):
+class SourceOut(ResponseModel):
     article: str
     title: str
     sha256: str
@@ -126,7 +126,7 @@ class SourceOut(Out):
     note: str
 
 
-class FlagOut(Out):
+class FlagOut(ResponseModel):
     flag: str
     priority: Annotated[int, Field(ge=1, le=4)]
     target_open: str
@@ -134,7 +134,7 @@ class FlagOut(Out):
     action: str
 
 
-class KeptFlag(FlagOut):
+class StoredFlagOut(FlagOut):
     id: str
     raised_at: dt.datetime
     answer_changed_at: dt.datetime | None
@@ -142,14 +142,14 @@ class KeptFlag(FlagOut):
     closed_at: dt.datetime | None
 
 
-class UndeterminedOut(Out):
+class UndeterminedOut(ResponseModel):
     """A rule that is neither true nor false yet, and the questions that would settle it."""
 
     rule: str
     would_settle: list[str]
 
 
-class Summary(Out):
+class Summary(ResponseModel):
     """The summary "Things to discuss with a clinician". The digest covers everything except `made_at`."""
 
     interruptions: list[Interruption]
@@ -169,17 +169,17 @@ class Summary(Out):
     citation_mode: Literal["full", "limited", "none"]
     digest: str
     made_at: dt.datetime
-    flags: list[KeptFlag] | None = Field(None, description="For keys with the scope review.")
+    flags: list[StoredFlagOut] | None = Field(None, description="For keys with the scope review.")
     undetermined: list[UndeterminedOut] | None = Field(None, description="For keys with the scope review.")
 
 
-class Evaluated(Out):
+class EvaluationOut(ResponseModel):
     summary: Summary
     flags: list[FlagOut] | None = Field(None, description="For keys with the scope review.")
     undetermined: list[UndeterminedOut] | None = Field(None, description="For keys with the scope review.")
 
 
-class SubmissionOut(Out):
+class SubmissionOut(ResponseModel):
     """A submission. A draft has `enabled` and `missing`, a submitted one has `summary`."""
 
     interruptions: list[Interruption]
@@ -202,7 +202,7 @@ class SubmissionOut(Out):
     retained_until: dt.datetime
     attention: int | None = Field(None, description="1 (most urgent) to 4; for keys that read.")
     quarantine: list[str] | None = Field(None, description="As in lists; for keys that read.")
-    flags: list[KeptFlag] | None = Field(None, description="For keys with the scope review.")
+    flags: list[StoredFlagOut] | None = Field(None, description="For keys with the scope review.")
     undetermined: list[UndeterminedOut] | None = Field(None, description="For keys with the scope review.")
     review: ReviewState | None = Field(None, description="For keys with the scope review.")
     assignee: str | None = Field(None, description="Somebody of the staff; for keys with the scope review.")
@@ -213,7 +213,7 @@ class SubmissionOut(Out):
 QUARANTINE = Field(description="Why nobody may have written it (`honeypot`, `too_fast`); empty: nothing odd.")
 
 
-class ListedSubmission(Out):
+class ListedSubmission(ResponseModel):
     id: str
     questionnaire: str
     edition: str
@@ -235,20 +235,20 @@ class ListedSubmission(Out):
     merged_into: Annotated[str | None, Field(description="The case of the same person it was merged into.")]
 
 
-class SubmissionPage(Out):
+class SubmissionPage(ResponseModel):
     """A page of submissions. `next`: the address of the next page as in Link (RFC 8288), null on the last."""
 
     items: list[ListedSubmission]
     next: str | None
 
 
-class Difference(Out):
+class Difference(ResponseModel):
     what: str
     then: Any
     now: Any
 
 
-class Verification(Out):
+class Verification(ResponseModel):
     """Whether the stored submission still gives the same summary, and if not, the differences."""
 
     identical: bool
@@ -259,7 +259,7 @@ class Verification(Out):
     differences: list[Difference]
 
 
-class QuestionnaireListed(Out):
+class QuestionnaireListed(ResponseModel):
     id: str
     version: str
     title: str
@@ -267,11 +267,11 @@ class QuestionnaireListed(Out):
     href: str
 
 
-class QuestionnaireList(Out):
+class QuestionnaireList(ResponseModel):
     items: list[QuestionnaireListed]
 
 
-class OptionOut(Out):
+class OptionOut(ResponseModel):
     code: str
     label: str
     exclusive: bool
@@ -288,7 +288,7 @@ class ItemOut(BaseModel):
     text: str
 
 
-class QuestionnaireOut(Out):
+class QuestionnaireOut(ResponseModel):
     id: str
     version: str
     title: str
@@ -299,7 +299,7 @@ class QuestionnaireOut(Out):
     item: list[ItemOut]
 
 
-class PassageOut(Out):
+class PassageOut(ResponseModel):
     """One passage. `policy`, `strength` and `reason` are for keys with the scope review."""
 
     article: str
@@ -320,13 +320,13 @@ class PassageOut(Out):
     reason: str | None = None
 
 
-class ErrorOut(Out):
+class ErrorOut(ResponseModel):
     pointer: str = Field(description="RFC 6901, from the root of the body.")
     code: str
     detail: str
 
 
-class ProblemOut(Out):
+class ProblemOut(ResponseModel):
     """A problem (RFC 9457)."""
 
     type: str

@@ -9,16 +9,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.adapters.address_policy import LONGEST_URL
-from app.services.events.webhook_endpoints import LONGEST_DESCRIPTION
+from app.adapters.address_policy import MAX_URL_LENGTH
+from app.services.events.webhook_endpoints import MAX_DESCRIPTION_LENGTH
 from app.web.schemas.bookings import Id, Type
-from app.web.schemas.submissions import In, Out
+from app.web.schemas.submissions import RequestModel, ResponseModel
 
 Url = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=LONGEST_URL,
+        max_length=MAX_URL_LENGTH,
         description="An https address on the public internet, port 443 or one from 1024 on. It is shown to "
         "administrators: never put a secret in it.",
         examples=["https://book.clinic.example/hooks/preconsult"],
@@ -27,11 +27,11 @@ Url = Annotated[
 Types = Annotated[
     list[Type], Field(max_length=len(Type.__args__), description="Empty means all that it may be told of.")
 ]
-Description = Annotated[str, Field(max_length=LONGEST_DESCRIPTION, description="One line, for people.")]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH, description="One line, for people.")]
 Delivered = Literal["pending", "delivered", "failed"]
 
 
-class EndpointIn(In):
+class EndpointIn(RequestModel):
     """A new endpoint. Created with a `pc_test_` key it receives test events, else all others."""
 
     url: Url
@@ -42,7 +42,7 @@ class EndpointIn(In):
     ] = False
 
 
-class EndpointPatch(In):
+class EndpointPatch(RequestModel):
     """JSON merge patch (RFC 7396): `types: null` means all; `paused: false` sends waiting events."""
 
     url: Url = ""
@@ -51,7 +51,7 @@ class EndpointPatch(In):
     paused: bool = False
 
 
-class EndpointOut(Out):
+class EndpointOut(ResponseModel):
     """An endpoint. `paused_because`: `by_hand`, `failing` (a whole day), or `gone` (it answered 410)."""
 
     id: Id
@@ -73,19 +73,19 @@ class EndpointOut(Out):
     updated_at: dt.datetime
 
 
-class EndpointMade(EndpointOut):
+class HandoffCreated(EndpointOut):
     """An endpoint with its secret, which is shown only once."""
 
     secret: Annotated[str, Field(pattern=r"^whsec_[A-Za-z0-9+/]+=*$")]
 
 
-class EndpointList(Out):
+class EndpointList(ResponseModel):
     """Endpoints, oldest first, at most twenty."""
 
     items: list[EndpointOut]
 
 
-class AttemptOut(Out):
+class AttemptOut(ResponseModel):
     """One attempt. `error`: the class of the error that occurred before there was a status."""
 
     at: dt.datetime
@@ -94,7 +94,7 @@ class AttemptOut(Out):
     error: str | None
 
 
-class DeliveryOut(Out):
+class DeliveryOut(ResponseModel):
     """The delivery of one event to one endpoint. `tries`: attempts started since it was last sent by hand."""
 
     id: Id
@@ -108,7 +108,7 @@ class DeliveryOut(Out):
     attempts: list[AttemptOut]
 
 
-class DeliveryPage(Out):
+class DeliveryPage(ResponseModel):
     """A page of deliveries, newest first."""
 
     items: list[DeliveryOut]

@@ -20,38 +20,46 @@ from starlette.responses import Response
 
 from app.clock import now
 from app.errors import Forbidden, Internal, NotFound, Problem, SessionEnded
-from app.logging import log, where
+from app.logging import error_location, log
 from app.services.auth import sessions
 from app.services.auth.authorization import require_permission
 from app.services.auth.permissions import FRESH, Permission
-from app.services.auth.sessions import Held
+from app.services.auth.sessions import ActiveSession
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.submissions.submissions import ID
-from app.web.dependencies import request_id, rooms
+from app.web.dependencies import get_services, request_id
 from app.web.html import form_security
 from app.web.staff import cookies
 from app.web.staff.layout import (
-    Signed,
+    CurrentStaff,
     actor,
-    acts,
+    current_staff,
     go,
-    home,
-    page_of,
+    is_unsafe,
+    landing_page,
+    parent_page,
     show,
-    signed,
     staff_routes,
     trouble,
-    unsent,
+    unsaved_input_page,
 )
 
-__all__ = ["actor", "anybody", "go", "permission", "show", "signed", "signed_in"]  # what endpoints need
+__all__ = [
+    "actor",
+    "current_staff",
+    "go",
+    "permission",
+    "public",
+    "requires_login",
+    "show",
+]  # what endpoints need
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 SAFE = re.compile(r"/staff(/[A-Za-z0-9][A-Za-z0-9._-]*)*(\?[A-Za-z0-9._~%=&+-]*)?")
 SET_UP = "/staff/second-factor/set-up"
-LONGEST = 600
+MAX_PATH_LENGTH = 600
 NOWHERE = "The address may be mistyped, or what it named is gone."
 
 
@@ -60,22 +68,22 @@ def permission(name: Permission) -> Callable[[Endpoint], Endpoint]:
     return partial(_declare, needs=name, fresh=name in FRESH)
 
 
-def freshly_permitted(name: Permission) -> Callable[[Endpoint], Endpoint]:
+def requires_fresh_permission(name: Permission) -> Callable[[Endpoint], Endpoint]:
     """Requires this permission and a recent password confirmation: for commands whose view requires less."""
     return partial(_declare, needs=name, fresh=True)
 
 
-def signed_in(endpoint: Endpoint) -> Endpoint:
+def requires_login(endpoint: Endpoint) -> Endpoint:
     """Requires a signed-in staff user."""
     return _declare(endpoint, needs="signed_in", fresh=False)
 
 
-def freshly_signed_in(endpoint: Endpoint) -> Endpoint:
+def requires_fresh_login(endpoint: Endpoint) -> Endpoint:
     """Requires a signed-in staff user and a recent password confirmation."""
     return _declare(endpoint, needs="signed_in", fresh=True)
 
 
-def anybody(endpoint: Endpoint) -> Endpoint:
+def public(endpoint: Endpoint) -> Endpoint:
     """Requires nothing: for the pages of signing in."""
     return _declare(endpoint, needs="anybody", fresh=False)
 
@@ -86,13 +94,13 @@ def before_second_factor(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
-def keeps_words(endpoint: Endpoint) -> Endpoint:
+def preserves_input(endpoint: Endpoint) -> Endpoint:
     """Returns the input if the session has ended, to be sent again: for forms with long texts."""
     endpoint.__dict__["keeps"] = True
     return endpoint
 
 
-def undeclared(app: FastAPI) -> list[str]:
+def unprotected_routes(app: FastAPI) -> list[str]:
     """Paths of the staff app whose routes declare no access, or do not use StaffRoute."""
     return [
         route.path
@@ -122,19 +130,22 @@ class StaffRoute(APIRoute):
                 raise
             except Exception as error:  # last resort: staff never see JSON
                 log.error(
-                    "accident", request_id=request_id(request), error=type(error).__name__, at=where(error)
+                    "accident",
+                    request_id=request_id(request),
+                    error=type(error).__name__,
+                    at=error_location(error),
                 )
                 return trouble(request, Internal("An accident on our side; it is in the log."))
 
         return handler
 
 
-def safe(path: str, otherwise: str = "/staff") -> str:
+def safe_redirect(path: str, otherwise: str = "/staff") -> str:
     """`path` if it is a valid address of the staff app to redirect to after signing in, else `otherwise`."""
-    return path if len(path) <= LONGEST and SAFE.fullmatch(path) else otherwise
+    return path if len(path) <= MAX_PATH_LENGTH and SAFE.fullmatch(path) else otherwise
 
 
-def towards(path: str, then: str) -> str:
+def with_next(path: str, then: str) -> str:
     """`path` with the page `then` to continue to."""
     return f"{path}?{urlencode({'next': then})}" if then != "/staff" else path
 
@@ -147,54 +158,60 @@ async def _admit(request: Request, declared: dict[str, Any]) -> Response | None:
         raise NotFound(NOWHERE)
     held = await _held(request)
     if held:
-        request.scope["actor"], request.scope["signed"] = held.person.id, Signed.of(request, held)
-    if acts(request):
-        form_security.guard_origin(request)
+        request.scope["actor"], request.scope["signed"] = held.person.id, CurrentStaff.of(request, held)
+    if is_unsafe(request):
+        form_security.require_same_origin(request)
     if declared["needs"] == "anybody":
         return None
-    if acts(request):
+    if is_unsafe(request):
         try:
             await _guard(request, held)
         except (SessionEnded, Forbidden) as problem:
             if "keeps" not in declared or not (held is None or form_security.from_our_page(request)):
                 raise
-            return await unsent(request, problem)
+            return await unsaved_input_page(request, problem)
     return _pass(request, declared, held) if held else _to_sign_in(request)
 
 
-def _pass(request: Request, declared: dict[str, Any], held: Held) -> Response | None:
+def _pass(request: Request, declared: dict[str, Any], held: ActiveSession) -> Response | None:
     """None if the signed-in user may proceed, else a redirect to the required page. Raises Forbidden."""
-    if signed(request).unfinished and "unfinished" not in declared:
+    if current_staff(request).unfinished and "unfinished" not in declared:
         return go(SET_UP)
-    if request.url.path == "/staff" and not acts(request) and home(signed(request)) != "/staff":
-        return go(home(signed(request)))  # every user arrives here, but not every role has the queue
+    if (
+        request.url.path == "/staff"
+        and not is_unsafe(request)
+        and landing_page(current_staff(request)) != "/staff"
+    ):
+        return go(
+            landing_page(current_staff(request))
+        )  # every user arrives here, but not every role has the queue
     if declared["needs"] != "signed_in":
         require_permission(held.staff, declared["needs"])
     if declared["fresh"] and not held.fresh(now()):
-        return go(towards("/staff/confirm", safe(page_of(request))))
+        return go(with_next("/staff/confirm", safe_redirect(parent_page(request))))
     return None
 
 
-async def _held(request: Request) -> Held | None:
+async def _held(request: Request) -> ActiveSession | None:
     """The session of this request. A page request prolongs it; an automatic refresh does not."""
-    secret, here, at = cookies.read(request, cookies.SESSION), rooms(request), now()
+    secret, here, at = cookies.get_cookie(request, cookies.SESSION), get_services(request), now()
     if not secret:
         return None
-    held = await here.database.read(partial(sessions.held, secret=secret, now=at))
+    held = await here.database.read(partial(sessions.get_active, secret=secret, now=at))
     if held and held.to_be_seen(at) and "x-refresh" not in request.headers:
-        await here.database.write(partial(sessions.see, session_id=held.session.id, now=at))
+        await here.database.write(partial(sessions.touch, session_id=held.session.id, now=at))
     return held
 
 
-async def _guard(request: Request, held: Held | None) -> None:
+async def _guard(request: Request, held: ActiveSession | None) -> None:
     """Refuse a form that was not made for this session. Raises SessionEnded and Forbidden."""
     if held is None:
         raise SessionEnded("You are signed out. Nothing was changed; sign in and do it again.")
     token, secret = (
-        form_security.one(await form_security.fields(request), "token"),
-        cookies.read(request, cookies.SESSION),
+        form_security.first(await form_security.fields(request), "token"),
+        cookies.get_cookie(request, cookies.SESSION),
     )
-    if not rooms(request).desk.vault.keyring.signed("staff token", secret.encode(), token):
+    if not get_services(request).desk.vault.keyring.signed("staff token", secret.encode(), token):
         raise Forbidden("This page belongs to another session. Open it again; nothing was changed.")
 
 
@@ -204,21 +221,21 @@ async def _on_record(request: Request, problem: Forbidden) -> Problem:
         return problem
     case = str(request.path_params.get("case", ""))
     known = (case, "submission") if ID.fullmatch(case) else (None, "page")  # user input is never recorded
-    act = Act(audit_log.REFUSED, known[1], known[0])
+    act = AuditAction(audit_log.REFUSED, known[1], known[0])
     try:
-        await rooms(request).database.write(partial(_record, actor=actor(request), act=act))
+        await get_services(request).database.write(partial(_record, actor=actor(request), act=act))
     except Problem as trouble:
         return trouble
     return problem
 
 
-def _record(session: Session, actor: Actor, act: Act) -> None:
+def _record(session: Session, actor: Actor, act: AuditAction) -> None:
     audit_log.record(session, actor, now(), act)
 
 
 def _to_sign_in(request: Request) -> Response:
     query = f"?{request.url.query}" if request.url.query else ""
-    return go(towards("/staff/sign-in", safe(request.url.path + query)))
+    return go(with_next("/staff/sign-in", safe_redirect(request.url.path + query)))
 
 
 def _declare(endpoint: Endpoint, *, needs: str, fresh: bool) -> Endpoint:

@@ -13,44 +13,47 @@ from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
 
 from app.clock import now
-from app.errors import Forbidden, TooMany, Unprocessable
+from app.errors import Forbidden, InvalidRequest, TooManyRequests
 from app.services.auth import sessions, two_factor, users
 from app.storage.auth import users as people
 from app.storage.auth.users import Person
 from app.storage.db.database import Session
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.html import form_security
 from app.web.staff.access_control import (
     StaffRoute,
     before_second_factor,
-    freshly_signed_in,
-    signed_in,
+    requires_fresh_login,
+    requires_login,
 )
 from app.web.staff.invitations import refused
-from app.web.staff.layout import actor, go, show, signed
-from app.web.staff.login import WRONG_PASSWORD, known
+from app.web.staff.layout import actor, current_staff, go, show
+from app.web.staff.login import WRONG_PASSWORD, verify_current_password
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 
 
 @router.get("/staff/account")
-@signed_in
+@requires_login
 async def account(request: Request) -> Response:
     """The account page: password, second factor, sessions."""
     return await _account(request)
 
 
 @router.post("/staff/account/password")
-@signed_in
+@requires_login
 async def change_password(request: Request) -> Response:
     """Change the password; all other sessions end."""
-    here, given, who = rooms(request), await form_security.fields(request), signed(request)
-    password = form_security.one(given, "password")
-    wrong = refused(request, who.email, who.name, password, form_security.one(given, "again"))
+    here, given, who = get_services(request), await form_security.fields(request), current_staff(request)
+    password = form_security.first(given, "password")
+    wrong = refused(request, who.email, who.name, password, form_security.first(given, "again"))
     try:
-        if not wrong and await known(request, form_security.one(given, "current")) is None:
+        if (
+            not wrong
+            and await verify_current_password(request, form_security.first(given, "current")) is None
+        ):
             wrong = {"current": WRONG_PASSWORD}
-    except TooMany as problem:
+    except TooManyRequests as problem:
         response = await _account(request, {"current": problem.detail}, status=429)
         response.headers["retry-after"] = str(problem.retry_after)
         return response
@@ -69,23 +72,26 @@ async def change_password(request: Request) -> Response:
 
 
 @router.post("/staff/account/sessions")
-@signed_in
+@requires_login
 async def end_sessions(request: Request) -> Response:
     """End one session, or all but the current one."""
-    who, session_id = signed(request), form_security.one(await form_security.fields(request), "session")
+    who, session_id = (
+        current_staff(request),
+        form_security.first(await form_security.fields(request), "session"),
+    )
     act: Callable[..., object] = partial(sessions.end, session_id=session_id)
     if session_id == "others":
-        act = partial(sessions.end_others, but=who.session_id)
+        act = partial(sessions.end_other_sessions, but=who.session_id)
     work = partial(act, staff_id=who.staff.id, now=now(), actor=actor(request))
-    await rooms(request).database.write(work)
+    await get_services(request).database.write(work)
     return go("/staff/account?done=sessions")
 
 
 async def _account(request: Request, wrong: dict[str, str] | None = None, *, status: int = 200) -> Response:
-    here, who = rooms(request), signed(request)
+    here, who = get_services(request), current_staff(request)
     found = await here.database.read(partial(_own, staff_id=who.staff.id, at=now()))
     errors = [{"target": name, "words": words} for name, words in (wrong or {}).items()]
-    needed = bool(here.settings.second_factor_needed & set(who.roles))
+    needed = bool(here.settings.two_factor_required & set(who.roles))
     done = request.query_params.get("done", "")
     return show(
         request, "staff/account.html", status=status, errors=errors, needed=needed, done=done, **found
@@ -96,8 +102,8 @@ def _own(session: Session, *, staff_id: str, at: Any) -> dict[str, Any]:
     person = users.find(session, staff_id)
     return {
         "person": person,
-        "codes_left": people.codes_left(session, staff_id),
-        "sessions": sessions.open_of(session, staff_id, now=at),
+        "codes_left": people.count_recovery_codes(session, staff_id),
+        "sessions": sessions.list_active(session, staff_id, now=at),
     }
 
 
@@ -105,75 +111,82 @@ def _own(session: Session, *, staff_id: str, at: Any) -> dict[str, Any]:
 
 
 @router.get("/staff/second-factor/set-up")
-@freshly_signed_in
+@requires_fresh_login
 @before_second_factor
 async def offer_factor(request: Request) -> Response:
     """The QR code for the authenticator app, and the form for the first code."""
-    keyring = rooms(request).desk.vault.keyring
-    return _offer(request, two_factor.offer(keyring, signed(request).staff.id))
+    keyring = get_services(request).desk.vault.keyring
+    return _offer(request, two_factor.new_enrolment(keyring, current_staff(request).staff.id))
 
 
 @router.post("/staff/second-factor/set-up")
-@freshly_signed_in
+@requires_fresh_login
 @before_second_factor
 async def set_factor_up(request: Request) -> Response:
     """Enable the second factor; the recovery codes are shown only once."""
-    here, given, who = rooms(request), await form_security.fields(request), signed(request)
-    offer = form_security.one(given, "offer")
+    here, given, who = get_services(request), await form_security.fields(request), current_staff(request)
+    offer = form_security.first(given, "offer")
     work = partial(
-        two_factor.set_up,
+        two_factor.enrol,
         keyring=here.desk.vault.keyring,
         staff_id=who.staff.id,
         offer_text=offer,
-        code=form_security.one(given, "code"),
+        code=form_security.first(given, "code"),
         now=now(),
         actor=actor(request),
     )
     try:
         codes = await here.database.write(work)
-    except Unprocessable as problem:
+    except InvalidRequest as problem:
         return _offer(request, offer, problem.detail)
     return show(request, "staff/recovery_codes.html", codes=codes)
 
 
 @router.post("/staff/account/recovery-codes")
-@freshly_signed_in
+@requires_fresh_login
 async def make_codes(request: Request) -> Response:
     """Create new recovery codes; they are shown only once."""
     if not (await _person(request)).totp:
         raise Forbidden("Recovery codes belong to a second factor; set one up first.")
-    work = partial(two_factor.new_codes, staff_id=signed(request).staff.id, now=now(), actor=actor(request))
-    return show(request, "staff/recovery_codes.html", codes=await rooms(request).database.write(work))
+    work = partial(
+        two_factor.regenerate_recovery_codes,
+        staff_id=current_staff(request).staff.id,
+        now=now(),
+        actor=actor(request),
+    )
+    return show(request, "staff/recovery_codes.html", codes=await get_services(request).database.write(work))
 
 
 @router.post("/staff/account/second-factor/remove")
-@freshly_signed_in
+@requires_fresh_login
 async def remove_factor(request: Request) -> Response:
     """Remove the second factor, if no role requires it."""
-    here, who = rooms(request), signed(request)
-    if here.settings.second_factor_needed & set(who.roles):
+    here, who = get_services(request), current_staff(request)
+    if here.settings.two_factor_required & set(who.roles):
         raise Forbidden("Your role needs a second factor. You can set up another one in its place.")
-    work = partial(two_factor.forget, staff_id=who.staff.id, now=now(), actor=actor(request))
+    work = partial(two_factor.disable, staff_id=who.staff.id, now=now(), actor=actor(request))
     await here.database.write(work)
     return go("/staff/account?done=removed")
 
 
 async def _person(request: Request) -> Person:
-    return await rooms(request).database.read(partial(users.find, staff_id=signed(request).staff.id))
+    return await get_services(request).database.read(
+        partial(users.find, staff_id=current_staff(request).staff.id)
+    )
 
 
 def _offer(request: Request, offer: str, wrong: str = "") -> Response:
-    here, who = rooms(request), signed(request)
-    secret = two_factor.offered(here.desk.vault.keyring, who.staff.id, offer)
+    here, who = get_services(request), current_staff(request)
+    secret = two_factor.read_enrolment(here.desk.vault.keyring, who.staff.id, offer)
     errors = [{"target": "code", "words": wrong}] if wrong else []
-    address = two_factor.address(secret or b"", who.email, here.settings.clinic_name or "preconsult")
+    address = two_factor.otpauth_uri(secret or b"", who.email, here.settings.clinic_name or "preconsult")
     return show(
         request,
         "staff/set_up_factor.html",
         status=422 if wrong else 200,
         offer=offer,
         picture=_picture(address),
-        key=two_factor.as_text(secret or b""),
+        key=two_factor.format_secret(secret or b""),
         errors=errors,
     )
 

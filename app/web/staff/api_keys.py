@@ -12,13 +12,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.clock import now
-from app.errors import NotFound, Refusal
+from app.errors import NotFound, StartupError
 from app.services.auth import api_keys
-from app.services.auth.api_keys import Wanted
+from app.services.auth.api_keys import NewApiKey
 from app.services.auth.authorization import SCOPES
 from app.storage.auth import api_keys as rows
 from app.storage.auth.api_keys import ApiKey
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.html import form_security
 from app.web.staff.access_control import StaffRoute, permission
 from app.web.staff.layout import actor, go, show
@@ -26,7 +26,7 @@ from app.web.staff.layout import actor, go, show
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 ID = re.compile(r"[0-9A-Za-z]{8}")
 DAYS = re.compile(r"[0-9]{1,4}")
-LONGEST, MOST_DAYS, USUAL_DAYS = 2000, 3650, "365"
+MAX_LIST_LENGTH, MAX_DAYS, DEFAULT_DAYS = 2000, 3650, "365"
 FIELDS = ("name", "origins", "cidrs", "days")
 
 
@@ -45,8 +45,8 @@ async def make(request: Request) -> Response:
     try:
         wanted = _wanted(given)
         work = partial(api_keys.create, wanted=wanted, now=now(), actor=actor(request))
-        made = await rooms(request).database.write(work)
-    except Refusal as refused:
+        made = await get_services(request).database.write(work)
+    except StartupError as refused:
         return await _listed(request, str(refused), given)
     return show(request, "staff/api_key_made.html", made=made, name=wanted.name, test=wanted.test)
 
@@ -66,8 +66,8 @@ async def revoke(request: Request, key_id: str) -> Response:
     if key.revoked_at is None:  # a repeated request has no further effect
         work = partial(api_keys.revoke, key_id=key.id, now=now(), actor=actor(request))
         try:
-            await rooms(request).database.write(work)
-        except Refusal:  # revoked by another request in the meantime
+            await get_services(request).database.write(work)
+        except StartupError:  # revoked by another request in the meantime
             return go("/staff/keys")
     return go("/staff/keys")
 
@@ -75,25 +75,27 @@ async def revoke(request: Request, key_id: str) -> Response:
 async def _key(request: Request, key_id: str) -> ApiKey:
     """The key with this id. Raises NotFound."""
     known = ID.fullmatch(key_id)  # a malformed id is not queried: it may contain a NUL
-    key = await rooms(request).database.read(partial(rows.fetch, key_id=key_id)) if known else None
+    key = await get_services(request).database.read(partial(rows.fetch, key_id=key_id)) if known else None
     if key is None:
         raise NotFound("There is no such API key.")
     return key
 
 
-def _wanted(given: form_security.Fields) -> Wanted:
+def _wanted(given: form_security.Fields) -> NewApiKey:
     """The new key as requested. Raises Refusal."""
-    name, origins, cidrs, days = (form_security.one(given, each).strip() for each in FIELDS)
+    name, origins, cidrs, days = (form_security.first(given, each).strip() for each in FIELDS)
     if not name.isprintable():
-        raise Refusal("A name is text, without control characters.")
-    if len(origins) > LONGEST or len(cidrs) > LONGEST:
-        raise Refusal(f"Origins and networks have at most {LONGEST:,} characters each.")
-    if days and not (DAYS.fullmatch(days) and 1 <= int(days) <= MOST_DAYS):
-        raise Refusal(f"A key lives a whole number of days, at most {MOST_DAYS:,}; empty means without end.")
-    return Wanted(
+        raise StartupError("A name is text, without control characters.")
+    if len(origins) > MAX_LIST_LENGTH or len(cidrs) > MAX_LIST_LENGTH:
+        raise StartupError(f"Origins and networks have at most {MAX_LIST_LENGTH:,} characters each.")
+    if days and not (DAYS.fullmatch(days) and 1 <= int(days) <= MAX_DAYS):
+        raise StartupError(
+            f"A key lives a whole number of days, at most {MAX_DAYS:,}; empty means without end."
+        )
+    return NewApiKey(
         name,
         given.get("scope", []),
-        test=form_security.one(given, "test") == "1",
+        test=form_security.first(given, "test") == "1",
         origins=_several(origins),
         cidrs=_several(cidrs),
         days=int(days) if days else None,
@@ -105,18 +107,18 @@ def _several(text: str) -> list[str]:
 
 
 async def _listed(request: Request, refused: str = "", given: form_security.Fields | None = None) -> Response:
-    every, at = await rooms(request).database.read(rows.every), now()
+    every, at = await get_services(request).database.read(rows.list_all), now()
     lines = sorted((_line(key, at) for key in every), key=lambda line: line["state"] != "live")
-    typed = {name: form_security.one(given or {}, name)[:LONGEST] for name in FIELDS}
+    typed = {name: form_security.first(given or {}, name)[:MAX_LIST_LENGTH] for name in FIELDS}
     return show(
         request,
         "staff/api_keys.html",
         status=422 if refused else 200,
         lines=lines,
         scopes=SCOPES,
-        given=typed if given else typed | {"days": USUAL_DAYS},
+        given=typed if given else typed | {"days": DEFAULT_DAYS},
         chosen=(given or {}).get("scope", []),
-        test=form_security.one(given or {}, "test") == "1",
+        test=form_security.first(given or {}, "test") == "1",
         errors=[{"target": "new", "words": refused}] if refused else [],
     )
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.errors import NotFound
 from app.rules.engine.edition import Edition
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.staff.access_control import StaffRoute, permission
 from app.web.staff.case_view import POLICIES
 from app.web.staff.layout import show
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 @permission("case")
 async def read(request: Request, article: str) -> Response:
     """The article's passages with their policies, cautions and reasons."""
-    edition = rooms(request).library.article(article)
+    edition = get_services(request).library.article(article)
     if edition is None:
         raise NotFound("There is no such article.")
     return show(

@@ -19,14 +19,14 @@ from app.clock import now
 from app.encryption import Keyring
 from app.errors import NotFound
 from app.services.events import audit_chain
-from app.services.events.audit_chain import LATE, State
+from app.services.events.audit_chain import OVERDUE_AFTER, ChainStatus
 from app.storage.auth import api_keys
 from app.storage.auth import users as people
 from app.storage.db.database import Session
 from app.storage.events import audit_log
-from app.storage.events.audit_log import KINDS, Act, Event, Filters, Seen
+from app.storage.events.audit_log import KINDS, AccessSummary, AuditAction, Event, Filters
 from app.storage.submissions.submissions import ID
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.staff.access_control import StaffRoute, actor, permission, show
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
@@ -34,7 +34,7 @@ ROWS = 100
 FIRST_YEAR, LAST_YEAR = 2000, 9000
 FIELDS = ("actor", "action", "object", "day")
 WORD = re.compile(r"[A-Za-z0-9._-]{1,40}")
-Looked = tuple[list[Event], State, dict[str, str]]
+Looked = tuple[list[Event], ChainStatus, dict[str, str]]
 SEQ = re.compile(r"[0-9]{1,18}")
 
 
@@ -52,9 +52,9 @@ class Asked:
 @permission("audit")
 async def trail(request: Request) -> Response:
     """The audit log, newest first: `?actor=&action=&object=&day=&before=`."""
-    here = rooms(request)
+    here = get_services(request)
     asked = _asked(request.query_params, here.settings.clinic_time_zone)
-    await _on_record(request, Act("audit.read", "audit", None))
+    await _on_record(request, AuditAction("audit.read", "audit", None))
     look = partial(_look, asked=asked, keyring=here.desk.vault.keyring)
     events, state, names = await here.database.read(look)
     query = [(name, value) for name, value in asked.given.items() if value]
@@ -73,7 +73,7 @@ async def trail(request: Request) -> Response:
         newest=f"/staff/audit?{urlencode(query)}" if query else "/staff/audit",
         older=f"/staff/audit?{more}" if more else "",
         chain=state,
-        late=state.oldest is not None and state.oldest < now() - LATE,
+        late=state.oldest is not None and state.oldest < now() - OVERDUE_AFTER,
         clock=partial(_clock, zone=here.settings.clinic_time_zone),
         is_case=lambda event: event.object_type == "submission" and ID.fullmatch(event.object_id or ""),
     )
@@ -83,11 +83,11 @@ async def trail(request: Request) -> Response:
 @permission("audit")
 async def access(request: Request, submission: str) -> Response:
     """Who accessed one submission, even if it has been erased since."""
-    here = rooms(request)
+    here = get_services(request)
     seen = await here.database.read(partial(_seen, submission=submission))
     if not seen[0]:
         raise NotFound("Nothing is on record of a submission with this id.")
-    await _on_record(request, Act("access.read", "submission", submission))
+    await _on_record(request, AuditAction("access.read", "submission", submission))
     return show(
         request,
         "staff/audit_access.html",
@@ -99,10 +99,10 @@ async def access(request: Request, submission: str) -> Response:
     )
 
 
-async def _on_record(request: Request, act: Act) -> None:
+async def _on_record(request: Request, act: AuditAction) -> None:
     """Record the access to the audit log in the log itself."""
     at, who = now(), actor(request)
-    await rooms(request).database.write(lambda session: audit_log.record(session, who, at, act))
+    await get_services(request).database.write(lambda session: audit_log.record(session, who, at, act))
 
 
 def _look(session: Session, *, asked: Asked, keyring: Keyring) -> Looked:
@@ -110,14 +110,14 @@ def _look(session: Session, *, asked: Asked, keyring: Keyring) -> Looked:
     return events, audit_chain.state(session, keyring), _names(session)
 
 
-def _seen(session: Session, *, submission: str) -> tuple[list[Seen], dict[str, str]]:
-    return (audit_log.who_saw(session, submission) if ID.fullmatch(submission) else []), _names(session)
+def _seen(session: Session, *, submission: str) -> tuple[list[AccessSummary], dict[str, str]]:
+    return (audit_log.access_report(session, submission) if ID.fullmatch(submission) else []), _names(session)
 
 
 def _names(session: Session) -> dict[str, str]:
     """Names of staff users and API keys, by id; they are shown next to the log and never stored in it."""
-    named = {person.id: person.name for person in people.every(session)}
-    return named | {key.id: f"{key.name} (API key)" for key in api_keys.every(session)}
+    named = {person.id: person.name for person in people.list_all(session)}
+    return named | {key.id: f"{key.name} (API key)" for key in api_keys.list_all(session)}
 
 
 def _asked(query: Mapping[str, str], zone: str) -> Asked:

@@ -13,26 +13,26 @@ from typing import Any, cast, get_args
 from fastapi import APIRouter, Request, Response
 
 from app.clock import now
-from app.errors import BadRequest, Conflict, InFlight, PreconditionFailed, Problem, Unprocessable
+from app.errors import BadRequest, Conflict, InFlight, InvalidRequest, PreconditionFailed, Problem
 from app.services.review import cases, corrections
-from app.services.review.cases import ACTIONS, LONGEST_NOTE, Action, Case, Review, Turn
-from app.services.submissions.assessment import Drawn
+from app.services.review.cases import ACTIONS, MAX_NOTE_LENGTH, Action, Case, Review, StaffCommand
+from app.services.submissions.assessment import Assessment
 from app.storage.db.database import Session
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.html import form_security
 from app.web.html.form_security import Fields
 from app.web.staff import case_view
-from app.web.staff.access_control import StaffRoute, keeps_words, permission, safe
-from app.web.staff.layout import actor, go, show, signed
+from app.web.staff.access_control import StaffRoute, permission, preserves_input, safe_redirect
+from app.web.staff.layout import actor, current_staff, go, show
 from app.web.staff.queue_filters import STATE_NAMES
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 Json = dict[str, Any]
-Work = Callable[[Session, Turn], object]
+Work = Callable[[Session, StaffCommand], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class StaffFormInput:
     """What a user asked for: as text, and as form fields."""
 
     words: str
@@ -41,14 +41,14 @@ class Wish:
     errors: tuple[str, ...] = field(default=())
 
 
-def turn(request: Request, case: str, given: Fields | None = None) -> Turn:
+def command(request: Request, case: str, given: Fields | None = None) -> StaffCommand:
     """A command of the signed-in user; with a form, for the case version that the form was made for."""
     version = None if given is None else _version(given)
-    return Turn(case, signed(request).staff, actor(request), now(), version)
+    return StaffCommand(case, current_staff(request).staff, actor(request), now(), version)
 
 
 def _version(given: Fields) -> int:
-    text = form_security.one(given, "version")
+    text = form_security.first(given, "version")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise BadRequest(
             "The form does not say which version of the case it was made for. Open the case again."
@@ -61,7 +61,7 @@ def _version(given: Fields) -> int:
 
 @router.get("/staff/cases/{case}")
 @permission("case")
-async def one(request: Request, case: str) -> Response:
+async def case_detail(request: Request, case: str) -> Response:
     """One case; the view is recorded first."""
     return await case_page(request, case)
 
@@ -70,14 +70,14 @@ async def case_page(
     request: Request, case: str, problem: Problem | None = None, *, note: str = "", target: str = ""
 ) -> Response:
     """The page of a case, with the problem of a failed command at the top."""
-    here = rooms(request)
-    found = await here.database.write(partial(cases.look, desk=here.desk, turn=turn(request, case)))
+    here = get_services(request)
+    found = await here.database.write(partial(cases.view_case, desk=here.desk, turn=command(request, case)))
     errors = [{"target": target, "words": problem.detail}] if problem else []
     return await _shown(request, found, status=problem.status if problem else 200, note=note, errors=errors)
 
 
 async def _shown(request: Request, found: Case, *, status: int = 200, **words: Any) -> Response:
-    people = await rooms(request).database.read(cases.reviewers)
+    people = await get_services(request).database.read(cases.reviewers)
     shown = {"contact": None, "note": "", "errors": []} | words
     return show(
         request,
@@ -85,9 +85,9 @@ async def _shown(request: Request, found: Case, *, status: int = 200, **words: A
         status=status,
         people=people,
         actions=[(each, case_view.ACTIONS[each]) for each in ACTIONS],
-        longest_note=LONGEST_NOTE,
+        longest_note=MAX_NOTE_LENGTH,
         duplicates=found.duplicates,
-        **case_view.words(found, now()),
+        **case_view.case_context(found, now()),
         **shown,
     )
 
@@ -96,8 +96,10 @@ async def _shown(request: Request, found: Case, *, status: int = 200, **words: A
 @permission("contact")
 async def reveal(request: Request, case: str) -> Response:
     """The case with contact details, only in this response; the access is recorded first."""
-    here = rooms(request)
-    found = await here.database.write(partial(cases.reveal, desk=here.desk, turn=turn(request, case)))
+    here = get_services(request)
+    found = await here.database.write(
+        partial(cases.reveal_contact, desk=here.desk, turn=command(request, case))
+    )
     return await _shown(request, found, contact=dict(found.drawn.record.contact))
 
 
@@ -109,35 +111,35 @@ async def reveal(request: Request, case: str) -> Response:
 async def decide(request: Request, case: str) -> Response:
     """Change the review state."""
     given = await form_security.fields(request)
-    step = form_security.one(given, "review")
+    step = form_security.first(given, "review")
     if step not in get_args(Review):
         raise BadRequest("There is no such step.")
-    wish = Wish(f"Review: {STATE_NAMES[step].lower()}", [("review", step)])
-    return await act(request, case, wish, partial(_decide, step=cast("Review", step)))
+    wish = StaffFormInput(f"Review: {STATE_NAMES[step].lower()}", [("review", step)])
+    return await run_command(request, case, wish, partial(_decide, step=cast("Review", step)))
 
 
-def _decide(session: Session, turn: Turn, desk: Any, step: Review) -> object:
-    return cases.decide(session, desk, turn, step)
+def _decide(session: Session, turn: StaffCommand, desk: Any, step: Review) -> object:
+    return cases.change_status(session, desk, turn, step)
 
 
 @router.post("/staff/cases/{case}/take")
 @permission("review")
 async def take(request: Request, case: str) -> Response:
     """Assign a case to the signed-in user; a new case becomes "in review"."""
-    me = signed(request).staff.id
-    return await act(request, case, Wish("Take the case"), partial(_take, me=me))
+    me = current_staff(request).staff.id
+    return await run_command(request, case, StaffFormInput("Take the case"), partial(_take, me=me))
 
 
-def _take(session: Session, turn: Turn, desk: Any, me: str) -> Drawn:
+def _take(session: Session, turn: StaffCommand, desk: Any, me: str) -> Assessment:
     drawn = cases.assign(session, desk, turn, me)
     if drawn.record.review != "new":
         return drawn
-    return cases.decide(session, desk, replace_version(turn, drawn), "in_review")
+    return cases.change_status(session, desk, replace_version(turn, drawn), "in_review")
 
 
-def replace_version(turn: Turn, drawn: Drawn) -> Turn:
+def replace_version(turn: StaffCommand, drawn: Assessment) -> StaffCommand:
     """The same command, based on the case version it has just created."""
-    return Turn(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
+    return StaffCommand(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
 
 
 @router.post("/staff/cases/{case}/assign")
@@ -145,28 +147,30 @@ def replace_version(turn: Turn, drawn: Drawn) -> Turn:
 async def assign(request: Request, case: str) -> Response:
     """Assign a case to a staff user, or to no one."""
     given = await form_security.fields(request)
-    to = form_security.one(given, "assignee") or None
-    wish = Wish(
+    to = form_security.first(given, "assignee") or None
+    wish = StaffFormInput(
         "Give the case to somebody else" if to else "Give the case to nobody", [("assignee", to or "")]
     )
-    return await act(request, case, wish, partial(_assign, to=to))
+    return await run_command(request, case, wish, partial(_assign, to=to))
 
 
-def _assign(session: Session, turn: Turn, desk: Any, to: str | None) -> Drawn:
+def _assign(session: Session, turn: StaffCommand, desk: Any, to: str | None) -> Assessment:
     return cases.assign(session, desk, turn, to)
 
 
 @router.post("/staff/cases/{case}/notes")
-@keeps_words
+@preserves_input
 @permission("review")
 async def note(request: Request, case: str) -> Response:
     """Add a note."""
     given = await form_security.fields(request)
-    text = form_security.one(given, "text")
-    return await act(request, case, Wish("Keep this note", text=text), partial(_note, text=text))
+    text = form_security.first(given, "text")
+    return await run_command(
+        request, case, StaffFormInput("Keep this note", text=text), partial(_note, text=text)
+    )
 
 
-def _note(session: Session, turn: Turn, desk: Any, text: str) -> object:
+def _note(session: Session, turn: StaffCommand, desk: Any, text: str) -> object:
     return cases.add_note(session, desk, turn, text)
 
 
@@ -175,14 +179,14 @@ def _note(session: Session, turn: Turn, desk: Any, text: str) -> object:
 async def flag(request: Request, case: str, flag: str) -> Response:
     """Record what was done about a flag."""
     given = await form_security.fields(request)
-    action = form_security.one(given, "action")
+    action = form_security.first(given, "action")
     if action not in ACTIONS:
         raise BadRequest("There is no such act on a flag.")
-    wish = Wish(f"Flag: {case_view.ACTIONS[action].lower()}", [("action", action)])
-    return await act(request, case, wish, partial(_flag, flag=flag, action=action))
+    wish = StaffFormInput(f"Flag: {case_view.ACTIONS[action].lower()}", [("action", action)])
+    return await run_command(request, case, wish, partial(_flag, flag=flag, action=action))
 
 
-def _flag(session: Session, turn: Turn, desk: Any, flag: str, action: Action) -> object:
+def _flag(session: Session, turn: StaffCommand, desk: Any, flag: str, action: Action) -> object:
     return cases.act_on_flag(session, desk, turn, flag, action)
 
 
@@ -191,37 +195,42 @@ def _flag(session: Session, turn: Turn, desk: Any, flag: str, action: Action) ->
 async def merge(request: Request, case: str) -> Response:
     """Merge a duplicate into another case of the same person, and close it."""
     given = await form_security.fields(request)
-    into = form_security.one(given, "into").strip().lower().rpartition("/")[2]
-    return await act(
-        request, case, Wish("Merge it into another case", [("into", into)]), partial(_merge, into=into)
+    into = form_security.first(given, "into").strip().lower().rpartition("/")[2]
+    return await run_command(
+        request,
+        case,
+        StaffFormInput("Merge it into another case", [("into", into)]),
+        partial(_merge, into=into),
     )
 
 
-def _merge(session: Session, turn: Turn, desk: Any, into: str) -> object:
+def _merge(session: Session, turn: StaffCommand, desk: Any, into: str) -> object:
     return corrections.merge(session, desk, turn, into)
 
 
-async def act(request: Request, case: str, wish: Wish, work: Callable[..., object]) -> Response:
+async def run_command(
+    request: Request, case: str, wish: StaffFormInput, work: Callable[..., object]
+) -> Response:
     """Run a command and redirect to the case, or to the page the form came from; on failure, show why."""
-    here, given = rooms(request), await form_security.fields(request)
-    doing = partial(work, turn=turn(request, case, given), desk=here.desk)
+    here, given = get_services(request), await form_security.fields(request)
+    doing = partial(work, turn=command(request, case, given), desk=here.desk)
     try:
         await here.database.write(doing)
     except PreconditionFailed:
-        return await conflict(request, case, wish)
-    except (Conflict, Unprocessable) as problem:
+        return await conflict_page(request, case, wish)
+    except (Conflict, InvalidRequest) as problem:
         if isinstance(problem, InFlight):
             raise
         return await case_page(
             request, case, problem, note=wish.text or "", target="text" if wish.text else ""
         )
-    return go(safe(form_security.one(given, "back"), f"/staff/cases/{case}"))
+    return go(safe_redirect(form_security.first(given, "back"), f"/staff/cases/{case}"))
 
 
-async def conflict(request: Request, case: str, wish: Wish) -> Response:
+async def conflict_page(request: Request, case: str, wish: StaffFormInput) -> Response:
     """The page after a conflict: what has changed since, and the user's input, ready to be sent again."""
-    here = rooms(request)
-    found = await here.database.write(partial(cases.look, desk=here.desk, turn=turn(request, case)))
+    here = get_services(request)
+    found = await here.database.write(partial(cases.view_case, desk=here.desk, turn=command(request, case)))
     return show(
         request,
         "staff/case_conflict.html",
@@ -229,8 +238,8 @@ async def conflict(request: Request, case: str, wish: Wish) -> Response:
         case=found.drawn.record,
         state=STATE_NAMES[found.drawn.record.review],
         assignee=found.names.get(found.drawn.record.assignee_id or "", ""),
-        news=[case_view.event(each, found) for each in found.news[:20]],
+        news=[case_view.history_line(each, found) for each in found.news[:20]],
         wish=wish,
         action=request.url.path,
-        longest_note=LONGEST_NOTE,
+        longest_note=MAX_NOTE_LENGTH,
     )

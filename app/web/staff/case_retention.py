@@ -9,15 +9,15 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from app.clock import now
-from app.errors import OnHold, PreconditionFailed
+from app.errors import PreconditionFailed, UnderLegalHold
 from app.services.operations import legal_holds
 from app.services.review import cases
 from app.web import dependencies
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.html import form_security
 from app.web.staff.access_control import StaffRoute, permission
-from app.web.staff.case import Wish, case_page, conflict, turn
-from app.web.staff.layout import actor, go, show, signed
+from app.web.staff.case import StaffFormInput, case_page, command, conflict_page
+from app.web.staff.layout import actor, current_staff, go, show
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 
@@ -27,9 +27,13 @@ router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 async def hold(request: Request, case: str) -> Response:
     """Place a legal hold: the case is stored past its retention time until the hold ends."""
     work = partial(
-        legal_holds.hold, submission=case, principal=signed(request).staff, now=now(), actor=actor(request)
+        legal_holds.place_hold,
+        submission=case,
+        principal=current_staff(request).staff,
+        now=now(),
+        actor=actor(request),
     )
-    await rooms(request).database.write(work)
+    await get_services(request).database.write(work)
     return go(f"/staff/cases/{case}")
 
 
@@ -38,9 +42,13 @@ async def hold(request: Request, case: str) -> Response:
 async def release(request: Request, case: str) -> Response:
     """End the legal hold; a case past its retention time is gone from that moment."""
     work = partial(
-        legal_holds.release, submission=case, principal=signed(request).staff, now=now(), actor=actor(request)
+        legal_holds.release_hold,
+        submission=case,
+        principal=current_staff(request).staff,
+        now=now(),
+        actor=actor(request),
     )
-    await rooms(request).database.write(work)
+    await get_services(request).database.write(work)
     return go(f"/staff/cases/{case}")
 
 
@@ -48,8 +56,8 @@ async def release(request: Request, case: str) -> Response:
 @permission("erase")
 async def ask(request: Request, case: str) -> Response:
     """Ask for confirmation before erasing."""
-    here = rooms(request)
-    found = await here.database.write(partial(cases.look, desk=here.desk, turn=turn(request, case)))
+    here = get_services(request)
+    found = await here.database.write(partial(cases.view_case, desk=here.desk, turn=command(request, case)))
     return show(request, "staff/case_erase.html", case=found.drawn.record)
 
 
@@ -57,8 +65,8 @@ async def ask(request: Request, case: str) -> Response:
 @permission("erase")
 async def erase(request: Request, case: str) -> Response:
     """Erase answers, contact details, flags, notes and older versions. The audit log retains the case id."""
-    here, given = rooms(request), await form_security.fields(request)
-    act = turn(request, case, given)
+    here, given = get_services(request), await form_security.fields(request)
+    act = command(request, case, given)
     work = partial(
         here.desk.erase,
         submission=case,
@@ -68,10 +76,10 @@ async def erase(request: Request, case: str) -> Response:
         actor=act.actor,
     )
     try:
-        await dependencies.erase(here, work)
+        await dependencies.write_and_sync_ledger(here, work)
     except PreconditionFailed:
-        return await conflict(request, case, Wish("Erase the case"))
-    except OnHold as problem:
+        return await conflict_page(request, case, StaffFormInput("Erase the case"))
+    except UnderLegalHold as problem:
         return await case_page(request, case, problem)
     return show(
         request,

@@ -11,14 +11,14 @@ from typing import Any
 from app.rules.engine.edition import Edition
 from app.rules.engine.evaluation import FiredRule
 from app.services.review.cases import STEPS, Case, Review
-from app.services.submissions.assessment import Drawn
-from app.storage.review.cases import Event
+from app.services.submissions.assessment import Assessment
+from app.storage.review.cases import HistoryEntry
 from app.storage.submissions.submissions import FlagRecord, Record
-from app.web.html.summary_view import said
+from app.web.html.summary_view import answer_text
 from app.web.html.templates import language_name
-from app.web.schemas.serializers import reasons
+from app.web.schemas.serializers import spam_reasons
 from app.web.staff.queue_filters import ATTENTION, STATE_NAMES
-from app.web.staff.relative_time import ago, left
+from app.web.staff.relative_time import time_since, time_until
 
 Json = dict[str, Any]
 POLICIES = {
@@ -71,7 +71,7 @@ EVENTS = {
 ACTORS = {"respondent": "the person", "service": "this service", "command": "the operator"}
 
 
-def words(case: Case, now: dt.datetime) -> Json:
+def case_context(case: Case, now: dt.datetime) -> Json:
     """All template data of a case page."""
     drawn = case.drawn
     record, edition = drawn.record, drawn.edition
@@ -79,7 +79,7 @@ def words(case: Case, now: dt.datetime) -> Json:
     return {
         "case": record,
         "interruptions": _interruptions(drawn),
-        "topics": topics(drawn),
+        "topics": topic_rows(drawn),
         "script": _script(drawn),
         "corrected": any(each.action == "submission.corrected" for each in case.history),
         "missing": len(drawn.missing) if record.status == "draft" else 0,
@@ -89,25 +89,27 @@ def words(case: Case, now: dt.datetime) -> Json:
         "steps": [(to, _step(record.review, to)) for to in _steps(record)],
         "state": STATE_NAMES[record.review],
         "assignee": case.names.get(record.assignee_id or "", ""),
-        "notes": [{"body": each.body, "at": each.at, "by": by(case.names, each)} for each in case.notes],
-        "history": [event(each, case) for each in case.history],
+        "notes": [
+            {"body": each.body, "at": each.at, "by": actor_name(case.names, each)} for each in case.notes
+        ],
+        "history": [history_line(each, case) for each in case.history],
         "spoken": language_name(record.language),
         "foreign": record.language != own,
         "edition": f"{edition.id} {edition.version}",
         "reviewed": bool(edition.meta.reviewed_by),
         "article": edition.article.article,
-        "quarantine": [QUARANTINE.get(each, each) for each in reasons(record.quarantine)],
+        "quarantine": [QUARANTINE.get(each, each) for each in spam_reasons(record.quarantine)],
         "attention": ATTENTION.get(record.attention or 0, ""),
-        "arrived": ago(record.submitted_at or record.created_at, now),
+        "arrived": time_since(record.submitted_at or record.created_at, now),
         "seen": case.seen,
-        "news": [event(each, case) for each in case.news],
+        "news": [history_line(each, case) for each in case.news],
     }
 
 
 # --- answers and summary ---------------------------------------------------------------------------
 
 
-def _interruptions(drawn: Drawn) -> list[Json]:
+def _interruptions(drawn: Assessment) -> list[Json]:
     """The interruptions that were shown before everything else, and when."""
     own = drawn.edition.phrasebooks[drawn.edition.languages[0]].rules
     return [
@@ -116,14 +118,14 @@ def _interruptions(drawn: Drawn) -> list[Json]:
     ]
 
 
-def _raised(drawn: Drawn, rule: str) -> dt.datetime | None:
+def _raised(drawn: Assessment, rule: str) -> dt.datetime | None:
     """When a rule's flag was first raised, and its interruption shown; else when the form was submitted."""
     kinds = {flag.id for flag in drawn.edition.meta.flags if rule in flag.raised_by}
     times = [flag.raised_at for flag in drawn.record.flags if flag.kind in kinds]
     return min(times, default=drawn.record.submitted_at)
 
 
-def topics(drawn: Drawn) -> list[Json]:
+def topic_rows(drawn: Assessment) -> list[Json]:
     """Each topic as the respondent read it, with its rule, the answers that raised it, and its passages."""
     edition, own = drawn.edition, drawn.edition.languages[0]
     said_once = drawn.said["topics"]
@@ -147,12 +149,12 @@ def _reasons(edition: Edition, fired: FiredRule) -> list[tuple[str, str, str]]:
     own = edition.languages[0]
     items = edition.phrasebooks[own].items
     return [
-        (name, items[name].text, said(edition, own, link_id=name, answer=answer))
+        (name, items[name].text, answer_text(edition, own, link_id=name, answer=answer))
         for name, answer in fired.because.items()
     ]
 
 
-def _script(drawn: Drawn) -> list[Json]:
+def _script(drawn: Assessment) -> list[Json]:
     """The open questions in the order of the form, each with the rules that its answer would settle."""
     edition = drawn.edition
     settles: dict[str, list[str]] = {}
@@ -167,7 +169,7 @@ def _script(drawn: Drawn) -> list[Json]:
             "text": own[name].text,
             "theirs": theirs[name].text if theirs[name].text != own[name].text else "",
             "options": _options(edition, name),
-            "answer": said(edition, edition.languages[0], link_id=name, answer=answers[name])
+            "answer": answer_text(edition, edition.languages[0], link_id=name, answer=answers[name])
             if name in answers
             else "",
             "rules": settles[name],
@@ -185,7 +187,7 @@ def _options(edition: Edition, name: str) -> list[str]:
     return [words.options[option.code] for option in item.answer_option if not option.unknown]
 
 
-def _answers(drawn: Drawn) -> list[tuple[str, list[Json]]]:
+def _answers(drawn: Assessment) -> list[tuple[str, list[Json]]]:
     """Every page with its questions and answers, without contact details."""
     edition, own = drawn.edition, drawn.edition.languages[0]
     given = drawn.record.answers["answers"]
@@ -202,11 +204,11 @@ def _answers(drawn: Drawn) -> list[tuple[str, list[Json]]]:
 
 
 def _answer(edition: Edition, own: str, name: str, given: Mapping[str, Any]) -> Json:
-    told = said(edition, own, link_id=name, answer=given[name]) if name in given else ""
+    told = answer_text(edition, own, link_id=name, answer=given[name]) if name in given else ""
     return {"id": name, "text": edition.phrasebooks[own].items[name].text, "answer": told}
 
 
-def _unused(drawn: Drawn) -> list[str]:
+def _unused(drawn: Assessment) -> list[str]:
     """Stored answers that do not count, since their question is not enabled."""
     given = drawn.record.answers["answers"]
     return [name for name in given if name not in drawn.enabled]
@@ -228,9 +230,12 @@ def _flag(flag: FlagRecord, case: Case, now: dt.datetime) -> Json:
         "escalated_at": flag.escalated_at,
         "closed_at": flag.closed_at,
         "due_at": flag.due_at,
-        "left": left(flag.due_at, now) if flag.due_at and not flag.closed_at else "",
+        "left": time_until(flag.due_at, now) if flag.due_at and not flag.closed_at else "",
         "overdue": bool(flag.due_at and not flag.closed_at and flag.due_at <= now),
-        "acts": [{"words": ACTIONS[each.action], "at": each.at, "by": by(case.names, each)} for each in acts],
+        "acts": [
+            {"words": ACTIONS[each.action], "at": each.at, "by": actor_name(case.names, each)}
+            for each in acts
+        ],
     }
 
 
@@ -244,13 +249,13 @@ def _step(at: str, to: Review) -> str:
     return STEP_WORDS.get((at, to)) or STEP_TO[to]
 
 
-def event(done: Event, case: Case) -> Json:
+def history_line(done: HistoryEntry, case: Case) -> Json:
     """One line of the history as text."""
     edition = case.drawn.edition
     kinds = {flag.id: flag.kind for flag in case.drawn.record.flags}
     flags = edition.texts[edition.languages[0]].flags
     about = flags.get(kinds.get(done.object_id, ""), "")
-    return {"words": _event(done.action), "about": about, "at": done.at, "by": by(case.names, done)}
+    return {"words": _event(done.action), "about": about, "at": done.at, "by": actor_name(case.names, done)}
 
 
 def _event(action: str) -> str:
@@ -264,7 +269,7 @@ def _event(action: str) -> str:
     return action.replace(".", " ").replace("_", " ")
 
 
-def by(names: Mapping[str, str], done: Any) -> str:
+def actor_name(names: Mapping[str, str], done: Any) -> str:
     """The name of the actor."""
     if done.actor_kind == "staff":
         return names.get(done.actor_id or "", "somebody who has left")

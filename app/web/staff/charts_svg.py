@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from markupsafe import Markup, escape
 
-from app.services.reporting.charts import Picture
+from app.services.reporting.charts import Chart
 
 WIDE, HIGH, LEFT, FOOT, TOP, RIGHT = 640, 220, 44, 24, 12, 12
 ROW, LABEL, LETTERS, NUMBERS = 26, 230, 30, 60
@@ -18,7 +18,7 @@ STROKES = ("———", "- - -")
 Values = Sequence[Sequence[float | None]]
 
 
-def draw(picture: Picture) -> Markup:
+def draw(picture: Chart) -> Markup:
     """The chart as SVG; its table has the same content as text."""
     high, parts = KINDS[picture.kind](picture)
     names = escape(f"{picture.name}-title"), escape(f"{picture.name}-desc")
@@ -29,11 +29,11 @@ def draw(picture: Picture) -> Markup:
     return opening + Markup("").join(parts) + Markup("</svg>")
 
 
-def _described(picture: Picture) -> str:
+def _described(picture: Chart) -> str:
     return f"{' by '.join(reversed(picture.head[:2]))}. {picture.note} The table below holds every number."
 
 
-def _columns(picture: Picture) -> tuple[int, Iterator[Markup]]:
+def _columns(picture: Chart) -> tuple[int, Iterator[Markup]]:
     top = _top(picture.values)
 
     def parts() -> Iterator[Markup]:
@@ -47,7 +47,7 @@ def _columns(picture: Picture) -> tuple[int, Iterator[Markup]]:
     return HIGH, parts()
 
 
-def _lines(picture: Picture) -> tuple[int, Iterator[Markup]]:
+def _lines(picture: Chart) -> tuple[int, Iterator[Markup]]:
     top = _top(picture.values)
 
     def parts() -> Iterator[Markup]:
@@ -79,7 +79,7 @@ def _path(name: str, points: Sequence[tuple[float, float | None]]) -> Iterator[M
         yield Markup('<path class="{}" d="{}"/>').format(name, "".join(drawn))
 
 
-def _bars(picture: Picture) -> tuple[int, Iterator[Markup]]:
+def _bars(picture: Chart) -> tuple[int, Iterator[Markup]]:
     """One row for each label: a bar, or several parts of one, followed by its number."""
     most = max((sum(each or 0 for each in values) for values in picture.values), default=0) or 1
     room = WIDE - LABEL - NUMBERS
@@ -108,7 +108,7 @@ def _beside(row: Sequence[object]) -> str:
     return f"{row[1]:,}" if isinstance(row[1], int) else "·"
 
 
-def _axes(picture: Picture, top: float) -> Iterator[Markup]:
+def _axes(picture: Chart, top: float) -> Iterator[Markup]:
     """Three grid lines with their scale, and the first and last label."""
     for share in (0.0, 0.5, 1.0):
         y = _y(top * share, top)
@@ -147,7 +147,7 @@ def _text(name: str, x: float, y: float, words: str) -> Markup:
     return Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>').format(name, x, y, words)
 
 
-KINDS: dict[str, Callable[[Picture], tuple[int, Iterator[Markup]]]] = {
+KINDS: dict[str, Callable[[Chart], tuple[int, Iterator[Markup]]]] = {
     "columns": _columns,
     "lines": _lines,
     "bars": _bars,

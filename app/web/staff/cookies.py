@@ -7,17 +7,17 @@ Secure and bound to this host. Never: allows reading by scripts, or sending from
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.web.dependencies import Rooms, rooms
+from app.web.dependencies import Services, get_services
 
 SESSION, STEP = "preconsult_staff", "preconsult_staff_step"
 
 
-def read(request: Request, name: str) -> str:
+def get_cookie(request: Request, name: str) -> str:
     """The value of a cookie; empty if there is none."""
-    return request.cookies.get(_name(rooms(request), name), "")
+    return request.cookies.get(_name(get_services(request), name), "")
 
 
-def put(response: Response, here: Rooms, name: str, value: str) -> Response:
+def set_cookie(response: Response, here: Services, name: str, value: str) -> Response:
     """Set a cookie; an empty value deletes it."""
     parts = [f"{_name(here, name)}={value}", "Path=/", "HttpOnly", "SameSite=Strict"]
     parts += ["Secure"] if _secure(here) else []
@@ -26,9 +26,9 @@ def put(response: Response, here: Rooms, name: str, value: str) -> Response:
     return response
 
 
-def _secure(here: Rooms) -> bool:
+def _secure(here: Services) -> bool:
     return here.settings.public_url.scheme == "https"
 
 
-def _name(here: Rooms, name: str) -> str:
+def _name(here: Services, name: str) -> str:
     return f"__Host-{name}" if _secure(here) else name

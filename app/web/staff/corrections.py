@@ -16,18 +16,18 @@ from app.errors import Conflict, InFlight, InvalidAnswers, PreconditionFailed
 from app.rules.engine.condition import Answers
 from app.rules.engine.questionnaire import Item
 from app.services.review import cases, corrections
-from app.services.review.corrections import Difference
-from app.services.submissions.assessment import Drawn
-from app.web.dependencies import rooms
+from app.services.review.corrections import CorrectionDiff
+from app.services.submissions.assessment import Assessment
+from app.web.dependencies import get_services
 from app.web.form import fields
-from app.web.form.fields import Typed
+from app.web.form.fields import SubmittedValues
 from app.web.form.navigation import Flow
 from app.web.html import form_security
 from app.web.html.form_security import Fields
-from app.web.html.summary_view import said
-from app.web.staff.access_control import StaffRoute, keeps_words, permission
-from app.web.staff.case import Wish, case_page, conflict, turn
-from app.web.staff.case_view import by, topics
+from app.web.html.summary_view import answer_text
+from app.web.staff.access_control import StaffRoute, permission, preserves_input
+from app.web.staff.case import StaffFormInput, case_page, command, conflict_page
+from app.web.staff.case_view import actor_name, topic_rows
 from app.web.staff.layout import go, show
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
@@ -38,17 +38,17 @@ Json = dict[str, Any]
 class Form:
     """The case as it was when its form was made, and as it would be with the submitted answers."""
 
-    drawn: Drawn
-    would_be: Drawn
+    drawn: Assessment
+    would_be: Assessment
     changed: Mapping[str, object]
 
     @classmethod
-    def of(cls, drawn: Drawn, given: Fields) -> "Form":
+    def of(cls, drawn: Assessment, given: Fields) -> "Form":
         """Compare the submitted answers with those the form was made with; later changes by others remain."""
         changed: dict[str, object] = {}
         kept = drawn.record.answers["answers"]
         for group in _asked(drawn):
-            page, _, _ = fields.handed_in(group, given, {})
+            page, _, _ = fields.parse_page(group, given, {})
             changed |= {name: value for name, value in page.answers.items() if _other(value, kept.get(name))}
         return cls(drawn, _with(drawn, changed), changed)
 
@@ -62,24 +62,27 @@ async def form(request: Request, case: str) -> Response:
 
 
 @router.post("/staff/cases/{case}/correct")
-@keeps_words
+@preserves_input
 @permission("correct")
 async def correct(request: Request, case: str) -> Response:
     """Save the changed answers as a new version."""
-    here, given = rooms(request), await form_security.fields(request)
-    before = partial(corrections.as_it_was, desk=here.desk, turn=turn(request, case, given))
+    here, given = get_services(request), await form_security.fields(request)
+    before = partial(corrections.answers_at_version, desk=here.desk, turn=command(request, case, given))
     typed = Form.of(_with(await here.database.read(before), {}), given)
     work = partial(
-        corrections.correct, desk=here.desk, turn=turn(request, case, given), answers=typed.changed
+        corrections.apply_correction,
+        desk=here.desk,
+        turn=command(request, case, given),
+        answers=typed.changed,
     )
     try:
         await here.database.write(work)
     except PreconditionFailed:
-        return await conflict(request, case, _wish(typed))
+        return await conflict_page(request, case, _wish(typed))
     except InvalidAnswers as problem:
         await _opened(request, case)  # its answers are shown again
         found = {error.pointer.split("/")[2]: error.detail for error in problem.errors}
-        return _form(request, typed.drawn, typed.would_be, Typed(given, found))
+        return _form(request, typed.drawn, typed.would_be, SubmittedValues(given, found))
     except Conflict as problem:
         if isinstance(problem, InFlight):
             raise
@@ -87,14 +90,16 @@ async def correct(request: Request, case: str) -> Response:
     return go(f"/staff/cases/{case}/corrections")
 
 
-async def _opened(request: Request, case: str) -> Drawn:
+async def _opened(request: Request, case: str) -> Assessment:
     """The case; the view is recorded."""
-    here = rooms(request)
-    found = await here.database.write(partial(cases.look, desk=here.desk, turn=turn(request, case)))
+    here = get_services(request)
+    found = await here.database.write(partial(cases.view_case, desk=here.desk, turn=command(request, case)))
     return found.drawn
 
 
-def _form(request: Request, drawn: Drawn, would_be: Drawn, typed: Typed | None) -> Response:
+def _form(
+    request: Request, drawn: Assessment, would_be: Assessment, typed: SubmittedValues | None
+) -> Response:
     own = drawn.edition.languages[0]
     flow = Flow(would_be)
     groups = [
@@ -102,7 +107,7 @@ def _form(request: Request, drawn: Drawn, would_be: Drawn, typed: Typed | None) 
         for number, group in enumerate(_asked(would_be), 1)
     ]
     listed = [
-        {"target": field["id"], "words": f"{fields.short(field['text'])}: {field['error']}"}
+        {"target": field["id"], "words": f"{fields.shorten(field['text'])}: {field['error']}"}
         for _, each in groups
         for field in each
         if field["error"]
@@ -118,7 +123,7 @@ def _form(request: Request, drawn: Drawn, would_be: Drawn, typed: Typed | None) 
     )
 
 
-def _asked(drawn: Drawn) -> list[Item]:
+def _asked(drawn: Assessment) -> list[Item]:
     """The pages with enabled questions, without those for contact details."""
     found = []
     for group in drawn.edition.asked.item:
@@ -128,13 +133,13 @@ def _asked(drawn: Drawn) -> list[Item]:
     return found
 
 
-def _fields(flow: Flow, group: Item, number: int, language: str, typed: Typed | None) -> list[Json]:
+def _fields(flow: Flow, group: Item, number: int, language: str, typed: SubmittedValues | None) -> list[Json]:
     """The fields of one page, with element ids that are unique among all pages."""
     made = fields.questions(flow, group, language, typed, begun=True)
     return [each | {"id": f"p{number}{each['id']}"} for each in made]
 
 
-def _with(drawn: Drawn, changed: Mapping[str, object]) -> Drawn:
+def _with(drawn: Assessment, changed: Mapping[str, object]) -> Assessment:
     """The case with the changed answers, and the questions that these enable."""
     merged = {**drawn.record.answers["answers"], **changed}
     given = {name: value for name, value in merged.items() if value is not None}
@@ -151,7 +156,7 @@ def _other(value: object, kept: object) -> bool:
     return value != kept
 
 
-def _wish(typed: Form) -> Wish:
+def _wish(typed: Form) -> StaffFormInput:
     """The correction, ready to be sent again."""
     names = [name for name in typed.drawn.edition.questionnaire.by_id if name in typed.changed]
     told = "; ".join(_said(typed.drawn, name, typed.changed[name]) for name in names)
@@ -160,13 +165,13 @@ def _wish(typed: Form) -> Wish:
         value = typed.changed[name]
         values = value if isinstance(value, list) else [] if value is None else [value]
         sent += [(name, str(each).lower() if isinstance(each, bool) else str(each)) for each in values]
-    return Wish(f"Correct the answers: {told}", sent)
+    return StaffFormInput(f"Correct the answers: {told}", sent)
 
 
-def _said(drawn: Drawn, name: str, answer: object) -> str:
+def _said(drawn: Assessment, name: str, answer: object) -> str:
     own = drawn.edition.languages[0]
-    question = fields.short(drawn.edition.phrasebooks[own].items[name].text)
-    words = "no answer" if answer is None else said(drawn.edition, own, link_id=name, answer=answer)
+    question = fields.shorten(drawn.edition.phrasebooks[own].items[name].text)
+    words = "no answer" if answer is None else answer_text(drawn.edition, own, link_id=name, answer=answer)
     return f"{question}: {words}"
 
 
@@ -175,10 +180,10 @@ def _said(drawn: Drawn, name: str, answer: object) -> str:
 
 @router.get("/staff/cases/{case}/corrections")
 @permission("case")
-async def differences(request: Request, case: str) -> Response:
+async def correction_history(request: Request, case: str) -> Response:
     """Every correction, newest first, side by side with the previous answers."""
-    here = rooms(request)
-    work = partial(corrections.corrections, desk=here.desk, turn=turn(request, case))
+    here = get_services(request)
+    work = partial(corrections.corrections, desk=here.desk, turn=command(request, case))
     drawn, found, names = await here.database.write(work)
     return show(
         request,
@@ -191,16 +196,16 @@ async def differences(request: Request, case: str) -> Response:
     )
 
 
-def _difference(found: Difference, names: Mapping[str, str]) -> Json:
+def _difference(found: CorrectionDiff, names: Mapping[str, str]) -> Json:
     edition, own = found.drawn.edition, found.drawn.edition.languages[0]
 
     def words(name: str, answer: object) -> str:
-        return "" if answer is None else said(edition, own, link_id=name, answer=answer)
+        return "" if answer is None else answer_text(edition, own, link_id=name, answer=answer)
 
     shown = found.shown
     return {
         "at": found.before.replaced_at,
-        "by": by(names, found.by) if found.by else "",
+        "by": actor_name(names, found.by) if found.by else "",
         "version": found.before.version,
         "changes": [
             {
@@ -210,7 +215,7 @@ def _difference(found: Difference, names: Mapping[str, str]) -> Json:
             }
             for each in found.changes
         ],
-        "shown": shown and {"interruptions": shown.interruptions(), "topics": topics(shown)},
+        "shown": shown and {"interruptions": shown.interruptions(), "topics": topic_rows(shown)},
         "fired": found.fired,
         "no_longer": found.no_longer,
     }

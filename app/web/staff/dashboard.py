@@ -11,9 +11,9 @@ from fastapi import APIRouter, Request, Response
 
 from app.clock import now
 from app.services.reporting import dashboard as figures
-from app.services.reporting.charts import Picture
+from app.services.reporting.charts import Chart
 from app.services.reporting.dashboard import PERIODS, Period
-from app.web.dependencies import Rooms, rooms
+from app.web.dependencies import Services, get_services
 from app.web.staff.access_control import StaffRoute, permission, show
 from app.web.staff.charts_svg import draw
 
@@ -28,7 +28,7 @@ async def dashboard(request: Request) -> Response:
     """The charts of a period, `?days=7`; `&test=1` shows test submissions instead."""
     days = next((each for each in PERIODS if request.query_params.get("days") == str(each)), USUAL)
     test = request.query_params.get("test") == "1"
-    here = rooms(request)
+    here = get_services(request)
     counted_at, pictures = await _counted(here, days, test=test)
     return show(
         request,
@@ -37,13 +37,13 @@ async def dashboard(request: Request) -> Response:
         periods=PERIODS,
         test=test,
         counted_at=counted_at,
-        kept_days=here.settings.retention_days,
-        kept_hours=here.settings.retention_draft_hours,
+        kept_days=here.settings.submission_retention_days,
+        kept_hours=here.settings.draft_retention_hours,
         pictures=[(picture, draw(picture)) for picture in pictures],
     )
 
 
-async def _counted(here: Rooms, days: int, *, test: bool) -> tuple[dt.datetime, tuple[Picture, ...]]:
+async def _counted(here: Services, days: int, *, test: bool) -> tuple[dt.datetime, tuple[Chart, ...]]:
     """The figures as last counted, or counted again if they are too old; one request at a time counts."""
     async with here.counting:
         found = here.figures.get((days, test))

@@ -16,14 +16,14 @@ from starlette.responses import StreamingResponse
 
 from app.clock import now
 from app.services.review import case_export, csv_export
-from app.services.review.cases import Turn
-from app.services.review.csv_export import Piece, Wanted
-from app.web.dependencies import rooms
+from app.services.review.cases import StaffCommand
+from app.services.review.csv_export import CsvChunk, ExportRequest
+from app.web.dependencies import get_services
 from app.web.html import pdf
 from app.web.html import summary_view as summaries
-from app.web.staff.access_control import StaffRoute, actor, permission, show, signed
+from app.web.staff.access_control import StaffRoute, actor, permission, show
 from app.web.staff.layout import NO_STORE
-from app.web.staff.queue_filters import Asked
+from app.web.staff.queue_filters import QueueQuery
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 
@@ -33,30 +33,32 @@ router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 
 @router.get("/staff/export")
 @permission("export")
-async def offer(request: Request) -> Response:
+async def export_page(request: Request) -> Response:
     """What an export of this list contains, and the two ways to download it."""
     asked = _asked(request)
-    return show(request, "staff/export.html", chosen=_words(asked), query=asked.query(), most=csv_export.MOST)
+    return show(
+        request, "staff/export.html", chosen=_words(asked), query=asked.query(), most=csv_export.MAX_ROWS
+    )
 
 
-def _words(asked: Asked) -> list[str]:
+def _words(asked: QueueQuery) -> list[str]:
     """The filter as text."""
     return [f"{name}: {value.replace('_', ' ')}" for name, value in asked.choices.items()]
 
 
 @router.get("/staff/export.csv")
 @permission("export")
-async def take_list(request: Request) -> Response:
+async def download_csv(request: Request) -> Response:
     """The list as CSV; with `?answers=1`, a column for each question."""
-    here, at = rooms(request), now()
-    filters = _asked(request).filters(signed(request).staff.id)
-    wanted = Wanted(filters, answers=request.query_params.get("answers") == "1")
-    staff = signed(request).staff
+    here, at = get_services(request), now()
+    filters = _asked(request).filters(current_staff(request).staff.id)
+    wanted = ExportRequest(filters, answers=request.query_params.get("answers") == "1")
+    staff = current_staff(request).staff
     number = await here.database.read(partial(csv_export.count, principal=staff, wanted=wanted, now=at))
-    begin = partial(csv_export.begin, wanted=wanted, number=number, now=at, actor=actor(request))
+    begin = partial(csv_export.record_export, wanted=wanted, number=number, now=at, actor=actor(request))
     await here.database.write(begin)
     first = await _piece(request, wanted)
-    text = csv_export.header(here.library, wanted) + first.text
+    text = csv_export.csv_header(here.library, wanted) + first.text
     named = f'attachment; filename="cases-{here.desk.terms.hours.day(at)}.csv"'
     return StreamingResponse(
         _rest(request, text, first),
@@ -65,7 +67,7 @@ async def take_list(request: Request) -> Response:
     )
 
 
-async def _rest(request: Request, text: str, piece: Piece) -> AsyncIterator[str]:
+async def _rest(request: Request, text: str, piece: CsvChunk) -> AsyncIterator[str]:
     """The given text, then the remaining pieces one by one."""
     yield text
     while piece.following:
@@ -73,17 +75,17 @@ async def _rest(request: Request, text: str, piece: Piece) -> AsyncIterator[str]
         yield piece.text
 
 
-async def _piece(request: Request, wanted: Wanted) -> Piece:
+async def _piece(request: Request, wanted: ExportRequest) -> CsvChunk:
     """The next lines. Exported answers are recorded with them, which needs a write instead of a read."""
-    here = rooms(request)
-    work = partial(csv_export.piece, desk=here.desk, wanted=wanted, now=now(), actor=actor(request))
+    here = get_services(request)
+    work = partial(csv_export.csv_chunk, desk=here.desk, wanted=wanted, now=now(), actor=actor(request))
     return await (here.database.write(work) if wanted.answers else here.database.read(work))
 
 
-def _asked(request: Request) -> Asked:
+def _asked(request: Request) -> QueueQuery:
     """The filter of the list. Raises BadRequest."""
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "answers"]
-    return Asked.of(QueryParams(given))
+    return QueueQuery.of(QueryParams(given))
 
 
 # --- export of a case ------------------------------------------------------------------------------
@@ -91,25 +93,27 @@ def _asked(request: Request) -> Asked:
 
 @router.get("/staff/cases/{submission}/export.json")
 @permission("export")
-async def take_case(request: Request, submission: str) -> Response:
+async def download_case(request: Request, submission: str) -> Response:
     """Everything stored about a case, as JSON; with `?contact=1`, including contact details."""
-    here, contact = rooms(request), request.query_params.get("contact") == "1"
-    work = partial(case_export.document, desk=here.desk, turn=_turn(request, submission), contact=contact)
+    here, contact = get_services(request), request.query_params.get("contact") == "1"
+    work = partial(
+        case_export.case_document, desk=here.desk, turn=_turn(request, submission), contact=contact
+    )
     document = await here.database.write(work)
     return _file(to_json(document, indent=1), "application/json", f"case-{submission}.json")
 
 
 @router.get("/staff/cases/{submission}/export.pdf")
 @permission("export")
-async def take_letter(request: Request, submission: str) -> Response:
+async def download_summary_pdf(request: Request, submission: str) -> Response:
     """The summary of a case as a PDF; if the server can't make one, a page that says so."""
     if not pdf.installed():
         return _no_pdf(request, submission)
-    here = rooms(request)
-    work = partial(case_export.letter, desk=here.desk, turn=_turn(request, submission))
+    here = get_services(request)
+    work = partial(case_export.summary_for_export, desk=here.desk, turn=_turn(request, submission))
     drawn = await here.database.write(work)
     zone = here.settings.clinic_time_zone
-    spoken = summaries.spoken(
+    spoken = summaries.summary_context(
         drawn.edition, drawn.summary(), kept_until=drawn.record.retained_until, zone=zone
     )
     content = await asyncio.to_thread(pdf.pdf, spoken)
@@ -127,8 +131,8 @@ def _no_pdf(request: Request, submission: str) -> Response:
     )
 
 
-def _turn(request: Request, submission: str) -> Turn:
-    return Turn(submission, signed(request).staff, actor(request), now())
+def _turn(request: Request, submission: str) -> StaffCommand:
+    return StaffCommand(submission, current_staff(request).staff, actor(request), now())
 
 
 def _file(content: bytes, kind: str, name: str) -> Response:

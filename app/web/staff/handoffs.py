@@ -11,13 +11,13 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from app.clock import now
-from app.errors import Conflict, Error, Problem, Unprocessable
+from app.errors import Conflict, FieldError, InvalidRequest, Problem
 from app.services.bookings import handoffs
-from app.services.bookings.handoffs import Wanted
+from app.services.bookings.handoffs import NewHandoff
 from app.services.submissions import form_sessions
 from app.storage.bookings import handoffs as rows
 from app.storage.bookings.handoffs import Handoff
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.form.layout import edition_of
 from app.web.html import form_security
 from app.web.html.links import links
@@ -44,12 +44,16 @@ async def listed(request: Request) -> Response:
 @permission("queue")
 async def make(request: Request) -> Response:
     """Create a link; it is shown only once."""
-    here, given, secret = rooms(request), await form_security.fields(request), form_sessions.new_secret()
+    here, given, secret = (
+        get_services(request),
+        await form_security.fields(request),
+        form_sessions.new_secret(),
+    )
     try:
-        made = handoffs.draw_up(_wanted(request, given), secret, key_id=None, now=now())
-    except Unprocessable as refused:
+        made = handoffs.build(_wanted(request, given), secret, key_id=None, now=now())
+    except InvalidRequest as refused:
         return await _listed(request, refused, given)
-    await here.database.write(partial(handoffs.keep, handoff=made, actor=actor(request)))
+    await here.database.write(partial(handoffs.create, handoff=made, actor=actor(request)))
     told = links(here, secret)
     return show(
         request, "staff/handoff_made.html", made=made, link=told["link"], plain_link=told["plain_link"]
@@ -64,49 +68,49 @@ async def revoke(request: Request, handoff: str) -> Response:
         handoffs.revoke, handoff=handoff, test=False, version=None, now=now(), actor=actor(request)
     )
     try:
-        await rooms(request).database.write(work)
+        await get_services(request).database.write(work)
     except Conflict:  # a form was started with it in the meantime, as the list shows
         return go("/staff/handoffs")
     return go("/staff/handoffs")
 
 
-def _wanted(request: Request, given: form_security.Fields) -> Wanted:
+def _wanted(request: Request, given: form_security.Fields) -> NewHandoff:
     """The new link as requested. Raises Unprocessable."""
-    reference, appointment, language = (form_security.one(given, each).strip() for each in FIELDS)
+    reference, appointment, language = (form_security.first(given, each).strip() for each in FIELDS)
     if not REFERENCE.fullmatch(reference):
         told = "Give a booking reference: letters, digits and . _ : - alone, at most 100. Never a name."
-        raise Unprocessable(told, errors=[Error("/booking_reference", "invalid", told)])
+        raise InvalidRequest(told, errors=[FieldError("/booking_reference", "invalid", told)])
     at = _local(request, appointment) if appointment else None
-    known = language in edition_of(rooms(request)).languages
-    return Wanted(reference, appointment_at=at, language=language if known else None)
+    known = language in edition_of(get_services(request)).languages
+    return NewHandoff(reference, appointment_at=at, language=language if known else None)
 
 
 def _local(request: Request, text: str) -> dt.datetime:
     """A time from the browser's field, in the clinic's time zone, converted to UTC. Raises Unprocessable."""
-    zone = zoneinfo.ZoneInfo(rooms(request).settings.clinic_time_zone)
+    zone = zoneinfo.ZoneInfo(get_services(request).settings.clinic_time_zone)
     try:
         return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=zone).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         told = "Give the appointment as 2027-01-15T14:30."
-        raise Unprocessable(told, errors=[Error("/appointment_at", "invalid", told)]) from None
+        raise InvalidRequest(told, errors=[FieldError("/appointment_at", "invalid", told)]) from None
 
 
 async def _listed(
     request: Request, refused: Problem | None = None, given: form_security.Fields | None = None
 ) -> Response:
-    here, query = rooms(request), request.query_params
+    here, query = get_services(request), request.query_params
     reference = query.get("reference", "").strip()
     known = reference if REFERENCE.fullmatch(reference) else None
     work = partial(
         rows.page,
         test=False,
         booking_reference=known,
-        after=pagination.after_id(query.get("cursor")),
+        after=pagination.decode_id(query.get("cursor")),
         limit=ON_A_PAGE + 1,
     )
     found: list[Handoff] = [] if reference and not known else await here.database.read(work)
-    more = pagination.following_id(request, found[ON_A_PAGE - 1].id) if len(found) > ON_A_PAGE else None
-    at, typed = now(), {name: form_security.one(given or {}, name)[:200] for name in FIELDS}
+    more = pagination.next_url_by_id(request, found[ON_A_PAGE - 1].id) if len(found) > ON_A_PAGE else None
+    at, typed = now(), {name: form_security.first(given or {}, name)[:200] for name in FIELDS}
     amiss = refused.errors if refused else ()
     return show(
         request,

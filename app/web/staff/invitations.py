@@ -14,12 +14,12 @@ from app.clock import now
 from app.errors import NotFound
 from app.services.auth import login, passwords, users
 from app.storage.auth.users import Person
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.html import form_security
 from app.web.staff import cookies
-from app.web.staff.access_control import StaffRoute, anybody
+from app.web.staff.access_control import StaffRoute, public
 from app.web.staff.layout import go, show
-from app.web.staff.login import opened, stranger, trying
+from app.web.staff.login import anonymous_actor, login_attempt, start_session
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 LINK = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -28,18 +28,18 @@ UNEQUAL = "This is not what you typed above. Type the same password twice."
 
 @router.get("/staff/welcome")
 @router.get("/staff/welcome/{secret}")
-@anybody
+@public
 async def ask_for_link(request: Request, secret: str = "") -> Response:
     """The page that a link leads to: a button opens the link, so that a preview does not."""
     return _ask_for_link(request, secret if LINK.fullmatch(secret) else "")
 
 
 @router.post("/staff/welcome")
-@anybody
+@public
 async def welcome(request: Request) -> Response:
     """The form to choose a password, for the holder of a link."""
     given = await form_security.fields(request)
-    secret = re.split(r"[#/]", form_security.one(given, "link").strip())[-1]
+    secret = re.split(r"[#/]", form_security.first(given, "link").strip())[-1]
     try:
         person = await _welcomed(request, secret)
     except NotFound as problem:
@@ -48,19 +48,23 @@ async def welcome(request: Request) -> Response:
 
 
 @router.post("/staff/welcome/password")
-@anybody
+@public
 async def choose(request: Request) -> Response:
     """Save the password, mark the link as used, and sign in."""
-    here, given = rooms(request), await form_security.fields(request)
-    secret, password = form_security.one(given, "link"), form_security.one(given, "password")
+    here, given = get_services(request), await form_security.fields(request)
+    secret, password = form_security.first(given, "link"), form_security.first(given, "password")
     try:
         person = await _welcomed(request, secret)
-        wrong = refused(request, person.email, person.name, password, form_security.one(given, "again"))
+        wrong = refused(request, person.email, person.name, password, form_security.first(given, "again"))
         if wrong:
             return _choose(request, person, secret, wrong)
         hashed = await here.passwords.hashed(password)
         work = partial(
-            users.choose_password, secret=secret, password_hash=hashed, now=now(), actor=stranger(request)
+            users.choose_password,
+            secret=secret,
+            password_hash=hashed,
+            now=now(),
+            actor=anonymous_actor(request),
         )
         await here.database.write(work)
     except NotFound as problem:
@@ -70,7 +74,7 @@ async def choose(request: Request) -> Response:
 
 def refused(request: Request, email: str, name: str, password: str, again: str) -> dict[str, str]:
     """The errors of a new password, by field."""
-    told = passwords.amiss(password, (email, name, rooms(request).settings.clinic_name))
+    told = passwords.validate_password(password, (email, name, get_services(request).settings.clinic_name))
     if told:
         return {"password": told}
     return {} if password == again else {"again": UNEQUAL}
@@ -78,16 +82,20 @@ def refused(request: Request, email: str, name: str, password: str, again: str) 
 
 async def _on(request: Request, staff_id: str) -> Response:
     """Sign in, or redirect to the second factor if there is one."""
-    here, at = rooms(request), now()
+    here, at = get_services(request), now()
     person = await here.database.read(partial(users.find, staff_id=staff_id))
     if person.totp is not None:
-        step = login.step(here.desk.vault.keyring, person, now=at)
-        return cookies.put(go("/staff/second-factor"), here, cookies.STEP, step)
-    return await opened(request, person, trying(request, person.email), "/staff") or go("/staff/sign-in")
+        step = login.issue_mfa_token(here.desk.vault.keyring, person, now=at)
+        return cookies.set_cookie(go("/staff/second-factor"), here, cookies.STEP, step)
+    return await start_session(request, person, login_attempt(request, person.email), "/staff") or go(
+        "/staff/sign-in"
+    )
 
 
 async def _welcomed(request: Request, secret: str) -> Person:
-    return await rooms(request).database.read(partial(users.welcomed, secret=secret, now=now()))
+    return await get_services(request).database.read(
+        partial(users.resolve_invitation, secret=secret, now=now())
+    )
 
 
 def _ask_for_link(request: Request, link: str, wrong: str = "") -> Response:

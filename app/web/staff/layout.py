@@ -18,11 +18,11 @@ from starlette.routing import Match
 
 from app.clock import now
 from app.errors import Problem, SessionEnded
-from app.services.auth.authorization import Staff
+from app.services.auth.authorization import StaffPrincipal
 from app.services.auth.permissions import Permission
-from app.services.auth.sessions import Held
+from app.services.auth.sessions import ActiveSession
 from app.storage.events.audit_log import Actor
-from app.web.dependencies import request_id, rooms
+from app.web.dependencies import get_services, request_id
 from app.web.html import form_security, pdf
 from app.web.html.templates import moment, render
 from app.web.staff import cookies
@@ -61,10 +61,10 @@ HELP = {
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class CurrentStaff:
     """The signed-in user. `csrf`: the token for forms; `unfinished`: a required second factor is missing."""
 
-    staff: Staff
+    staff: StaffPrincipal
     name: str
     email: str
     roles: tuple[str, ...]
@@ -74,9 +74,9 @@ class Signed:
     unfinished: bool
 
     @classmethod
-    def of(cls, request: Request, held: Held) -> "Signed":
+    def of(cls, request: Request, held: ActiveSession) -> "CurrentStaff":
         """The user of this request's session."""
-        here, secret = rooms(request), cookies.read(request, cookies.SESSION)
+        here, secret = get_services(request), cookies.get_cookie(request, cookies.SESSION)
         person, session = held.person, held.session
         return cls(
             staff=held.staff,
@@ -86,13 +86,13 @@ class Signed:
             session_id=session.id,
             fresh_at=session.fresh_at,
             csrf=here.desk.vault.keyring.sign("staff token", secret.encode()),
-            unfinished=person.totp is None and bool(here.settings.second_factor_needed & set(person.roles)),
+            unfinished=person.totp is None and bool(here.settings.two_factor_required & set(person.roles)),
         )
 
 
-def signed(request: Request) -> Signed:
+def current_staff(request: Request) -> CurrentStaff:
     """The signed-in user. Raises SessionEnded."""
-    found: Signed | None = request.scope.get("signed")
+    found: CurrentStaff | None = request.scope.get("signed")
     if found is None:
         raise SessionEnded("You are signed out.")
     return found
@@ -100,12 +100,12 @@ def signed(request: Request) -> Signed:
 
 def actor(request: Request) -> Actor:
     """The signed-in user, for the audit log."""
-    return signed(request).staff.actor(request_id(request))
+    return current_staff(request).staff.actor(request_id(request))
 
 
 def show(request: Request, template: str, *, status: int = 200, **words: Any) -> Response:
     """One page: `template` below templates/, as `staff/queue.html`."""
-    here, who = rooms(request), request.scope.get("signed")
+    here, who = get_services(request), request.scope.get("signed")
     may: frozenset[str] = frozenset(who.staff.permissions) if who and not who.unfinished else frozenset()
     shown = {
         "clinic": here.settings.clinic_name or "preconsult",
@@ -133,11 +133,11 @@ def trouble(request: Request, problem: Problem) -> Response:
     heading = HEADINGS.get(problem.status, "That did not work")
     lines = [problem.detail, HELP.get(problem.status, "")]
     who = request.scope.get("signed")
-    ways = [(home(who) if who else "/staff", "Go to the start")]
+    ways = [(landing_page(who) if who else "/staff", "Go to the start")]
     if problem.status == 401:
         ways = [("/staff/sign-in", "Sign in")]
     elif problem.status == 412:
-        ways = [(page_of(request), "Look at it again"), *ways]
+        ways = [(parent_page(request), "Look at it again"), *ways]
     response = show(
         request,
         "staff/message.html",
@@ -151,7 +151,7 @@ def trouble(request: Request, problem: Problem) -> Response:
     return response
 
 
-async def unsent(request: Request, problem: Problem) -> Response:
+async def unsaved_input_page(request: Request, problem: Problem) -> Response:
     """Return the input of a form whose session has ended, to be sent again. It is not stored."""
     try:
         given = await form_security.fields(request)
@@ -163,7 +163,7 @@ async def unsent(request: Request, problem: Problem) -> Response:
         "staff/unsent.html",
         status=problem.status,
         action=request.url.path,
-        text=form_security.one(given, "text") if "text" in given else None,
+        text=form_security.first(given, "text") if "text" in given else None,
         fields=[(name, each) for name, each in hidden if name not in ("token", "text")],
     )
 
@@ -176,19 +176,19 @@ def staff_routes(app: FastAPI) -> Iterator[Any]:
             yield found.original_route
 
 
-def home(who: Signed) -> str:
+def landing_page(who: CurrentStaff) -> str:
     """The first page that this user may see."""
     return next((path for path, _, needed in NAV if needed in who.staff.permissions), "/staff/account")
 
 
-def acts(request: Request) -> bool:
+def is_unsafe(request: Request) -> bool:
     """Can the request change anything (neither GET nor HEAD)?"""
     return request.method not in ("GET", "HEAD")
 
 
-def page_of(request: Request) -> str:
+def parent_page(request: Request) -> str:
     """The page a request belongs to: its own address, or for a command the nearest page above it."""
-    if not acts(request):
+    if not is_unsafe(request):
         return request.url.path + (f"?{request.url.query}" if request.url.query else "")
     path = str(request.url.path)
     while path.count("/") > 1 and not _is_page(request, path):

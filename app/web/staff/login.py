@@ -9,40 +9,40 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from app.clock import now
-from app.errors import Problem, SessionEnded, TooMany
+from app.errors import Problem, SessionEnded, TooManyRequests
 from app.services.auth import login, sessions, users
-from app.services.auth.login import Try
+from app.services.auth.login import LoginAttempt
 from app.storage.auth.users import Person
 from app.storage.events.audit_log import Actor
-from app.web.dependencies import request_id, rooms
+from app.web.dependencies import get_services, request_id
 from app.web.html import form_security
 from app.web.http import client_address
 from app.web.staff import cookies
 from app.web.staff.access_control import (
     StaffRoute,
-    anybody,
     before_second_factor,
-    safe,
-    signed_in,
-    towards,
+    public,
+    requires_login,
+    safe_redirect,
+    with_next,
 )
-from app.web.staff.layout import actor, go, show, signed
+from app.web.staff.layout import actor, current_staff, go, show
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 WRONG = "The e-mail address and the password do not belong together. Check both, and try again."
 WRONG_CODE = "This code does not fit, or was used before. Wait for the next one, and try again."
 WRONG_PASSWORD = "This is not your password. Check it, and try again."  # noqa: S105 - a message
-LONGEST_EMAIL = 254
+MAX_EMAIL_LENGTH = 254
 
 
 # --- the password ----------------------------------------------------------------------------------
 
 
 @router.get("/staff/sign-in")
-@anybody
-async def ask(request: Request) -> Response:
+@public
+async def login_page(request: Request) -> Response:
     """The form for e-mail address and password."""
-    onward = safe(request.query_params.get("next", ""))
+    onward = safe_redirect(request.query_params.get("next", ""))
     if request.scope.get("signed"):
         return go(onward)
     came_from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
@@ -50,49 +50,56 @@ async def ask(request: Request) -> Response:
 
 
 @router.post("/staff/sign-in")
-@anybody
-async def enter(request: Request) -> Response:
+@public
+async def sign_in(request: Request) -> Response:
     """Sign in, or continue to the second factor."""
-    here, given, at = rooms(request), await form_security.fields(request), now()
-    onward, password = safe(form_security.one(given, "next")), form_security.one(given, "password")
-    email = users.address(form_security.one(given, "email"))[: LONGEST_EMAIL + 1]
-    who, keyring = trying(request, email), here.desk.vault.keyring
+    here, given, at = get_services(request), await form_security.fields(request), now()
+    onward, password = (
+        safe_redirect(form_security.first(given, "next")),
+        form_security.first(given, "password"),
+    )
+    email = users.normalise_email(form_security.first(given, "email"))[: MAX_EMAIL_LENGTH + 1]
+    who, keyring = login_attempt(request, email), here.desk.vault.keyring
     try:
-        found = await here.database.write(partial(login.let_try, keyring=keyring, who=who, now=at))
-    except TooMany as problem:
+        found = await here.database.write(partial(login.throttle, keyring=keyring, who=who, now=at))
+    except TooManyRequests as problem:
         return _too_many(_ask(request, onward, email, problem.detail, status=429), problem)
     person = found if found and found.active else None
     if not await here.passwords.verify(password, person.password_hash if person else None) or not person:
-        await here.database.write(partial(login.fail, person=found, now=at, actor=stranger(request)))
+        await here.database.write(
+            partial(login.record_failure, person=found, now=at, actor=anonymous_actor(request))
+        )
         return _ask(request, onward, email, WRONG, status=422)
     if person.totp is not None:
-        step = login.step(keyring, person, now=at)
-        return cookies.put(go(towards("/staff/second-factor", onward)), here, cookies.STEP, step)
-    return await opened(request, person, who, onward) or _ask(request, onward, email, WRONG, status=422)
+        step = login.issue_mfa_token(keyring, person, now=at)
+        return cookies.set_cookie(go(with_next("/staff/second-factor", onward)), here, cookies.STEP, step)
+    return await start_session(request, person, who, onward) or _ask(
+        request, onward, email, WRONG, status=422
+    )
 
 
-async def opened(request: Request, person: Person, who: Try, onward: str) -> Response | None:
+async def start_session(request: Request, person: Person, who: LoginAttempt, onward: str) -> Response | None:
     """Redirect with a new session under a new secret; None if this user may no longer sign in."""
-    here, secret = rooms(request), users.new_secret()
+    here, secret = get_services(request), users.new_secret()
     work = partial(
-        login.open_session,
+        login.start_session,
         keyring=here.desk.vault.keyring,
         person=person,
         who=who,
         secret=secret,
         now=now(),
-        actor=stranger(request),
+        actor=anonymous_actor(request),
     )
     if not await here.database.write(work):
         return None
-    return let_in(request, secret, onward)
+    return session_response(request, secret, onward)
 
 
-def let_in(request: Request, secret: str, onward: str) -> Response:
+def session_response(request: Request, secret: str, onward: str) -> Response:
     """Redirect with the cookie of a new session."""
-    here = rooms(request)
-    response = cookies.put(go(onward), here, cookies.SESSION, secret)
-    return cookies.put(response, here, cookies.STEP, "")
+    here = get_services(request)
+    response = cookies.set_cookie(go(onward), here, cookies.SESSION, secret)
+    return cookies.set_cookie(response, here, cookies.STEP, "")
 
 
 def _ask(
@@ -104,7 +111,7 @@ def _ask(
         "staff/sign_in.html",
         status=status,
         onward=onward,
-        email=email[:LONGEST_EMAIL],
+        email=email[:MAX_EMAIL_LENGTH],
         again=again,
         errors=errors,
     )
@@ -114,50 +121,50 @@ def _ask(
 
 
 @router.get("/staff/second-factor")
-@anybody
+@public
 async def ask_for_code(request: Request) -> Response:
     """The form for a code from the authenticator app, or a recovery code."""
-    onward = safe(request.query_params.get("next", ""))
+    onward = safe_redirect(request.query_params.get("next", ""))
     try:
         await _stepped(request)
     except SessionEnded:
-        return go(towards("/staff/sign-in", onward))
+        return go(with_next("/staff/sign-in", onward))
     return _ask_for_code(request, onward)
 
 
 @router.post("/staff/second-factor")
-@anybody
+@public
 async def enter_with_code(request: Request) -> Response:
     """Sign in with a code."""
-    here, given, at = rooms(request), await form_security.fields(request), now()
+    here, given, at = get_services(request), await form_security.fields(request), now()
     onward, keyring, person = (
-        safe(form_security.one(given, "next")),
+        safe_redirect(form_security.first(given, "next")),
         here.desk.vault.keyring,
         await _stepped(request),
     )
-    who, secret = trying(request, person.email), users.new_secret()
+    who, secret = login_attempt(request, person.email), users.new_secret()
     try:
-        await here.database.write(partial(login.let_try, keyring=keyring, who=who, now=at, code=True))
-    except TooMany as problem:
+        await here.database.write(partial(login.throttle, keyring=keyring, who=who, now=at, code=True))
+    except TooManyRequests as problem:
         return _too_many(_ask_for_code(request, onward, problem.detail, status=429), problem)
     work = partial(
-        login.open_with_code,
+        login.start_session_with_code,
         keyring=keyring,
         person=person,
-        code=form_security.one(given, "code"),
+        code=form_security.first(given, "code"),
         who=who,
         secret=secret,
         now=at,
-        actor=stranger(request),
+        actor=anonymous_actor(request),
     )
     if not await here.database.write(work):
         return _ask_for_code(request, onward, WRONG_CODE, status=422)
-    return let_in(request, secret, onward)
+    return session_response(request, secret, onward)
 
 
 async def _stepped(request: Request) -> Person:
-    here, held = rooms(request), cookies.read(request, cookies.STEP)
-    work = partial(login.stepped, keyring=here.desk.vault.keyring, held=held, now=now())
+    here, held = get_services(request), cookies.get_cookie(request, cookies.STEP)
+    work = partial(login.read_mfa_token, keyring=here.desk.vault.keyring, held=held, now=now())
     return await here.database.read(work)
 
 
@@ -170,31 +177,31 @@ def _ask_for_code(request: Request, onward: str, wrong: str = "", *, status: int
 
 
 @router.get("/staff/confirm")
-@signed_in
+@requires_login
 @before_second_factor
-async def ask_again(request: Request) -> Response:
+async def reauthenticate_page(request: Request) -> Response:
     """The form to confirm the password before a sensitive action."""
-    return _ask_again(request, safe(request.query_params.get("next", "")))
+    return _ask_again(request, safe_redirect(request.query_params.get("next", "")))
 
 
 @router.post("/staff/confirm")
-@signed_in
+@requires_login
 @before_second_factor
 async def confirm(request: Request) -> Response:
     """Confirm the password; the confirmation is valid for five minutes."""
-    here, given = rooms(request), await form_security.fields(request)
-    onward = safe(form_security.one(given, "next"))
+    here, given = get_services(request), await form_security.fields(request)
+    onward = safe_redirect(form_security.first(given, "next"))
     try:
-        person = await known(request, form_security.one(given, "password"))
-    except TooMany as problem:
+        person = await verify_current_password(request, form_security.first(given, "password"))
+    except TooManyRequests as problem:
         return _too_many(_ask_again(request, onward, problem.detail, status=429), problem)
     if person is None:
         return _ask_again(request, onward, WRONG_PASSWORD, status=422)
     work = partial(
         login.confirm,
         person=person,
-        session_id=signed(request).session_id,
-        who=trying(request, person.email),
+        session_id=current_staff(request).session_id,
+        who=login_attempt(request, person.email),
         keyring=here.desk.vault.keyring,
         now=now(),
         actor=actor(request),
@@ -203,14 +210,14 @@ async def confirm(request: Request) -> Response:
     return go(onward)
 
 
-async def known(request: Request, password: str) -> Person | None:
+async def verify_current_password(request: Request, password: str) -> Person | None:
     """The signed-in user if the password is correct, else None. Raises TooMany."""
-    here, at, who = rooms(request), now(), trying(request, signed(request).email)
+    here, at, who = get_services(request), now(), login_attempt(request, current_staff(request).email)
     keyring = here.desk.vault.keyring
-    person = await here.database.write(partial(login.let_try, keyring=keyring, who=who, now=at))
+    person = await here.database.write(partial(login.throttle, keyring=keyring, who=who, now=at))
     if person and await here.passwords.verify(password, person.password_hash):
         return person
-    await here.database.write(partial(login.fail, person=person, now=at, actor=actor(request)))
+    await here.database.write(partial(login.record_failure, person=person, now=at, actor=actor(request)))
     return None
 
 
@@ -223,11 +230,11 @@ def _ask_again(request: Request, onward: str, wrong: str = "", *, status: int = 
 
 
 @router.post("/staff/sign-out")
-@signed_in
+@requires_login
 @before_second_factor
-async def leave(request: Request) -> Response:
+async def logout(request: Request) -> Response:
     """End the session on the server, and delete the browser's cookies and storage."""
-    here, who = rooms(request), signed(request)
+    here, who = get_services(request), current_staff(request)
     work = partial(
         sessions.sign_out,
         staff_id=who.staff.id,
@@ -236,8 +243,8 @@ async def leave(request: Request) -> Response:
         actor=actor(request),
     )
     await here.database.write(work)
-    response = cookies.put(go("/staff/sign-in"), here, cookies.SESSION, "")
-    cookies.put(response, here, cookies.STEP, "")
+    response = cookies.set_cookie(go("/staff/sign-in"), here, cookies.SESSION, "")
+    cookies.set_cookie(response, here, cookies.STEP, "")
     response.headers["clear-site-data"] = '"cookies", "storage"'
     return response
 
@@ -245,13 +252,13 @@ async def leave(request: Request) -> Response:
 # --- callers ---------------------------------------------------------------------------------------
 
 
-def trying(request: Request, email: str) -> Try:
+def login_attempt(request: Request, email: str) -> LoginAttempt:
     """The login attempt: its e-mail address and its network."""
-    address = client_address.client(request.scope, rooms(request).settings.proxies)
-    return Try(email, client_address.network(address))
+    address = client_address.client_address(request.scope, get_services(request).settings.proxies)
+    return LoginAttempt(email, client_address.client_network(address))
 
 
-def stranger(request: Request) -> Actor:
+def anonymous_actor(request: Request) -> Actor:
     """A user who is not signed in yet, for the audit log."""
     return Actor("staff", None, request_id(request))
 

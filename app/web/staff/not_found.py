@@ -6,14 +6,14 @@ Never: takes precedence over another route of the staff app (main.py includes it
 from fastapi import APIRouter, Response
 
 from app.errors import NotFound
-from app.web.staff.access_control import NOWHERE, StaffRoute, signed_in
+from app.web.staff.access_control import NOWHERE, StaffRoute, requires_login
 from app.web.staff.layout import ELSEWHERE
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 
 
 @router.get(ELSEWHERE)
-@signed_in
+@requires_login
 async def nowhere(rest: str) -> Response:
     """Any unknown address. Raises NotFound."""
     raise NotFound(NOWHERE)

@@ -12,21 +12,21 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
 from app.clock import now
-from app.errors import Unprocessable
+from app.errors import InvalidRequest
 from app.services.review import queue, saved_views
-from app.services.review.queue import Line, Page
+from app.services.review.queue import QueueItem, QueuePage
 from app.storage.db.database import Session
 from app.storage.events.audit_log import Actor
 from app.storage.review import queue as rows
 from app.storage.review import saved_views as kept
 from app.storage.review.queue import Filters
-from app.web.dependencies import Rooms, rooms
+from app.web.dependencies import Services, get_services
 from app.web.html import form_security
 from app.web.html.templates import language_name
-from app.web.staff.access_control import StaffRoute, permission, safe
-from app.web.staff.layout import actor, go, show, signed
-from app.web.staff.queue_filters import ATTENTION, STATE_NAMES, Asked, chips
-from app.web.staff.relative_time import ago, left
+from app.web.staff.access_control import StaffRoute, permission, safe_redirect
+from app.web.staff.layout import actor, current_staff, go, show
+from app.web.staff.queue_filters import ATTENTION, STATE_NAMES, QueueQuery, filter_chips
+from app.web.staff.relative_time import time_since, time_until
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 Json = dict[str, Any]
@@ -36,21 +36,21 @@ EMPTY = (
     "or leaves it after telling something urgent."
 )
 FURTHER = (
-    f"None of the first {rows.MOST_LOOKED:,} that were looked at is like that; the next page looks further."
+    f"None of the first {rows.MAX_SCANNED:,} that were looked at is like that; the next page looks further."
 )
 
 
 @router.get("/staff")
 @permission("queue")
-async def waiting(request: Request) -> Response:
+async def queue_page(request: Request) -> Response:
     """The waiting cases; with `?part=1` only the rows, for a page that refreshes itself."""
     return await _queue(request)
 
 
-async def _queue(request: Request, problem: Unprocessable | None = None, named: str = "") -> Response:
-    here, asked = rooms(request), Asked.of(request.query_params)
+async def _queue(request: Request, problem: InvalidRequest | None = None, named: str = "") -> Response:
+    here, asked = get_services(request), QueueQuery.of(request.query_params)
     page, part = (
-        await _page(request, asked.filters(signed(request).staff.id), asked),
+        await _page(request, asked.filters(current_staff(request).staff.id), asked),
         "part" in request.query_params,
     )
     words = _lines(here, page) | {
@@ -60,13 +60,13 @@ async def _queue(request: Request, problem: Unprocessable | None = None, named: 
     }
     if part:
         return show(request, "staff/queue_lines.html", **words)
-    counts, overdue, mine = await here.database.read(partial(_around, me=signed(request).staff.id))
+    counts, overdue, mine = await here.database.read(partial(_around, me=current_staff(request).staff.id))
     languages = [(tag, language_name(tag)) for tag in _languages(here)]
     return show(
         request,
         "staff/queue.html",
         status=problem.status if problem else 200,
-        groups=chips(asked, languages, counts, overdue, rows.MOST_COUNTED),
+        groups=filter_chips(asked, languages, counts, overdue, rows.MAX_COUNTED),
         views=[(each, f"/staff?{each.query}") for each in mine],
         query=asked.query(),
         narrowed=bool(asked.choices),
@@ -78,14 +78,16 @@ async def _queue(request: Request, problem: Unprocessable | None = None, named: 
 
 @router.post("/staff/found")
 @permission("queue")
-async def found(request: Request) -> Response:
+async def search_results(request: Request) -> Response:
     """The cases with exactly this phone number, e-mail address, booking reference or case number."""
-    here, given = rooms(request), await form_security.fields(request)
-    who, text = signed(request).staff, form_security.one(given, "text")
-    work = partial(queue.found, desk=here.desk, principal=who, text=text, now=now(), actor=actor(request))
+    here, given = get_services(request), await form_security.fields(request)
+    who, text = current_staff(request).staff, form_security.first(given, "text")
+    work = partial(
+        queue.search_cases, desk=here.desk, principal=who, text=text, now=now(), actor=actor(request)
+    )
     try:
         filters = await here.database.write(work)
-    except Unprocessable as problem:
+    except InvalidRequest as problem:
         words = {"lines": [], "errors": [{"target": "text", "words": problem.detail}]}
         return show(
             request, "staff/found.html", status=problem.status, following="", empty="", again="", **words
@@ -100,70 +102,72 @@ async def found(request: Request) -> Response:
 async def save_view(request: Request) -> Response:
     """Save these filters under a name."""
     given = await form_security.fields(request)
-    query, name = form_security.one(given, "query"), form_security.one(given, "name")
-    asked = Asked.of(QueryParams(query))
+    query, name = form_security.first(given, "query"), form_security.first(given, "name")
+    asked = QueueQuery.of(QueryParams(query))
     work = partial(
-        saved_views.save,
-        who=signed(request).staff,
+        saved_views.save_view,
+        who=current_staff(request).staff,
         name=name,
         query=asked.query(),
         now=now(),
         actor=actor(request),
     )
     try:
-        await rooms(request).database.write(work)
-    except Unprocessable as problem:
-        return await _queue(request, problem, name[: saved_views.LONGEST])
+        await get_services(request).database.write(work)
+    except InvalidRequest as problem:
+        return await _queue(request, problem, name[: saved_views.MAX_NAME_LENGTH])
     return go(asked.path())
 
 
 @router.post("/staff/views/{view}/forget")
 @permission("queue")
-async def forget_view(request: Request, view: str) -> Response:
+async def delete_view(request: Request, view: str) -> Response:
     """Delete a saved view."""
-    work = partial(saved_views.forget, who=signed(request).staff, view=view, now=now(), actor=actor(request))
-    await rooms(request).database.write(work)
-    return go(safe(form_security.one(await form_security.fields(request), "back")))
+    work = partial(
+        saved_views.delete_view, who=current_staff(request).staff, view=view, now=now(), actor=actor(request)
+    )
+    await get_services(request).database.write(work)
+    return go(safe_redirect(form_security.first(await form_security.fields(request), "back")))
 
 
-async def _page(request: Request, filters: Filters, asked: Asked | None = None) -> Page:
+async def _page(request: Request, filters: Filters, asked: QueueQuery | None = None) -> QueuePage:
     work = partial(
         queue.page,
-        desk=rooms(request).desk,
-        principal=signed(request).staff,
+        desk=get_services(request).desk,
+        principal=current_staff(request).staff,
         filters=filters,
-        limit=LINES if asked else rows.MOST_FOUND,
+        limit=LINES if asked else rows.MAX_FOUND,
         after=asked.after if asked else None,
         now=now(),
     )
-    database, who = rooms(request).database, actor(request)
+    database, who = get_services(request).database, actor(request)
     page, unrecorded = await database.read(partial(_looked, look=work, who=who))
     if unrecorded:
-        await database.write(partial(queue.record_listed, ids=unrecorded, now=now(), actor=who))
+        await database.write(partial(queue.record_views, ids=unrecorded, now=now(), actor=who))
     return page
 
 
-def _looked(session: Session, *, look: partial[Page], who: Actor) -> tuple[Page, list[str]]:
+def _looked(session: Session, *, look: partial[QueuePage], who: Actor) -> tuple[QueuePage, list[str]]:
     page = look(session)
-    return page, queue.unrecorded(session, page, now=now(), actor=who)
+    return page, queue.unaudited_views(session, page, now=now(), actor=who)
 
 
 def _around(session: Session, me: str) -> tuple[dict[str, int], int, Sequence[kept.View]]:
     at = now()
-    return rows.counts(session, at), rows.overdue(session, at), kept.of(session, me)
+    return rows.counts(session, at), rows.overdue(session, at), kept.list_for(session, me)
 
 
-def _languages(here: Rooms) -> list[str]:
+def _languages(here: Services) -> list[str]:
     """Every language of the editions, in the order of the editions from the newest, without duplicates."""
     every = (edition for editions in here.library.editions.values() for edition in editions)
     return list(dict.fromkeys(tag for edition in every for tag in edition.languages))
 
 
-def _lines(here: Rooms, page: Page) -> Json:
+def _lines(here: Services, page: QueuePage) -> Json:
     return {"lines": [_line(line, page.names, here) for line in page.lines]}
 
 
-def _line(line: Line, names: dict[str, str], here: Rooms) -> Json:
+def _line(line: QueueItem, names: dict[str, str], here: Services) -> Json:
     row, at = line.row, now()
     return {
         "id": row.id,
@@ -171,7 +175,7 @@ def _line(line: Line, names: dict[str, str], here: Rooms) -> Json:
         "attention": row.attention,
         "urgency": ATTENTION.get(row.attention or 0, "no flag"),
         "due_at": row.due_at,
-        "left": left(row.due_at, at) if row.due_at else "",
+        "left": time_until(row.due_at, at) if row.due_at else "",
         "overdue": row.due_at is not None and row.due_at <= at,
         "why": line.why,
         "unknown": line.unknown,
@@ -179,7 +183,7 @@ def _line(line: Line, names: dict[str, str], here: Rooms) -> Json:
         "booking": row.booking_reference or "",
         "language": language_name(row.language),
         "arrived_at": row.submitted_at or row.created_at,
-        "arrived": ago(row.submitted_at or row.created_at, at),
+        "arrived": time_since(row.submitted_at or row.created_at, at),
         "state": STATE_NAMES[row.review],
         "is_new": row.review == "new",
         "assignee": names.get(row.assignee_id or "", ""),
@@ -187,7 +191,7 @@ def _line(line: Line, names: dict[str, str], here: Rooms) -> Json:
     }
 
 
-def _marks(line: Line) -> list[tuple[str, str]]:
+def _marks(line: QueueItem) -> list[tuple[str, str]]:
     """(label, style) of further facts about a case."""
     row = line.row
     told = [
@@ -202,7 +206,7 @@ def _marks(line: Line) -> list[tuple[str, str]]:
     return [(words, look) for found, words, look in told if found]
 
 
-def _empty(asked: Asked) -> str:
+def _empty(asked: QueueQuery) -> str:
     if asked.after:
         return "Nothing comes after this place any more."
     if asked.choices:

@@ -34,14 +34,14 @@ AS_IT_IS: Choices = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueueQuery:
     """What an address asks for: the choices in order, and the position after which the page begins."""
 
     choices: Mapping[str, str]
     after: Place | None
 
     @classmethod
-    def of(cls, query: QueryParams) -> "Asked":
+    def of(cls, query: QueryParams) -> "QueueQuery":
         """Parse a query. Raises BadRequest, naming the filter that can't be used."""
         given = {name: value for name, value in query.items() if value and name not in ("after", "part")}
         for name, value in given.items():
@@ -69,7 +69,7 @@ class Asked:
         """The query with some choices changed; None removes a choice."""
         choices = {name: value for name, value in {**self.choices, **changed}.items() if value}
         ordered = [(name, choices[name]) for name in CHOICES if name in choices]
-        return urlencode([*ordered, *([("after", _told(after))] if after else [])])
+        return urlencode([*ordered, *([("after", _label(after))] if after else [])])
 
     def path(self, changed: Choices = AS_IT_IS, after: Place | None = None) -> str:
         """The address of the queue with some choices changed."""
@@ -98,8 +98,12 @@ class Chip:
     count: str = ""
 
 
-def chips(
-    asked: Asked, languages: Iterable[tuple[str, str]], counts: Mapping[str, int], overdue: int, most: int
+def filter_chips(
+    asked: QueueQuery,
+    languages: Iterable[tuple[str, str]],
+    counts: Mapping[str, int],
+    overdue: int,
+    most: int,
 ) -> list[tuple[str, list[Chip]]]:
     """Every group of choices with its name. Counts are of real cases, so a list of tests shows none."""
     real = "test" not in asked.choices
@@ -125,7 +129,7 @@ def chips(
     return [*groups, ("Only", also)]
 
 
-def _group(asked: Asked, name: str, choices: Sequence[tuple[str, str | None, str]]) -> list[Chip]:
+def _group(asked: QueueQuery, name: str, choices: Sequence[tuple[str, str | None, str]]) -> list[Chip]:
     return [
         Chip(words, asked.path({name: value}), asked.choices.get(name) == value, count)
         for words, value, count in choices
@@ -136,7 +140,7 @@ def _counted(number: int, most: int) -> str:
     return f"{most:,}+" if number > most else f"{number:,}"
 
 
-def _told(place: Place) -> str:
+def _label(place: Place) -> str:
     due, name = place
     return f"{(due - EPOCH) // MICROSECOND if due else '-'}.{name}"
 

@@ -8,13 +8,13 @@ import datetime as dt
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-def ago(at: dt.datetime, now: dt.datetime) -> str:
+def time_since(at: dt.datetime, now: dt.datetime) -> str:
     """The time since `at`, as "3 h ago"."""
     seconds = (now - at).total_seconds()
     return "just now" if seconds < MINUTE else f"{_long(seconds)} ago"
 
 
-def left(due: dt.datetime, now: dt.datetime) -> str:
+def time_until(due: dt.datetime, now: dt.datetime) -> str:
     """The time until `due`, as "2 h left" or "overdue by 20 min"."""
     seconds = (due - now).total_seconds()
     if seconds > 0:

@@ -13,24 +13,24 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.clock import now
-from app.errors import NotThisStep
+from app.errors import InvalidTransition
 from app.rules.authoring.lint import check
 from app.rules.engine.edition import Edition
 from app.rules.library import CONTENT, check_lock
-from app.services.events.audit_chain import LATE
+from app.services.events.audit_chain import OVERDUE_AFTER
 from app.services.operations import system_status
 from app.services.submissions import alerts
 from app.settings import SECRETS, Settings
-from app.web.dependencies import Rooms, rooms
+from app.web.dependencies import Services, get_services
 from app.web.staff.access_control import StaffRoute, permission
 from app.web.staff.layout import actor, go, show
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
-LONGEST = 200
+MAX_VALUE_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SettingRow:
     """A setting in force; for a secret, only whether it is set. `usual`: it has its default value."""
 
     name: str
@@ -43,9 +43,9 @@ class Line:
 @permission("system")
 async def system(request: Request) -> Response:
     """Health first, then editions, then settings."""
-    here, at = rooms(request), now()
+    here, at = get_services(request), now()
     look = partial(
-        system_status.look, keyring=here.desk.vault.keyring, zone=here.settings.clinic_time_zone, now=at
+        system_status.get_status, keyring=here.desk.vault.keyring, zone=here.settings.clinic_time_zone, now=at
     )
     found = await here.database.read(look)
     checked_at, findings = await _checked(here, at)
@@ -54,7 +54,7 @@ async def system(request: Request) -> Response:
         "staff/system.html",
         health=found,
         backup_is_old=found.backup_is_old(at),
-        chain_is_late=found.chain.oldest is not None and found.chain.oldest < at - LATE,
+        chain_is_late=found.chain.oldest is not None and found.chain.oldest < at - OVERDUE_AFTER,
         database="SQLite" if here.database.is_sqlite else "PostgreSQL",
         writes_waiting=here.database.waiting,
         sends=here.post is not None,
@@ -70,18 +70,18 @@ async def system(request: Request) -> Response:
 @permission("system")
 async def try_again(request: Request) -> Response:
     """Retry failed alerts at once; without failed alerts, it does nothing."""
-    work = partial(alerts.try_again, now=now(), actor=actor(request))
+    work = partial(alerts.retry_failed, now=now(), actor=actor(request))
     try:
-        await rooms(request).database.write(work)
-    except NotThisStep:
+        await get_services(request).database.write(work)
+    except InvalidTransition:
         return go("/staff/system")
     return go("/staff/system")
 
 
-def settings_in_force(settings: Settings) -> list[Line]:
+def settings_in_force(settings: Settings) -> list[SettingRow]:
     """Every setting, in the order of docs/settings.md."""
     return [
-        Line(
+        SettingRow(
             name=f"PRECONSULT_{name.upper()}",
             value=_value(name, getattr(settings, name)),
             usual=getattr(settings, name) == field.default,
@@ -95,10 +95,10 @@ def _value(name: str, value: object) -> str:
     if name.upper() in SECRETS:
         return "set" if value else "not set"
     text = "" if value is None else str(value)
-    return f"{text[:LONGEST]}…" if len(text) > LONGEST else text or "empty"
+    return f"{text[:MAX_VALUE_LENGTH]}…" if len(text) > MAX_VALUE_LENGTH else text or "empty"
 
 
-def _editions(here: Rooms) -> list[Edition]:
+def _editions(here: Services) -> list[Edition]:
     return [edition for each in here.library.editions.values() for edition in each]
 
 
@@ -120,7 +120,7 @@ def _edition(edition: Edition, at: dt.datetime) -> dict[str, Any]:
     }
 
 
-async def _checked(here: Rooms, at: dt.datetime) -> tuple[dt.datetime, list[str]]:
+async def _checked(here: Services, at: dt.datetime) -> tuple[dt.datetime, list[str]]:
     """The findings of `preconsult content check` for all installed content; run once a day, one at a time."""
     async with here.checking:
         found = here.checked.get(at.date())
@@ -131,7 +131,7 @@ async def _checked(here: Rooms, at: dt.datetime) -> tuple[dt.datetime, list[str]
         return found
 
 
-def _findings(here: Rooms, today: dt.date) -> list[str]:
+def _findings(here: Services, today: dt.date) -> list[str]:
     content = here.settings.content_dir or CONTENT
     found = check_lock(content)
     for edition in _editions(here):

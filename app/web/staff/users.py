@@ -10,17 +10,17 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.clock import now
-from app.errors import Problem, Unprocessable
+from app.errors import InvalidRequest, Problem
 from app.services.auth import two_factor, users
 from app.services.auth.permissions import ROLES
-from app.services.auth.users import Wanted
+from app.services.auth.users import NewStaffUser
 from app.storage.auth import users as people
 from app.storage.auth.users import Person
 from app.storage.db.database import Session
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.html import form_security
 from app.web.staff.access_control import StaffRoute, permission
-from app.web.staff.layout import actor, go, show, signed
+from app.web.staff.layout import actor, current_staff, go, show
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
 
@@ -37,8 +37,8 @@ async def listed(request: Request) -> Response:
 async def add(request: Request) -> Response:
     """Add a staff user; the invitation link is shown only once."""
     given, secret = await form_security.fields(request), users.new_secret()
-    wanted = Wanted(
-        form_security.one(given, "email"), given.get("role", []), form_security.one(given, "name")
+    wanted = NewStaffUser(
+        form_security.first(given, "email"), given.get("role", []), form_security.first(given, "name")
     )
     try:
         person = await _do(request, users.add, wanted=wanted, secret=secret)
@@ -61,7 +61,7 @@ async def set_roles(request: Request, staff_id: str) -> Response:
     roles = (await form_security.fields(request)).get("role", [])
     try:
         await _do(request, users.set_roles, staff_id=staff_id, roles=roles)
-    except Unprocessable as problem:
+    except InvalidRequest as problem:
         return await _one(request, staff_id, problem)
     return go(f"/staff/people/{staff_id}")
 
@@ -87,7 +87,7 @@ async def enable(request: Request, staff_id: str) -> Response:
 async def reset(request: Request, staff_id: str) -> Response:
     """Create a new link, shown only once. It removes the password and, on request, the second factor."""
     given, secret = await form_security.fields(request), users.new_secret()
-    forget = form_security.one(given, "second_factor") == "forget"
+    forget = form_security.first(given, "second_factor") == "forget"
     person = await _do(request, _reset, staff_id=staff_id, secret=secret, forget=forget)
     return _link_page(request, person, secret)
 
@@ -95,22 +95,22 @@ async def reset(request: Request, staff_id: str) -> Response:
 def _reset(session: Session, staff_id: str, secret: str, *, forget: bool, **more: Any) -> Person:
     person = users.reset(session, staff_id, secret, **more)
     if forget and person.totp is not None:
-        two_factor.forget(session, staff_id, **more)
+        two_factor.disable(session, staff_id, **more)
     return person
 
 
 async def _do(request: Request, act: Callable[..., Person], **given: Any) -> Person:
     """Run a command on staff users in the name of the signed-in user."""
     work = partial(act, now=now(), actor=actor(request), **given)
-    return await rooms(request).database.write(work)
+    return await get_services(request).database.write(work)
 
 
 async def _listed(
     request: Request, problem: Problem | None = None, given: form_security.Fields | None = None
 ) -> Response:
-    here = rooms(request)
+    here = get_services(request)
     everybody, invited = await here.database.read(
-        lambda session: (people.every(session), people.invited(session, now()))
+        lambda session: (people.list_all(session), people.pending_invitations(session, now()))
     )
     return show(
         request,
@@ -119,21 +119,21 @@ async def _listed(
         everybody=everybody,
         invited=invited,
         roles=list(ROLES),
-        given={name: form_security.one(given or {}, name)[:254] for name in ("email", "name")},
+        given={name: form_security.first(given or {}, name)[:254] for name in ("email", "name")},
         chosen=(given or {}).get("role", []),
         errors=_errors(problem),
     )
 
 
 async def _one(request: Request, staff_id: str, problem: Problem | None = None) -> Response:
-    person = await rooms(request).database.read(partial(users.find, staff_id=staff_id))
+    person = await get_services(request).database.read(partial(users.find, staff_id=staff_id))
     return show(
         request,
         "staff/person.html",
         status=problem.status if problem else 200,
         person=person,
         roles=list(ROLES),
-        myself=person.id == signed(request).staff.id,
+        myself=person.id == current_staff(request).staff.id,
         errors=_errors(problem),
     )
 
@@ -146,5 +146,5 @@ def _errors(problem: Problem | None) -> list[dict[str, str]]:
 
 
 def _link_page(request: Request, person: Person, secret: str) -> Response:
-    link, plain = users.link_to(str(rooms(request).settings.public_url), secret)
+    link, plain = users.invitation_url(str(get_services(request).settings.public_url), secret)
     return show(request, "staff/link.html", person=person, link=link, plain_link=plain, hours=72)

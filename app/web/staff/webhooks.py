@@ -9,20 +9,20 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.adapters.address_policy import LONGEST_URL
+from app.adapters.address_policy import MAX_URL_LENGTH
 from app.clock import now
-from app.errors import Conflict, NotFound, Problem, Unprocessable
+from app.errors import Conflict, InvalidRequest, NotFound, Problem
 from app.services.events import webhook_endpoints
 from app.services.events.event_types import TYPES
-from app.services.events.webhook_endpoints import Turn, Wanted
+from app.services.events.webhook_endpoints import EndpointCommand, NewWebhookEndpoint
 from app.storage.db.database import Session
 from app.storage.events import webhook_deliveries
 from app.storage.events import webhook_endpoints as rows
 from app.storage.events.webhook_endpoints import Endpoint
 from app.storage.submissions.submissions import ID
-from app.web.dependencies import rooms
+from app.web.dependencies import get_services
 from app.web.html import form_security
-from app.web.staff.access_control import StaffRoute, freshly_permitted, permission
+from app.web.staff.access_control import StaffRoute, permission, requires_fresh_permission
 from app.web.staff.layout import actor, go, show
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
@@ -40,21 +40,21 @@ async def listed(request: Request) -> Response:
 
 
 @router.post("/staff/webhooks")
-@freshly_permitted("webhooks")
+@requires_fresh_permission("webhooks")
 async def make(request: Request) -> Response:
     """Create an endpoint; its secret is shown only once."""
-    here, given = rooms(request), await form_security.fields(request)
+    here, given = get_services(request), await form_security.fields(request)
     work = partial(
         webhook_endpoints.create,
         keyring=here.desk.vault.keyring,
         reach=here.reach,
         turn=_turn(request),
         wanted=_wanted(given),
-        test=form_security.one(given, "test") == "1",
+        test=form_security.first(given, "test") == "1",
     )
     try:
         made, secret = await here.database.write(work)
-    except (Unprocessable, Conflict) as refused:
+    except (InvalidRequest, Conflict) as refused:
         return await _listed(request, refused, given)
     return show(request, "staff/webhook_secret.html", endpoint=made, secret=secret, fresh=True)
 
@@ -73,7 +73,7 @@ async def one(request: Request, endpoint: str) -> Response:
         state=state or None,
         after=before if ID.fullmatch(before) else None,
     )
-    words = await rooms(request).database.read(work)
+    words = await get_services(request).database.read(work)
     return show(request, "staff/webhook.html", **words, state=state, states=list(STATES))
 
 
@@ -81,7 +81,7 @@ async def one(request: Request, endpoint: str) -> Response:
 @permission("webhooks")
 async def test(request: Request, endpoint: str) -> Response:
     """Send a test event without content."""
-    await rooms(request).database.write(
+    await get_services(request).database.write(
         partial(webhook_endpoints.send_test, turn=_turn(request), endpoint=endpoint)
     )
     return go(f"{LIST}/{endpoint}#deliveries")
@@ -102,12 +102,15 @@ async def resume(request: Request, endpoint: str) -> Response:
 
 
 @router.post("/staff/webhooks/{endpoint}/rotate")
-@freshly_permitted("webhooks")
+@requires_fresh_permission("webhooks")
 async def rotate(request: Request, endpoint: str) -> Response:
     """Create a new secret, shown only once; the previous one also signs for a day."""
-    here = rooms(request)
+    here = get_services(request)
     work = partial(
-        webhook_endpoints.rotate, keyring=here.desk.vault.keyring, turn=_turn(request), endpoint=endpoint
+        webhook_endpoints.rotate_secret,
+        keyring=here.desk.vault.keyring,
+        turn=_turn(request),
+        endpoint=endpoint,
     )
     found, secret = await here.database.write(work)
     return show(request, "staff/webhook_secret.html", endpoint=found, secret=secret, fresh=False)
@@ -117,17 +120,17 @@ async def rotate(request: Request, endpoint: str) -> Response:
 @permission("webhooks")
 async def ask(request: Request, endpoint: str) -> Response:
     """Ask for confirmation before removing an endpoint."""
-    words = await rooms(request).database.read(partial(_doing, turn=_turn(request), endpoint=endpoint))
+    words = await get_services(request).database.read(partial(_doing, turn=_turn(request), endpoint=endpoint))
     return show(request, "staff/webhook_remove.html", **words)
 
 
 @router.post("/staff/webhooks/{endpoint}/remove")
-@freshly_permitted("webhooks")
+@requires_fresh_permission("webhooks")
 async def remove(request: Request, endpoint: str) -> Response:
     """Remove an endpoint; a repeated request has no further effect."""
-    work = partial(webhook_endpoints.remove, turn=_turn(request), endpoint=endpoint)
+    work = partial(webhook_endpoints.delete, turn=_turn(request), endpoint=endpoint)
     try:
-        await rooms(request).database.write(work)
+        await get_services(request).database.write(work)
     except NotFound:
         return go(LIST)
     return go(LIST)
@@ -138,15 +141,15 @@ async def remove(request: Request, endpoint: str) -> Response:
 async def redeliver(request: Request, endpoint: str, delivery: str) -> Response:
     """Deliver an event again, at once."""
     work = partial(webhook_endpoints.redeliver, turn=_turn(request), endpoint=endpoint, delivery=delivery)
-    await rooms(request).database.write(work)
+    await get_services(request).database.write(work)
     return go(f"{LIST}/{endpoint}#deliveries")
 
 
 async def _change(request: Request, endpoint: str, *, paused: bool) -> Response:
-    here = rooms(request)
+    here = get_services(request)
     given = {"paused": paused}
     work = partial(
-        webhook_endpoints.change, reach=here.reach, turn=_turn(request), endpoint=endpoint, given=given
+        webhook_endpoints.update, reach=here.reach, turn=_turn(request), endpoint=endpoint, given=given
     )
     await here.database.write(work)
     return go(f"{LIST}/{endpoint}")
@@ -155,7 +158,7 @@ async def _change(request: Request, endpoint: str, *, paused: bool) -> Response:
 async def _listed(
     request: Request, refused: Problem | None = None, given: form_security.Fields | None = None
 ) -> Response:
-    lines = await rooms(request).database.read(partial(_lines, turn=_turn(request)))
+    lines = await get_services(request).database.read(partial(_lines, turn=_turn(request)))
     typed = given or {}
     return show(
         request,
@@ -163,10 +166,10 @@ async def _listed(
         status=422 if refused else 200,
         lines=lines,
         types={name: _plainly(words) for name, words in TYPES.items()},
-        given={name: form_security.one(typed, name)[:LONGEST_URL] for name in ("url", "description")},
+        given={name: form_security.first(typed, name)[:MAX_URL_LENGTH] for name in ("url", "description")},
         chosen=typed.get("type", []),
-        attention=form_security.one(typed, "attention") == "1",
-        test=form_security.one(typed, "test") == "1",
+        attention=form_security.first(typed, "attention") == "1",
+        test=form_security.first(typed, "test") == "1",
         errors=_errors(refused) if refused else [],
     )
 
@@ -183,24 +186,24 @@ def _plainly(words: str) -> str:
     return words.partition(" Needs the scope")[0].replace("`", "")
 
 
-def _wanted(given: form_security.Fields) -> Wanted:
+def _wanted(given: form_security.Fields) -> NewWebhookEndpoint:
     """The new endpoint as requested."""
-    url, description = (form_security.one(given, name).strip() for name in ("url", "description"))
-    attention = form_security.one(given, "attention") == "1"
+    url, description = (form_security.first(given, name).strip() for name in ("url", "description"))
+    attention = form_security.first(given, "attention") == "1"
     chosen = list(dict.fromkeys(given.get("type", [])))
-    return Wanted(url, chosen, description, attention)
+    return NewWebhookEndpoint(url, chosen, description, attention)
 
 
-def _turn(request: Request) -> Turn:
-    return Turn(actor(request), now(), attention=True)
+def _turn(request: Request) -> EndpointCommand:
+    return EndpointCommand(actor(request), now(), attention=True)
 
 
-def _lines(session: Session, *, turn: Turn) -> list[dict[str, Any]]:
-    return [_line(session, each) for each in webhook_endpoints.listed(session, turn)]
+def _lines(session: Session, *, turn: EndpointCommand) -> list[dict[str, Any]]:
+    return [_line(session, each) for each in webhook_endpoints.list_endpoints(session, turn)]
 
 
 def _line(session: Session, endpoint: Endpoint) -> dict[str, Any]:
-    return {"endpoint": endpoint, "doing": rows.doing(session, endpoint.id), "chip": _chip(endpoint)}
+    return {"endpoint": endpoint, "doing": rows.status(session, endpoint.id), "chip": _chip(endpoint)}
 
 
 def _chip(endpoint: Endpoint) -> tuple[str, str]:
@@ -212,12 +215,12 @@ def _chip(endpoint: Endpoint) -> tuple[str, str]:
     return ("failing", "bad") if endpoint.failing_since else ("live", "good")
 
 
-def _doing(session: Session, *, turn: Turn, endpoint: str) -> dict[str, Any]:
-    return _line(session, webhook_endpoints.opened(session, turn, endpoint))
+def _doing(session: Session, *, turn: EndpointCommand, endpoint: str) -> dict[str, Any]:
+    return _line(session, webhook_endpoints.get_endpoint(session, turn, endpoint))
 
 
 def _one(
-    session: Session, *, turn: Turn, endpoint: str, state: str | None, after: str | None
+    session: Session, *, turn: EndpointCommand, endpoint: str, state: str | None, after: str | None
 ) -> dict[str, Any]:
     words = _doing(session, turn=turn, endpoint=endpoint)
     found = webhook_deliveries.page(session, endpoint, state=state, after=after, limit=SHOWN + 1)

@@ -31,7 +31,7 @@ def _database(server: Server) -> Iterator[Database]:
 
 def api_key(server: Server, *scopes: str, test: bool = False, origin: str = "") -> str:
     """Create an API key and return it."""
-    wanted = api_keys.Wanted("test", scopes, test, (origin,) if origin else ())
+    wanted = api_keys.NewApiKey("test", scopes, test, (origin,) if origin else ())
     with _database(server) as database:
         return database.write_now(partial(api_keys.create, wanted=wanted, now=now(), actor=COMMAND))
 
@@ -56,7 +56,7 @@ def signed_in(server: Server, email: str, roles: tuple[str, ...]) -> str:
     def begin(session: Session) -> None:
         _add(session, email=email, roles=roles, secret=link)
         person = users.choose_password(session, link, _hash(), now=now(), actor=COMMAND)
-        sessions.begin(session, person.id, secret, now=now())
+        sessions.create(session, person.id, secret, now=now())
 
     with _database(server) as database:
         database.write_now(begin)
@@ -64,7 +64,7 @@ def signed_in(server: Server, email: str, roles: tuple[str, ...]) -> str:
 
 
 def _add(session: Session, *, email: str, roles: tuple[str, ...], secret: str) -> None:
-    users.add(session, users.Wanted(email, roles), secret, now=now(), actor=COMMAND)
+    users.add(session, users.NewStaffUser(email, roles), secret, now=now(), actor=COMMAND)
 
 
 @cache

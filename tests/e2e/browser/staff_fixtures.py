@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from app.services.auth.authorization import token_hash
+from app.services.auth.authorization import hash_token
 from tests.e2e.browser.respondent import Respondent
 from tests.server import Server
 
@@ -47,7 +47,7 @@ class Office:
         """Let the session of this respondent expire: a minute ago, or a minute and `days` days ago."""
         (secret,) = [each["value"] for each in of.page.context.cookies() if each["name"] == "preconsult_form"]
         over = "UPDATE capabilities SET expires_at = datetime('now', ?) || '.000000' WHERE secret_hash = ?"
-        self._sql(over, f"-{days * 1440 + 1} minutes", token_hash(secret))
+        self._sql(over, f"-{days * 1440 + 1} minutes", hash_token(secret))
 
     def _sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with (

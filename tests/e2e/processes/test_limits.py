@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.adapters.redis_counters import Counts
+from app.adapters.redis_counters import RedisCounters
 from app.encryption import Keyring
-from app.web.http.rate_limits import Rates
+from app.web.http.rate_limits import RateLimiter
 from tests import redis_server
 from tests.postgres_server import Postgres
 from tests.redis_server import Redis
@@ -145,9 +145,10 @@ def test_forms_begun_are_counted_by_all_replicas_together(
     keyring = Keyring([("k1", bytes(32))])
 
     async def begin() -> list[int]:
-        stores = [Counts(store.url) for _ in range(REPLICAS)]
+        stores = [RedisCounters(store.url) for _ in range(REPLICAS)]
         found = [
-            Rates(per_key=1, per_network=1, keyring=keyring, counts=each, starts=(3, 5)) for each in stores
+            RateLimiter(per_key=1, per_network=1, keyring=keyring, counts=each, starts=(3, 5))
+            for each in stores
         ]
         waits = [await each.take_start(here) for here in ("a", "b", "c") for _ in range(3) for each in found]
         for each in found:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from app.rules.authoring import check_quotations, check_texts, edition_files, integrity, lint
-from app.rules.authoring.edition_files import Finding
+from app.rules.authoring.edition_files import LintError
 from app.rules.authoring.lint import check
 from tests.rules.broken_content_cases import MISTAKES, Mistake
 
 TODAY = dt.date(2026, 11, 22)
 
 
-def line_of(found: Finding) -> str:
+def line_of(found: LintError) -> str:
     if not found.path.exists():
         return ""
     lines = found.path.read_bytes().decode(errors="surrogateescape").splitlines() or [""]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.rules.authoring import reachability
-from app.rules.authoring.edition_files import Finding, read_draft
+from app.rules.authoring.edition_files import LintError, read_draft
 from app.rules.authoring.integrity import check_integrity
-from app.rules.authoring.lint import banned_in, check
+from app.rules.authoring.lint import banned_phrases_in, check
 from app.rules.engine.edition import Edition
 
 TODAY = dt.date(2026, 11, 22)
@@ -70,8 +70,8 @@ def test_a_banned_phrase_is_found_across_a_place_that_is_filled_in(tiny_folder: 
 
 def test_banned_phrases_are_told_by_id_in_their_order(edition: Edition) -> None:
     both = "You qualify and you are eligible."
-    assert banned_in(both, edition.texts["en"]) == ["B01", "B02"]
-    assert banned_in("Talk with a clinician.", edition.texts["en"]) == []
+    assert banned_phrases_in(both, edition.texts["en"]) == ["B01", "B02"]
+    assert banned_phrases_in("Talk with a clinician.", edition.texts["en"]) == []
 
 
 def test_a_rule_that_rests_on_two_others_at_once_is_reached(tiny_folder: Path) -> None:
@@ -167,7 +167,7 @@ def test_without_cases_an_author_is_told(tiny_folder: Path) -> None:
     assert finding.message.startswith("The cases can't be read: [Errno 2] No such file or directory")
 
 
-def _integrity(folder: Path) -> list[Finding]:
+def _integrity(folder: Path) -> list[LintError]:
     return check_integrity(read_draft(folder))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.rules.authoring import reachability
-from app.rules.authoring.reachability import TooMany, enabling, reachable_answers
+from app.rules.authoring.reachability import TooManyCombinations, enabling_conditions, reachable_answers
 from app.rules.engine.condition import Answers
 from app.rules.engine.edition import Edition
 from tests.rules.conditions import compared, condition
@@ -77,16 +77,16 @@ def test_what_enables_a_question_is_tried_with_it_up_to_the_groups_around(
 
 
 def test_the_conditions_around_an_item_are_its_own_and_those_of_its_groups(sleep: Edition) -> None:
-    names = [each.questions() for each in enabling(sleep, "atempausen")]
+    names = [each.questions() for each in enabling_conditions(sleep, "atempausen")]
     assert names == [("anliegen",), ("alter",)]
-    assert enabling(sleep, "verstanden") == []
+    assert enabling_conditions(sleep, "verstanden") == []
 
 
 def test_past_a_limit_nobody_tries_on(tiny: Edition, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reachability, "MOST", 3)
     answers = reachable_answers(tiny, [compared("cups", ">", 4)])
     assert [len(next(answers)) for _ in range(3)] == [0, 1, 1]
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyCombinations):
         next(answers)
-    assert reachability.MOST == 3
+    assert reachability.MAX_COMBINATIONS == 3
     assert len(tried(tiny, compared("may_call", "=", answer=True))) == 3

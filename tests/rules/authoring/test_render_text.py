@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.rules.authoring.render_text import plain, show
+from app.rules.authoring.render_text import render_condition, render_edition
 from app.rules.engine.edition import Edition
 from tests.rules.conditions import compared, condition
 from tests.rules.edition_variants import with_flags
@@ -59,13 +59,13 @@ WHERE TO GET HELP
 
 
 def test_the_tiny_edition_is_shown_whole(tiny: Edition) -> None:
-    assert "\n".join(show(tiny, "en")) + "\n" == TINY
+    assert "\n".join(render_edition(tiny, "en")) + "\n" == TINY
 
 
 def test_every_rule_every_question_and_every_sentence_of_the_shipped_edition_is_shown(
     edition: Edition,
 ) -> None:
-    text = "\n".join(show(edition, "en"))
+    text = "\n".join(render_edition(edition, "en"))
     for name in (*edition.questionnaire.by_id, *(rule.id for rule in edition.book.rules)):
         assert name in text
     for words in edition.phrasebooks["en"].rules.values():
@@ -75,7 +75,7 @@ def test_every_rule_every_question_and_every_sentence_of_the_shipped_edition_is_
 
 
 def test_another_language_is_shown_in_its_own_words(sleep: Edition) -> None:
-    text = "\n".join(show(sleep, "de"))
+    text = "\n".join(render_edition(sleep, "de"))
     assert "[nacht] Ihre Nacht" in text
     assert "Worüber Sie in der Praxis reden können" in text
     assert "“Schlaf ist für den Körper so wichtig wie Essen und Trinken.” (A1, Anfang, Satz 1)" in text
@@ -83,7 +83,7 @@ def test_another_language_is_shown_in_its_own_words(sleep: Edition) -> None:
 
 def test_who_reviewed_it_is_told_by_name(tiny: Edition) -> None:
     reviewed = with_flags(tiny).meta.model_copy(update={"reviewed_by": "Dr. Who"})
-    lines = list(show(type(tiny)(**{**_parts(tiny), "meta": reviewed}), "en"))
+    lines = list(render_edition(type(tiny)(**{**_parts(tiny), "meta": reviewed}), "en"))
     assert lines[1] == "Reviewed by: Dr. Who"
 
 
@@ -99,7 +99,7 @@ def test_a_line_that_is_neither_called_nor_texted_points_to_its_note(edition: Ed
     )
     crisis = edition.crisis.model_copy(update={"resources": resources})
     silent = type(edition)(**{**_parts(edition), "meta": edition.meta, "crisis": crisis})
-    assert "  988 Suicide & Crisis Lifeline: see note (24/7)" in list(show(silent, "en"))
+    assert "  988 Suicide & Crisis Lifeline: see note (24/7)" in list(render_edition(silent, "en"))
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_a_line_that_is_neither_called_nor_texted_points_to_its_note(edition: Ed
     ids=str,
 )  # fmt: skip
 def test_a_condition_reads_as_words_and_signs(data: dict[str, Any], words: str) -> None:
-    assert plain(condition(data)) == words
+    assert render_condition(condition(data)) == words
 
 
 def test_a_number_reads_as_a_number() -> None:
-    assert plain(compared("number", ">=", 4)) == "number >= 4"
+    assert render_condition(compared("number", ">=", 4)) == "number >= 4"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.rules.authoring.yaml_source import PARSED, Source, Unreadable, parse, publish, read
+from app.rules.authoring.yaml_source import PARSED, Source, YamlError, dump_parsed, parse, read
 from app.rules.library import CONTENT
 
 
@@ -28,7 +28,7 @@ def written(tmp_path: Path, text: str) -> Path:
 )
 def test_what_is_no_yaml_is_refused_with_its_line(tmp_path: Path, text: str, line: int, reason: str) -> None:
     path = written(tmp_path, text)
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(YamlError) as refused:
         read(path)
     assert (refused.value.path, refused.value.line) == (path, line)
     assert reason in refused.value.reason
@@ -37,11 +37,11 @@ def test_what_is_no_yaml_is_refused_with_its_line(tmp_path: Path, text: str, lin
 
 
 def test_a_file_that_is_not_there_or_not_utf_8_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match="No such file or directory"):
+    with pytest.raises(YamlError, match="No such file or directory"):
         read(tmp_path / "nowhere.yaml")
     path = tmp_path / "latin.yaml"
     path.write_bytes(b"a: \xe9\n")
-    with pytest.raises(Unreadable, match=r":1: 'utf-8' codec can't decode byte 0xe9") as refused:
+    with pytest.raises(YamlError, match=r":1: 'utf-8' codec can't decode byte 0xe9") as refused:
         read(path)
     assert refused.value.line == 1
 
@@ -121,7 +121,7 @@ def test_an_empty_file_is_nothing(tmp_path: Path) -> None:
 
 def test_what_is_published_was_parsed_before_and_says_the_same() -> None:
     files = sorted(CONTENT.rglob("*.yaml"))
-    assert PARSED.read_text(encoding="utf-8") == publish(files), "run `preconsult content lock` again"
+    assert PARSED.read_text(encoding="utf-8") == dump_parsed(files), "run `preconsult content lock` again"
     data, lines = parse(files[0])
     place = next(iter(lines))
     assert read(files[0]).data == data

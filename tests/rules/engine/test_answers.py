@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.rules.engine.answers import CODES, Issue, escape
+from app.rules.engine.answers import CODES, Issue, escape_pointer_token
 from app.rules.engine.edition import Edition
 
 WELL = {"feeling": "well"}
@@ -141,7 +141,7 @@ def test_a_hostile_name_is_an_unknown_question_whose_pointer_can_be_sent(
 
 def test_a_hostile_name_among_the_contact_details_is_told_the_same_way(tiny: Edition) -> None:
     assert issues(tiny, WELL, {"a/b~c": "x"}) == [Issue("/contact/a~1b~0c", "unknown_question")]
-    assert escape("~/") == "~0~1"
+    assert escape_pointer_token("~/") == "~0~1"
 
 
 @pytest.mark.parametrize("value", ["x" * 100_000, "well\u0000", "Well", "wéll", LONE, ""], ids=ascii)
@@ -269,18 +269,18 @@ def test_every_issue_has_a_sentence_in_every_language_with_its_figures_filled_in
 ) -> None:
     figures: dict[str, object] = {"option": "x", "min": 1, "max": 2, "kind": "name"}
     for code in CODES:
-        words = sleep.words(Issue("/answers/x", code, figures), language)
+        words = sleep.message_for(Issue("/answers/x", code, figures), language)
         assert words
         assert "{" not in words
 
 
 def test_the_sentence_about_an_exclusive_option_names_it_as_the_reader_saw_it(tiny: Edition) -> None:
     [issue] = issues(tiny, WELL | {"drinks": ["none", "black"]})
-    assert tiny.words(issue, "en") == 'Please choose "None" alone.'
+    assert tiny.message_for(issue, "en") == 'Please choose "None" alone.'
     other = Issue("/answers/drinks", "exclusive_option", {"option": "no_such_option"})
-    assert tiny.words(other, "en") == 'Please choose "no_such_option" alone.'
+    assert tiny.message_for(other, "en") == 'Please choose "no_such_option" alone.'
 
 
 def test_the_sentence_about_a_number_names_its_limit(tiny: Edition) -> None:
     [issue] = issues(tiny, WELL | {"cups": 10})
-    assert tiny.words(issue, "en") == "Please choose 9 or less."
+    assert tiny.message_for(issue, "en") == "Please choose 9 or less."

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.rules.engine.condition import EVERYTHING, Answer, Facts, Some, Truth, fired_asked, rules_asked
+from app.rules.engine.condition import (
+    EVERYTHING,
+    Answer,
+    EvaluationContext,
+    RuleSelector,
+    Truth,
+    fired_asked,
+    referenced_rules,
+)
 from tests.rules.conditions import QUESTIONS, asked, compared, condition, facts
 
 Row = tuple[str, str, Any, Answer | None, Truth]
@@ -91,7 +99,7 @@ table = pytest.mark.parametrize(("question", "operator", "named", "given", "trut
 def test_an_enabled_question_is_heard_as_the_law_of_silence_says(
     question: str, operator: str, named: Any, given: Answer | None, truth: Truth
 ) -> None:
-    assert compared(question, operator, named).truth(facts(_answers(question, given))) is truth
+    assert compared(question, operator, named).evaluate(facts(_answers(question, given))) is truth
 
 
 @table
@@ -107,7 +115,7 @@ def test_a_question_that_is_not_enabled_makes_every_comparison_false(
     question: str, operator: str, named: Any, given: Answer | None, truth: Truth
 ) -> None:
     silent = facts(_answers(question, given), enabled=QUESTIONS - {question})
-    assert compared(question, operator, named).truth(silent) is False
+    assert compared(question, operator, named).evaluate(silent) is False
     negated = {"not": {"question": question, "operator": operator, "answer": named}}
     assert asked(negated, silent) is True
 
@@ -117,17 +125,17 @@ def test_a_rule_that_heeds_disabled_questions_hears_them_as_if_they_were_enabled
     question: str, operator: str, named: Any, given: Answer | None, truth: Truth
 ) -> None:
     heeding = facts(_answers(question, given), enabled=EVERYTHING)
-    assert compared(question, operator, named).truth(heeding) is truth
+    assert compared(question, operator, named).evaluate(heeding) is truth
 
 
 @pytest.mark.parametrize(("operator", "given", "truth"), ORDER)
 def test_numbers_are_compared_as_the_sign_says(operator: str, given: int, truth: int) -> None:
-    assert compared("number", operator, 5).truth(facts({"number": given})) is bool(truth)
+    assert compared("number", operator, 5).evaluate(facts({"number": given})) is bool(truth)
 
 
 def test_an_option_is_unknown_only_where_its_own_question_marks_it() -> None:
-    given = Facts({"one": "unsaid"}, QUESTIONS, {"many": frozenset({"unsaid"})})
-    assert compared("one", "=", "a").truth(given) is False
+    given = EvaluationContext({"one": "unsaid"}, QUESTIONS, {"many": frozenset({"unsaid"})})
+    assert compared("one", "=", "a").evaluate(given) is False
 
 
 LEAF: dict[Truth, dict[str, Any]] = {
@@ -241,14 +249,14 @@ def test_a_condition_names_its_questions_once_in_reading_order() -> None:
 
 
 def test_a_comparison_names_its_value_or_the_members_of_its_list() -> None:
-    assert [each.named() for each in condition(TREE).comparisons()] == [("a", "b"), (True,), ("b",)]
+    assert [each.named_options() for each in condition(TREE).comparisons()] == [("a", "b"), (True,), ("b",)]
 
 
 def test_what_a_condition_asks_about_rules_is_found_at_any_depth() -> None:
-    assert list(rules_asked(condition(TREE))) == [
-        Some(rules=("EARLY",)),
-        Some(rules=("R1",), groups=("g1",)),
-        Some(rules=("OTHER",)),
-        Some(groups=("g2",)),
+    assert list(referenced_rules(condition(TREE))) == [
+        RuleSelector(rules=("EARLY",)),
+        RuleSelector(rules=("R1",), groups=("g1",)),
+        RuleSelector(rules=("OTHER",)),
+        RuleSelector(groups=("g2",)),
     ]
     assert list(fired_asked(condition(TREE))) == ["EARLY", "OTHER"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.rules.engine.diff import edition_differences, trace, trace_differences
+from app.rules.engine.diff import diff_editions, diff_provenance, provenance
 from app.rules.engine.edition import Edition
 from app.rules.engine.questionnaire import Questionnaire
 from tests.rules.conditions import compared
@@ -16,7 +16,7 @@ WELL: dict[str, Any] = {"feeling": "well", "drinks": ("black",), "cups": 5}
 
 def test_a_trace_says_what_a_summary_rested_on(tiny: Edition) -> None:
     evaluation = tiny.evaluate(WELL)
-    assert trace(tiny, evaluation, "d1") == {
+    assert provenance(tiny, evaluation, "d1") == {
         "digest": "d1",
         "edition_sha256": tiny.sha256,
         "article_sha256": tiny.article.article.sha256,
@@ -27,14 +27,14 @@ def test_a_trace_says_what_a_summary_rested_on(tiny: Edition) -> None:
 
 
 def test_the_same_trace_has_no_differences(tiny: Edition) -> None:
-    now = trace(tiny, tiny.evaluate(WELL), "d1")
-    assert trace_differences(now, dict(now)) == []
+    now = provenance(tiny, tiny.evaluate(WELL), "d1")
+    assert diff_provenance(now, dict(now)) == []
 
 
 def test_differences_are_told_then_and_now_the_digest_last(tiny: Edition) -> None:
-    then = trace(tiny, tiny.evaluate(WELL), "d1")
-    now = trace(tiny, tiny.evaluate(WELL | {"cups": 1}), "d2")
-    assert trace_differences(then, now) == [
+    then = provenance(tiny, tiny.evaluate(WELL), "d1")
+    now = provenance(tiny, tiny.evaluate(WELL | {"cups": 1}), "d2")
+    assert diff_provenance(then, now) == [
         {"what": "rules", "then": ["T_CUPS"], "now": ["G_REST"]},
         {"what": "passages", "then": ["P1", "P2"], "now": ["P1"]},
         {"what": "digest", "then": "d1", "now": "d2"},
@@ -42,14 +42,14 @@ def test_differences_are_told_then_and_now_the_digest_last(tiny: Edition) -> Non
 
 
 def test_what_was_not_kept_then_reads_as_nothing(tiny: Edition) -> None:
-    now = trace(tiny, tiny.evaluate(WELL), "d1")
-    assert trace_differences({"digest": "d1"}, now)[0] == {
+    now = provenance(tiny, tiny.evaluate(WELL), "d1")
+    assert diff_provenance({"digest": "d1"}, now)[0] == {
         "what": "edition_sha256", "then": None, "now": tiny.sha256,
     }  # fmt: skip
 
 
 def differences(old: Edition, new: Edition) -> list[str]:
-    return list(edition_differences(old, new))
+    return list(diff_editions(old, new))
 
 
 def test_an_edition_does_not_differ_from_itself(tiny: Edition, sleep: Edition, edition: Edition) -> None:

@@ -86,10 +86,10 @@ def test_an_edition_knows_its_name_its_bytes_and_its_languages(sleep: Edition) -
 
 def test_an_issue_is_told_in_the_language_asked_for(sleep: Edition) -> None:
     issue = Issue("/answers/kaffee", "too_large", {"max": 20})
-    assert sleep.words(issue, "de") == "Bitte nennen Sie eine Zahl bis 20."
-    assert sleep.words(issue, "en") == "Please give a number up to 20."
+    assert sleep.message_for(issue, "de") == "Bitte nennen Sie eine Zahl bis 20."
+    assert sleep.message_for(issue, "en") == "Please give a number up to 20."
     alone = Issue("/answers/anliegen", "exclusive_option", {"option": "keine_angabe"})
-    assert sleep.words(alone, "de") == "Bitte wählen Sie „Das sage ich nicht“ allein."
+    assert sleep.message_for(alone, "de") == "Bitte wählen Sie „Das sage ich nicht“ allein."
 
 
 def test_a_flag_that_goes_with_others_takes_the_targets_of_the_one_it_is_as_urgent_as(
@@ -161,7 +161,9 @@ def test_a_translation_that_nobody_signed_off_is_served_only_where_that_is_allow
     assert signed_off(edition, "ht").languages == ("en", "ht")
     served = {wanted: signed_off(edition, "ht").language(wanted) for wanted in ("es", "es-MX", "ht", "HT-HT")}
     assert served == {"es": "en", "es-MX": "en", "ht": "ht", "HT-HT": "ht"}
-    assert [each for each in ("en", "es", "ht") if signed_off(edition, "ht").machine_made(each)] == ["es"]
+    assert [each for each in ("en", "es", "ht") if signed_off(edition, "ht").unreviewed_languages(each)] == [
+        "es"
+    ]
 
 
 def test_the_default_language_is_served_whether_somebody_signed_it_off_or_not(sleep: Edition) -> None:
@@ -192,7 +194,7 @@ def test_an_answer_that_arrives_though_the_question_is_off_still_interrupts(edit
     evaluation = quiet.evaluate(checked.answers, enabled=checked.enabled)
     assert [each["rule"] for each in quiet.interruptions(evaluation, "en")] == ["S_NOW"]
     assert "self_harm_now" in [raised.flag.id for raised in evaluation.flags]
-    assert "self_harm_thoughts" not in evaluation.kept
+    assert "self_harm_thoughts" not in evaluation.answers_to_store
 
 
 def test_a_language_tag_without_end_is_answered(edition: Edition) -> None:

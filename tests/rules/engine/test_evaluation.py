@@ -39,8 +39,8 @@ def reasons(evaluation: Evaluation, rule: str) -> dict[str, Any]:
 
 def test_someone_under_18_is_stopped_and_only_three_answers_are_kept(edition: Edition) -> None:
     evaluation = edition.evaluate(MINOR | CRISIS)
-    assert evaluation.stopped is True
-    assert dict(evaluation.kept) == MINOR
+    assert evaluation.stopped_by is True
+    assert dict(evaluation.answers_to_store) == MINOR
     assert evaluation.mode == "none"
 
 
@@ -75,21 +75,21 @@ def test_somebody_filling_it_in_for_a_minor_is_seen_by_staff_and_gets_no_topic(e
 
 def test_an_adult_is_not_stopped_and_loses_only_answers_nobody_asked_for(edition: Edition) -> None:
     evaluation = edition.evaluate(ADULT | {"depression_treatments_tried": "2"})
-    assert evaluation.stopped is False
-    assert dict(evaluation.kept) == ADULT
+    assert evaluation.stopped_by is False
+    assert dict(evaluation.answers_to_store) == ADULT
     assert evaluation.raised == ()
 
 
 def _said(edition: Edition, evaluation: Evaluation) -> dict[str, Any]:
     return {
         "summary": edition.summarise(evaluation, "en"),
-        "kept": dict(evaluation.kept),
+        "kept": dict(evaluation.answers_to_store),
         "raised": evaluation.raised,
         "flags": flags(evaluation),
         "attention": evaluation.attention,
         "fired": [(each.rule.id, dict(each.because)) for each in evaluation.fired],
         "undetermined": list(evaluation.undetermined),
-        "stopped": evaluation.stopped,
+        "stopped": evaluation.stopped_by,
     }
 
 
@@ -98,7 +98,7 @@ def test_what_is_kept_and_raised_gives_the_same_summary_and_digest_again(edition
     for number, answers in enumerate(drawn(edition, 800, seed=11)):
         posted = {**answers, "age_band": "under_18"} if number % 2 else answers
         whole = edition.evaluate(posted)
-        again = edition.evaluate(whole.kept, whole.raised)
+        again = edition.evaluate(whole.answers_to_store, whole.raised)
         assert _said(edition, again) == _said(edition, whole)
         minors += bool(whole.raised)
     assert minors > 100

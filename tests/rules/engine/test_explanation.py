@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.rules.engine.condition import Answer, Answers
-from app.rules.engine.explanation import because
+from app.rules.engine.explanation import explain
 from tests.rules.conditions import QUESTIONS, UNKNOWN, compared, condition, facts
 from tests.rules.strategies import LAW
 
@@ -62,11 +62,11 @@ def test_the_reasons_alone_keep_a_condition_true_and_not_one_of_them_can_go(
     data: dict[str, Any], answers: Answers, enabled: set[str]
 ) -> None:
     rule = condition(data)
-    assume(rule.truth(facts(answers, enabled)) is True)
-    reasons = because(rule, facts(answers, enabled))
-    assert rule.truth(facts(reasons, enabled)) is True
+    assume(rule.evaluate(facts(answers, enabled)) is True)
+    reasons = explain(rule, facts(answers, enabled))
+    assert rule.evaluate(facts(reasons, enabled)) is True
     for name in reasons:
-        assert rule.truth(facts(_without(reasons, name), enabled)) is not True
+        assert rule.evaluate(facts(_without(reasons, name), enabled)) is not True
 
 
 @LAW
@@ -75,8 +75,8 @@ def test_the_reasons_are_answers_that_were_given_or_named_parts_of_them(
     data: dict[str, Any], answers: Answers
 ) -> None:
     rule = condition(data)
-    assume(rule.truth(facts(answers)) is True)
-    for name, reason in because(rule, facts(answers)).items():
+    assume(rule.evaluate(facts(answers)) is True)
+    for name, reason in explain(rule, facts(answers)).items():
         assert name in rule.questions()
         given_answer = answers[name]
         if isinstance(reason, tuple):
@@ -93,7 +93,7 @@ def test_only_an_unknown_condition_has_open_questions_and_each_is_silent(
 ) -> None:
     rule, heard = condition(data), facts(answers, enabled)
     open_questions = rule.open_questions(heard)
-    assert bool(open_questions) is (rule.truth(heard) is None)
+    assert bool(open_questions) is (rule.evaluate(heard) is None)
     assert len(set(open_questions)) == len(open_questions)
     for name in open_questions:
         given_answer = answers.get(name)
@@ -108,11 +108,11 @@ def test_answers_to_other_questions_do_not_settle_an_unknown_condition(
     data: dict[str, Any], answers: Answers
 ) -> None:
     rule = condition(data)
-    assume(rule.truth(facts(answers)) is None)
+    assume(rule.evaluate(facts(answers)) is None)
     others = QUESTIONS - answers.keys() - set(rule.open_questions(facts(answers)))
     for name, said in itertools.product(others, KNOWN):
         if name == said:
-            assert rule.truth(facts({**answers, name: KNOWN[name]})) is None
+            assert rule.evaluate(facts({**answers, name: KNOWN[name]})) is None
 
 
 def test_of_several_answers_that_would_do_the_first_named_is_the_reason() -> None:
@@ -124,20 +124,20 @@ def test_of_several_answers_that_would_do_the_first_named_is_the_reason() -> Non
             ]
         }
     )
-    assert because(either, facts({"flag": True, "one": "a"})) == {"one": "a"}
-    assert because(either, facts({"flag": True, "one": "b"})) == {"flag": True}
+    assert explain(either, facts({"flag": True, "one": "a"})) == {"one": "a"}
+    assert explain(either, facts({"flag": True, "one": "b"})) == {"flag": True}
 
 
 def test_of_a_question_that_repeats_only_the_named_selected_options_are_a_reason() -> None:
     answers: dict[str, Answer] = {"many": ("a", "b", "unsure")}
-    assert because(compared("many", "has_any", ("a", "unsaid")), facts(answers)) == {"many": ("a",)}
-    assert because(compared("many", "has_any", ("unsure", "a")), facts(answers)) == {"many": ("a", "unsure")}
+    assert explain(compared("many", "has_any", ("a", "unsaid")), facts(answers)) == {"many": ("a",)}
+    assert explain(compared("many", "has_any", ("unsure", "a")), facts(answers)) == {"many": ("a", "unsure")}
 
 
 def test_an_answer_that_holds_by_what_it_leaves_out_is_a_reason_as_a_whole() -> None:
     lacking = condition({"not": {"question": "many", "operator": "has", "answer": "a"}})
-    assert because(lacking, facts({"many": ("b", "c")})) == {"many": ("b", "c")}
-    assert because(compared("many", "exists", answer=True), facts({"many": ("b",)})) == {"many": ("b",)}
+    assert explain(lacking, facts({"many": ("b", "c")})) == {"many": ("b", "c")}
+    assert explain(compared("many", "exists", answer=True), facts({"many": ("b",)})) == {"many": ("b",)}
 
 
 def test_reasons_that_rest_on_silence_are_tried_again_once_another_one_is_gone() -> None:
@@ -154,12 +154,12 @@ def test_reasons_that_rest_on_silence_are_tried_again_once_another_one_is_gone()
             ]
         }
     )
-    assert because(tangled, facts({"one": "a", "flag": True})) == {}
+    assert explain(tangled, facts({"one": "a", "flag": True})) == {}
 
 
 def test_rules_that_fired_stay_in_sight_while_reasons_are_sought() -> None:
     both = condition({"all": [{"fired": "EARLY"}, {"question": "flag", "operator": "=", "answer": True}]})
-    assert because(both, facts({"flag": True, "one": "a"}, EARLY=("g", ()))) == {"flag": True}
+    assert explain(both, facts({"flag": True, "one": "a"}, EARLY=("g", ()))) == {"flag": True}
 
 
 def test_open_questions_are_told_once_in_reading_order() -> None:

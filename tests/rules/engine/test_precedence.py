@@ -64,11 +64,11 @@ def test_two_stops_stop_what_either_stops_and_keep_only_what_both_keep(tiny: Edi
     )
     answers: dict[str, Any] = {"feeling": "unwell", "drinks": ("black",), "cups": 2, "may_call": True}
     both = edition.evaluate(answers)
-    assert (list(fired(both)), dict(both.kept)) == (["ONE", "TWO"], {"drinks": ("black",)})
+    assert (list(fired(both)), dict(both.answers_to_store)) == (["ONE", "TWO"], {"drinks": ("black",)})
     assert both.raised == ("ONE", "TWO")
     only = edition.evaluate(answers | {"may_call": False})
     assert list(fired(only)) == ["ONE", "MORE"]
-    assert dict(only.kept) == {"feeling": "unwell", "drinks": ("black",)}
+    assert dict(only.answers_to_store) == {"feeling": "unwell", "drinks": ("black",)}
 
 
 def test_a_rule_that_heeds_disabled_answers_still_asks_what_fired_before_it(tiny: Edition) -> None:
@@ -86,5 +86,5 @@ def test_a_rule_that_heeds_disabled_answers_still_asks_what_fired_before_it(tiny
 
 def test_a_rule_whose_answers_are_all_kept_is_not_raised(tiny: Edition) -> None:
     evaluation = tiny.evaluate({"feeling": "unwell"})
-    assert fired(evaluation)["S_UNWELL"] == dict(evaluation.kept) == {"feeling": "unwell"}
+    assert fired(evaluation)["S_UNWELL"] == dict(evaluation.answers_to_store) == {"feeling": "unwell"}
     assert evaluation.raised == ()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.rules.authoring.lint import banned_in
+from app.rules.authoring.lint import banned_phrases_in
 from app.rules.engine.edition import Edition
 from app.rules.engine.texts import Banned, Texts
 from tests.rules.combinatorics import drawn
@@ -134,7 +134,7 @@ VERBATIM = {"exact", "prefix", "suffix"}
 def filled(edition: Edition, texts: Texts) -> Iterator[str]:
     """Every own text of one language, with its placeholders filled."""
     figures = FIGURES | edition.crisis.numbers(edition.meta.place)
-    for _, words in texts.own_words():
+    for _, words in texts.authored_strings():
         yield words.format(**figures)
 
 
@@ -147,7 +147,7 @@ def test_none_of_our_own_words_in_any_language_hits_a_banned_phrase(
         said = list(filled(edition, texts))
         assert len(said) > 90
         for words in said:
-            assert banned_in(words, texts) == [], words
+            assert banned_phrases_in(words, texts) == [], words
             assert "{" not in words
 
 
@@ -159,14 +159,16 @@ def test_every_banned_phrase_of_the_shipped_edition_catches_what_it_is_there_for
     assert list(edition.texts) == sorted(HITS)
     assert [banned.id for banned in texts.banned_phrases] == list(planted)
     for name, sentence in planted.items():
-        assert name in banned_in(sentence, texts)
-        assert name in banned_in(sentence.upper(), texts)
+        assert name in banned_phrases_in(sentence, texts)
+        assert name in banned_phrases_in(sentence.upper(), texts)
 
 
 @pytest.mark.parametrize("language", [each for each in HITS if each != "en"])
 def test_a_language_bans_by_phrases_of_its_own(edition: Edition, language: str) -> None:
     caught = [
-        name for name, sentence in HITS["en"].items() if name in banned_in(sentence, edition.texts[language])
+        name
+        for name, sentence in HITS["en"].items()
+        if name in banned_phrases_in(sentence, edition.texts[language])
     ]
     assert len(caught) < len(HITS["en"]) / 2, caught
 
@@ -221,11 +223,11 @@ def test_what_else_a_summary_says_passes_the_banned_phrases_too(edition: Edition
     for each in (edition, sleep):
         for texts in each.texts.values():
             for words in _places(each, texts) | _notes(each, texts):
-                assert banned_in(words, texts) == []
+                assert banned_phrases_in(words, texts) == []
 
 
 def test_own_words_are_told_with_the_path_that_leads_to_them(tiny: Edition) -> None:
-    words = dict(tiny.texts["en"].own_words())
+    words = dict(tiny.texts["en"].authored_strings())
     assert words["summary", "title"] == "Things to talk about"
     assert words["summary", "notice", "0"] == "Words from one article about tea."
     assert words["rules", "T_CUPS"] == "You told us about tea."
@@ -245,7 +247,7 @@ def test_own_words_are_told_with_the_path_that_leads_to_them(tiny: Edition) -> N
 
 
 def test_gists_are_own_words(sleep: Edition) -> None:
-    assert ("gists", "A1") in dict(sleep.texts["en"].own_words())
+    assert ("gists", "A1") in dict(sleep.texts["en"].authored_strings())
 
 
 def test_every_place_in_the_words_of_questions_is_filled(tiny: Edition, edition: Edition) -> None:

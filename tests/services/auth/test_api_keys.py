@@ -6,9 +6,9 @@ import secrets
 
 import pytest
 
-from app.errors import Forbidden, Refusal, Unauthenticated
-from app.services.auth.api_keys import BASE62, PATTERN, Wanted, admit, checksum, create, parse
-from app.services.auth.authorization import SCOPES, token_hash
+from app.errors import Forbidden, StartupError, Unauthenticated
+from app.services.auth.api_keys import BASE62, PATTERN, NewApiKey, authenticate, checksum, create, parse
+from app.services.auth.authorization import SCOPES, hash_token
 from app.storage.auth.api_keys import ApiKey
 from app.storage.db.database import Database
 from app.storage.events.audit_log import Actor
@@ -18,7 +18,7 @@ NOW = dt.datetime(2026, 11, 22, 9, tzinfo=dt.UTC)
 
 
 def key(**change: object) -> ApiKey:
-    sealed = {"id": "abcdefgh", "name": "n", "secret_hash": token_hash("s"), "scopes": frozenset(SCOPES)}
+    sealed = {"id": "abcdefgh", "name": "n", "secret_hash": hash_token("s"), "scopes": frozenset(SCOPES)}
     bound = {"test": False, "origins": frozenset(), "cidrs": (), "created_at": NOW, "expires_at": None}
     plain = sealed | bound
     return ApiKey(**(plain | change))  # type: ignore[arg-type]
@@ -27,18 +27,18 @@ def key(**change: object) -> ApiKey:
 @pytest.mark.parametrize(
     "wanted",
     [
-        Wanted("", ("review",)),
-        Wanted("x" * 101, ("review",)),
-        Wanted("n", ()),
-        Wanted("n", ("everything",)),
-        Wanted("n", ("submissions:write",), origins=("https://clinic.example/path",)),
-        Wanted("n", ("submissions:write", "review"), origins=("https://clinic.example",)),
-        Wanted("n", ("review",), cidrs=("not a network",)),
+        NewApiKey("", ("review",)),
+        NewApiKey("x" * 101, ("review",)),
+        NewApiKey("n", ()),
+        NewApiKey("n", ("everything",)),
+        NewApiKey("n", ("submissions:write",), origins=("https://clinic.example/path",)),
+        NewApiKey("n", ("submissions:write", "review"), origins=("https://clinic.example",)),
+        NewApiKey("n", ("review",), cidrs=("not a network",)),
     ],
 )
-def test_a_key_that_can_not_be_is_refused(service: Service, wanted: Wanted) -> None:
+def test_a_key_that_can_not_be_is_refused(service: Service, wanted: NewApiKey) -> None:
     database: Database = service.database
-    with pytest.raises(Refusal):
+    with pytest.raises(StartupError):
         database.write_now(lambda session: create(session, wanted, now=NOW, actor=Actor("command")))
 
 
@@ -53,23 +53,23 @@ def test_a_key_that_can_not_be_is_refused(service: Service, wanted: Wanted) -> N
 )
 def test_unknown_wrong_revoked_and_expired_look_the_same(found: ApiKey | None, secret: str) -> None:
     with pytest.raises(Unauthenticated, match="not known, or no longer live"):
-        admit(found, secret, now=NOW, network=None, origin=None)
+        authenticate(found, secret, now=NOW, network=None, origin=None)
 
 
 @pytest.mark.parametrize("network", [None, "testclient", "198.51.100.7"])
 def test_a_key_bound_to_networks_is_refused_elsewhere(network: str | None) -> None:
     with pytest.raises(Forbidden):
-        admit(key(cidrs=("192.0.2.0/24", "2001:db8::/32")), "s", now=NOW, network=network, origin=None)
+        authenticate(key(cidrs=("192.0.2.0/24", "2001:db8::/32")), "s", now=NOW, network=network, origin=None)
 
 
 @pytest.mark.parametrize("network", ["192.0.2.9", "2001:db8::9"])
 def test_a_key_bound_to_networks_is_taken_from_them(network: str) -> None:
     bound = key(cidrs=("192.0.2.0/24", "2001:db8::/32"))
-    assert admit(bound, "s", now=NOW, network=network, origin=None) is bound
+    assert authenticate(bound, "s", now=NOW, network=network, origin=None) is bound
 
 
 def test_a_key_reads_as_documented_and_parses_back(service: Service) -> None:
-    wanted = Wanted("n", ("review",), test=True, days=3)
+    wanted = NewApiKey("n", ("review",), test=True, days=3)
     text = service.database.write_now(
         lambda session: create(session, wanted, now=NOW, actor=Actor("command"))
     )

@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import Unavailable
 from app.services.auth import passwords
-from app.services.auth.passwords import LONGEST, SHORTEST, Passwords, amiss
+from app.services.auth.passwords import MAX_LENGTH, MIN_LENGTH, PasswordHasher, validate_password
 
 GOOD = "blue river 92 walnut"
 WORDS = ("jane.roe@clinic.example", "Jane Roe", "Sunrise Pain Clinic")
@@ -23,26 +23,26 @@ WORDS = ("jane.roe@clinic.example", "Jane Roe", "Sunrise Pain Clinic")
      "Sunrise Clinic 123", "            ", "winter2026!!", "ｐａｓｓｗｏｒｄ１２３４"],
 )  # fmt: skip
 def test_what_is_easily_guessed_is_refused(password: str) -> None:
-    told = amiss(password, WORDS)
+    told = validate_password(password, WORDS)
     assert told is not None
     assert "guessed" in told
 
 
 @pytest.mark.parametrize("password", ["", "x", "blue river4"])
 def test_what_is_too_short_is_refused(password: str) -> None:
-    assert f"at least {SHORTEST}" in (amiss(password) or "")
+    assert f"at least {MIN_LENGTH}" in (validate_password(password) or "")
 
 
 def test_what_is_too_long_is_refused_before_it_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "_fits", None)
-    long = "x" * (LONGEST + 1)
-    assert f"at most {LONGEST}" in (amiss(long) or "")
-    assert not asyncio.run(Passwords().verify(long, "kept"))
+    long = "x" * (MAX_LENGTH + 1)
+    assert f"at most {MAX_LENGTH}" in (validate_password(long) or "")
+    assert not asyncio.run(PasswordHasher().verify(long, "kept"))
 
 
 def test_a_queue_of_guesses_does_not_grow() -> None:
     async def guess() -> list[object]:
-        few = Passwords(at_once=1, waiting=2)
+        few = PasswordHasher(at_once=1, waiting=2)
         return await asyncio.gather(*(few.verify(GOOD, None) for _ in range(5)), return_exceptions=True)
 
     told = asyncio.run(guess())
@@ -52,7 +52,7 @@ def test_a_queue_of_guesses_does_not_grow() -> None:
 
 def test_another_password_does_not_fit() -> None:
     async def tried() -> list[bool]:
-        here = Passwords()
+        here = PasswordHasher()
         kept = await here.hashed(GOOD)
         return [await here.verify(each, kept) for each in (GOOD + " ", GOOD.upper(), "", "\0", "é" * 12)]
 
@@ -67,12 +67,12 @@ def test_another_password_does_not_fit() -> None:
     [GOOD, "x7!kQz0#Lp9w", "pässwörter sind töll", "数字と文字を並べた長い合言葉です", "y" * 5 + GOOD],
 )
 def test_what_is_not_easily_guessed_is_taken(password: str) -> None:
-    assert amiss(password, WORDS) is None
+    assert validate_password(password, WORDS) is None
 
 
 def test_a_password_is_kept_as_argon2id_of_the_cost_that_owasp_names() -> None:
     async def kept() -> tuple[str, str, bool]:
-        here = Passwords()
+        here = PasswordHasher()
         one, other = await here.hashed(GOOD), await here.hashed(GOOD)
         return one, other, await here.verify(GOOD, one) and await here.verify(GOOD, other)
 
@@ -84,7 +84,7 @@ def test_a_password_is_kept_as_argon2id_of_the_cost_that_owasp_names() -> None:
 
 def test_it_fits_however_a_keyboard_composes_it() -> None:
     async def fits() -> bool:
-        here = Passwords()
+        here = PasswordHasher()
         return await here.verify("cafe\u0301 on the corner", await here.hashed("caf\u00e9 on the corner"))
 
     assert asyncio.run(fits())
@@ -102,7 +102,7 @@ def test_nobodys_password_is_as_much_work_as_somebodys(monkeypatch: pytest.Monke
     monkeypatch.setattr(passwords, "_fits", counted)
 
     async def tried() -> str:
-        here = Passwords()
+        here = PasswordHasher()
         kept = await here.hashed(GOOD)
         for each in (kept, None):
             assert not await here.verify("another one altogether", each)

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from app.clock import now
-from app.encryption import Unopenable
-from app.errors import Conflict, NotFound, SessionEnded, TooMany, Unprocessable
+from app.encryption import DecryptionError
+from app.errors import Conflict, InvalidRequest, NotFound, SessionEnded, TooManyRequests
 from app.services.auth import login, sessions, two_factor, users
-from app.services.auth.login import Try
+from app.services.auth.login import LoginAttempt
 from app.services.auth.permissions import ROLES
 from app.services.auth.sessions import IDLE, LIVES
-from app.services.auth.users import LINK_LIVES, Wanted
+from app.services.auth.users import INVITATION_TTL, NewStaffUser
 from app.services.operations.key_rotation import rotate
 from app.settings import STAFF_ROLES
 from app.storage.auth import users as people
@@ -42,25 +42,25 @@ class Office:
 
     def add(self, email: str, *roles: str) -> tuple[Person, str]:
         secret = users.new_secret()
-        return self.do(users.add, Wanted(email, roles or ("reviewer",)), secret, actor=ME), secret
+        return self.do(users.add, NewStaffUser(email, roles or ("reviewer",)), secret, actor=ME), secret
 
     def person(self, staff_id: str) -> Person:
         return self.service.read(partial(users.find, staff_id=staff_id))
 
     def with_factor(self, staff_id: str) -> tuple[bytes, list[str]]:
         """The secret of a second factor that is set up, and the recovery codes."""
-        offer = two_factor.offer(self.keyring, staff_id)
-        secret = two_factor.offered(self.keyring, staff_id, offer)
+        offer = two_factor.new_enrolment(self.keyring, staff_id)
+        secret = two_factor.read_enrolment(self.keyring, staff_id, offer)
         assert secret
         code = self.code(secret)
-        return secret, self.do(two_factor.set_up, self.keyring, staff_id, offer, code, actor=ME)
+        return secret, self.do(two_factor.enrol, self.keyring, staff_id, offer, code, actor=ME)
 
     def code(self, secret: bytes, steps: int = 0) -> str:
         moment = int(self.at.timestamp()) + steps * two_factor.STEP
         return TOTP(secret, 6, SHA1(), two_factor.STEP).generate(moment).decode()
 
     def give(self, staff_id: str, code: str) -> bool:
-        found: bool = self.do(two_factor.give, self.keyring, self.person(staff_id), code, actor=ME)
+        found: bool = self.do(two_factor.verify_code, self.keyring, self.person(staff_id), code, actor=ME)
         return found
 
     def told(self, action: str) -> int:
@@ -94,8 +94,8 @@ def office(service: Service) -> Office:
 def test_nobody_is_added_whose_details_are_amiss(
     office: Office, email: str, roles: list[str], name: str
 ) -> None:
-    with pytest.raises(Unprocessable) as refused:
-        office.do(users.add, Wanted(email, roles, name), "s", actor=ME)
+    with pytest.raises(InvalidRequest) as refused:
+        office.do(users.add, NewStaffUser(email, roles, name), "s", actor=ME)
     assert refused.value.errors
     assert office.told("staff.added") == 0
 
@@ -108,16 +108,16 @@ def test_an_address_is_there_once_however_it_is_written(office: Office) -> None:
 
 def test_a_link_is_over_after_three_days_and_replaced_by_a_newer_one(office: Office) -> None:
     ann, link = office.add("ann@clinic.example")
-    office.at = AT + LINK_LIVES - SECOND
-    assert office.do(users.welcomed, link).id == ann.id
-    office.at = AT + LINK_LIVES
+    office.at = AT + INVITATION_TTL - SECOND
+    assert office.do(users.resolve_invitation, link).id == ann.id
+    office.at = AT + INVITATION_TTL
     with pytest.raises(NotFound):
-        office.do(users.welcomed, link)
+        office.do(users.resolve_invitation, link)
     office.at = AT
     office.do(users.reset, ann.id, "another", actor=ME)
     with pytest.raises(NotFound):
-        office.do(users.welcomed, link)
-    assert office.do(users.welcomed, "another").id == ann.id
+        office.do(users.resolve_invitation, link)
+    assert office.do(users.resolve_invitation, "another").id == ann.id
 
 
 def test_a_link_used_by_two_at_once_sets_one_password(office: Office) -> None:
@@ -172,33 +172,33 @@ def test_nobody_is_found_who_is_not_there(office: Office, unknown: str) -> None:
 
 def test_a_session_is_over_at_the_moment_and_for_somebody_disabled(office: Office) -> None:
     ann, _ = office.add("ann@clinic.example")
-    office.do(sessions.begin, ann.id, "secret")
+    office.do(sessions.create, ann.id, "secret")
     for at, there in ((IDLE - SECOND, True), (IDLE, False), (dt.timedelta(0), True)):
         office.at = AT + at
-        assert bool(office.do(sessions.held, "secret")) is there
-    held = office.do(sessions.held, "secret")
+        assert bool(office.do(sessions.get_active, "secret")) is there
+    held = office.do(sessions.get_active, "secret")
     for passed in range(1, 60 * 12):
         office.at = AT + passed * dt.timedelta(minutes=1)
         if passed % 14 == 0:
-            office.do(sessions.see, held.session.id)
+            office.do(sessions.touch, held.session.id)
     office.at = AT + LIVES - SECOND
-    assert office.do(sessions.held, "secret")
+    assert office.do(sessions.get_active, "secret")
     office.at = AT + LIVES
-    assert office.do(sessions.held, "secret") is None
+    assert office.do(sessions.get_active, "secret") is None
     office.at = AT
     office.do(users.disable, ann.id, actor=ME)
-    assert office.do(sessions.held, "secret") is None
+    assert office.do(sessions.get_active, "secret") is None
 
 
 def test_an_offer_to_one_person_is_none_to_another(office: Office) -> None:
     ann, ben = (office.add(f"{name}@clinic.example")[0].id for name in ("ann", "ben"))
-    offer = two_factor.offer(office.keyring, ann)
+    offer = two_factor.new_enrolment(office.keyring, ann)
     for forged in (offer, "", "x", "é", "A" * 200, offer[:-4]):
-        assert two_factor.offered(office.keyring, ben, forged) is None
+        assert two_factor.read_enrolment(office.keyring, ben, forged) is None
     with pytest.raises(Conflict):
-        office.do(two_factor.set_up, office.keyring, ben, offer, "000000", actor=ME)
-    with pytest.raises(Unprocessable):
-        office.do(two_factor.set_up, office.keyring, ann, offer, "none", actor=ME)
+        office.do(two_factor.enrol, office.keyring, ben, offer, "000000", actor=ME)
+    with pytest.raises(InvalidRequest):
+        office.do(two_factor.enrol, office.keyring, ann, offer, "none", actor=ME)
     assert office.person(ann).totp is None
 
 
@@ -228,26 +228,29 @@ def test_one_persons_recovery_codes_open_nothing_of_another_nor_older_ones(offic
     ann, ben = (office.add(f"{name}@clinic.example")[0].id for name in ("ann", "ben"))
     (_, codes), _ = office.with_factor(ann), office.with_factor(ben)
     assert not office.give(ben, codes[0])
-    fresh = office.do(two_factor.new_codes, ann, actor=ME)
+    fresh = office.do(two_factor.regenerate_recovery_codes, ann, actor=ME)
     assert not office.give(ann, codes[0])
     assert office.give(ann, fresh[0])
-    office.do(two_factor.forget, ann, actor=ME)
+    office.do(two_factor.disable, ann, actor=ME)
     assert not office.give(ann, fresh[1])
 
 
 def test_the_throttle_lets_five_then_one_each_half_minute_and_knows_networks_apart(office: Office) -> None:
-    here, elsewhere = Try("ann@clinic.example", "192.0.2.0/24"), Try("ann@clinic.example", "198.51.100.0/24")
+    here, elsewhere = (
+        LoginAttempt("ann@clinic.example", "192.0.2.0/24"),
+        LoginAttempt("ann@clinic.example", "198.51.100.0/24"),
+    )
     for _ in range(5):
-        office.do(login.let_try, office.keyring, here)
+        office.do(login.throttle, office.keyring, here)
     for _ in range(3):
-        with pytest.raises(TooMany) as refused:
-            office.do(login.let_try, office.keyring, here)
+        with pytest.raises(TooManyRequests) as refused:
+            office.do(login.throttle, office.keyring, here)
         assert refused.value.retry_after == 30
-    office.do(login.let_try, office.keyring, elsewhere)
+    office.do(login.throttle, office.keyring, elsewhere)
     office.at += 30 * SECOND
-    office.do(login.let_try, office.keyring, here)
-    with pytest.raises(TooMany):
-        office.do(login.let_try, office.keyring, here)
+    office.do(login.throttle, office.keyring, here)
+    with pytest.raises(TooManyRequests):
+        office.do(login.throttle, office.keyring, here)
 
 
 def test_tries_at_once_are_all_counted(office: Office) -> None:
@@ -255,9 +258,9 @@ def test_tries_at_once_are_all_counted(office: Office) -> None:
 
     def attempt() -> None:
         try:
-            office.do(login.let_try, office.keyring, Try("ann@clinic.example", "192.0.2.0/24"))
+            office.do(login.throttle, office.keyring, LoginAttempt("ann@clinic.example", "192.0.2.0/24"))
             told.append(True)
-        except TooMany:
+        except TooManyRequests:
             told.append(False)
 
     at_once(*[attempt] * 12)
@@ -266,14 +269,18 @@ def test_tries_at_once_are_all_counted(office: Office) -> None:
 
 def test_whoever_changed_meanwhile_gets_no_session(office: Office) -> None:
     ann, _ = office.add("ann@clinic.example")
-    who = Try(ann.email, "192.0.2.0/24")
+    who = LoginAttempt(ann.email, "192.0.2.0/24")
     office.do(people_change, ann.id, password_hash="new")
-    assert not office.do(login.open_session, office.keyring, ann, who, "secret", actor=ME)
+    assert not office.do(login.start_session, office.keyring, ann, who, "secret", actor=ME)
     current = office.person(ann.id)
     office.do(users.disable, ann.id, actor=ME)
-    assert not office.do(login.open_session, office.keyring, current, who, "secret", actor=ME)
+    assert not office.do(login.start_session, office.keyring, current, who, "secret", actor=ME)
     with pytest.raises(SessionEnded):
-        office.do(login.stepped, office.keyring, login.step(office.keyring, current, now=office.at))
+        office.do(
+            login.read_mfa_token,
+            office.keyring,
+            login.issue_mfa_token(office.keyring, current, now=office.at),
+        )
     assert office.told("staff.signed_in") == 0
 
 
@@ -288,8 +295,8 @@ def test_roles_add_up_and_unknown_ones_give_nothing(office: Office) -> None:
     ann, _ = office.add("ann@clinic.example", "auditor", "reviewer")
     assert ann.roles == ("reviewer", "auditor")
     office.do(people_change, ann.id, roles="reviewer boss")
-    office.do(sessions.begin, ann.id, "secret")
-    held = office.do(sessions.held, "secret")
+    office.do(sessions.create, ann.id, "secret")
+    held = office.do(sessions.get_active, "secret")
     assert held.staff.permissions == ROLES["reviewer"]
 
 
@@ -298,10 +305,10 @@ def test_a_second_factor_is_sealed_and_follows_the_keys(office: Office) -> None:
     secret, _ = office.with_factor(ann.id)
     sealed = office.person(ann.id).totp or b""
     assert secret not in sealed
-    with pytest.raises(Unopenable):
+    with pytest.raises(DecryptionError):
         office.keyring.open(sealed, "staff", "totp", "another row")
     settings = office.service.rooms.settings
-    rotate(office.service.database, settings.keyring, settings.key_file, now=AT, actor=ME)
+    rotate(office.service.database, settings.encryption_keys, settings.key_file, now=AT, actor=ME)
     assert (office.person(ann.id).totp or b"").startswith(office.keyring.newest.encode() + b".")
     assert office.person(ann.id).totp != sealed
     office.at += 60 * SECOND
@@ -309,21 +316,21 @@ def test_a_second_factor_is_sealed_and_follows_the_keys(office: Office) -> None:
 
 
 def test_what_apps_read_names_the_clinic_and_the_person() -> None:
-    told = two_factor.address(b"x" * 20, "ann@clinic.example", "A & B: Clinic")
+    told = two_factor.otpauth_uri(b"x" * 20, "ann@clinic.example", "A & B: Clinic")
     assert told.startswith("otpauth://totp/A%20%26%20B%3A%20Clinic:ann@clinic.example?secret=")
     assert told.endswith("&issuer=A%20%26%20B%3A%20Clinic")
-    assert two_factor.as_text(b"x" * 20).count(" ") == 7
+    assert two_factor.format_secret(b"x" * 20).count(" ") == 7
 
 
 def test_what_is_over_is_forgotten_and_the_rest_stays(office: Office) -> None:
     ann, link = office.add("ann@clinic.example")
-    office.do(sessions.begin, ann.id, "secret")
-    office.do(login.let_try, office.keyring, Try(ann.email, "192.0.2.0/24"))
-    assert office.service.database.write_now(partial(users.forget_expired, now=AT)) == 0
+    office.do(sessions.create, ann.id, "secret")
+    office.do(login.throttle, office.keyring, LoginAttempt(ann.email, "192.0.2.0/24"))
+    assert office.service.database.write_now(partial(users.purge_expired, now=AT)) == 0
     office.at = AT + IDLE + SECOND
-    assert office.service.database.write_now(partial(users.forget_expired, now=office.at)) == 3
-    assert office.do(users.welcomed, link).id == ann.id
-    assert office.service.database.write_now(partial(users.forget_expired, now=AT + LINK_LIVES)) == 1
+    assert office.service.database.write_now(partial(users.purge_expired, now=office.at)) == 3
+    assert office.do(users.resolve_invitation, link).id == ann.id
+    assert office.service.database.write_now(partial(users.purge_expired, now=AT + INVITATION_TTL)) == 1
     assert office.person(ann.id).active
 
 

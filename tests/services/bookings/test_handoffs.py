@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 
 from app.clock import now
-from app.errors import Conflict, NotFound, PreconditionFailed, Unprocessable
-from app.services.auth.authorization import token_hash
+from app.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
+from app.services.auth.authorization import hash_token
 from app.services.bookings import handoffs
-from app.services.bookings.handoffs import LONGEST, USUAL, Wanted
+from app.services.bookings.handoffs import LONGEST, USUAL, NewHandoff
 from app.services.submissions.form_sessions import new_secret
 from app.storage.bookings import handoffs as rows
 from app.storage.bookings.handoffs import Handoff
@@ -35,20 +35,20 @@ class Shelf:
 
     def make(self, **wanted: object) -> tuple[str, Handoff]:
         secret = new_secret()
-        made = handoffs.draw_up(
-            replace(Wanted("B-1", returns=(SITE,)), **wanted),  # type: ignore[arg-type]
+        made = handoffs.build(
+            replace(NewHandoff("B-1", returns=(SITE,)), **wanted),  # type: ignore[arg-type]
             secret,
             key_id=None,
             now=self.at,
         )
-        self.database.write_now(partial(handoffs.keep, handoff=made, actor=WHO))
+        self.database.write_now(partial(handoffs.create, handoff=made, actor=WHO))
         return secret, made
 
     def look(self, secret: str) -> Handoff:
-        return self.database.read_now(partial(handoffs.look, secret=secret, now=self.at))
+        return self.database.read_now(partial(handoffs.resolve_secret, secret=secret, now=self.at))
 
     def begin(self, secret: str, submission: str = CASE) -> None:
-        work = partial(handoffs.begin, secret=secret, submission=submission, now=self.at, actor=WHO)
+        work = partial(handoffs.consume, secret=secret, submission=submission, now=self.at, actor=WHO)
         self.database.write_now(work)
 
     def revoke(self, name: str, version: int | None = None) -> Handoff:
@@ -79,7 +79,7 @@ def shelf(at_head: Shared) -> Iterator[Shelf]:
 
 
 def test_everything_that_can_not_be_is_told_at_once(shelf: Shelf) -> None:
-    with pytest.raises(Unprocessable) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         shelf.make(appointment_at=shelf.at, expires_at=shelf.at + LONGEST + DAY, return_url="http://x")
     pointers = [each.pointer for each in refused.value.errors]
     assert pointers == ["/appointment_at", "/expires_at", "/return_url"]
@@ -111,7 +111,7 @@ def test_a_link_that_was_opened_is_neither_taken_back_nor_made_anew(shelf: Shelf
         shelf.revoke(made.id)
     with pytest.raises(Conflict):
         shelf.reissue(made.id, new_secret())
-    assert shelf.kept(made.id).secret_hash == token_hash(secret)
+    assert shelf.kept(made.id).secret_hash == hash_token(secret)
 
 
 def test_a_change_at_another_version_is_refused(shelf: Shelf) -> None:
@@ -183,6 +183,6 @@ def test_the_way_back_is_the_site_s_own_with_a_status(shelf: Shelf, given: str |
     secret, _ = shelf.make(return_url=given)
     shelf.begin(secret)
     led = shelf.database.read_now(
-        lambda session: handoffs.way_back(session, submission=CASE, outcome="submitted")
+        lambda session: handoffs.return_url(session, submission=CASE, outcome="submitted")
     )
     assert led == (given and f"{SITE}/a?status=x&status=submitted#b")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from app.clock import now
-from app.services.auth.authorization import Holder
+from app.services.auth.authorization import FormSessionPrincipal
 from app.services.bookings import handoffs, readiness
-from app.services.bookings.handoffs import Wanted
+from app.services.bookings.handoffs import NewHandoff
 from app.services.bookings.readiness import Readiness
 from app.services.submissions import lifecycle
 from app.storage.events.audit_log import Actor
@@ -32,7 +32,7 @@ class Desk:
     def ask(self, *references: str, test: bool = False, at: dt.datetime | None = None) -> list[Readiness]:
         asked = references or ("B-1",)
         work = partial(
-            readiness.of_bookings, references=asked, test=test, fresh_for=30 * DAY, now=at or self.at
+            readiness.get_readiness, references=asked, test=test, fresh_for=30 * DAY, now=at or self.at
         )
         return self.service.read(work)
 
@@ -43,8 +43,8 @@ class Desk:
         return self.team.submit(CARA, **({"booking_reference": "B-1"} | more))
 
     def appointment(self, at: dt.datetime, *, test: bool = False) -> None:
-        made = handoffs.draw_up(Wanted("B-1", at, test=test), "s" * 43, key_id=None, now=self.at)
-        self.service.database.write_now(partial(handoffs.keep, handoff=made, actor=WHO))
+        made = handoffs.build(NewHandoff("B-1", at, test=test), "s" * 43, key_id=None, now=self.at)
+        self.service.database.write_now(partial(handoffs.create, handoff=made, actor=WHO))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_tests_and_the_rest_do_not_know_of_each_other(desk: Desk) -> None:
 def test_what_is_erased_or_due_to_be_does_not_count(desk: Desk) -> None:
     case = desk.submit()
     assert desk.state(at=desk.at + 31 * DAY) == "not_started"
-    desk.service.database.write_now(partial(lifecycle.forget, submission=case, now=desk.at, actor=WHO))
+    desk.service.database.write_now(partial(lifecycle.erase, submission=case, now=desk.at, actor=WHO))
     assert desk.ask() == [Readiness("B-1", "not_started")]
 
 
@@ -122,7 +122,9 @@ def test_the_states_of_a_booking_from_the_link_to_the_visit(desk: Desk) -> None:
     seen.append(desk.state())
     case = desk.submit(complete=False)
     seen.append(desk.state())
-    hand_in = partial(desk.service.rooms.desk.submit, submission=case, principal=Holder(case), version=None)
+    hand_in = partial(
+        desk.service.rooms.desk.submit, submission=case, principal=FormSessionPrincipal(case), version=None
+    )
     desk.service.database.write_now(partial(hand_in, now=desk.at, actor=WHO))
     seen.append(desk.state())
     for step in ("in_review", "needs_contact", "ready", "closed"):
@@ -160,7 +162,7 @@ def test_somebody_who_has_to_be_reached_comes_before_the_age_of_answers(desk: De
 def held(session: Any, submission: str) -> None:
     from app.storage.submissions import submissions as rows  # noqa: PLC0415 - of this one act
 
-    rows.hold(session, submission, held=True)
+    rows.set_legal_hold(session, submission, held=True)
 
 
 def test_a_day_is_told_in_the_order_asked(desk: Desk) -> None:

@@ -32,7 +32,7 @@ def house(service: Service, same_crowd: None) -> House:
 
 def work(house: House, number: int = 1) -> int:
     service = house.service
-    return staff_activity.work_on(
+    return staff_activity.simulate(
         service.database, service.rooms.desk, count=COUNT, number=number, now=house.now, actor=ME
     )
 

@@ -15,28 +15,28 @@ from app.clock import now
 from app.rules.engine.condition import Answer
 from app.rules.engine.edition import Edition
 from app.rules.engine.evaluation import Evaluation
-from app.services.demo.submissions import WEEK, Seeded, any_answer, arrivals, people, seed
+from app.services.demo.submissions import WEEK, Seeded, any_answer, demo_respondents, demo_timeline, seed
 from app.services.operations import retention
-from app.services.submissions.assessment import Given, Terms
+from app.services.submissions.assessment import RetentionPolicy, SubmissionInput
 from app.storage.db.database import Session
 from app.storage.events.audit_log import Actor, count
 from app.storage.submissions import submissions
-from app.storage.submissions.listing import Page, list_page
+from app.storage.submissions.listing import ListQuery, list_page
 from app.storage.submissions.submissions import Record
 from app.storage.tables.operations import audit_events
 from app.storage.tables.submissions import flags as flag_rows
 from tests.conftest import LIBRARY, Service
 
 NOW = dt.datetime(2026, 11, 22, 9, tzinfo=dt.UTC)
-KEPT = Terms.of(hours=72, days=30)
-SHORT = Terms.of(hours=1, days=1)  # the shortest terms that the settings allow
+KEPT = RetentionPolicy.of(hours=72, days=30)
+SHORT = RetentionPolicy.of(hours=1, days=1)  # the shortest terms that the settings allow
 COMMAND = Actor("command")
 
 
 @pytest.fixture(scope="module", params=[1, 2])
-def forty(request: pytest.FixtureRequest) -> list[Given]:
+def forty(request: pytest.FixtureRequest) -> list[SubmissionInput]:
     """The people `preconsult seed` makes by default, and those of another random seed."""
-    return people(edition(), 40, random.Random(request.param))
+    return demo_respondents(edition(), 40, random.Random(request.param))
 
 
 def edition() -> Edition:
@@ -45,12 +45,12 @@ def edition() -> Edition:
     return found
 
 
-def evaluated(given: Given) -> Evaluation:
+def evaluated(given: SubmissionInput) -> Evaluation:
     checked = edition().check(given.answers, given.contact, complete=given.complete)
     return edition().evaluate(checked.answers, enabled=checked.enabled)
 
 
-def sent(given: list[Given]) -> list[Given]:
+def sent(given: list[SubmissionInput]) -> list[SubmissionInput]:
     return [each for each in given if each.complete]
 
 
@@ -79,7 +79,7 @@ def records(service: Service) -> list[Record]:
     """All stored submissions, newest first as in lists."""
 
     def opened(session: Session) -> list[Record]:
-        listed = list_page(session, Page(limit=200, test=True)).rows
+        listed = list_page(session, ListQuery(limit=200, test=True)).rows
         found = [submissions.fetch(session, service.rooms.desk.vault, each.id) for each in listed]
         return [each[0] for each in found if each]
 
@@ -89,12 +89,12 @@ def records(service: Service) -> list[Record]:
 # --- what is generated -----------------------------------------------------------------------------
 
 
-def test_nobody_is_made_up_whom_the_edition_does_not_accept(forty: list[Given]) -> None:
+def test_nobody_is_made_up_whom_the_edition_does_not_accept(forty: list[SubmissionInput]) -> None:
     for given in forty:
         assert edition().check(given.answers, given.contact, complete=given.complete).issues == ()
 
 
-def test_nobody_answers_what_was_not_asked(forty: list[Given]) -> None:
+def test_nobody_answers_what_was_not_asked(forty: list[SubmissionInput]) -> None:
     for given in forty:
         answers: dict[str, Answer] = {}
         for name, answer in given.answers.items():
@@ -103,14 +103,14 @@ def test_nobody_answers_what_was_not_asked(forty: list[Given]) -> None:
 
 
 def test_a_question_that_is_switched_off_is_not_answered() -> None:
-    off = LIBRARY().serving(off=frozenset({"self_harm"}), unreviewed=True).current("ketamine-preconsult")
+    off = LIBRARY().configured(off=frozenset({"self_harm"}), unreviewed=True).current("ketamine-preconsult")
     assert off is not None
-    asked = {name for given in people(off, 20, random.Random(1)) for name in given.answers}
+    asked = {name for given in demo_respondents(off, 20, random.Random(1)) for name in given.answers}
     assert "visit_reason" in asked
     assert "self_harm_thoughts" not in asked
 
 
-def test_names_numbers_and_addresses_are_nobody_s(forty: list[Given]) -> None:
+def test_names_numbers_and_addresses_are_nobody_s(forty: list[SubmissionInput]) -> None:
     contacts = [given.contact for given in forty if given.contact]
     patterns = {
         "name": r"\w+ Example",
@@ -133,7 +133,7 @@ def test_an_edition_with_other_kinds_of_questions_is_walked_as_well() -> None:
     assert {any_answer(free, chance) for _ in range(50)} == {True, False}
 
 
-def test_forty_show_every_option_of_every_question(forty: list[Given]) -> None:
+def test_forty_show_every_option_of_every_question(forty: list[SubmissionInput]) -> None:
     given = {
         (name, code)
         for each in sent(forty)
@@ -144,7 +144,7 @@ def test_forty_show_every_option_of_every_question(forty: list[Given]) -> None:
         assert {code for asked, code in given if asked == name} >= set(item.codes), name
 
 
-def test_forty_fire_every_rule_and_raise_every_flag(forty: list[Given]) -> None:
+def test_forty_fire_every_rule_and_raise_every_flag(forty: list[SubmissionInput]) -> None:
     evaluations = [evaluated(each) for each in sent(forty)]
     assert {each.rule for one in evaluations for each in one.fired} == set(edition().book.rules)
     raised = {(each.flag.id, each.priority) for one in evaluations for each in one.flags}
@@ -153,7 +153,7 @@ def test_forty_fire_every_rule_and_raise_every_flag(forty: list[Given]) -> None:
 
 
 def test_forty_come_in_every_language_with_and_without_a_booking_and_some_in_quarantine(
-    forty: list[Given],
+    forty: list[SubmissionInput],
 ) -> None:
     languages = Counter(each.language for each in sent(forty))
     assert set(languages) == set(edition().languages)
@@ -164,7 +164,7 @@ def test_forty_come_in_every_language_with_and_without_a_booking_and_some_in_qua
     assert sum(each.quarantine is not None for each in forty) < 10
 
 
-def test_some_are_drafts_calm_ones_and_others(forty: list[Given]) -> None:
+def test_some_are_drafts_calm_ones_and_others(forty: list[SubmissionInput]) -> None:
     drafts = [each for each in forty if not each.complete]
     assert 2 <= len(drafts) <= 20
     assert {evaluated(each).attention is None for each in drafts} == {True, False}
@@ -172,22 +172,22 @@ def test_some_are_drafts_calm_ones_and_others(forty: list[Given]) -> None:
 
 
 def test_few_people_are_as_many_as_asked_for_and_far_more_are_mostly_calm() -> None:
-    assert len(people(edition(), 1, random.Random(1))) == 1
-    many = people(edition(), 150, random.Random(1))
+    assert len(demo_respondents(edition(), 1, random.Random(1))) == 1
+    many = demo_respondents(edition(), 150, random.Random(1))
     urgent = [each for each in many if (evaluated(each).attention or 5) <= 2]
     assert len(many) == 150
     assert len(urgent) < 75
 
 
 def test_the_same_number_gives_the_same_people_at_the_same_times_and_another_others() -> None:
-    made = [arrivals(edition(), count=40, number=n, now=NOW, terms=KEPT) for n in (1, 1, 2)]
+    made = [demo_timeline(edition(), count=40, number=n, now=NOW, terms=KEPT) for n in (1, 1, 2)]
     assert made[0] == made[1]
     assert made[0] != made[2]
 
 
 @pytest.mark.parametrize("kept", [KEPT, SHORT])
-def test_they_came_over_the_last_days_the_earliest_first_and_none_is_due(kept: Terms) -> None:
-    came = arrivals(edition(), count=60, number=1, now=NOW, terms=kept)
+def test_they_came_over_the_last_days_the_earliest_first_and_none_is_due(kept: RetentionPolicy) -> None:
+    came = demo_timeline(edition(), count=60, number=1, now=NOW, terms=kept)
     times = [at for at, _ in came]
     assert times == sorted(times)
     assert len(set(times)) > 50
@@ -206,7 +206,7 @@ def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service, sam
     drafts = [each for each in kept if each.status == "draft"]
     assert done == Seeded(len(kept), len(drafts)) == Seeded(40, len(drafts))
     assert all(each.test for each in kept)
-    assert service.read(partial(list_page, page=Page(limit=1, test=False))).rows == ()
+    assert service.read(partial(list_page, page=ListQuery(limit=1, test=False))).rows == ()
     acts = {
         "submission.submitted": 40 - len(drafts),
         "submission.drafted": len(drafts),

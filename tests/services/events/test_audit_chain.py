@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from app.clock import now
 from app.encryption import Keyring
-from app.errors import Refusal
+from app.errors import StartupError
 from app.services.events import audit_chain
-from app.services.events.audit_chain import Broken, Verified, parse_anchors
-from app.services.operations.key_rotation import open_vault, rotate
+from app.services.events.audit_chain import ChainBroken, VerificationReport, parse_anchors
+from app.services.operations.key_rotation import load_vault, rotate
 from app.storage.db.database import Database
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.tables.operations import audit_events, audit_head
 from tests.databases import Shared
 
@@ -32,17 +32,17 @@ class Trail:
 
     def __init__(self, database: Database, key_file: Path) -> None:
         self.database, self.key_file, self.at = database, key_file, now()
-        self.keyring = open_vault(database, "", key_file, now=self.at).keyring
+        self.keyring = load_vault(database, "", key_file, now=self.at).keyring
 
     def write(self, *ids: str) -> None:
-        acts = [Act("case.read", "submission", each) for each in ids]
+        acts = [AuditAction("case.read", "submission", each) for each in ids]
         self.database.write_now(lambda session: audit_log.record(session, WHO, self.at, *acts))
 
     def link(self, limit: int = 1000) -> int:
-        work = partial(audit_chain.link, keyring=self.keyring, now=self.at, limit=limit)
+        work = partial(audit_chain.append_links, keyring=self.keyring, now=self.at, limit=limit)
         return len(self.database.write_now(work))
 
-    def verify(self, *heads: str) -> Verified:
+    def verify(self, *heads: str) -> VerificationReport:
         anchors = parse_anchors(heads)
         return self.database.read_now(
             lambda session: audit_chain.verify(session, self.keyring, now=self.at, anchors=anchors)
@@ -54,7 +54,7 @@ class Trail:
         return None if fault is None else (fault.kind, fault.position)
 
     def head(self) -> str:
-        return self.database.read_now(partial(audit_chain.published, keyring=self.keyring))
+        return self.database.read_now(partial(audit_chain.head_line, keyring=self.keyring))
 
     def do(self, *statements: sa.Executable) -> None:
         """Tamper with the audit log: run these statements."""
@@ -207,9 +207,9 @@ def test_nothing_is_linked_behind_an_end_that_does_not_fit(
     tamper(trail)
     before = trail.told()
     trail.write("f")
-    with pytest.raises(Broken):
+    with pytest.raises(ChainBroken):
         trail.link()
-    with pytest.raises(Broken):
+    with pytest.raises(ChainBroken):
         trail.head()
     assert trail.told() == before
     assert trail.verify().waiting == 1
@@ -218,7 +218,7 @@ def test_nothing_is_linked_behind_an_end_that_does_not_fit(
 def test_another_key_signs_nothing_that_fits(trail: Trail) -> None:
     trail.keyring = Keyring([(trail.keyring.newest, bytes(32))])
     assert trail.told() == ("changed", 1)
-    with pytest.raises(Broken):
+    with pytest.raises(ChainBroken):
         trail.link()
     trail.keyring = Keyring([("other", bytes(32))])
     assert trail.told() == ("changed", 1)
@@ -252,7 +252,7 @@ def test_an_event_that_waits_for_more_than_five_minutes_is_told(trail: Trail) ->
     ],
 )
 def test_what_is_no_anchor_is_refused_by_its_line(line: str) -> None:
-    with pytest.raises(Refusal, match=r"Line \d of the anchor file"):
+    with pytest.raises(StartupError, match=r"Line \d of the anchor file"):
         parse_anchors(line.splitlines())
 
 

@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 
 from app.clock import now
 from app.errors import CursorGone
-from app.services.auth.authorization import Holder
+from app.services.auth.authorization import FormSessionPrincipal
 from app.services.bookings import handoffs
-from app.services.bookings.handoffs import Wanted as Link
+from app.services.bookings.handoffs import NewHandoff as Link
 from app.services.events import audit_chain, outbox
-from app.services.events.audit_chain import Broken
-from app.services.events.event_types import ACTIONS, RESTRICTED, TYPES, document
-from app.services.events.outbox import Place, Stretch
+from app.services.events.audit_chain import ChainBroken
+from app.services.events.event_types import ACTIONS, RESTRICTED, TYPES, event_payload
+from app.services.events.outbox import EventPage, FeedCursor
 from app.services.operations import retention
 from app.services.submissions import alerts, lifecycle
 from app.storage.events import audit_chain as trail
 from app.storage.events import audit_log
 from app.storage.events import outbox as rows
-from app.storage.events.audit_log import Act, Actor
-from app.storage.events.outbox import Event, Wanted
+from app.storage.events.audit_log import Actor, AuditAction
+from app.storage.events.outbox import Event, EventFilter
 from app.storage.tables.events import events as told
 from app.storage.tables.operations import audit_head
 from app.storage.tables.submissions import flags
@@ -54,26 +54,26 @@ class Clinic:
         return self.database.write_now(partial(work, now=self.at, **given))
 
     def follow(self, limit: int = 1000) -> int:
-        linked: int = self.do(outbox.follow, keyring=self.keyring, limit=limit)
+        linked: int = self.do(outbox.publish_pending, keyring=self.keyring, limit=limit)
         return linked
 
-    def read(self, after: Place | None = None, limit: int = 1000, **wanted: Any) -> Stretch:
-        asked = Wanted(**({"test": False, "restricted": True} | wanted))
-        return self.database.read_now(partial(outbox.read, after=after, wanted=asked, limit=limit))
+    def read(self, after: FeedCursor | None = None, limit: int = 1000, **wanted: Any) -> EventPage:
+        asked = EventFilter(**({"test": False, "restricted": True} | wanted))
+        return self.database.read_now(partial(outbox.list_events, after=after, wanted=asked, limit=limit))
 
     def types(self, **wanted: Any) -> list[str]:
         return [each.type for each in self.read(**wanted).events]
 
     def hand_off(self, *, test: bool = False) -> str:
-        made = handoffs.draw_up(Link("B-1", test=test), SECRET, key_id=None, now=self.at)
-        self.database.write_now(partial(handoffs.keep, handoff=made, actor=WHO))
+        made = handoffs.build(Link("B-1", test=test), SECRET, key_id=None, now=self.at)
+        self.database.write_now(partial(handoffs.create, handoff=made, actor=WHO))
         return made.id
 
     def open(self, submission: str) -> None:
-        self.do(handoffs.begin, secret=SECRET, submission=submission, actor=WHO)
+        self.do(handoffs.consume, secret=SECRET, submission=submission, actor=WHO)
 
     def erase(self, submission: str) -> None:
-        self.do(lifecycle.forget, submission=submission, actor=WHO)
+        self.do(lifecycle.erase, submission=submission, actor=WHO)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_what_is_read_written_down_or_done_to_others_is_not_told(clinic: Clinic)
 
 def test_what_is_undone_is_not_told(clinic: Clinic) -> None:
     def crash(session: Any) -> None:
-        audit_log.record(session, WHO, clinic.at, Act("submission.submitted", "submission", case))
+        audit_log.record(session, WHO, clinic.at, AuditAction("submission.submitted", "submission", case))
         raise KeyError
 
     case = clinic.team.submit(CALM)
@@ -136,7 +136,7 @@ def test_a_trail_that_is_broken_tells_nothing_until_somebody_has_looked(clinic: 
     )
     clinic.team.submit(CALM)
     clinic.database.write_now(lambda session: session.execute(sa.delete(audit_head)) and None)
-    with pytest.raises(Broken):
+    with pytest.raises(ChainBroken):
         clinic.follow()
     assert (
         clinic.service.read(lambda session: session.execute(sa.select(sa.func.count(told.c.id))).scalar_one())
@@ -210,7 +210,7 @@ def test_the_state_of_an_event_is_what_readiness_says(clinic: Clinic) -> None:
 
 
 def submitted(session: Any, desk: Any, case: str) -> Any:
-    return desk.submit(session, case, Holder(case), version=None, now=now(), actor=WHO)
+    return desk.submit(session, case, FormSessionPrincipal(case), version=None, now=now(), actor=WHO)
 
 
 @pytest.mark.parametrize("at_once", [1, 1000])
@@ -255,11 +255,11 @@ def test_what_came_and_went_before_anybody_was_told_is_told_as_erased_alone(clin
 
 
 def test_a_feed_is_read_forward_in_stretches_and_by_type(clinic: Clinic) -> None:
-    assert clinic.read() == Stretch([], Place(0, ""), more=False)
+    assert clinic.read() == EventPage([], FeedCursor(0, ""), more=False)
     cases = [clinic.team.submit(NOA) for _ in range(5)]
     clinic.follow()
     seen: list[str | None] = []
-    place: Place | None = None
+    place: FeedCursor | None = None
     for _ in range(9):
         found = clinic.read(place, limit=2, restricted=False)
         seen += [each.submission_id for each in found.events]
@@ -268,7 +268,7 @@ def test_a_feed_is_read_forward_in_stretches_and_by_type(clinic: Clinic) -> None
             break
     assert seen == cases
     assert place
-    assert clinic.read(place) == Stretch([], place, more=False)
+    assert clinic.read(place) == EventPage([], place, more=False)
     assert clinic.types(types=["attention.needed"]) == ["attention.needed"] * 5
 
 
@@ -287,9 +287,9 @@ def test_a_place_of_another_past_is_none(clinic: Clinic) -> None:
     clinic.follow()
     place = clinic.read().next
     for wrong in (
-        Place(place.position + 1, place.tag),
-        Place(place.position, "00000000"),
-        Place(0, place.tag),
+        FeedCursor(place.position + 1, place.tag),
+        FeedCursor(place.position, "00000000"),
+        FeedCursor(0, place.tag),
     ):
         with pytest.raises(CursorGone):
             clinic.read(wrong)
@@ -306,7 +306,7 @@ def test_a_place_from_before_what_is_kept_is_told_and_one_that_missed_nothing_go
     clinic.do(retention.purge, told_for=90 * DAY)
     clinic.follow()
     with pytest.raises(CursorGone):
-        clinic.read(Place(0, ""))
+        clinic.read(FeedCursor(0, ""))
     with pytest.raises(CursorGone):
         clinic.read(old)
     assert [each.type for each in clinic.read(fresh).events] == ["submission.erased"] * 2
@@ -365,20 +365,20 @@ def test_no_words_fit_into_an_event(name: str, words: str) -> None:
     """Whatever a row contains by mistake, an event holds only ids, names of types and states, and times."""
     assume(words)
     with pytest.raises(ValueError, match="nothing else"):
-        document(FITS._replace(**dict[str, Any]({name: words})))
+        event_payload(FITS._replace(**dict[str, Any]({name: words})))
 
 
 @given(words=st.text() | SPOKEN)
 def test_what_is_told_of_a_booking_is_one_token_without_a_blank(words: str) -> None:
     try:
-        told_as = document(FITS._replace(booking_reference=words))["data"]["booking_reference"]
+        told_as = event_payload(FITS._replace(booking_reference=words))["data"]["booking_reference"]
     except ValueError:
         return
     assert re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", told_as)
 
 
 def test_an_event_that_fits_is_told_as_it_is() -> None:
-    made = document(FITS._replace(handoff_id=None))
+    made = event_payload(FITS._replace(handoff_id=None))
     assert EventOut.model_validate_json(json.dumps(made))
     assert made["data"] == {
         "submission_id": NAME,

@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from standardwebhooks import Webhook
 from uuid_utils import uuid7
 
-from app.adapters.address_policy import Reach
-from app.adapters.smtp import Post
-from app.adapters.webhook_client import Outcome
+from app.adapters.address_policy import AddressPolicy
+from app.adapters.smtp import Mailer
+from app.adapters.webhook_client import DeliveryResult
 from app.errors import Conflict, NotFound
-from app.jobs.webhook_delivery import EACH, TRIES, Deliveries
+from app.jobs.webhook_delivery import DELIVERY_ATTEMPTS, MAX_PER_ENDPOINT, WebhookDeliveryWorker
 from app.services.events import event_types, webhook_deliveries, webhook_endpoints
-from app.services.events.webhook_deliveries import FAILING, KEPT, LEASE, Message
-from app.services.events.webhook_endpoints import Turn, Wanted
+from app.services.events.webhook_deliveries import FAILING_FOR, LEASE, RETENTION, SignedMessage
+from app.services.events.webhook_endpoints import EndpointCommand, NewWebhookEndpoint
 from app.services.operations import retention
 from app.services.operations.key_rotation import rotate
 from app.storage.events import audit_log
@@ -30,7 +30,7 @@ from app.storage.events import webhook_deliveries as rows
 from app.storage.events import webhook_endpoints as places
 from app.storage.events.audit_log import Actor
 from app.storage.events.outbox import Event
-from app.storage.events.webhook_deliveries import Attempt, Delivery
+from app.storage.events.webhook_deliveries import Delivery, DeliveryAttempt
 from app.storage.events.webhook_endpoints import Endpoint
 from app.storage.tables import events as told
 from tests.conftest import Service
@@ -40,8 +40,8 @@ MONDAY = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
 ADMIN = Actor("staff", "019298a2-0000-7000-8000-00000000000a")
 CASE, OTHER = "019298a2-0000-7000-8000-000000000001", "019298a2-0000-7000-8000-000000000002"
 PAUSES = (10, 100, 1000)
-Said = Callable[[str, dict[str, str], bytes], Outcome]
-DONE, BROKEN = Outcome(204, 12), Outcome(500, 12)
+Said = Callable[[str, dict[str, str], bytes], DeliveryResult]
+DONE, BROKEN = DeliveryResult(204, 12), DeliveryResult(500, 12)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Sent:
     says: Said = lambda _url, _headers, _body: DONE
     taken: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
-    async def post(self, url: str, headers: Any, body: bytes) -> Outcome:
+    async def post(self, url: str, headers: Any, body: bytes) -> DeliveryResult:
         self.taken.append((url, dict(headers), body))
         return self.says(url, headers, body)
 
@@ -75,12 +75,17 @@ class Office:
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
         return self.service.database.write_now(lambda session: work(session, *given, **more))
 
-    def turn(self, **more: Any) -> Turn:
-        return Turn(ADMIN, self.at, attention=True, **more)
+    def turn(self, **more: Any) -> EndpointCommand:
+        return EndpointCommand(ADMIN, self.at, attention=True, **more)
 
     def endpoint(self, url: str = "https://a.example.com/", test: bool = False, **more: Any) -> Endpoint:
         made: tuple[Endpoint, str] = self.do(
-            webhook_endpoints.create, self.keyring, Reach(), self.turn(), Wanted(url, **more), test=test
+            webhook_endpoints.create,
+            self.keyring,
+            AddressPolicy(),
+            self.turn(),
+            NewWebhookEndpoint(url, **more),
+            test=test,
         )
         return made[0]
 
@@ -104,13 +109,13 @@ class Office:
         self.do(follow)
         return event
 
-    def rounds(self, number: int = 1, post: Post | None = None, sent: Sent | None = None) -> None:
+    def rounds(self, number: int = 1, post: Mailer | None = None, sent: Sent | None = None) -> None:
         """Run the delivery job `number` times in one process, each run to its end."""
         sender: Any = sent or self.sent
         url = "https://visit.clinic.example/"
 
         async def turn() -> None:
-            delivering = Deliveries(self.service.database, self.keyring, sender, PAUSES, post, url)
+            delivering = WebhookDeliveryWorker(self.service.database, self.keyring, sender, PAUSES, post, url)
             for _ in range(number):
                 await delivering.round()
                 while delivering._under_way:
@@ -126,7 +131,7 @@ class Office:
         ordered = asked.order_by(told.deliveries.c.id)
         return self.service.read(lambda session: [Delivery(*row) for row in session.execute(ordered)])
 
-    def tries(self, delivery: str) -> list[Attempt]:
+    def tries(self, delivery: str) -> list[DeliveryAttempt]:
         return self.service.read(partial(rows.attempts, delivery_ids=[delivery]))[delivery]
 
     def look(self, endpoint: Endpoint) -> Endpoint:
@@ -181,7 +186,7 @@ def test_an_endpoint_that_is_gone_gets_no_more_and_nothing_that_waits(office: Of
     endpoint = office.endpoint()
     office.tell()
     office.tell("review.changed")
-    office.sent.says = lambda *_: Outcome(410, 5)
+    office.sent.says = lambda *_: DeliveryResult(410, 5)
     office.rounds(3)
     assert len(office.sent.taken) == 1
     assert [each.state for each in office.kept()] == ["failed", "failed"]
@@ -193,11 +198,11 @@ def test_an_endpoint_that_is_gone_gets_no_more_and_nothing_that_waits(office: Of
 
 def test_a_paused_endpoint_collects_and_is_sent_nothing(office: Office) -> None:
     endpoint = office.endpoint()
-    office.do(webhook_endpoints.change, Reach(), office.turn(), endpoint.id, {"paused": True})
+    office.do(webhook_endpoints.update, AddressPolicy(), office.turn(), endpoint.id, {"paused": True})
     told = [office.tell().id, office.tell("review.changed").id]
     office.rounds(3)
     assert (office.sent.taken, len(office.kept())) == ([], 2)
-    office.do(webhook_endpoints.change, Reach(), office.turn(), endpoint.id, {"paused": False})
+    office.do(webhook_endpoints.update, AddressPolicy(), office.turn(), endpoint.id, {"paused": False})
     office.rounds(2)
     assert office.sent.ids == told
 
@@ -219,9 +224,9 @@ def test_what_goes_out_is_the_event_signed(office: Office) -> None:
     made, secret = office.do(
         webhook_endpoints.create,
         office.keyring,
-        Reach(),
+        AddressPolicy(),
         office.turn(),
-        Wanted("https://a.example.com/x"),
+        NewWebhookEndpoint("https://a.example.com/x"),
         test=False,
     )
     event = office.tell()
@@ -229,7 +234,7 @@ def test_what_goes_out_is_the_event_signed(office: Office) -> None:
     office.rounds()
     ((url, headers, body),) = office.sent.taken
     assert url == "https://a.example.com/x"
-    assert json.loads(body) == event_types.document(event)
+    assert json.loads(body) == event_types.event_payload(event)
     assert Webhook(secret).verify(body, headers)["id"] == event.id == headers["webhook-id"]
     assert headers["content-type"] == "application/json"
     (delivery,) = office.kept()
@@ -253,7 +258,7 @@ def test_every_try_has_the_same_id_and_body_and_a_signature_of_its_own(office: O
 
 def test_two_secrets_sign_for_a_day_and_then_one(office: Office) -> None:
     endpoint = office.endpoint()
-    office.do(webhook_endpoints.rotate, office.keyring, office.turn(), endpoint.id)
+    office.do(webhook_endpoints.rotate_secret, office.keyring, office.turn(), endpoint.id)
     for number, seconds in ((2, 0), (2, 86_399), (1, 1)):
         office.wait(seconds)
         office.tell(case=str(uuid7()))
@@ -267,7 +272,7 @@ def test_two_secrets_sign_for_a_day_and_then_one(office: Office) -> None:
 def test_what_failed_is_tried_again_after_pauses_and_then_given_up(office: Office) -> None:
     endpoint = office.endpoint()
     office.tell()
-    office.sent.says = lambda *_: Outcome(None, 15_000, "TimeoutError")
+    office.sent.says = lambda *_: DeliveryResult(None, 15_000, "TimeoutError")
     for tries, pause in enumerate(PAUSES, 1):
         office.rounds(2)
         (delivery,) = office.kept()
@@ -295,7 +300,7 @@ def test_a_receiver_may_ask_for_a_longer_pause_of_a_day_at_most(
 ) -> None:
     office.endpoint()
     office.tell()
-    office.sent.says = lambda *_: Outcome(status, 5, None, asked)
+    office.sent.says = lambda *_: DeliveryResult(status, 5, None, asked)
     office.rounds()
     assert office.kept()[0].next_try_at == MONDAY + dt.timedelta(seconds=seconds)
 
@@ -304,7 +309,7 @@ def test_a_receiver_may_ask_for_a_longer_pause_of_a_day_at_most(
 def test_only_two_hundreds_are_a_yes(office: Office, status: int) -> None:
     office.endpoint()
     office.tell()
-    office.sent.says = lambda *_: Outcome(status, 5)
+    office.sent.says = lambda *_: DeliveryResult(status, 5)
     office.rounds()
     assert office.kept()[0].state == "pending"
 
@@ -313,10 +318,10 @@ def test_an_endpoint_that_only_failed_for_a_day_is_paused_and_somebody_is_told(o
     endpoint = office.endpoint()
     office.sent.says = lambda *_: BROKEN
     with sink() as server:
-        post = Post.of(f"smtp://127.0.0.1:{server.port}", "p@clinic.example", "d@clinic.example", "")
+        post = Mailer.of(f"smtp://127.0.0.1:{server.port}", "p@clinic.example", "d@clinic.example", "")
         office.tell()
         office.rounds(post=post)
-        office.wait(FAILING.total_seconds() - 1)
+        office.wait(FAILING_FOR.total_seconds() - 1)
         office.rounds(post=post)
         assert (office.look(endpoint).paused_at, server.letters) == (None, [])
         office.wait(3600)
@@ -326,13 +331,13 @@ def test_an_endpoint_that_only_failed_for_a_day_is_paused_and_somebody_is_told(o
         (letter,) = server.letters
     link = f"https://visit.clinic.example/staff/webhooks/{endpoint.id}"
     assert letter.get_payload(decode=True) == f"{letter['subject']}.\r\n\r\n{link}".encode()
-    assert office.service.read(places.trouble) == [found]
+    assert office.service.read(places.stalled) == [found]
     assert office.told("endpoint.paused") == 1
     office.sent.says = lambda *_: DONE
-    office.do(webhook_endpoints.change, Reach(), office.turn(), endpoint.id, {"paused": False})
+    office.do(webhook_endpoints.update, AddressPolicy(), office.turn(), endpoint.id, {"paused": False})
     office.rounds()
     assert office.kept()[0].state == "delivered", "resumed by hand, it is sent what waited"
-    assert (office.look(endpoint).failing_since, office.service.read(places.trouble)) == (None, [])
+    assert (office.look(endpoint).failing_since, office.service.read(places.stalled)) == (None, [])
 
 
 def test_one_success_in_between_ends_the_failing(office: Office) -> None:
@@ -346,7 +351,7 @@ def test_one_success_in_between_ends_the_failing(office: Office) -> None:
     assert office.look(endpoint).failing_since is None
     office.tell()
     office.sent.says = lambda *_: BROKEN
-    office.wait(FAILING.total_seconds())
+    office.wait(FAILING_FOR.total_seconds())
     office.rounds()
     assert office.look(endpoint).failing_since == office.at
 
@@ -381,16 +386,16 @@ def test_what_is_given_up_frees_what_waits_behind_it(office: Office) -> None:
 
 def test_of_two_that_claim_each_gets_its_own_and_what_is_left_is_taken_after_a_while(office: Office) -> None:
     endpoint = office.endpoint()
-    for number in range(EACH + 1):
+    for number in range(MAX_PER_ENDPOINT + 1):
         office.tell(case=str(uuid7()), booking_reference=f"b-{number}")
-    wanted = {endpoint.id: EACH}
+    wanted = {endpoint.id: MAX_PER_ENDPOINT}
 
     def claim() -> list[str]:
         found = office.do(webhook_deliveries.claim, office.keyring, wanted, now=office.at)
         return [each.delivery.id for each in found]
 
     first, second = claim(), claim()
-    assert (len(first), len(second), set(first) & set(second), claim()) == (EACH, 1, set(), [])
+    assert (len(first), len(second), set(first) & set(second), claim()) == (MAX_PER_ENDPOINT, 1, set(), [])
     office.wait(LEASE.total_seconds())  # the process that claimed them has died
     assert claim() == first
 
@@ -399,10 +404,14 @@ def test_that_another_place_is_gone_says_nothing_of_the_one_it_was_changed_to(of
     endpoint = office.endpoint()
     office.tell()
     (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
-    change = partial(webhook_endpoints.change, reach=Reach(), turn=office.turn(), endpoint=endpoint.id)
+    change = partial(
+        webhook_endpoints.update, reach=AddressPolicy(), turn=office.turn(), endpoint=endpoint.id
+    )
     office.do(lambda session: change(session, given={"url": "https://new.example.com/hook"}))
-    settle = partial(webhook_deliveries.settle, called=message.url, now=office.at, pauses=PAUSES, jitter=1.0)
-    assert office.do(settle, message.delivery, Outcome(410, 5)) is None
+    settle = partial(
+        webhook_deliveries.record_result, called=message.url, now=office.at, pauses=PAUSES, jitter=1.0
+    )
+    assert office.do(settle, message.delivery, DeliveryResult(410, 5)) is None
     assert office.look(endpoint).paused_at is None
     assert office.kept()[0].state == "pending"
 
@@ -410,11 +419,13 @@ def test_that_another_place_is_gone_says_nothing_of_the_one_it_was_changed_to(of
 def test_at_another_address_what_was_put_off_is_sent_at_once(office: Office) -> None:
     endpoint = office.endpoint()
     office.tell()
-    office.sent.says = lambda *_: Outcome(500, 5)
+    office.sent.says = lambda *_: DeliveryResult(500, 5)
     office.rounds()
     office.wait(60)
     office.rounds()
-    change = partial(webhook_endpoints.change, reach=Reach(), turn=office.turn(), endpoint=endpoint.id)
+    change = partial(
+        webhook_endpoints.update, reach=AddressPolicy(), turn=office.turn(), endpoint=endpoint.id
+    )
     office.do(lambda session: change(session, given={"url": "https://new.example.com/hook"}))
     assert office.look(endpoint).failing_since is None
     office.sent.says = lambda *_: DONE
@@ -426,7 +437,7 @@ def test_a_try_that_was_broken_off_is_not_counted(office: Office) -> None:
     endpoint = office.endpoint()
     office.tell()
     (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
-    office.do(webhook_deliveries.let_go, [message.delivery], now=office.at)
+    office.do(webhook_deliveries.release, [message.delivery], now=office.at)
     assert office.kept()[0].tries == 0
     (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
     assert message.delivery.tries == 1
@@ -445,8 +456,8 @@ def test_an_endpoint_whose_secret_can_not_be_opened_here_holds_up_nobody_else(of
 
 def test_of_many_that_are_slow_none_keeps_another_from_its_turn(office: Office) -> None:
     names = [office.endpoint(f"https://e{number}.example.com/").id for number in range(12)]
-    delivering = Deliveries(office.service.database, office.keyring, office.sent, PAUSES, None, "")  # type: ignore[arg-type]
-    busy = dict.fromkeys(names[:8], EACH - 1)
+    delivering = WebhookDeliveryWorker(office.service.database, office.keyring, office.sent, PAUSES, None, "")  # type: ignore[arg-type]
+    busy = dict.fromkeys(names[:8], MAX_PER_ENDPOINT - 1)
 
     async def wait() -> None:
         await asyncio.sleep(60)  # hangs on purpose
@@ -456,7 +467,7 @@ def test_of_many_that_are_slow_none_keeps_another_from_its_turn(office: Office) 
             for _ in range(number):
                 task = asyncio.create_task(wait())
                 delivery = Delivery(name, name, name, 1, name, "x", "pending", 1, office.at, office.at)
-                delivering._under_way[task] = Message(delivery, "", b"", {})
+                delivering._under_way[task] = SignedMessage(delivery, "", b"", {})
         wanted = delivering._wanted(dict.fromkeys(names, False))
         for task in list(delivering._under_way):
             task.cancel()
@@ -474,7 +485,7 @@ def test_who_settles_late_changes_nothing_of_a_later_try(office: Office) -> None
     office.wait(LEASE.total_seconds())
     (newer,) = office.do(webhook_deliveries.claim, office.keyring, wanted, now=office.at)
     settle = partial(
-        office.do, webhook_deliveries.settle, called=late.url, now=office.at, pauses=PAUSES, jitter=1.0
+        office.do, webhook_deliveries.record_result, called=late.url, now=office.at, pauses=PAUSES, jitter=1.0
     )
     settle(late.delivery, BROKEN)
     assert office.kept()[0].next_try_at == office.at + LEASE
@@ -488,7 +499,7 @@ def test_what_was_broken_off_is_let_go(office: Office) -> None:
     endpoint = office.endpoint()
     office.tell()
     (claimed,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
-    office.do(webhook_deliveries.let_go, [claimed.delivery], now=office.at)
+    office.do(webhook_deliveries.release, [claimed.delivery], now=office.at)
     office.rounds()
     assert office.kept()[0].state == "delivered"
 
@@ -497,27 +508,29 @@ def test_an_answer_for_an_endpoint_that_was_removed_meanwhile_is_nobodys(office:
     endpoint = office.endpoint()
     office.tell()
     (claimed,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
-    office.do(webhook_endpoints.remove, office.turn(), endpoint.id)
-    settle = partial(webhook_deliveries.settle, called=claimed.url, now=office.at, pauses=PAUSES, jitter=1.0)
+    office.do(webhook_endpoints.delete, office.turn(), endpoint.id)
+    settle = partial(
+        webhook_deliveries.record_result, called=claimed.url, now=office.at, pauses=PAUSES, jitter=1.0
+    )
     assert office.do(settle, claimed.delivery, DONE) is None
     assert office.kept() == []
 
 
 def test_a_receiver_that_hangs_takes_its_own_places_and_no_more(office: Office) -> None:
     hanging, quick = office.endpoint("https://h.example.com/"), office.endpoint("https://q.example.com/")
-    for number in range(3 * EACH):
+    for number in range(3 * MAX_PER_ENDPOINT):
         office.tell(case=str(uuid7()), booking_reference=f"b-{number}")
     arrived: list[str] = []
 
     class Slow(Sent):
-        async def post(self, url: str, headers: Any, body: bytes) -> Outcome:
+        async def post(self, url: str, headers: Any, body: bytes) -> DeliveryResult:
             arrived.append(url)
             if url == hanging.url:
                 await asyncio.sleep(60)  # hangs on purpose
             return DONE
 
     async def turn() -> None:
-        delivering = Deliveries(office.service.database, office.keyring, Slow(), PAUSES, None, "")  # type: ignore[arg-type]
+        delivering = WebhookDeliveryWorker(office.service.database, office.keyring, Slow(), PAUSES, None, "")  # type: ignore[arg-type]
         for _ in range(6):
             await delivering.round()
             await asyncio.sleep(0.05)
@@ -526,14 +539,14 @@ def test_a_receiver_that_hangs_takes_its_own_places_and_no_more(office: Office) 
         await delivering.stop()
 
     asyncio.run(turn())
-    assert (arrived.count(hanging.url), arrived.count(quick.url)) == (EACH, 3 * EACH)
+    assert (arrived.count(hanging.url), arrived.count(quick.url)) == (MAX_PER_ENDPOINT, 3 * MAX_PER_ENDPOINT)
 
 
 def test_a_sender_that_breaks_leaves_the_delivery_to_its_lease(office: Office) -> None:
     office.endpoint()
     office.tell()
 
-    def crash(*_: Any) -> Outcome:
+    def crash(*_: Any) -> DeliveryResult:
         raise KeyError
 
     office.sent.says = crash
@@ -547,15 +560,15 @@ def test_a_sender_that_breaks_leaves_the_delivery_to_its_lease(office: Office) -
 
 def test_tries_are_counted_by_the_class_of_their_answer(office: Office) -> None:
     names = ("2xx", "5xx", "none")
-    before = [TRIES.labels(name)._value.get() for name in names]
+    before = [DELIVERY_ATTEMPTS.labels(name)._value.get() for name in names]
     office.endpoint()
     office.tell()
-    answers = iter([Outcome(503, 5), Outcome(None, 5, "ConnectError"), DONE])
+    answers = iter([DeliveryResult(503, 5), DeliveryResult(None, 5, "ConnectError"), DONE])
     office.sent.says = lambda *_: next(answers)
     for _ in range(3):
         office.rounds()
         office.wait(3600)
-    counted = [TRIES.labels(name)._value.get() for name in names]
+    counted = [DELIVERY_ATTEMPTS.labels(name)._value.get() for name in names]
     assert [after - earlier for after, earlier in zip(counted, before, strict=True)] == [1, 1, 1]
     assert 'preconsult_webhook_tries_total{answer="2xx"}' in office.service.client.get("/metrics").text
 
@@ -604,7 +617,7 @@ def test_what_became_of_deliveries_is_known_for_a_month(office: Office) -> None:
     office.tell()
     office.sent.says = lambda *_: BROKEN
     office.rounds()
-    office.wait(KEPT.total_seconds())
+    office.wait(RETENTION.total_seconds())
     office.do(retention.purge, now=office.at)
     assert len(office.kept()) == 2
     office.wait(1)
@@ -614,13 +627,13 @@ def test_what_became_of_deliveries_is_known_for_a_month(office: Office) -> None:
 
 def test_secrets_are_sealed_anew_when_the_sealing_key_is_rotated(office: Office) -> None:
     endpoint = office.endpoint()
-    office.do(webhook_endpoints.rotate, office.keyring, office.turn(), endpoint.id)
-    before = webhook_endpoints.secrets_of(office.look(endpoint), office.keyring, office.at)
+    office.do(webhook_endpoints.rotate_secret, office.keyring, office.turn(), endpoint.id)
+    before = webhook_endpoints.active_secrets(office.look(endpoint), office.keyring, office.at)
     settings = office.service.rooms.settings
     name, _ = rotate(office.service.database, "", settings.key_file, now=office.at, actor=ADMIN)
     found = office.look(endpoint)
     assert found.former_secret
     assert found.secret.startswith(name.encode())
     assert found.former_secret.startswith(name.encode())
-    assert webhook_endpoints.secrets_of(found, office.keyring, office.at) == before
+    assert webhook_endpoints.active_secrets(found, office.keyring, office.at) == before
     assert len(set(before)) == 2

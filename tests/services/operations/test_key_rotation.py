@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from app.clock import now
 from app.encryption import key_id
-from app.errors import Refusal
-from app.services.operations.key_rotation import open_vault, rotate
+from app.errors import StartupError
+from app.services.operations.key_rotation import load_vault, rotate
 from app.storage.events.audit_log import Actor
 from app.storage.tables.submissions import submissions
 from tests.conftest import Service
@@ -26,12 +26,12 @@ def key_file(service: Service) -> Path:
 
 @pytest.fixture
 def reopen(service: Service, key_file: Path) -> Callable[[], object]:
-    return lambda: open_vault(service.database, "", key_file, now=now())
+    return lambda: load_vault(service.database, "", key_file, now=now())
 
 
 def test_a_missing_key_file_is_refused_and_not_replaced(key_file: Path, reopen: Callable[[], object]) -> None:
     key_file.unlink()
-    with pytest.raises(Refusal, match="missing"):
+    with pytest.raises(StartupError, match="missing"):
         reopen()
     assert not key_file.exists()
 
@@ -39,7 +39,7 @@ def test_a_missing_key_file_is_refused_and_not_replaced(key_file: Path, reopen: 
 def test_a_wrong_key_under_the_right_name_is_refused(key_file: Path, reopen: Callable[[], object]) -> None:
     name = key_file.read_text().partition(":")[0]
     key_file.write_text(f"{name}:{'A' * 43}=\n")
-    with pytest.raises(Refusal, match="wrong"):
+    with pytest.raises(StartupError, match="wrong"):
         reopen()
 
 

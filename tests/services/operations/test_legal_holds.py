@@ -8,11 +8,17 @@ import pytest
 import sqlalchemy as sa
 
 from app.clock import now
-from app.errors import Forbidden, NotFound, OnHold
-from app.services.auth.authorization import Holder, Principal, Program, Respondent, Staff
+from app.errors import Forbidden, NotFound, UnderLegalHold
+from app.services.auth.authorization import (
+    ApiClient,
+    FormSessionPrincipal,
+    Principal,
+    Respondent,
+    StaffPrincipal,
+)
 from app.services.auth.permissions import permitted
 from app.services.operations import legal_holds, retention
-from app.services.operations.legal_holds import Going
+from app.services.operations.legal_holds import ErasureForecast
 from app.storage.auth.api_keys import ApiKey
 from app.storage.events.audit_log import Actor, count
 from app.storage.tables.review import versions
@@ -22,7 +28,7 @@ from tests.sample_answers import CARA, body
 from tests.web.conftest import bearer
 
 DAY = dt.timedelta(days=1)
-MANAGER = Staff("a-manager", permitted(["manager"]))
+MANAGER = StaffPrincipal("a-manager", permitted(["manager"]))
 WHO = Actor("staff", "a-manager", "a-request")
 
 
@@ -52,8 +58,8 @@ class Files:
     def told(self, action: str) -> int:
         return self.service.read(partial(count, action=action))
 
-    def going(self, zone: str = "UTC", days: int = 30) -> Going:
-        return self.service.read(partial(legal_holds.going, zone=zone, now=self.at, days=days))
+    def going(self, zone: str = "UTC", days: int = 30) -> ErasureForecast:
+        return self.service.read(partial(legal_holds.forecast, zone=zone, now=self.at, days=days))
 
 
 @pytest.fixture
@@ -61,7 +67,7 @@ def files(service: Service, website: dict[str, str]) -> Files:
     return Files(service, website)
 
 
-def a_key(*scopes: str) -> Program:
+def a_key(*scopes: str) -> ApiClient:
     key = ApiKey(
         "k",
         "k",
@@ -73,7 +79,7 @@ def a_key(*scopes: str) -> Program:
         created_at=now(),
         expires_at=None,
     )
-    return Program(key)
+    return ApiClient(key)
 
 
 # --- refused ---------------------------------------------------------------------------------------
@@ -82,17 +88,17 @@ def a_key(*scopes: str) -> Program:
 @pytest.mark.parametrize(
     "principal",
     [
-        Staff("s", permitted(["reviewer"])),
-        Staff("s", permitted(["administrator", "auditor"])),
-        Staff("s", permitted([])),
+        StaffPrincipal("s", permitted(["reviewer"])),
+        StaffPrincipal("s", permitted(["administrator", "auditor"])),
+        StaffPrincipal("s", permitted([])),
         a_key("review", "submissions:write", "submissions:read"),
         Respondent(bytes(32)),
-        Holder("x"),
+        FormSessionPrincipal("x"),
     ],
 )
 def test_nobody_holds_or_releases_without_the_permission(files: Files, principal: Principal) -> None:
     made = files.make()["id"]
-    for work in (legal_holds.hold, legal_holds.release):
+    for work in (legal_holds.place_hold, legal_holds.release_hold):
         with pytest.raises(Forbidden):
             files.do(work, made, principal)
     assert files.told("submission.held") == 0
@@ -102,7 +108,7 @@ def test_nobody_holds_or_releases_without_the_permission(files: Files, principal
     "unknown", ["", "x", "\0", "0" * 36, "00000000-0000-7000-8000-000000000000", "é" * 999]
 )
 def test_what_is_not_there_can_not_be_held(files: Files, unknown: str) -> None:
-    for work in (legal_holds.hold, legal_holds.release):
+    for work in (legal_holds.place_hold, legal_holds.release_hold):
         with pytest.raises(NotFound):
             files.do(work, unknown)
 
@@ -111,20 +117,25 @@ def test_what_should_be_gone_can_not_be_held_any_more(files: Files) -> None:
     made = files.make()["id"]
     files.at += 31 * DAY
     with pytest.raises(NotFound):
-        files.do(legal_holds.hold, made)
+        files.do(legal_holds.place_hold, made)
 
 
 def test_nobody_erases_what_is_held(files: Files) -> None:
     document = files.make()
-    files.do(legal_holds.hold, document["id"])
+    files.do(legal_holds.place_hold, document["id"])
     headers = bearer(document) | {"if-match": "*"}
     for who in (headers, files.website | {"if-match": "*"}):
         answer = files.service.client.delete(f"/v1/submissions/{document['id']}", headers=who)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:preconsult:problem:on-hold")
-    with pytest.raises(OnHold):
+    with pytest.raises(UnderLegalHold):
         files.service.database.write_now(
             lambda session: files.service.rooms.desk.erase(
-                session, document["id"], Holder(document["id"]), version=None, now=files.at, actor=WHO
+                session,
+                document["id"],
+                FormSessionPrincipal(document["id"]),
+                version=None,
+                now=files.at,
+                actor=WHO,
             )
         )
     assert (files.left(), files.told("submission.erased")) == (1, 0)
@@ -135,17 +146,17 @@ def test_nobody_erases_what_is_held(files: Files) -> None:
 
 def test_a_hold_outlives_the_time_and_a_release_lets_it_go(files: Files) -> None:
     held, other = files.make(), files.make()
-    assert files.do(legal_holds.hold, held["id"])
+    assert files.do(legal_holds.place_hold, held["id"])
     files.at += 31 * DAY
     assert (files.purge(), files.left()) == (1, 1)
     read = partial(
         files.service.rooms.desk.read,
         submission=held["id"],
-        principal=Holder(held["id"]),
+        principal=FormSessionPrincipal(held["id"]),
         now=files.at,
     )
     assert files.service.read(read).record.held
-    assert files.do(legal_holds.release, held["id"])
+    assert files.do(legal_holds.release_hold, held["id"])
     with pytest.raises(NotFound):
         files.service.read(read)
     assert (files.purge(), files.left()) == (1, 0)
@@ -154,15 +165,15 @@ def test_a_hold_outlives_the_time_and_a_release_lets_it_go(files: Files) -> None
 
 def test_a_hold_and_a_release_are_on_record_once_each(files: Files) -> None:
     made = files.make()["id"]
-    assert [files.do(legal_holds.hold, made) for _ in range(3)] == [True, False, False]
-    assert [files.do(legal_holds.release, made) for _ in range(3)] == [True, False, False]
+    assert [files.do(legal_holds.place_hold, made) for _ in range(3)] == [True, False, False]
+    assert [files.do(legal_holds.release_hold, made) for _ in range(3)] == [True, False, False]
     assert (files.told("submission.held"), files.told("submission.released")) == (1, 1)
 
 
 def test_what_is_released_can_be_erased(files: Files) -> None:
     document = files.make()
-    files.do(legal_holds.hold, document["id"])
-    files.do(legal_holds.release, document["id"])
+    files.do(legal_holds.place_hold, document["id"])
+    files.do(legal_holds.release_hold, document["id"])
     headers = bearer(document) | {"if-match": "*"}
     answer = files.service.client.delete(f"/v1/submissions/{document['id']}", headers=headers)
     assert (answer.status_code, files.left()) == (204, 0)
@@ -172,7 +183,7 @@ def test_what_goes_when_is_counted_by_days_of_the_clinic(files: Files) -> None:
     for draft in (True, True, False):
         files.make(**({"status": "draft"} if draft else {}))
     held = files.make()["id"]
-    files.do(legal_holds.hold, held)
+    files.do(legal_holds.place_hold, held)
     for zone in ("UTC", "America/New_York", "Pacific/Kiritimati"):
         found = files.going(zone, days=32)
         assert sum(number for _, number in found.days) == 3
@@ -187,7 +198,7 @@ def test_what_goes_when_is_counted_by_days_of_the_clinic(files: Files) -> None:
 
 def test_a_draft_under_a_hold_is_kept_as_it_was_when_its_person_changes_it(files: Files) -> None:
     made = files.make(status="draft")
-    files.do(legal_holds.hold, made["id"])
+    files.do(legal_holds.place_hold, made["id"])
     headers = bearer(made) | {"if-match": "*"}
     change = {"answers": {"ride_home": "no"}}
     path = f"/v1/submissions/{made['id']}"

@@ -10,7 +10,7 @@ from uuid_utils import uuid7
 
 from app.clock import now
 from app.services.operations import retention
-from app.services.submissions.lifecycle import forget
+from app.services.submissions.lifecycle import erase
 from app.storage.db.database import Session
 from app.storage.events.audit_log import count
 from app.storage.tables.base import metadata
@@ -63,10 +63,10 @@ def test_what_is_due_but_not_purged_yet_is_not_shown(service: Service, website: 
 def test_what_was_kept_longer_meanwhile_is_not_erased(service: Service, website: dict[str, str]) -> None:
     document = service.client.post("/v1/submissions", json=body(CARA), headers=website).json()
 
-    def erase(session: Session) -> bool:
-        return forget(session, document["id"], now=now(), actor=retention.PURGER, due=now())
+    def run(session: Session) -> bool:
+        return erase(session, document["id"], now=now(), actor=retention.SYSTEM_ACTOR, due=now())
 
-    assert service.database.write_now(erase) is False
+    assert service.database.write_now(run) is False
     assert rows(service, submissions) == 1
     assert service.read(partial(count, action="submission.erased")) == 0
 
@@ -79,9 +79,9 @@ def test_one_row_that_can_not_be_erased_keeps_nobody_else(
     def poisoned(session: Session, submission: str, **more: Any) -> bool:
         if submission == made[1]["id"]:
             session.execute(sa.text("SELECT no_such_column FROM submissions"))
-        return forget(session, submission, **more)
+        return erase(session, submission, **more)
 
-    monkeypatch.setattr("app.services.submissions.lifecycle.forget", poisoned)
+    monkeypatch.setattr("app.services.submissions.lifecycle.erase", poisoned)
     purged = service.database.write_now(partial(retention.purge, now=now() + 24 * 31 * HOUR))
     assert (purged.submissions, purged.failed, purged.more) == (2, 1, False)
     assert rows(service, submissions) == 1
@@ -98,9 +98,9 @@ def test_poisoned_rows_at_the_front_keep_nobody_behind_them(
     def poisoned(session: Session, submission: str, **more: Any) -> bool:
         if submission in bad:
             session.execute(sa.text("SELECT no_such_column FROM submissions"))
-        return forget(session, submission, **more)
+        return erase(session, submission, **more)
 
-    monkeypatch.setattr("app.services.submissions.lifecycle.forget", poisoned)
+    monkeypatch.setattr("app.services.submissions.lifecycle.erase", poisoned)
     for days, left in ((29, 9), (31, 5), (32, 5)):
         run(service, now() + days * 24 * HOUR)
         assert rows(service, submissions) == left

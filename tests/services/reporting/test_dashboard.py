@@ -12,14 +12,14 @@ from sqlalchemy import event
 from uuid_utils import uuid7
 
 from app.services.reporting import dashboard
-from app.services.reporting.charts import Picture, spoken
+from app.services.reporting.charts import Chart, format_duration
 from app.services.reporting.dashboard import Period
-from app.services.reporting.small_counts import FEW, KEPT_BACK
+from app.services.reporting.small_counts import FEW, SUPPRESSED
 from app.services.submissions import lifecycle
-from app.services.submissions.assessment import Drawn, Given, draw_up, new_token
+from app.services.submissions.assessment import Assessment, SubmissionInput, assess_new, new_token
 from app.storage.db.database import Session
 from app.storage.events.audit_log import Actor
-from app.storage.reporting.dashboard import first_id
+from app.storage.reporting.dashboard import min_id_at
 from app.storage.tables.review import flag_actions as flag_actions_table
 from app.storage.tables.submissions import flags as flags_table
 from app.storage.tables.submissions import submissions as submissions_table
@@ -46,17 +46,17 @@ class House:
         drawn = [
             self._drawn(self.now - ago + dt.timedelta(seconds=each), answers, more) for each in range(number)
         ]
-        keep = partial(lifecycle.keep, vault=self.service.rooms.desk.vault, actor=ME)
+        keep = partial(lifecycle.create, vault=self.service.rooms.desk.vault, actor=ME)
         self.service.database.write_now(
             lambda session: [keep(session, drawn=each) for each in drawn] and None
         )
         return [each.record.id for each in drawn]
 
-    def _drawn(self, at: dt.datetime, answers: Answers, more: dict[str, Any]) -> Drawn:
+    def _drawn(self, at: dt.datetime, answers: Answers, more: dict[str, Any]) -> Assessment:
         desk = self.service.rooms.desk
         edition = desk.library.current("ketamine-preconsult")
         assert edition
-        drawn = draw_up(edition, Given(answers, **more), new_token(), now=at, terms=desk.terms)
+        drawn = assess_new(edition, SubmissionInput(answers, **more), new_token(), now=at, terms=desk.terms)
         made = str(uuid7(nanoseconds=int(at.timestamp() * 1000) * 10**6))
         return replace(drawn, record=replace(drawn.record, id=made))
 
@@ -71,7 +71,7 @@ class House:
             looked = sa.update(submissions_table).where(row.id == each.id)
             self.run(looked.values(looked_at=each.submitted_at + after))
 
-    def pictures(self, days: int = 7, *, test: bool = False) -> dict[str, Picture]:
+    def pictures(self, days: int = 7, *, test: bool = False) -> dict[str, Chart]:
         desk = self.service.rooms.desk
         period = Period(days, self.now, desk.terms.hours, test)
         work = partial(dashboard.dashboard, vault=desk.vault, library=desk.library, period=period, idle=HOUR)
@@ -83,7 +83,7 @@ def house(service: Service) -> House:
     return House(service)
 
 
-def cells(picture: Picture, place: int = 1) -> dict[Any, Any]:
+def cells(picture: Chart, place: int = 1) -> dict[Any, Any]:
     return {row[0]: row[place] for row in picture.rows}
 
 
@@ -140,7 +140,7 @@ def test_a_small_cell_takes_another_with_it_so_that_the_total_gives_nothing_away
     house.came(20, 3 * HOUR, language="pt-BR")
     assert cells(house.pictures()["languages"]) == {
         "Portuguese (Brazil)": 20,
-        "English": KEPT_BACK,
+        "English": SUPPRESSED,
         "Spanish": FEW,
     }
 
@@ -150,7 +150,7 @@ def test_a_topic_that_all_but_a_few_have_is_not_shown(house: House) -> None:
     house.came(2, 2 * HOUR, SHE | {"pain_types": ["fibromyalgia"]})
     house.came(6, 2 * HOUR, SHE | {"health_topics": ["liver"]})
     found = {str(name).partition(":")[0]: cell for name, cell in cells(house.pictures()["topics"]).items()}
-    assert found["P_CRPS"] == KEPT_BACK
+    assert found["P_CRPS"] == SUPPRESSED
     assert found["P_FIBRO"] == FEW
     assert found["K_LIVER"] == 6
 
@@ -233,7 +233,7 @@ def test_forms_that_were_left_stop_at_the_last_page_answered(house: House) -> No
 def test_beyond_what_is_opened_the_newest_speak_for_all_and_it_is_said(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dashboard, "MOST", 6)
+    monkeypatch.setattr(dashboard, "MAX_ROWS", 6)
     house.came(6, 2 * HOUR, language="es")
     house.came(9, 3 * HOUR)
     shown = house.pictures()
@@ -243,7 +243,7 @@ def test_beyond_what_is_opened_the_newest_speak_for_all_and_it_is_said(
 
 
 def test_beyond_that_each_day_speaks_in_its_share(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dashboard, "MOST", 20)
+    monkeypatch.setattr(dashboard, "MAX_ROWS", 20)
     house.came(10, 2 * HOUR, NOA, language="es")
     house.came(30, 26 * HOUR)
     shown = house.pictures()
@@ -277,8 +277,8 @@ def test_an_id_of_a_time_sorts_before_all_made_from_then_on() -> None:
     for micro in (0, 1, 999, 1000, 123456):
         at = NOON + dt.timedelta(microseconds=micro)
         made = [str(uuid7(nanoseconds=int(at.timestamp() * 1000) * 10**6)) for _ in range(50)]
-        assert first_id(at) < min(made)
-        assert max(made) < first_id(at + dt.timedelta(milliseconds=1))
+        assert min_id_at(at) < min(made)
+        assert max(made) < min_id_at(at + dt.timedelta(milliseconds=1))
 
 
 @pytest.mark.parametrize(
@@ -289,4 +289,4 @@ def test_an_id_of_a_time_sorts_before_all_made_from_then_on() -> None:
     ],
 )  # fmt: skip
 def test_a_duration_in_words(seconds: int, told: str) -> None:
-    assert spoken(seconds) == told
+    assert format_duration(seconds) == told

@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.reporting.small_counts import FEW, KEPT_BACK, LEAST, Shown, few, shown
+from app.services.reporting.small_counts import (
+    FEW,
+    MIN_CELL_COUNT,
+    SUPPRESSED,
+    Shown,
+    suppress,
+    suppress_cells,
+)
 
-HID = KEPT_BACK
+HID = SUPPRESSED
 
 
 @pytest.mark.parametrize(
@@ -34,23 +41,23 @@ HID = KEPT_BACK
     ],
 )
 def test_small_counts_are_not_shown_and_can_not_be_worked_out(counts: list[int], cells: list[Shown]) -> None:
-    assert shown(counts) == cells
+    assert suppress_cells(counts) == cells
 
 
 @pytest.mark.parametrize(("count", "told"), [(0, 0), (1, FEW), (4, FEW), (5, 5), (10**9, 10**9)])
 def test_a_count_that_stands_alone(count: int, told: Shown) -> None:
-    assert few(count) == told
+    assert suppress(count) == told
 
 
 @given(st.lists(st.one_of(st.integers(0, 6), st.integers(0, 60)), max_size=7))
 def test_whoever_knows_the_total_can_not_tell_any_of_1_to_4_apart(counts: list[int]) -> None:
-    cells = shown(counts)
+    cells = suppress_cells(counts)
     assert len(cells) == len(counts)
-    assert not any(isinstance(cell, int) and 0 < cell < LEAST for cell in cells)
+    assert not any(isinstance(cell, int) and 0 < cell < MIN_CELL_COUNT for cell in cells)
     assert all(cell == count for cell, count in zip(cells, counts, strict=True) if isinstance(cell, int))
-    assert all(0 < count < LEAST for cell, count in zip(cells, counts, strict=True) if cell == FEW)
+    assert all(0 < count < MIN_CELL_COUNT for cell, count in zip(cells, counts, strict=True) if cell == FEW)
     rest = sum(counts) - sum(cell for cell in cells if isinstance(cell, int))
-    few_cells, hidden = cells.count(FEW), cells.count(KEPT_BACK)
+    few_cells, hidden = cells.count(FEW), cells.count(SUPPRESSED)
     if few_cells:
         assert possible(few_cells, hidden, rest) == {1, 2, 3, 4}
 
@@ -58,8 +65,8 @@ def test_whoever_knows_the_total_can_not_tell_any_of_1_to_4_apart(counts: list[i
 def possible(few_cells: int, hidden: int, rest: int) -> set[int]:
     """Values one of the few cells can have if they and the hidden cells (5 or more each) add up to `rest`."""
     found = set()
-    for values in itertools.product(range(1, LEAST), repeat=few_cells):
+    for values in itertools.product(range(1, MIN_CELL_COUNT), repeat=few_cells):
         left = rest - sum(values)
-        if left == 0 if hidden == 0 else left >= hidden * LEAST:
+        if left == 0 if hidden == 0 else left >= hidden * MIN_CELL_COUNT:
             found.add(values[0])
     return found

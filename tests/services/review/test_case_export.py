@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from app.clock import now
 from app.errors import Forbidden, NotFound, NotSubmitted
-from app.services.auth.authorization import Staff
+from app.services.auth.authorization import StaffPrincipal
 from app.services.auth.permissions import ROLES, Role, permitted
 from app.services.review import case_export, cases
-from app.services.review.cases import Turn
+from app.services.review.cases import StaffCommand
 from app.storage.events.audit_log import Actor
 from app.storage.tables.auth import staff as staff_table
 from app.storage.tables.operations import audit_events as audit_events_table
@@ -27,12 +27,12 @@ def house(service: Service) -> House:
     return House(service, now())
 
 
-def turn(house: House, case: str, *roles: Role) -> Turn:
-    who = Staff(NOBODY, permitted(roles or ("manager",)))
-    return Turn(case, who, Actor("staff", NOBODY), house.now)
+def turn(house: House, case: str, *roles: Role) -> StaffCommand:
+    who = StaffPrincipal(NOBODY, permitted(roles or ("manager",)))
+    return StaffCommand(case, who, Actor("staff", NOBODY), house.now)
 
 
-def do(house: House, act: Any, mine: Turn, *given: Any, **more: Any) -> Any:
+def do(house: House, act: Any, mine: StaffCommand, *given: Any, **more: Any) -> Any:
     desk = house.service.rooms.desk
     return house.service.database.write_now(lambda session: act(session, desk, mine, *given, **more))
 
@@ -57,7 +57,7 @@ def staffed(house: House) -> House:
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "manager"])
 def test_who_may_not_export_takes_nothing_and_nothing_is_on_record(house: House, role: Role) -> None:
     [case] = house.came(1, HOUR)
-    for act in (case_export.document, case_export.letter):
+    for act in (case_export.case_document, case_export.summary_for_export):
         with pytest.raises(Forbidden):
             do(house, act, turn(house, case, role))
     assert taken(house, case) == []
@@ -65,19 +65,19 @@ def test_who_may_not_export_takes_nothing_and_nothing_is_on_record(house: House,
 
 def test_contact_details_need_their_own_permission(house: House) -> None:
     [case] = house.came(1, HOUR, PAT, contact=PAT_CONTACT)
-    who = Staff(NOBODY, frozenset(["export", "case"]))
-    mine = Turn(case, who, Actor("staff", NOBODY), house.now)
+    who = StaffPrincipal(NOBODY, frozenset(["export", "case"]))
+    mine = StaffCommand(case, who, Actor("staff", NOBODY), house.now)
     with pytest.raises(Forbidden):
-        do(house, case_export.document, mine, contact=True)
+        do(house, case_export.case_document, mine, contact=True)
     assert taken(house, case) == []
-    assert do(house, case_export.document, mine)["answers"]
+    assert do(house, case_export.case_document, mine)["answers"]
 
 
 @pytest.mark.parametrize(
     "case", ["01a20f76-0811-7237-a8e5-313d460d5306", "x", "", "../../etc/passwd", "a\0b", "1" * 10_000]
 )
 def test_what_is_not_there_is_not_found(house: House, case: str) -> None:
-    for act in (case_export.document, case_export.letter):
+    for act in (case_export.case_document, case_export.summary_for_export):
         with pytest.raises(NotFound):
             do(house, act, turn(house, case))
 
@@ -85,9 +85,9 @@ def test_what_is_not_there_is_not_found(house: House, case: str) -> None:
 def test_a_draft_has_no_letter(house: House) -> None:
     [case] = house.came(1, HOUR, complete=False)
     with pytest.raises(NotSubmitted):
-        do(house, case_export.letter, turn(house, case))
+        do(house, case_export.summary_for_export, turn(house, case))
     assert taken(house, case) == []
-    assert do(house, case_export.document, turn(house, case))["summary"] is None
+    assert do(house, case_export.case_document, turn(house, case))["summary"] is None
 
 
 # --- allowed ---------------------------------------------------------------------------------------
@@ -97,11 +97,11 @@ def test_a_file_holds_all_that_is_kept_but_contact_details_and_tokens(staffed: H
     answers = NOA | {"contact_permission": "yes"}
     [case] = staffed.came(1, HOUR, answers, contact=PAT_CONTACT, booking_reference="BK-7")
     mine = turn(staffed, case)
-    looked = do(staffed, cases.look, mine)
+    looked = do(staffed, cases.view_case, mine)
     flag = looked.drawn.record.flags[0]
     do(staffed, cases.add_note, mine, "Called back <b>twice</b>.")
     do(staffed, cases.act_on_flag, mine, flag.id, "reached")
-    told = do(staffed, case_export.document, mine)
+    told = do(staffed, case_export.case_document, mine)
     assert taken(staffed, case) == ["case.exported"]
     assert (told["format"], told["submission"]["id"]) == ("preconsult-case/1", case)
     assert told["submission"]["booking_reference"] == "BK-7"
@@ -127,13 +127,13 @@ def test_a_file_holds_all_that_is_kept_but_contact_details_and_tokens(staffed: H
 
 def test_contact_details_come_when_asked_for_and_go_on_record(house: House) -> None:
     [case] = house.came(1, HOUR, PAT, contact=PAT_CONTACT)
-    told = do(house, case_export.document, turn(house, case), contact=True)
+    told = do(house, case_export.case_document, turn(house, case), contact=True)
     assert told["contact"] == PAT_CONTACT
     assert taken(house, case) == ["contact.exported", "case.exported"]
 
 
 def test_a_letter_is_what_the_respondent_saw_and_goes_on_record(house: House) -> None:
     [case] = house.came(1, HOUR, language="es")
-    drawn = do(house, case_export.letter, turn(house, case))
+    drawn = do(house, case_export.summary_for_export, turn(house, case))
     assert drawn.summary()["language"] == "es"
     assert taken(house, case) == ["summary.exported"]

@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.errors import Forbidden, InvalidAnswers, NotFound, NotThisStep, PreconditionFailed, Unprocessable
+from app.errors import (
+    Forbidden,
+    InvalidAnswers,
+    InvalidRequest,
+    InvalidTransition,
+    NotFound,
+    PreconditionFailed,
+)
 from app.services.auth.authorization import Principal, Respondent
 from app.services.auth.permissions import ROLES, Permission
 from app.services.review import cases, corrections
-from app.services.review.cases import ACTIONS, LONGEST_NOTE, STEPS, note_of
+from app.services.review.cases import ACTIONS, MAX_NOTE_LENGTH, STEPS, normalise_note
 from app.storage.events import audit_log
 from app.storage.tables import events
 from app.storage.tables.base import metadata
@@ -29,7 +36,7 @@ PROXY = CARA | {"answering_for": "someone_else"}  # a flag that is due at the co
 ACTS: dict[str, tuple[Permission, Callable[[Team, str], Any]]] = {
     "look": ("case", lambda team, case: team.look(case)),
     "history": ("case", lambda team, case: team.do(cases.history, team.turn(case))),
-    "reveal": ("contact", lambda team, case: team.do(cases.reveal, team.turn(case))),
+    "reveal": ("contact", lambda team, case: team.do(cases.reveal_contact, team.turn(case))),
     "decide": ("review", lambda team, case: team.decide(case, "in_review")),
     "assign": ("review", lambda team, case: team.assign(case, None)),
     "note": ("review", lambda team, case: team.note(case, "called")),
@@ -121,7 +128,7 @@ def test_a_step_that_is_not_in_the_table_is_refused(team: Team, at: cases.Review
         if step == at:
             assert team.decide(case, step).record == team.drawn(case).record
         elif step not in STEPS[at]:
-            with pytest.raises(NotThisStep, match=at):
+            with pytest.raises(InvalidTransition, match=at):
                 team.decide(case, step)
     assert team.drawn(case).record.review == at
 
@@ -130,9 +137,9 @@ def test_a_case_with_a_clock_running_is_neither_ready_closed_nor_merged(team: Te
     case, other = team.submit(NOA), team.submit(NOA)
     team.decide(case, "in_review", "needs_contact")
     for step in ("ready", "closed"):
-        with pytest.raises(NotThisStep, match="flags first"):
+        with pytest.raises(InvalidTransition, match="flags first"):
             team.decide(case, step)
-    with pytest.raises(NotThisStep, match="flags first"):
+    with pytest.raises(InvalidTransition, match="flags first"):
         team.merge(case, other)
     assert team.drawn(case).record.attention == 1
 
@@ -144,7 +151,7 @@ def test_a_flag_that_is_closed_or_of_another_case_takes_no_act(team: Team) -> No
         team.act(other, flag, "seen")
     team.act(case, flag, "closed")
     for action in ACTIONS:
-        with pytest.raises(NotThisStep):
+        with pytest.raises(InvalidTransition):
             team.act(case, flag, action)
 
 
@@ -155,7 +162,7 @@ def test_a_case_is_given_to_nobody_who_may_not_review(team: Team) -> None:
         somebody(team.service, "manager", disabled=True).id, *NO_CASE,
     ]  # fmt: skip
     for other in others:
-        with pytest.raises(Unprocessable) as refused:
+        with pytest.raises(InvalidRequest) as refused:
             team.assign(case, other)
         assert [error.code for error in refused.value.errors] == ["unknown_assignee"]
     assert team.drawn(case).record.version == 1
@@ -167,22 +174,22 @@ def test_a_case_is_given_to_nobody_who_may_not_review(team: Team) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("", "missing"), (" \n\t ", "missing"), ("x" * (LONGEST_NOTE + 1), "too_long"),
+        ("", "missing"), (" \n\t ", "missing"), ("x" * (MAX_NOTE_LENGTH + 1), "too_long"),
         ("a\0b", "not_text"), ("a\x1b[2J", "not_text"), ("a\x85b", "not_text"), ("a\tb", "not_text"),
         ("a\ud800b", "not_text"),
     ],
 )  # fmt: skip
 def test_a_note_that_is_no_text_is_not_kept(team: Team, text: str, code: str) -> None:
     case = team.submit(CARA)
-    with pytest.raises(Unprocessable) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         team.note(case, text)
     assert [(error.pointer, error.code) for error in refused.value.errors] == [("/text", code)]
     assert (rows(team, notes), team.drawn(case).record.version) == (0, 1)
 
 
 def test_a_note_is_kept_in_one_form_of_unicode_with_its_lines() -> None:
-    assert note_of("  cafe\u0301\r\nsecond\rthird  ") == "café\nsecond\nthird"
-    assert note_of("x" * LONGEST_NOTE)
+    assert normalise_note("  cafe\u0301\r\nsecond\rthird  ") == "café\nsecond\nthird"
+    assert normalise_note("x" * MAX_NOTE_LENGTH)
 
 
 def test_a_correction_that_can_not_be_is_refused_and_one_that_changes_nothing_too(team: Team) -> None:
@@ -190,7 +197,7 @@ def test_a_correction_that_can_not_be_is_refused_and_one_that_changes_nothing_to
     for wrong in ({"ride_home": "x"}, {"no_such": "y"}, {"urgent_signs": None}, {"pain_intensity": "a lot"}):
         with pytest.raises(InvalidAnswers):
             team.correct(case, **wrong)
-    with pytest.raises(NotThisStep):
+    with pytest.raises(InvalidTransition):
         team.correct(case, visit_reason=["long_term_pain", "low_mood"])
     assert (rows(team, versions), team.drawn(case).record.version) == (0, 1)
 
@@ -198,24 +205,24 @@ def test_a_correction_that_can_not_be_is_refused_and_one_that_changes_nothing_to
 def test_nobody_is_ready_by_a_form_that_was_not_sent(team: Team) -> None:
     case = team.submit(CARA, complete=False)
     team.decide(case, "in_review")
-    with pytest.raises(NotThisStep, match="not been sent"):
+    with pytest.raises(InvalidTransition, match="not been sent"):
         team.decide(case, "ready")
 
 
 def test_a_case_is_not_merged_into_itself_or_what_is_merged_or_a_test(team: Team) -> None:
     case, other, trial = team.submit(CALM), team.submit(CALM), team.submit(CALM, test=True)
-    with pytest.raises(Unprocessable):
+    with pytest.raises(InvalidRequest):
         team.merge(case, case)
     for no_other in (trial, "x"):
-        with pytest.raises(Unprocessable, match="no case with that number"):
+        with pytest.raises(InvalidRequest, match="no case with that number"):
             team.merge(case, no_other)
     with pytest.raises(NotFound):
         team.merge("x", case)
     third = team.submit(CALM)
     team.merge(case, other)
-    with pytest.raises(NotThisStep):
+    with pytest.raises(InvalidTransition):
         team.merge(case, third)
-    with pytest.raises(NotThisStep):
+    with pytest.raises(InvalidTransition):
         team.merge(third, case)
 
 
@@ -226,7 +233,7 @@ def test_who_saw_a_person_names_who_acted_on_a_flag(team: Team) -> None:
     case = team.submit(NOA)
     (flag, *_) = team.drawn(case).record.flags
     team.act(case, flag.id, "reached")
-    seen = team.service.read(partial(audit_log.who_saw, submission=case))
+    seen = team.service.read(partial(audit_log.access_report, submission=case))
     acts = next(each.acts for each in seen if each.actor_kind == "staff")
     assert acts["flag.reached"] == 1
 
@@ -263,7 +270,7 @@ def test_ones_own_act_is_nothing_new_to_oneself(team: Team) -> None:
 def test_contact_details_are_shown_on_demand_and_each_time_is_on_record(team: Team) -> None:
     case = team.submit(PAT, contact=True)
     for count in (1, 2):
-        found = team.do(cases.reveal, team.turn(case))
+        found = team.do(cases.reveal_contact, team.turn(case))
         assert found.drawn.record.contact == PAT_CONTACT
         assert team.told("contact.revealed") == count
     assert team.drawn(case).record.version == 1

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from uuid_utils import uuid7
 
 from app.clock import now
-from app.errors import Forbidden, Unprocessable
-from app.services.auth.authorization import Program, Respondent, Staff
+from app.errors import Forbidden, InvalidRequest
+from app.services.auth.authorization import ApiClient, Respondent, StaffPrincipal
 from app.services.auth.permissions import ROLES, Role, permitted
 from app.services.review import csv_export
-from app.services.review.csv_export import COLUMNS, MARK, Wanted, cell
+from app.services.review.csv_export import COLUMNS, MARK, ExportRequest, safe_cell
 from app.storage.auth import api_keys
 from app.storage.review.queue import Filters
 from app.storage.tables.operations import audit_events as audit_events_table
@@ -23,8 +23,8 @@ from tests.conftest import Service
 from tests.sample_answers import FULL, NOA, PAT, PAT_CONTACT, Answers
 from tests.services.reporting.test_dashboard import HOUR, ME, House
 
-LIST = Wanted(Filters())
-ANSWERS = Wanted(LIST.filters, answers=True)
+LIST = ExportRequest(Filters())
+ANSWERS = ExportRequest(LIST.filters, answers=True)
 
 
 @pytest.fixture
@@ -32,23 +32,23 @@ def house(service: Service) -> House:
     return House(service, now())
 
 
-def manager(*roles: Role) -> Staff:
-    return Staff(str(uuid7()), permitted(roles or ("manager",)))
+def manager(*roles: Role) -> StaffPrincipal:
+    return StaffPrincipal(str(uuid7()), permitted(roles or ("manager",)))
 
 
-def begin(house: House, who: Any, wanted: Wanted = LIST) -> int:
+def begin(house: House, who: Any, wanted: ExportRequest = LIST) -> int:
     number = house.service.read(partial(csv_export.count, principal=who, wanted=wanted, now=house.now))
-    work = partial(csv_export.begin, wanted=wanted, number=number, now=house.now, actor=ME)
+    work = partial(csv_export.record_export, wanted=wanted, number=number, now=house.now, actor=ME)
     house.service.database.write_now(work)
     return number
 
 
-def exported(house: House, wanted: Wanted = LIST) -> list[dict[str, str]]:
+def exported(house: House, wanted: ExportRequest = LIST) -> list[dict[str, str]]:
     """Returns every row of the file."""
     desk = house.service.rooms.desk
-    text, following = csv_export.header(desk.library, wanted), [wanted]
+    text, following = csv_export.csv_header(desk.library, wanted), [wanted]
     while following:
-        work = partial(csv_export.piece, desk=desk, wanted=following.pop(), now=house.now, actor=ME)
+        work = partial(csv_export.csv_chunk, desk=desk, wanted=following.pop(), now=house.now, actor=ME)
         piece = house.service.database.write_now(work)
         text += piece.text
         following += [piece.following] if piece.following else []
@@ -78,13 +78,13 @@ def test_neither_a_respondent_nor_a_key_exports(house: House) -> None:
     headers = house.service.key("review", "submissions:read", "submissions:write")
     found = house.service.read(partial(api_keys.fetch, key_id=headers["authorization"].split("_")[2]))
     assert found
-    for who in (Respondent(b"x" * 32), Program(found)):
+    for who in (Respondent(b"x" * 32), ApiClient(found)):
         with pytest.raises(Forbidden):
             begin(house, who)
 
 
 def test_answers_are_for_those_who_may_read_cases(house: House) -> None:
-    who = Staff(str(uuid7()), frozenset(["export"]))
+    who = StaffPrincipal(str(uuid7()), frozenset(["export"]))
     assert begin(house, who) == 0
     with pytest.raises(Forbidden):
         begin(house, who, ANSWERS)
@@ -93,12 +93,12 @@ def test_answers_are_for_those_who_may_read_cases(house: House) -> None:
 def test_more_than_a_file_holds_is_refused_and_not_on_record(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_export, "MOST", 4)
+    monkeypatch.setattr(csv_export, "MAX_ROWS", 4)
     monkeypatch.setattr(csv_export, "ROWS", 2)
     house.came(4, HOUR)
     assert begin(house, manager()) == 4
     house.came(1, HOUR)
-    with pytest.raises(Unprocessable, match="at most 4 cases"):
+    with pytest.raises(InvalidRequest, match="at most 4 cases"):
         begin(house, manager())
     assert events(house) == [("list.exported", "cases", "4")]
 
@@ -135,7 +135,7 @@ def test_more_than_a_file_holds_is_refused_and_not_on_record(
     ],
 )
 def test_no_cell_is_a_formula(value: object, told: str) -> None:
-    assert cell(value) == told
+    assert safe_cell(value) == told
 
 
 @pytest.mark.parametrize("reference", ['=cmd|"/c calc"!A1', '-1+2",=1', "+x\r\n=2", '@"\n=1', '";=1;"'])
@@ -195,11 +195,11 @@ def test_a_filter_holds_over_all_pages(house: House, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(csv_export, "ROWS", 3)
     house.came(4, HOUR)
     mine = house.came(7, 2 * HOUR, NOA)
-    wanted = Wanted(Filters(attention=1))
+    wanted = ExportRequest(Filters(attention=1))
     assert begin(house, manager(), wanted) == 7
     assert [row["id"] for row in exported(house, wanted)] == sorted(mine)
     assert len(exported(house)) == begin(house, manager()) == 11
-    assert exported(house, Wanted(Filters(states=("closed",)))) == []
+    assert exported(house, ExportRequest(Filters(states=("closed",)))) == []
 
 
 def test_what_is_due_to_go_is_in_no_file(house: House) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.errors import Forbidden, Unprocessable
+from app.errors import Forbidden, InvalidRequest
 from app.services.auth.authorization import Principal, Respondent
 from app.services.review import queue
-from app.services.review.queue import Page
-from app.services.submissions.lifecycle import Desk
+from app.services.review.queue import QueuePage
+from app.services.submissions.lifecycle import SubmissionService
 from app.storage.db.database import Session
 from app.storage.events import audit_log
 from app.storage.review import queue as rows
@@ -31,7 +31,7 @@ def team(service: Service) -> Team:
     return Team(service, somebody(service, "reviewer"))
 
 
-def page(team: Team, filters: Filters | None = None, limit: int = LIMIT, after: Any = None) -> Page:
+def page(team: Team, filters: Filters | None = None, limit: int = LIMIT, after: Any = None) -> QueuePage:
     work = partial(
         queue.page, desk=team.service.rooms.desk, principal=team.who, filters=filters or Filters(),
         limit=limit, after=after, now=team.at,
@@ -43,13 +43,13 @@ def ids(team: Team, filters: Filters | None = None) -> list[str]:
     return [line.row.id for line in page(team, filters).lines]
 
 
-def _shown(session: Session, _desk: Desk, ids: list[str], **who: Any) -> None:
-    queue.record_listed(session, ids, **who)
+def _shown(session: Session, _desk: SubmissionService, ids: list[str], **who: Any) -> None:
+    queue.record_views(session, ids, **who)
 
 
 def search(team: Team, text: str) -> list[str]:
     actor = team.who.actor("test")
-    found: Filters = team.do(queue.found, team.who, text, now=team.at, actor=actor)
+    found: Filters = team.do(queue.search_cases, team.who, text, now=team.at, actor=actor)
     return ids(team, found)
 
 
@@ -69,7 +69,7 @@ def test_whoever_may_not_see_the_queue_does_not(team: Team) -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 255, "a\0b", "a\nb"])
 def test_a_search_for_nothing_is_refused_and_leaves_no_trace(team: Team, text: str) -> None:
-    with pytest.raises(Unprocessable):
+    with pytest.raises(InvalidRequest):
         search(team, text)
     assert team.told("cases.searched") == 0
 
@@ -158,7 +158,7 @@ def test_pages_follow_each_other_without_gap_or_repeat_while_cases_move(team: Te
 def test_filters_with_little_in_common_are_looked_for_a_stretch_at_a_time(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "MOST_LOOKED", 12)
+    monkeypatch.setattr(rows, "MAX_SCANNED", 12)
     made = [
         team.submit(NOA if number % 4 else CARA, language="en" if number % 5 else "es")
         for number in range(21)
@@ -197,14 +197,14 @@ def test_counts_leave_out_tests_and_stop_at_a_limit(team: Team, monkeypatch: pyt
     counted = team.service.read(partial(rows.counts, now=team.at))
     assert counted == {"new": 3, "in_review": 1, "needs_contact": 0, "ready": 0, "closed": 1}
     assert team.service.read(partial(rows.overdue, now=team.at)) == 1
-    monkeypatch.setattr(rows, "MOST_COUNTED", 1)
+    monkeypatch.setattr(rows, "MAX_COUNTED", 1)
     assert team.service.read(partial(rows.counts, now=team.at))["new"] == 2
 
 
 def test_what_was_shown_a_day_ago_is_shown_anew(team: Team) -> None:
     mine = team.who.actor("test")
     made = [team.submit(NOA), team.submit(CARA)]
-    ask = partial(queue.unrecorded, page=page(team), actor=mine)
+    ask = partial(queue.unaudited_views, page=page(team), actor=mine)
     assert sorted(team.service.read(partial(ask, now=team.at))) == sorted(made)
     team.do(_shown, made[:1], now=team.at, actor=mine)
     assert team.service.read(partial(ask, now=team.at + 23 * HOUR)) == made[1:]

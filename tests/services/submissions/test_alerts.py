@@ -11,17 +11,17 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client import generate_latest
 
-from app.adapters.smtp import Post
-from app.errors import NotThisStep
-from app.jobs.alerts import Alerts
+from app.adapters.smtp import Mailer
+from app.errors import InvalidTransition
+from app.jobs.alerts import AlertJob
 from app.services.review.cases import Action
 from app.services.submissions import alerts, lifecycle
-from app.services.submissions.alerts import LATE, LEASE, PAUSES
+from app.services.submissions.alerts import LEASE, OVERDUE_AFTER, PAUSES
 from app.storage.events import audit_log
 from app.storage.events.audit_log import Actor
 from app.storage.review import cases
 from app.storage.submissions import alerts as rows
-from app.storage.submissions.alerts import Alert, Waiting
+from app.storage.submissions.alerts import Alert, AlertBacklog
 from app.storage.tables.submissions import alerts as alerts_table
 from tests.conftest import Service
 from tests.factories import Team, program, somebody
@@ -47,9 +47,9 @@ class Office:
     def rounds(self, number: int = 1, *, port: int | None = None, mail: bool = True) -> None:
         """Run the alert job `number` times, as one replica does."""
         url = f"smtp://127.0.0.1:{port or self.server.port}" if mail else ""
-        post = Post.of(url, FROM, DUTY, BOSS) if mail else None
+        post = Mailer.of(url, FROM, DUTY, BOSS) if mail else None
         rooms = self.service.rooms
-        turning = Alerts(rooms.database, post, "https://visit.clinic.example/", rooms.outlook)
+        turning = AlertJob(rooms.database, post, "https://visit.clinic.example/", rooms.outlook)
 
         async def turn() -> None:
             for _ in range(number):
@@ -69,7 +69,7 @@ class Office:
         )
         return self.service.read(lambda session: [Alert(*row) for row in session.execute(asked)])
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> AlertBacklog:
         return self.service.read(partial(rows.waiting, now=self.at))
 
     def do(self, work: Callable[..., Any], **given: Any) -> Any:
@@ -105,8 +105,8 @@ def test_what_is_not_kept_raises_none(office: Office) -> None:
         desk = office.service.rooms.desk
         drawn = office.team.drawn(case)
         record = replace(drawn.record, id="019298a2-0000-7000-8000-000000000000", flags=())
-        lifecycle.keep(session, desk.vault, replace(drawn, record=record), actor=STAFF)
-        alerts.keep(session, replace(drawn.record, id=record.id))
+        lifecycle.create(session, desk.vault, replace(drawn, record=record), actor=STAFF)
+        alerts.create_for_new_flags(session, replace(drawn.record, id=record.id))
         raise KeyError
 
     case = office.submit(NOA)
@@ -141,7 +141,7 @@ def test_an_alert_for_several_flags_stays_while_one_of_them_waits(office: Office
 
 def test_what_is_erased_takes_its_alerts_along(office: Office) -> None:
     case = office.submit(NOA)
-    office.do(lifecycle.forget, submission=case, actor=STAFF)
+    office.do(lifecycle.erase, submission=case, actor=STAFF)
     assert office.kept() == []
 
 
@@ -169,7 +169,7 @@ def test_several_flags_raised_at_once_are_one_alert(office: Office) -> None:
 def test_the_same_change_again_raises_no_second_one(office: Office) -> None:
     case = office.submit(NOA)
     record = office.team.drawn(case).record
-    office.service.database.write_now(partial(alerts.keep, record=record))
+    office.service.database.write_now(partial(alerts.create_for_new_flags, record=record))
     assert len(office.kept()) == 1
 
 
@@ -205,7 +205,7 @@ def test_without_a_server_nothing_is_sent_and_everything_stays(office: Office) -
     office.rounds(3, mail=False)
     (alert,) = office.kept()
     assert (alert.tries, alert.failed_with, alert.sent_at) == (0, None, None)
-    assert office.service.rooms.outlook.waiting == Waiting(1, 0, None, due=True)
+    assert office.service.rooms.outlook.waiting == AlertBacklog(1, 0, None, due=True)
     assert not office.service.rooms.outlook.late(office.at + 2 * HOUR)
 
 
@@ -266,9 +266,9 @@ def test_who_dies_after_the_claim_leaves_the_letter_to_the_next(office: Office) 
 
 def test_who_dies_between_sending_and_marking_sends_it_again_under_the_same_id(office: Office) -> None:
     office.submit(NOA)
-    post = Post.of(f"smtp://127.0.0.1:{office.server.port}", FROM, DUTY, BOSS)
+    post = Mailer.of(f"smtp://127.0.0.1:{office.server.port}", FROM, DUTY, BOSS)
     assert post
-    post.send(alerts.letter(office.do(alerts.claim), "https://visit.clinic.example"))
+    post.send(alerts.build_email(office.do(alerts.claim), "https://visit.clinic.example"))
     office.wait(LEASE)
     office.rounds()
     one, other = office.server.letters
@@ -294,9 +294,9 @@ def test_several_replicas_send_each_alert_once(office: Office) -> None:
 def test_a_case_that_goes_while_its_letter_is_under_way_is_no_accident(office: Office) -> None:
     case = office.submit(NOA)
     alert = office.do(alerts.claim)
-    office.do(lifecycle.forget, submission=case, actor=STAFF)
-    office.do(alerts.told, alert=alert, refused=False)
-    office.do(alerts.put_off, alert=alert, error="X")
+    office.do(lifecycle.erase, submission=case, actor=STAFF)
+    office.do(alerts.mark_sent, alert=alert, refused=False)
+    office.do(alerts.reschedule, alert=alert, error="X")
     assert office.kept() == []
 
 
@@ -327,8 +327,8 @@ def test_a_letter_says_that_a_case_needs_attention_and_nothing_else(office: Offi
 
 def test_an_address_that_is_wrong_for_good_is_remembered(office: Office) -> None:
     office.submit(NOA)
-    office.do(alerts.told, alert=office.do(alerts.claim), refused=True)
-    assert [each.failed_with for each in office.service.read(partial(rows.refused, limit=9))] == [
+    office.do(alerts.mark_sent, alert=office.do(alerts.claim), refused=True)
+    assert [each.failed_with for each in office.service.read(partial(rows.rejected, limit=9))] == [
         "AddressRefused"
     ]
 
@@ -337,9 +337,9 @@ def test_those_who_work_with_the_queue_hear_of_it_after_ten_minutes(office: Offi
     office.submit(NOA)
     office.rounds(port=1)
     outlook = office.service.rooms.outlook
-    assert outlook.waiting == Waiting(1, 1, MONDAY, due=False)
-    assert not outlook.late(MONDAY + LATE)
-    assert outlook.late(MONDAY + LATE + MINUTE)
+    assert outlook.waiting == AlertBacklog(1, 1, MONDAY, due=False)
+    assert not outlook.late(MONDAY + OVERDUE_AFTER)
+    assert outlook.late(MONDAY + OVERDUE_AFTER + MINUTE)
     gauges = generate_latest(office.service.rooms.registry).decode()
     assert "preconsult_alerts_waiting 1.0" in gauges
     assert "preconsult_alerts_failing 1.0" in gauges
@@ -350,11 +350,11 @@ def test_those_who_work_with_the_queue_hear_of_it_after_ten_minutes(office: Offi
 
 
 def test_what_failed_can_be_tried_at_once(office: Office) -> None:
-    with pytest.raises(NotThisStep):
-        office.do(alerts.try_again, actor=STAFF)
+    with pytest.raises(InvalidTransition):
+        office.do(alerts.retry_failed, actor=STAFF)
     office.submit(NOA)
     office.rounds(port=1)
-    assert office.do(alerts.try_again, actor=STAFF) == 1
+    assert office.do(alerts.retry_failed, actor=STAFF) == 1
     assert office.service.read(partial(audit_log.count, action="alerts.tried_again")) == 1
     office.rounds()
     assert len(office.server.letters) == 1
@@ -434,7 +434,7 @@ def test_without_a_server_it_is_passed_on_all_the_same(office: Office) -> None:
 def test_many_at_once_are_passed_on_by_several_replicas_once_each(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alerts, "AT_ONCE", 3)
+    monkeypatch.setattr(alerts, "BATCH_SIZE", 3)
     made = [office.submit(NOA) for _ in range(8)]
     after(office, made[-1])
     database = office.service.database

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.errors import Refusal
-from app.services.submissions.business_hours import DAYS, Hours, due_at, targets
+from app.errors import StartupError
+from app.services.submissions.business_hours import DAYS, BusinessHours, due_at, due_date_calculator
 from tests.conftest import LIBRARY
 from tests.rules.strategies import LAW
 
 NEW_YORK = "America/New_York"
 EDITION = LIBRARY().editions["ketamine-preconsult"][0]
-WEEKDAYS = Hours.of("Mon-Fri 09:00-17:00", "2026-11-26", NEW_YORK)  # Thanksgiving
-LUNCH = Hours.of("mon-fri 08:00-12:00, 13:00-17:00; sat 09:00-12:00", "", NEW_YORK)
-ALWAYS = Hours.of("Mon-Sun 00:00-24:00", "", NEW_YORK)
-NIGHTS = Hours.of("Mon-Sun 20:00-24:00, 00:00-04:00", "", NEW_YORK)
+WEEKDAYS = BusinessHours.of("Mon-Fri 09:00-17:00", "2026-11-26", NEW_YORK)  # Thanksgiving
+LUNCH = BusinessHours.of("mon-fri 08:00-12:00, 13:00-17:00; sat 09:00-12:00", "", NEW_YORK)
+ALWAYS = BusinessHours.of("Mon-Sun 00:00-24:00", "", NEW_YORK)
+NIGHTS = BusinessHours.of("Mon-Sun 20:00-24:00, 00:00-04:00", "", NEW_YORK)
 TARGETS = [
     ("PT15M", "on_call"),
     ("PT4H", "next_opening"),
@@ -36,7 +36,9 @@ def local(text: str, zone: str = NEW_YORK) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(dt.UTC)
 
 
-def due(target: str, closed: str, raised: str, hours: Hours = WEEKDAYS, *, on_call: bool = False) -> str:
+def due(
+    target: str, closed: str, raised: str, hours: BusinessHours = WEEKDAYS, *, on_call: bool = False
+) -> str:
     """Returns the due date in the clinic's local time, or "never"."""
     found = due_at(target, closed, local(raised), hours, on_call=on_call)
     return f"{found.astimezone(hours.zone):%a %m-%d %H:%M}" if found else "never"
@@ -72,8 +74,8 @@ def due(target: str, closed: str, raised: str, hours: Hours = WEEKDAYS, *, on_ca
     ],
 )
 def test_hours_that_nobody_keeps_are_refused_in_one_line(hours: str, told: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        Hours.of(hours, "", NEW_YORK)
+    with pytest.raises(StartupError) as refused:
+        BusinessHours.of(hours, "", NEW_YORK)
     said = str(refused.value)
     assert said.startswith("PRECONSULT_OPENING_HOURS can't be used: ")
     assert told in said
@@ -84,13 +86,15 @@ def test_hours_that_nobody_keeps_are_refused_in_one_line(hours: str, told: str) 
     "days", ["Christmas", "2026-12-25;2026-12-26", "2026-02-30", "25.12.2026", "2026-W01"]
 )
 def test_closed_days_that_are_no_days_are_refused(days: str) -> None:
-    with pytest.raises(Refusal, match="PRECONSULT_CLOSED_DAYS can't be used: each is a day as 2026-12-25"):
-        Hours.of("Mon 09:00-17:00", days, NEW_YORK)
+    with pytest.raises(
+        StartupError, match="PRECONSULT_CLOSED_DAYS can't be used: each is a day as 2026-12-25"
+    ):
+        BusinessHours.of("Mon 09:00-17:00", days, NEW_YORK)
 
 
 def test_more_closed_days_than_anybody_has_are_refused() -> None:
-    with pytest.raises(Refusal, match="more than 1000 days"):
-        Hours.of("Mon 09:00-17:00", ",".join(["2026-12-25"] * 1001), NEW_YORK)
+    with pytest.raises(StartupError, match="more than 1000 days"):
+        BusinessHours.of("Mon 09:00-17:00", ",".join(["2026-12-25"] * 1001), NEW_YORK)
 
 
 def test_a_target_that_is_no_duration_is_an_accident_and_no_time() -> None:
@@ -165,12 +169,12 @@ def test_a_night_is_one_stretch() -> None:
 
 
 def test_a_day_that_is_an_hour_shorter_or_longer_opens_and_closes_by_the_clock_on_the_wall() -> None:
-    sundays = Hours.of("Sun 01:00-05:00", "", NEW_YORK)
+    sundays = BusinessHours.of("Sun 01:00-05:00", "", NEW_YORK)
     assert due("PT4H", "none", "2026-03-08 00:00", sundays) == "Sun 03-08 05:00"
     assert due("PT2H", "none", "2026-03-08 01:30", sundays) == "Sun 03-08 04:30"
     assert due("PT4H", "none", "2026-11-01 00:00", sundays) == "Sun 11-01 04:00"
     assert due("PT15M", "on_call", "2026-03-06 17:00") == "Mon 03-09 09:15"
-    swallowed = Hours.of("Sun 02:10-02:50, 03:00-04:00", "", NEW_YORK)
+    swallowed = BusinessHours.of("Sun 02:10-02:50, 03:00-04:00", "", NEW_YORK)
     assert due("PT15M", "on_call", "2026-03-08 00:00", swallowed) == "Sun 03-08 03:15"
 
 
@@ -184,12 +188,12 @@ def test_open_until_just_before_closing() -> None:
 
 
 def test_days_run_over_the_end_of_the_week_and_stand_alone() -> None:
-    hours = Hours.of(" Sat-Mon,Wed  10:00-12:00 ;", "", "UTC")
+    hours = BusinessHours.of(" Sat-Mon,Wed  10:00-12:00 ;", "", "UTC")
     assert [DAYS[place] for place, spans in enumerate(hours.week) if spans] == ["mon", "wed", "sat", "sun"]
 
 
 def test_every_flag_of_the_edition_has_its_time() -> None:
-    due = targets(EDITION, WEEKDAYS, on_call=False)
+    due = due_date_calculator(EDITION, WEEKDAYS, on_call=False)
     at = local("2026-11-24 10:00")
     found = {
         flag.id: due(flag.id, 1 if flag.priority == "parent" else flag.priority, at, {})
@@ -210,7 +214,7 @@ def test_every_flag_of_the_edition_has_its_time() -> None:
 
 
 def test_a_flag_that_goes_with_others_is_due_with_the_first_of_them_that_is_to_come() -> None:
-    due = targets(EDITION, WEEKDAYS, on_call=False)
+    due = due_date_calculator(EDITION, WEEKDAYS, on_call=False)
     at = local("2026-11-24 10:00")
     hour = dt.timedelta(hours=1)
     others = {"self_harm_recent": at + 4 * hour, "urgent_physical": at + hour, "under_18": at, "proxy": None}
@@ -227,7 +231,7 @@ TIMES = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2038, 3, 1), timezones
 
 
 @st.composite
-def weeks(draw: st.DrawFn) -> Hours:
+def weeks(draw: st.DrawFn) -> BusinessHours:
     """A clinic's hours: up to three periods a day, and days on which it is closed."""
     parts = []
     for day in DAYS:
@@ -236,7 +240,7 @@ def weeks(draw: st.DrawFn) -> Hours:
         parts += [f"{day} {_clock(opens)}-{_clock(closes)}" for opens, closes in pairs]
     assume(parts)
     closed = draw(st.lists(st.dates(dt.date(2025, 1, 1), dt.date(2027, 1, 1)), max_size=20))
-    return Hours.of("; ".join(parts), ",".join(map(str, closed)), draw(ZONES))
+    return BusinessHours.of("; ".join(parts), ",".join(map(str, closed)), draw(ZONES))
 
 
 def _clock(quarter: int) -> str:
@@ -246,7 +250,7 @@ def _clock(quarter: int) -> str:
 @LAW
 @given(hours=weeks(), raised=TIMES, target=st.sampled_from(TARGETS), on_call=st.booleans())
 def test_nothing_is_due_before_it_is_raised_and_but_for_on_call_somebody_is_there(
-    hours: Hours, raised: dt.datetime, target: tuple[str, str], on_call: bool
+    hours: BusinessHours, raised: dt.datetime, target: tuple[str, str], on_call: bool
 ) -> None:
     by = due_at(*target, raised, hours, on_call=on_call)
     assert by is not None
@@ -265,7 +269,7 @@ def test_nothing_is_due_before_it_is_raised_and_but_for_on_call_somebody_is_ther
     on_call=st.booleans(),
 )
 def test_what_is_raised_later_is_never_due_earlier(
-    hours: Hours, times: tuple[dt.datetime, dt.timedelta], target: tuple[str, str], on_call: bool
+    hours: BusinessHours, times: tuple[dt.datetime, dt.timedelta], target: tuple[str, str], on_call: bool
 ) -> None:
     first, more = times
     by = [due_at(*target, raised, hours, on_call=on_call) for raised in (first, first + more)]

@@ -14,7 +14,7 @@ from app.services.operations import retention
 from app.services.operations.key_rotation import rotate
 from app.storage.events.audit_log import Actor
 from app.storage.submissions import contact_index as rows
-from app.storage.submissions.contact_index import Kind, find, id_at, lacking, normal
+from app.storage.submissions.contact_index import Kind, backfill, find, min_id_at, normalise
 from app.storage.tables.base import metadata
 from app.storage.tables.submissions import lookups, submissions
 from tests.conftest import Service
@@ -56,7 +56,9 @@ class Index:
         lasts = []
         last: str | None = after
         while last is not None:
-            work = partial(lacking, vault=self.service.rooms.desk.vault, after=last, until=until, limit=limit)
+            work = partial(
+                backfill, vault=self.service.rooms.desk.vault, after=last, until=until, limit=limit
+            )
             last = self.service.database.write_now(work)
             lasts += [last] if last else []
         return lasts
@@ -129,8 +131,8 @@ def test_an_address_is_found_in_any_case(index: Index, spelled: str) -> None:
 
 
 def test_spellings_of_one_letter_are_one_letter() -> None:
-    assert normal("email", "JOSE\u0301@example.org") == normal("email", "jos\u00e9@EXAMPLE.org")
-    assert normal("phone", "+33 1 23 45 67 89") == normal("phone", "0033 123456789") == "+33123456789"
+    assert normalise("email", "JOSE\u0301@example.org") == normalise("email", "jos\u00e9@EXAMPLE.org")
+    assert normalise("phone", "+33 1 23 45 67 89") == normalise("phone", "0033 123456789") == "+33123456789"
 
 
 def test_everybody_with_a_number_is_found_the_newest_first(index: Index) -> None:
@@ -145,8 +147,8 @@ def test_everybody_with_a_number_is_found_the_newest_first(index: Index) -> None
 
 
 def test_who_gives_no_contact_costs_nothing(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "keep", None)
-    monkeypatch.setattr(rows, "replace", None)
+    monkeypatch.setattr(rows, "index", None)
+    monkeypatch.setattr(rows, "reindex", None)
     document = index.make(CARA, status="draft")
     headers = bearer(document) | {"if-match": "*", "content-type": "application/merge-patch+json"}
     address = f"/v1/submissions/{document['id']}"
@@ -179,8 +181,8 @@ def test_what_was_kept_before_there_were_look_ups_is_found_too(index: Index) -> 
     poisoned = sa.update(submissions).where(submissions.c.id == made[2]).values(contact=b"x" * 40)
     index.service.database.write_now(lambda session: session.execute(poisoned) and None)
     assert index.fill(until=made[1]) == [made[0]]
-    assert index.fill(after=id_at(now() + dt.timedelta(hours=1))) == []
-    assert index.fill(after=id_at(now() - dt.timedelta(hours=1))) == [made[2], made[4]]
+    assert index.fill(after=min_id_at(now() + dt.timedelta(hours=1))) == []
+    assert index.fill(after=min_id_at(now() - dt.timedelta(hours=1))) == [made[2], made[4]]
     assert index.find("phone", PHONE) == [made[4], made[3], made[1], made[0]]
     assert index.fill() == [made[2]]
 

@@ -12,13 +12,18 @@ import sqlalchemy as sa
 
 from app.clock import now
 from app.errors import Gone, InvalidAnswers, NotADraft, NotFound, SessionEnded
-from app.services.auth.authorization import token_hash
+from app.services.auth.authorization import hash_token
 from app.services.idempotency import Claim
 from app.services.operations import retention
 from app.services.submissions import form_sessions
-from app.services.submissions.assessment import Drawn, Given, draw_up, new_token
-from app.services.submissions.form_sessions import LATE, LINK_LIVES, Page, Saved
-from app.services.submissions.lifecycle import Desk
+from app.services.submissions.assessment import Assessment, SubmissionInput, assess_new, new_token
+from app.services.submissions.form_sessions import (
+    LATE_PAGE_ACCEPTED_FOR,
+    RESUME_LINK_TTL,
+    FormPageInput,
+    SaveResult,
+)
+from app.services.submissions.lifecycle import SubmissionService
 from app.services.submissions.verification import verify
 from app.storage.events.audit_log import Actor, count
 from app.storage.tables.base import metadata
@@ -44,12 +49,14 @@ class Clinic:
     off: frozenset[str] | None = None
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> SubmissionService:
         """The desk of a clinic that has disabled the optional question groups in `off`."""
         desk = self.service.rooms.desk
         if self.off is None:
             return desk
-        return Desk(desk.library.serving(off=self.off, unreviewed=True), desk.vault, desk.terms)
+        return SubmissionService(
+            desk.library.configured(off=self.off, unreviewed=True), desk.vault, desk.terms
+        )
 
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
         return self.service.database.write_now(lambda session: work(session, self.desk, *given, **more))
@@ -64,28 +71,34 @@ class Clinic:
         """Create a draft and its session; returns the id of the draft."""
         edition = self.desk.library.current("ketamine-preconsult")
         assert edition
-        given = Given(answers, complete=False)
-        drawn = draw_up(edition, given, new_token(), now=self.at, terms=self.desk.terms)
+        given = SubmissionInput(answers, complete=False)
+        drawn = assess_new(edition, given, new_token(), now=self.at, terms=self.desk.terms)
         claim = Claim.of("form", instance, b"POST /form")
         kept: str = self.do(
-            form_sessions.begin, drawn, claim, secret, until=self.at + hours * HOUR, now=self.at, actor=ME
+            form_sessions.start_session,
+            drawn,
+            claim,
+            secret,
+            until=self.at + hours * HOUR,
+            now=self.at,
+            actor=ME,
         )
         return kept
 
-    def read(self, secret: str, *, late: bool = False) -> Drawn:
-        found: Drawn = self.do(form_sessions.read, secret, now=self.at, late=late)
+    def read(self, secret: str, *, late: bool = False) -> Assessment:
+        found: Assessment = self.do(form_sessions.read, secret, now=self.at, late=late)
         return found
 
-    def save(self, secret: str, answers: Answers, language: str = "en", **contact: Any) -> Saved:
-        page = Page(answers, contact)
-        found: Saved = self.do(
+    def save(self, secret: str, answers: Answers, language: str = "en", **contact: Any) -> SaveResult:
+        page = FormPageInput(answers, contact)
+        found: SaveResult = self.do(
             form_sessions.save, secret, page, language, until=self.at + HOUR, now=self.at, actor=ME
         )
         return found
 
-    def submit(self, secret: str) -> Drawn:
+    def submit(self, secret: str) -> Assessment:
         until = self.at + HOUR
-        found: Saved = self.do(form_sessions.submit, secret, until=until, now=self.at, actor=ME)
+        found: SaveResult = self.do(form_sessions.submit, secret, until=until, now=self.at, actor=ME)
         return found.drawn
 
     def erase(self, secret: str) -> None:
@@ -94,7 +107,7 @@ class Clinic:
     def link(self, secret: str) -> tuple[str, dt.datetime]:
         """A link back in, and until when it opens."""
         made = form_sessions.new_secret()
-        return made, self.do(form_sessions.link, secret, made, now=self.at, actor=ME)
+        return made, self.do(form_sessions.create_resume_link, secret, made, now=self.at, actor=ME)
 
     def resume(self, link: str) -> str:
         """The secret of the session that a link opens."""
@@ -103,7 +116,7 @@ class Clinic:
         return secret
 
     def leave(self, secret: str) -> None:
-        self.service.database.write_now(partial(form_sessions.leave, secret=secret))
+        self.service.database.write_now(partial(form_sessions.end_session, secret=secret))
 
     def answers(self, secret: str, *, late: bool = False) -> Answers:
         return dict(self.read(secret, late=late).record.answers["answers"])
@@ -164,7 +177,7 @@ def test_a_session_that_is_over_opens_nothing_from_that_moment(clinic: Clinic) -
 def test_a_page_sent_long_after_the_session_is_not_kept(clinic: Clinic) -> None:
     secret = clinic.begin()
     link, _ = clinic.link(secret)
-    clinic.at += HOUR + LATE
+    clinic.at += HOUR + LATE_PAGE_ACCEPTED_FOR
     with pytest.raises(SessionEnded):
         clinic.save(secret, {"ride_home": "no"})
     with pytest.raises(SessionEnded):
@@ -301,7 +314,7 @@ def test_a_page_that_comes_late_is_kept_and_told_to_be_late(clinic: Clinic) -> N
     link, _ = clinic.link(secret)
     clinic.at += HOUR
     assert clinic.save(secret, {"ride_home": "no"}).ended
-    clinic.at += LATE - MOMENT
+    clinic.at += LATE_PAGE_ACCEPTED_FOR - MOMENT
     assert clinic.save(secret, {"takes_medicines": "yes"}).ended
     with pytest.raises(SessionEnded):
         clinic.read(secret)
@@ -359,11 +372,11 @@ def test_a_link_opens_the_form_again_and_again_on_any_device(clinic: Clinic) -> 
 
 def test_a_link_lives_two_weeks_or_as_long_as_what_it_opens(clinic: Clinic) -> None:
     secret = clinic.begin()
-    assert clinic.link(secret)[1] == clinic.read(secret).record.retained_until < clinic.at + LINK_LIVES
+    assert clinic.link(secret)[1] == clinic.read(secret).record.retained_until < clinic.at + RESUME_LINK_TTL
     link, until = clinic.link(secret)
     clinic.save(secret, REST)
     clinic.submit(secret)
-    assert clinic.link(secret)[1] == clinic.at + LINK_LIVES < clinic.read(secret).record.retained_until
+    assert clinic.link(secret)[1] == clinic.at + RESUME_LINK_TTL < clinic.read(secret).record.retained_until
     clinic.at = until + HOUR
     assert clinic.read(clinic.resume(link)).record.status == "submitted", (
         "the link goes on as long as what it opens"
@@ -467,7 +480,7 @@ def test_secrets_are_kept_as_hashes_alone(clinic: Clinic) -> None:
     )
     for each in (secret, link, other):
         assert each.encode() not in kept
-        assert token_hash(each) in kept
+        assert hash_token(each) in kept
     assert b"the-form" not in kept
 
 
@@ -475,7 +488,12 @@ def test_purging_forgets_sessions_and_links_a_day_after_they_ended(clinic: Clini
     secret = clinic.begin()
     clinic.link(secret)
     left = []
-    for at in (HOUR + LATE, HOUR + LATE + MOMENT, 72 * HOUR - MOMENT, 72 * HOUR):
+    for at in (
+        HOUR + LATE_PAGE_ACCEPTED_FOR,
+        HOUR + LATE_PAGE_ACCEPTED_FOR + MOMENT,
+        72 * HOUR - MOMENT,
+        72 * HOUR,
+    ):
         clinic.service.database.write_now(partial(retention.purge, now=clinic.at + at))
         left.append((clinic.rows(submissions), clinic.rows(capabilities)))
     assert left == [(1, 2), (1, 1), (1, 1), (0, 0)]

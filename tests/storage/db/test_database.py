@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from app.errors import Refusal, Unavailable
+from app.errors import StartupError, Unavailable
 from app.storage.db.database import Database, Session
 from tests import postgres_server
 
@@ -43,7 +43,7 @@ def test_a_database_that_could_lose_acknowledged_answers_is_refused(database_url
     database.check_durable()
     weaker = "PRAGMA synchronous=NORMAL" if database.is_sqlite else "SET synchronous_commit = off"
     sa.event.listen(database.engine, "checkout", lambda connection, *_: connection.cursor().execute(weaker))
-    with pytest.raises(Refusal, match="could lose acknowledged answers"):
+    with pytest.raises(StartupError, match="could lose acknowledged answers"):
         database.check_durable()
     database.close()
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from app.clock import now
 from app.storage.db.database import Database
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor, Event, Filters, Seen
+from app.storage.events.audit_log import AccessSummary, Actor, AuditAction, Event, Filters
 from app.storage.tables.operations import audit_events
 from tests.databases import Shared
 
@@ -30,7 +30,7 @@ class Record:
     def write(
         self, who: Actor, hours: int, action: str, object_id: str | None, more: dt.timedelta = NONE
     ) -> None:
-        act, at = Act(action, "submission", object_id), self.begin + hours * HOUR + more
+        act, at = AuditAction(action, "submission", object_id), self.begin + hours * HOUR + more
         self.database.write_now(lambda session: audit_log.record(session, who, at, act))
 
     def page(self, before: int | None = None, limit: int = 1000, **filters: Any) -> list[Event]:
@@ -68,7 +68,7 @@ def test_what_does_not_fit_is_not_shown(trail: Record, filters: dict[str, Any]) 
 def test_an_empty_trail_has_empty_pages(trail: Record) -> None:
     trail.database.write_now(lambda session: session.execute(sa.delete(audit_events)) and None)
     assert trail.page(begin=trail.begin, end=trail.begin + HOUR) == []
-    assert trail.database.read_now(lambda session: audit_log.who_saw(session, "case1")) == []
+    assert trail.database.read_now(lambda session: audit_log.access_report(session, "case1")) == []
 
 
 def test_pages_go_from_the_newest_to_the_oldest_and_miss_nobody(trail: Record) -> None:
@@ -104,12 +104,14 @@ def test_what_was_written_a_little_out_of_order_is_not_missed(trail: Record) -> 
 def test_who_had_to_do_with_a_case_is_told_once_each(trail: Record) -> None:
     trail.write(NOBODY, -1, "submission.drafted", "case1")
     trail.write(ANN, 200, "contact.revealed", "case1")
-    found = trail.database.read_now(lambda session: audit_log.who_saw(session, "case1"))
+    found = trail.database.read_now(lambda session: audit_log.access_report(session, "case1"))
     begin = trail.begin
     assert found == [
-        Seen("respondent", None, begin - HOUR, begin - HOUR, {"submission.drafted": 1}),
-        Seen("staff", "ann", begin + HOUR, begin + 200 * HOUR, {"case.read": 13, "contact.revealed": 1}),
-        Seen("staff", "ben", begin + 29 * HOUR, begin + 99 * HOUR, {"case.read": 2}),
+        AccessSummary("respondent", None, begin - HOUR, begin - HOUR, {"submission.drafted": 1}),
+        AccessSummary(
+            "staff", "ann", begin + HOUR, begin + 200 * HOUR, {"case.read": 13, "contact.revealed": 1}
+        ),
+        AccessSummary("staff", "ben", begin + 29 * HOUR, begin + 99 * HOUR, {"case.read": 2}),
     ]
 
 

@@ -26,7 +26,7 @@ def reader(service: Service) -> Headers:
 
 def told(service: Service) -> None:
     """Everything that was done so far is in the feed."""
-    work = partial(outbox.follow, keyring=service.rooms.desk.vault.keyring, limit=1000)
+    work = partial(outbox.publish_pending, keyring=service.rooms.desk.vault.keyring, limit=1000)
     while service.database.write_now(partial(work, now=now())):
         pass
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.clock import now
-from app.fhir.enable_when import Unsayable
+from app.fhir.enable_when import NotRepresentable
 from app.fhir.models import CapabilityStatement, Questionnaire
 from app.fhir.questionnaire import questionnaire
 from app.rules.engine.edition import Edition
@@ -401,7 +401,7 @@ def test_an_edition_that_fhir_can_not_say_is_not_offered(
 ) -> None:
     def says(edition: Edition, language: str) -> Questionnaire:
         if edition.version == "1.0.0":
-            raise Unsayable("No.")
+            raise NotRepresentable("No.")
         return questionnaire(edition, language)
 
     monkeypatch.setattr(fhir, "questionnaire", says)

@@ -236,5 +236,5 @@ def test_of_thirty_two_programs_at_once_none_overwrites_another(
     for hand in hands:
         hand.join()
     assert sorted(outcomes) == [201] + [412] * 31
-    found = team.do(cases.look, team.turn(case))
+    found = team.do(cases.view_case, team.turn(case))
     assert len(found.notes) == 1

@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook
 
-from app.adapters.webhook_client import Outcome
+from app.adapters.webhook_client import DeliveryResult
 from app.clock import now
 from app.services.events import webhook_deliveries, webhook_endpoints
 from app.services.events.event_types import TYPES
-from app.services.events.webhook_endpoints import MOST
+from app.services.events.webhook_endpoints import MAX_ENDPOINTS
 from app.storage.events import audit_log
 from app.storage.events import webhook_endpoints as rows
 from app.storage.tables import events
@@ -112,7 +112,7 @@ def test_a_body_that_is_amiss_is_refused_and_names_the_place(
     assert answer.status_code == 422, answer.text
     (amiss,) = answer.json()["errors"]
     assert amiss["pointer"].split("/")[1] in {*wrong, "url"}
-    assert service.read(partial(rows.every)) == []
+    assert service.read(partial(rows.list_all)) == []
 
 
 def test_this_service_itself_is_not_reached(service: Service, booking: Headers) -> None:
@@ -155,7 +155,7 @@ def test_a_patch_that_is_amiss_changes_nothing(service: Service, booking: Header
 
 @pytest.mark.both_databases
 def test_there_are_twenty_of_each_mode_however_many_come_at_once(service: Service, booking: Headers) -> None:
-    for _ in range(MOST - 2):
+    for _ in range(MAX_ENDPOINTS - 2):
         make(service, booking)
     outcomes: list[int] = []
 
@@ -191,7 +191,7 @@ def test_an_endpoint_is_made_and_its_secret_is_shown_once(service: Service, book
     kept = service.read(partial(rows.fetch, endpoint=made["id"]))
     assert kept
     assert secret.encode() not in kept.secret
-    assert webhook_endpoints.secrets_of(kept, service.rooms.desk.vault.keyring, now()) == [secret]
+    assert webhook_endpoints.active_secrets(kept, service.rooms.desk.vault.keyring, now()) == [secret]
 
 
 @pytest.mark.both_databases
@@ -209,7 +209,7 @@ def test_the_same_request_twice_makes_one_endpoint(service: Service, booking: He
         "/v1/submissions", json=body(PAT), headers=headers | service.key("submissions:write")
     )
     assert submission.status_code == 201
-    assert len(service.read(partial(rows.every))) == 1
+    assert len(service.read(partial(rows.list_all))) == 1
 
 
 @pytest.mark.both_databases
@@ -272,7 +272,7 @@ def test_a_fresh_secret_signs_beside_the_one_before(service: Service, booking: H
     assert dt.datetime.fromisoformat(fresh["former_secret_until"]) > now()
     kept = service.read(partial(rows.fetch, endpoint=made["id"]))
     assert kept
-    signing = webhook_endpoints.secrets_of(kept, service.rooms.desk.vault.keyring, now())
+    signing = webhook_endpoints.active_secrets(kept, service.rooms.desk.vault.keyring, now())
     assert signing == [fresh["secret"], made["secret"]]
     assert "secret" not in service.client.get(f"{ROOT}/{made['id']}", headers=booking).json()
     assert acts(service) == ["endpoint.created", "endpoint.secret_rotated"]
@@ -298,8 +298,10 @@ def test_what_was_sent_is_listed_and_sent_once_more(service: Service, booking: H
     claimed = service.database.write_now(
         partial(webhook_deliveries.claim, keyring=keyring, wanted={made: 1}, now=now())
     )
-    for each, outcome in zip(claimed, (Outcome(204, 5),), strict=True):
-        settle = partial(webhook_deliveries.settle, delivery=each.delivery, outcome=outcome, called=each.url)
+    for each, outcome in zip(claimed, (DeliveryResult(204, 5),), strict=True):
+        settle = partial(
+            webhook_deliveries.record_result, delivery=each.delivery, outcome=outcome, called=each.url
+        )
         service.database.write_now(partial(settle, now=now(), pauses=[1], jitter=1.0))
     path = f"{ROOT}/{made}/deliveries"
     first = service.client.get(path, params={"limit": 2}, headers=booking).json()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.rules.engine.edition import Edition
-from app.services.submissions.assessment import Given, Terms, draw_up, new_token
+from app.services.submissions.assessment import RetentionPolicy, SubmissionInput, assess_new, new_token
 from app.web.form import fields
-from app.web.form.fields import Typed
+from app.web.form.fields import SubmittedValues
 from app.web.form.navigation import Flow
 from tests.fhir.conftest import TINY
 from tests.rules.edition_variants import with_initial
@@ -22,10 +22,12 @@ def edition() -> Edition:
     return with_initial(TINY, **BEGUN)
 
 
-def shown(edition: Edition, typed: Typed | None = None, **answers: Any) -> dict[str, Any]:
+def shown(edition: Edition, typed: SubmittedValues | None = None, **answers: Any) -> dict[str, Any]:
     """By name: what is chosen or stands in each question of the page."""
-    terms = Terms.of(hours=72, days=30)
-    drawn = draw_up(edition, Given(answers, {}, complete=False), new_token(), now=NOW, terms=terms)
+    terms = RetentionPolicy.of(hours=72, days=30)
+    drawn = assess_new(
+        edition, SubmissionInput(answers, {}, complete=False), new_token(), now=NOW, terms=terms
+    )
     flow = Flow(drawn)
     return {
         each["name"]: [option["code"] for option in each["options"] if option["checked"]] or each["value"]
@@ -49,12 +51,12 @@ def test_once_something_is_saved_what_was_left_out_stays_out(edition: Edition) -
 
 
 def test_what_was_typed_comes_before_it(edition: Edition) -> None:
-    assert shown(edition, Typed({"drinks": ["none"]}))["drinks"] == ["none"]
-    assert shown(edition, Typed({}))["may_call"] == ""
+    assert shown(edition, SubmittedValues({"drinks": ["none"]}))["drinks"] == ["none"]
+    assert shown(edition, SubmittedValues({}))["may_call"] == ""
 
 
 def test_a_first_page_begins_with_it_as_well(edition: Edition) -> None:
-    begun = fields.fresh(edition, edition.asked.item[0], "en")
+    begun = fields.first_page_questions(edition, edition.asked.item[0], "en")
     assert {each["name"]: [x["code"] for x in each["options"] if x["checked"]] for each in begun} == {
         "feeling": [], "drinks": ["black", "green"], "may_call": ["false"],
     }  # fmt: skip

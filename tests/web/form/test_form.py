@@ -87,7 +87,7 @@ def at(visitor: Visitor, name: str) -> str:
 
 
 def token(visitor: Visitor) -> str:
-    return form_security.token(visitor.service.rooms, visitor.secret)
+    return form_security.csrf_token(visitor.service.rooms, visitor.secret)
 
 
 def asking(visitor: Visitor, *names: str, **values: str | list[str]) -> list[tuple[str, str]]:
@@ -120,7 +120,7 @@ def begun(visitor: Visitor) -> Visitor:
 def test_a_form_sent_by_another_website_is_refused(
     begun: Visitor, path: str, headers: dict[str, str]
 ) -> None:
-    instance = form_security.instance(begun.service.rooms, now() - dt.timedelta(minutes=1))
+    instance = form_security.new_form_id(begun.service.rooms, now() - dt.timedelta(minutes=1))
     fields = [*asking(begun, "info_only", visit_reason="low_mood"), ("info_only", "true")]
     fields += [("instance", instance), ("link", "x" * 43)]
     fields += [("language", "es")] if path == "/form/language" else []
@@ -142,7 +142,7 @@ def wrong_token(visitor: Visitor, wrong: str) -> list[tuple[str, str]]:
         "none": [], "empty": [""], "garbage": ["garbage"], "long": ["x" * 9000],
         "dots": [f"{here.desk.vault.keyring.newest}."], "accents": [f"{here.desk.vault.keyring.newest}.é"],
         "another session's": [token(other)],
-        "an instance": [form_security.instance(here, now()).split(".", 2)[2]],
+        "an instance": [form_security.new_form_id(here, now()).split(".", 2)[2]],
     }[wrong]  # fmt: skip
     return [*(("token", each) for each in given), ("asked", "ride_home"), ("ride_home", "no")]
 
@@ -184,15 +184,15 @@ def test_a_form_that_is_not_one_of_ours_begins_nothing_and_is_shown_again_with_w
     visitor: Visitor, wrong: str
 ) -> None:
     here, moment = visitor.service.rooms, now()
-    good = form_security.instance(here, moment - dt.timedelta(minutes=1))
+    good = form_security.new_form_id(here, moment - dt.timedelta(minutes=1))
     made, nonce, signature = good.split(".", 2)
     instance = {
         "none": [], "garbage": "garbage", "dots": "..",
         "another time": f"{int(made) - 1}.{nonce}.{signature}",
         "another purpose": f"{made}.{nonce}.{here.desk.vault.keyring.sign('x', f'{made}.{nonce}'.encode())}",
-        "old": form_security.instance(here, moment - form_security.OLDEST),
+        "old": form_security.new_form_id(here, moment - form_security.OLDEST),
         "NUL": good + "\0", "long": good + "x" * 9000,
-        "future": form_security.instance(here, moment + dt.timedelta(minutes=1)),
+        "future": form_security.new_form_id(here, moment + dt.timedelta(minutes=1)),
     }[wrong]  # fmt: skip
     before = everything(visitor.service)
     visitor.open()
@@ -223,7 +223,7 @@ def test_without_a_session_no_page_is_shown(visitor: Visitor, path: str) -> None
 def test_a_cookie_that_opens_nothing_does_nothing(visitor: Visitor, path: str, cookie: str) -> None:
     visitor.browser.cookies.set("preconsult_form", cookie)
     before = everything(visitor.service)
-    answer = visitor.post(path, [("token", form_security.token(visitor.service.rooms, cookie))])
+    answer = visitor.post(path, [("token", form_security.csrf_token(visitor.service.rooms, cookie))])
     assert answer.status_code == 403
     assert everything(visitor.service) == before
 
@@ -261,7 +261,7 @@ def test_an_address_that_is_no_page_of_this_form_takes_nothing(visitor: Visitor,
         ("multipart/form-data; boundary=x", b"--x--", 415),
         ("text/plain", b"a=b", 415),
         ("", b"a=b", 415),
-        (PLAIN["content-type"], b"&".join([b"a=b"] * (form_security.MOST_FIELDS + 1)), 400),
+        (PLAIN["content-type"], b"&".join([b"a=b"] * (form_security.MAX_FIELDS + 1)), 400),
         (PLAIN["content-type"], b"token=%ff", 400),
         (PLAIN["content-type"], b"%ff=token", 400),
         (PLAIN["content-type"], b"token=%ed%a0%80", 400),
@@ -577,7 +577,7 @@ def test_a_page_sent_after_the_session_ended_is_kept_and_nothing_is_shown(guest:
 @pytest.mark.both_databases
 def test_the_first_page_sent_twice_opens_one_form(guest: Visitor) -> None:
     guest.open()
-    instance = form_security.instance(guest.service.rooms, now() - dt.timedelta(minutes=1))
+    instance = form_security.new_form_id(guest.service.rooms, now() - dt.timedelta(minutes=1))
     fields = guest.form.filled({"info_only": ["true"]})
     fields = [(name, instance if name == "instance" else value) for name, value in fields]
     first = Visitor(guest.service)
@@ -877,7 +877,7 @@ def test_a_browser_that_keeps_no_cookies_is_told(visitor: Visitor) -> None:
 
 def test_a_first_page_left_on_a_screen_opens_nobodys_answers(visitor: Visitor) -> None:
     visitor.open()
-    instance = form_security.instance(visitor.service.rooms, now() - dt.timedelta(minutes=1))
+    instance = form_security.new_form_id(visitor.service.rooms, now() - dt.timedelta(minutes=1))
     fields = visitor.form.filled({"info_only": ["true"]})
     fields = [(name, instance if name == "instance" else value) for name, value in fields]
     visitor.post("/form", fields)

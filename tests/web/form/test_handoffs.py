@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from app.clock import now
 from app.services.bookings import handoffs
-from app.services.bookings.handoffs import Wanted
+from app.services.bookings.handoffs import NewHandoff
 from app.services.submissions import form_sessions
 from app.settings import Settings
 from app.storage.bookings.handoffs import Handoff, fetch
@@ -37,9 +37,9 @@ def settings(settings: Settings) -> Settings:
 def hand_off(service: Service, *, test: bool = False, **more: Any) -> tuple[str, Handoff]:
     """(secret, link) of a fresh one-time link."""
     secret = form_sessions.new_secret()
-    wanted = Wanted("B-1", test=test, returns=(SITE,), **more)
-    made = handoffs.draw_up(wanted, secret, key_id="testkey1", now=now())
-    service.database.write_now(partial(handoffs.keep, handoff=made, actor=COMMAND))
+    wanted = NewHandoff("B-1", test=test, returns=(SITE,), **more)
+    made = handoffs.build(wanted, secret, key_id="testkey1", now=now())
+    service.database.write_now(partial(handoffs.create, handoff=made, actor=COMMAND))
     return secret, made
 
 
@@ -179,7 +179,7 @@ def test_the_first_page_sent_twice_opens_one_draft(service: Service, guest: Visi
     pairs = guest.form.filled(
         {name: [str(value).lower()] for name, value in CARA.items() if guest.form.offers(name)}
     )
-    instance = [("instance", form_security.instance(service.rooms, now()))]
+    instance = [("instance", form_security.new_form_id(service.rooms, now()))]
     pairs = [each for each in pairs if each[0] != "instance"] + instance
     cookies = dict(guest.browser.cookies)
     guest.post("/form", pairs)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.services.submissions.lifecycle import Desk
+from app.services.submissions.lifecycle import SubmissionService
 from app.storage.tables.submissions import capabilities, submissions
 from app.web.html import form_security
 from tests.conftest import LIBRARY, Service
@@ -63,7 +63,7 @@ def test_what_is_no_link_opens_nothing_and_one_is_asked_for_again(visitor: Visit
 
 def test_the_secret_of_a_session_and_the_token_of_the_api_are_no_links(visitor: Visitor) -> None:
     visitor.begin(START)
-    for tried in (visitor.secret, form_security.token(visitor.service.rooms, visitor.secret)):
+    for tried in (visitor.secret, form_security.csrf_token(visitor.service.rooms, visitor.secret)):
         other = Visitor(visitor.service)
         come_back(other, tried)
         assert other.page.status_code == 422
@@ -141,7 +141,7 @@ def test_an_accident_is_told_as_a_page_without_its_reason(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visitor.begin(START)
-    monkeypatch.setattr(Desk, "read", lambda *_args, **_more: 1 / 0)
+    monkeypatch.setattr(SubmissionService, "read", lambda *_args, **_more: 1 / 0)
     answer = visitor.get("/form/check")
     assert answer.status_code == 500
     assert visitor.heading == "That did not work"
@@ -202,7 +202,7 @@ def test_a_link_to_a_form_that_was_sent_opens_its_summary(guest: Visitor) -> Non
 
 def test_leaving_ends_the_session_at_once_and_keeps_what_was_saved(guest: Visitor) -> None:
     guest.begin(START)
-    link, token = link_of(guest), form_security.token(guest.service.rooms, guest.secret)
+    link, token = link_of(guest), form_security.csrf_token(guest.service.rooms, guest.secret)
     cookie = guest.secret
     guest.post("/form/leave", [("token", token)])
     assert (guest.path, guest.secret) == ("/form/left", "")
@@ -218,7 +218,7 @@ def test_leaving_leads_where_the_clinic_says(tmp_path: Path) -> None:
     with opened(tmp_path, leave_url="https://weather.example/today") as service:
         visitor = Visitor(service)
         visitor.begin(START)
-        data = {"token": form_security.token(service.rooms, visitor.secret)}
+        data = {"token": form_security.csrf_token(service.rooms, visitor.secret)}
         answer = visitor.browser.post("/form/leave", data=data, follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (303, "https://weather.example/today")
         assert answer.headers["cache-control"] == "no-store"
@@ -227,7 +227,7 @@ def test_leaving_leads_where_the_clinic_says(tmp_path: Path) -> None:
 
 def test_clearing_the_device_ends_the_session_and_empties_the_cache(guest: Visitor) -> None:
     guest.begin(START)
-    data = {"token": form_security.token(guest.service.rooms, guest.secret)}
+    data = {"token": form_security.csrf_token(guest.service.rooms, guest.secret)}
     answer = guest.browser.post("/form/clear", data=data, follow_redirects=False)
     there = "/form/cleared?language=en"
     assert (answer.headers["location"], answer.headers["clear-site-data"]) == (there, '"cache"')

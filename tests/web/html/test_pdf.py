@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from app.errors import NotInstalled
 from app.web.html.pdf import installed, pdf
-from app.web.html.summary_view import spoken
+from app.web.html.summary_view import summary_context
 from tests.conftest import LIBRARY
 from tests.sample_answers import CARA, MINA, NOA, Answers
 
@@ -35,7 +35,7 @@ def said_to(answers: Answers, language: str = "en") -> dict[str, Any]:
     assert EDITION
     evaluation = EDITION.evaluate(EDITION.check(answers).answers)
     summary = EDITION.summarise(evaluation, language) | {"made_at": "2026-11-24T16:04:05.678901Z"}
-    words = spoken(EDITION, summary, kept_until=dt.datetime(2027, 5, 23, tzinfo=dt.UTC), zone="UTC")
+    words = summary_context(EDITION, summary, kept_until=dt.datetime(2027, 5, 23, tzinfo=dt.UTC), zone="UTC")
     return copy.deepcopy(words | {"fixed": words["fixed"].model_dump()})
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.web.http.client_address import UNKNOWN, client, network
+from app.web.http.client_address import UNKNOWN, client_address, client_network
 from tests.conftest import Service
 from tests.sample_answers import CARA, body
 from tests.web.conftest import opened
@@ -34,7 +34,7 @@ def seen(peer: str | None, *lines: str, **others: str) -> str | None:
     """The client of a request from `peer` with these X-Forwarded-For lines and other headers."""
     headers = [(b"x-forwarded-for", line.encode("latin-1")) for line in lines]
     headers += [(name.replace("_", "-").encode(), value.encode()) for name, value in others.items()]
-    return client({"headers": headers, "client": (peer, PORT) if peer is not None else None}, PROXIES)
+    return client_address({"headers": headers, "client": (peer, PORT) if peer is not None else None}, PROXIES)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_key_bound_to_a_network_works_from_there_directly_and_through_the_prox
 def test_nobody_is_believed_when_no_proxy_is_named() -> None:
     headers = [(b"x-forwarded-for", VICTIM.encode())]
     for peer in (PROXY, "127.0.0.1", "::1"):
-        assert client({"headers": headers, "client": (peer, PORT)}, ()) == peer
+        assert client_address({"headers": headers, "client": (peer, PORT)}, ()) == peer
 
 
 def test_what_stands_left_of_the_first_stranger_is_not_believed() -> None:
@@ -142,4 +142,4 @@ def test_one_address_is_the_same_however_it_is_written() -> None:
     ],
 )
 def test_a_network_is_a_24_or_a_48(address: str | None, expected: str) -> None:
-    assert network(address) == expected
+    assert client_network(address) == expected

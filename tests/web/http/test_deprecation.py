@@ -15,7 +15,7 @@ from app.rules.library import load_library
 from app.settings import Settings
 from app.web.http.deprecation import deprecated
 from app.web.openapi.document import answers, problems
-from app.web.openapi.webhooks_and_limits import describe
+from app.web.openapi.webhooks_and_limits import build_openapi
 from tests.conftest import LIBRARY
 
 SINCE, SUNSET = dt.datetime(2026, 11, 24, tzinfo=dt.UTC), dt.datetime(2027, 11, 24, 12, tzinfo=dt.UTC)
@@ -71,7 +71,7 @@ def test_without_a_sunset_none_is_told(app: FastAPI) -> None:
 
 
 def test_the_description_says_so_too(app: FastAPI) -> None:
-    told = describe(app, load_library())["paths"]["/v1/old/{which}"]["get"]
+    told = build_openapi(app, load_library())["paths"]["/v1/old/{which}"]["get"]
     assert told["deprecated"] is True
     for response in told["responses"].values():
         assert {"Deprecation", "Sunset"} <= set(response["headers"])

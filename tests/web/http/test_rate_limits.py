@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from starlette.types import Scope
 
-from app.adapters.redis_counters import Counts
+from app.adapters.redis_counters import RedisCounters
 from app.encryption import Keyring
-from app.errors import Refusal, TooMany
+from app.errors import StartupError, TooManyRequests
 from app.settings import Settings
 from app.storage.auth import api_keys
 from app.web.http import rate_limits
-from app.web.http.rate_limits import Rates
+from app.web.http.rate_limits import RateLimiter
 from tests.conftest import Service
 from tests.sample_answers import CARA, body
 from tests.server import free_port
@@ -205,8 +205,8 @@ def scope(peer: str) -> Scope:
     return {"type": "http", "headers": [], "client": (peer, 1)}
 
 
-def made() -> Rates:
-    return Rates(per_key=10, per_network=10, keyring=Keyring([("k", secrets.token_bytes(32))]))
+def made() -> RateLimiter:
+    return RateLimiter(per_key=10, per_network=10, keyring=Keyring([("k", secrets.token_bytes(32))]))
 
 
 def test_a_network_is_not_kept_in_clear_and_has_another_name_each_minute(clock: Clock) -> None:
@@ -221,7 +221,7 @@ def test_a_network_is_not_kept_in_clear_and_has_another_name_each_minute(clock: 
 
 @pytest.mark.usefixtures("clock")
 def test_memory_does_not_grow_with_the_networks_that_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limits, "MOST", 100)
+    monkeypatch.setattr(rate_limits, "MAX_NAMES", 100)
     found, sizes = made(), list[int]()
     tracemalloc.start()
     try:
@@ -232,12 +232,12 @@ def test_memory_does_not_grow_with_the_networks_that_come(monkeypatch: pytest.Mo
     assert refused == 2000 - 100 - 10, "those past the most share one count"
 
 
-async def _many(found: Rates, sizes: list[int]) -> int:
+async def _many(found: RateLimiter, sizes: list[int]) -> int:
     refused = 0
     for number in range(2000):
         try:
             await found.take_network(scope(f"2001:db8:{number:x}::1"))
-        except TooMany:
+        except TooManyRequests:
             refused += 1
         if number in (200, 1999):
             gc.collect()
@@ -252,15 +252,18 @@ async def _many(found: Rates, sizes: list[int]) -> int:
     "url", ["redis:", "http://:secret@127.0.0.1", "127.0.0.1:6379", "redis://", "redis://:secret@x:port/0", "rediss://:secret@["]
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused_at_start_and_not_repeated(tmp_path: Path, url: str) -> None:
-    with pytest.raises(Refusal, match="PRECONSULT_REDIS_URL") as refused, opened(tmp_path, redis_url=url):
+    with (
+        pytest.raises(StartupError, match="PRECONSULT_REDIS_URL") as refused,
+        opened(tmp_path, redis_url=url),
+    ):
         pass
     assert "secret" not in str(refused.value)
 
 
 def test_a_store_whose_package_is_not_installed_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(Refusal, match=r"install preconsult\[redis\]"):
-        Counts("redis://127.0.0.1:6379/0")
+    with pytest.raises(StartupError, match=r"install preconsult\[redis\]"):
+        RedisCounters("redis://127.0.0.1:6379/0")
 
 
 def test_while_the_store_is_down_each_process_counts_for_itself(tmp_path: Path, clock: Clock) -> None:
@@ -288,7 +291,7 @@ def test_a_draw_that_comes_back_in_the_next_minute_is_not_counted_there() -> Non
 
     async def turn() -> int:
         store = Slow()
-        count = rate_limits.Shared("key", 100, store)  # type: ignore[arg-type]
+        count = rate_limits.LeasedCounter("key", 100, store)  # type: ignore[arg-type]
         first = asyncio.create_task(count.take("a", 7))
         await asyncio.sleep(0)
         count._minute, count._drawn = 8, {}  # somebody else came in the next minute
@@ -308,7 +311,7 @@ def test_the_day_a_key_was_used_is_kept_and_no_more(service: Service) -> None:
     assert other
     statuses(service, 3, office)
     noted(service)
-    used = {key.id: key.last_used_at for key in service.read(api_keys.every)}
+    used = {key.id: key.last_used_at for key in service.read(api_keys.list_all)}
     today = dt.datetime.combine(dt.datetime.now(dt.UTC).date(), dt.time(), dt.UTC)
     assert used == {named(office): today, named(other): None}
 
@@ -317,15 +320,15 @@ def test_the_day_a_key_was_used_is_kept_and_no_more(service: Service) -> None:
 def test_wrong_credentials_do_not_count_as_use(service: Service) -> None:
     bound = service.key("submissions:read", cidrs=("192.0.2.0/24",))
     assert statuses(service, 1, bound) == [403]
-    assert [key.last_used_at for key in service.read(api_keys.every)] == [None]
+    assert [key.last_used_at for key in service.read(api_keys.list_all)] == [None]
 
 
 @pytest.mark.both_databases
 def test_an_earlier_day_never_takes_the_place_of_a_later_one(service: Service) -> None:
     office = named(service.key("submissions:read"))
     for day in (dt.date(2026, 11, 24), dt.date(2026, 11, 23)):
-        service.database.write_now(lambda session, day=day: api_keys.used(session, office, day))  # type: ignore[misc]
-    (key,) = service.read(api_keys.every)
+        service.database.write_now(lambda session, day=day: api_keys.record_use(session, office, day))  # type: ignore[misc]
+    (key,) = service.read(api_keys.list_all)
     assert key.last_used_at == dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 
 
@@ -336,4 +339,4 @@ def named(headers: Headers) -> str:
 
 def test_the_settings_are_what_the_issue_asks_for() -> None:
     found = Settings()
-    assert (found.requests_per_key, found.requests_per_network, found.redis_url) == (6000, 1200, "")
+    assert (found.rate_limit_per_key, found.rate_limit_per_network, found.redis_url) == (6000, 1200, "")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from app.web.middleware.cors import METHODS, READ, SENT, Cors
+from app.web.middleware.cors import ALLOWED_HEADERS, EXPOSED_HEADERS, METHODS, Cors
 from tests.conftest import Service
 from tests.sample_answers import CARA, body
 from tests.web.conftest import opened
@@ -164,7 +164,7 @@ def test_a_page_can_read_that_its_body_was_too_slow(service: Service) -> None:
 def readable(answer: Any) -> int:
     """The status of a problem that a page of the clinic can read, with all we expose."""
     assert answer.headers["access-control-allow-origin"] == CLINIC
-    assert words(answer.headers["access-control-expose-headers"]) == set(READ)
+    assert words(answer.headers["access-control-expose-headers"]) == set(EXPOSED_HEADERS)
     assert "origin" in words(answer.headers["vary"])
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -176,12 +176,12 @@ def readable(answer: Any) -> int:
 @pytest.mark.parametrize("path", OPENED)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_preflight_tells_what_is_allowed_and_for_how_long(service: Service, path: str, method: str) -> None:
-    answer = asked(service, path, method, *SENT)
+    answer = asked(service, path, method, *ALLOWED_HEADERS)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == CLINIC
     assert words(answer.headers["access-control-allow-methods"]) == {each.lower() for each in METHODS}
     allowed = words(answer.headers["access-control-allow-headers"])
-    assert allowed - set(SENT) == {"accept", "content-language"}, "which no page needs to ask for"
+    assert allowed - set(ALLOWED_HEADERS) == {"accept", "content-language"}, "which no page needs to ask for"
     assert answer.headers["access-control-max-age"] == "600"
     assert "origin" in words(answer.headers["vary"])
 

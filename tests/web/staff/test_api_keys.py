@@ -23,7 +23,7 @@ def boss(service: Service) -> Colleague:
 
 
 def every(service: Service) -> list[ApiKey]:
-    return service.read(api_keys.every)
+    return service.read(api_keys.list_all)
 
 
 # --- refused ---------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from app.clock import now
 from app.services.events import outbox
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Act, Actor
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.tables.operations import audit_head
 from tests.conftest import Service
 from tests.sample_answers import CARA, body
@@ -27,7 +27,7 @@ def auditor(service: Service) -> Colleague:
 
 
 def write(service: Service, number: int, action: str = "case.read", object_id: str = "a-case") -> None:
-    who, acts = Actor("staff", "somebody-gone"), [Act(action, "submission", object_id)] * number
+    who, acts = Actor("staff", "somebody-gone"), [AuditAction(action, "submission", object_id)] * number
     service.database.write_now(lambda session: audit_log.record(session, who, now(), *acts))
 
 
@@ -158,10 +158,10 @@ def test_hostile_names_stay_words(auditor: Colleague) -> None:
 @pytest.mark.both_databases
 def test_a_chain_that_waits_or_is_broken_is_told_on_top(auditor: Colleague) -> None:
     keyring = auditor.service.rooms.desk.vault.keyring
-    follow = partial(outbox.follow, keyring=keyring, now=now(), limit=1000)
+    follow = partial(outbox.publish_pending, keyring=keyring, now=now(), limit=1000)
     assert auditor.service.database.write_now(follow) > 0
     assert "chain ends at position" in auditor.get("/staff/audit").text
-    late = Act("case.read", "submission", "x"), now() - dt.timedelta(minutes=6)
+    late = AuditAction("case.read", "submission", "x"), now() - dt.timedelta(minutes=6)
     auditor.service.database.write_now(lambda session: audit_log.record(session, PURGE, late[1], late[0]))
     assert "wait to be linked" in auditor.get("/staff/audit").text
     broken = sa.update(audit_head).values(mac=b"k.0")

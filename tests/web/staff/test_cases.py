@@ -281,7 +281,7 @@ def test_who_was_shown_whose_case_in_a_list_is_on_record_once_a_day(ann: Colleag
     other = Colleague(team.service).inside("manager")
     other.act("/staff/found", text=cases[1])
     other.act("/staff/found", text="nobody@clinic.example")
-    seen = team.service.read(partial(audit_log.who_saw, submission=cases[1]))
+    seen = team.service.read(partial(audit_log.access_report, submission=cases[1]))
     assert [each.acts[audit_log.LISTED] for each in seen if each.actor_id in (ann.id, other.id)] == [1, 1]
 
 
@@ -294,7 +294,7 @@ def test_a_case_whose_showing_can_not_go_on_record_is_not_shown(
     def full(*_: Any, **__: Any) -> None:
         raise Unavailable("The disk is full.")
 
-    monkeypatch.setattr("app.services.review.queue.record_listed", full)
+    monkeypatch.setattr("app.services.review.queue.record_views", full)
     assert known in ann.get("/staff").text, "that is on record already"
     new = team.submit(CARA)
     for path in ("/staff", "/staff?part=1"):
@@ -333,11 +333,11 @@ def test_a_view_is_kept_and_taken_away(ann: Colleague, service: Service) -> None
     assert 'href="/staff?state=new&amp;attention=1"' in page
     assert ann.act("/staff/views", name="", query="").status_code == 422
     assert ann.act("/staff/views", name="x", query="name=Pat").status_code == 400
-    [view] = service.read(partial(saved_views.of, staff_id=ann.id))
+    [view] = service.read(partial(saved_views.list_for, staff_id=ann.id))
     other = Colleague(service).inside("manager")
     assert other.act(f"/staff/views/{view.id}/forget").status_code == 404
     ann.act(f"/staff/views/{view.id}/forget")
-    assert service.read(partial(saved_views.of, staff_id=ann.id)) == []
+    assert service.read(partial(saved_views.list_for, staff_id=ann.id)) == []
     assert (told(service, "view.saved"), told(service, "view.forgotten")) == (1, 1)
 
 
@@ -628,7 +628,7 @@ def test_erasing_asks_for_the_password_again(mia: Colleague, team: Team, passed:
 def test_a_page_on_which_nothing_was_found_yet_says_how_to_go_on(
     ann: Colleague, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "MOST_LOOKED", 8)
+    monkeypatch.setattr(rows, "MAX_SCANNED", 8)
     for _ in range(3):
         team.submit(NOA)
     rare = team.submit(NOA, language="es")

@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from app.services.reporting.charts import Picture
-from app.services.reporting.small_counts import FEW, KEPT_BACK
+from app.services.reporting.charts import Chart
+from app.services.reporting.small_counts import FEW, SUPPRESSED
 from app.web.staff.charts_svg import KINDS, draw
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -19,13 +19,13 @@ HOSTILE = [
 ]
 
 
-def picture(kind: str, values: list[tuple[float | None, ...]], label: str = "a", **more: str) -> Picture:
+def picture(kind: str, values: list[tuple[float | None, ...]], label: str = "a", **more: str) -> Chart:
     told = {"name": "mine", "title": "What was found", "note": "A note."} | more
     rows = tuple(
-        (f"{label}{place}", *(KEPT_BACK if each is None else int(each) for each in row))
+        (f"{label}{place}", *(SUPPRESSED if each is None else int(each) for each in row))
         for place, row in enumerate(values)
     )
-    return Picture(**told, kind=kind, head=("What", "How many", "Met"), rows=rows, values=tuple(values))
+    return Chart(**told, kind=kind, head=("What", "How many", "Met"), rows=rows, values=tuple(values))
 
 
 def parsed(drawn: str) -> ET.Element:
@@ -85,7 +85,7 @@ def test_a_line_has_a_gap_where_nothing_is_shown() -> None:
 
 
 def test_shares_stand_side_by_side_and_say_how_many_of_how_many() -> None:
-    mine = Picture(
+    mine = Chart(
         "mine", "t", "", "shares", ("Priority", "Fell due", "Met"), (("Priority 1", 24, 18),), ((18, 6),)
     )
     root = parsed(draw(mine))

@@ -43,7 +43,7 @@ def member(house: House, *roles: Role, ago: dt.timedelta = dt.timedelta(0)) -> C
     at = now() - ago
     person = Person(person_id, f"{person_id}@clinic.example", "Mo", roles, None, b"set up", None, at, None)
     house.service.database.write_now(partial(users.insert, new=person))
-    begin = partial(sessions.begin, staff_id=person_id, secret=secret, now=at)
+    begin = partial(sessions.create, staff_id=person_id, secret=secret, now=at)
     house.service.database.write_now(begin)
     browser = house.service.client.beside(follow_redirects=False)
     browser.cookies.set(SESSION, secret)
@@ -121,7 +121,7 @@ def test_a_filter_that_is_not_known_takes_nothing(house: House, query: str) -> N
 
 
 def test_too_many_cases_are_a_page_and_no_file(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_export, "MOST", 1)
+    monkeypatch.setattr(csv_export, "MAX_ROWS", 1)
     house.came(2, HOUR)
     page = member(house, "manager").get("/staff/export.csv")
     assert page.status_code == 422

@@ -12,7 +12,7 @@ from app.services.auth import passwords, users
 from app.storage.db.database import Session
 from app.storage.tables.auth import throttles
 from app.storage.tables.operations import audit_events
-from app.web.staff.access_control import safe, undeclared
+from app.web.staff.access_control import safe_redirect, unprotected_routes
 from app.web.staff.layout import staff_routes
 from tests.conftest import Service
 from tests.web.staff_client import ANN, PASSWORD, Colleague, invite, told
@@ -38,12 +38,12 @@ def let_pass(session: Session, passed: dt.timedelta) -> None:
 def test_the_service_does_not_start_with_a_route_that_nobody_has_declared(service: Service) -> None:
     app = service.client.app
     assert isinstance(app, FastAPI)
-    assert undeclared(app) == []
+    assert unprotected_routes(app) == []
 
     @app.get("/staff/forgotten")
     async def forgotten() -> None: ...
 
-    assert undeclared(app) == ["/staff/forgotten"]
+    assert unprotected_routes(app) == ["/staff/forgotten"]
 
 
 def test_a_stranger_is_sent_to_sign_in_and_may_do_nothing(service: Service) -> None:
@@ -112,7 +112,7 @@ def test_another_website_signs_nobody_in_and_nobody_out(ann: Colleague, headers:
      "/staff\\evil", "/staff?a=\r\nb", "javascript:alert(1)", "/staff/" + "x" * 700],
 )  # fmt: skip
 def test_signing_in_leads_nowhere_but_to_the_workbench(ann: Colleague, path: str) -> None:
-    assert safe(path) == "/staff"
+    assert safe_redirect(path) == "/staff"
     ann.post("/staff/sign-in", {"email": ANN, "password": PASSWORD, "next": path})
     assert ann.location == "/staff"
 

@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 from app.clock import now
 from app.main import ROUTERS, WORKBENCH
 from app.services.auth import users as people
-from app.services.auth.authorization import SCOPES, Staff, token_hash
+from app.services.auth.authorization import SCOPES, StaffPrincipal, hash_token
 from app.services.auth.permissions import ROLES, Role
 from app.services.review import saved_views
 from app.storage.auth import sessions
@@ -132,8 +132,8 @@ def names(house: Service) -> dict[str, str]:
     team = Team(house, somebody(house, "manager"))
     case = team.submit(NOA, contact=True)
     other = somebody(house, "reviewer", name="Olga Other")
-    assert isinstance(team.who, Staff)
-    view = partial(saved_views.save, who=team.who, name="x", query="", now=now(), actor=COMMAND)
+    assert isinstance(team.who, StaffPrincipal)
+    view = partial(saved_views.save_view, who=team.who, name="x", query="", now=now(), actor=COMMAND)
     edition = house.rooms.library.current("ketamine-preconsult")
     assert edition
     return {
@@ -233,7 +233,7 @@ def service_key(house: Service) -> Headers:
 
 
 def _expire(session: Any, colleague: Colleague) -> None:
-    found = sessions.fetch(session, token_hash(colleague.cookie))
+    found = sessions.fetch(session, hash_token(colleague.cookie))
     assert found
     over = sa.update(staff_sessions).where(staff_sessions.c.id == found[0].id)
     session.execute(over, {"expires_at": now() - dt.timedelta(seconds=1)})

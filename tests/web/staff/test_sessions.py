@@ -172,7 +172,7 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(ann: Colleague) -> None
     others = [Colleague(ann.service) for _ in range(3)]
     for each in (*others, ann):
         each.sign_in(ANN)
-    held = ann.service.read(lambda session: staff_sessions.held(session, others[0].cookie, now=now()))
+    held = ann.service.read(lambda session: staff_sessions.get_active(session, others[0].cookie, now=now()))
     assert held
     ann.get("/staff/account")
     assert ann.page.text.count('name="session"') == 4
@@ -183,7 +183,7 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(ann: Colleague) -> None
     for unknown in ("no-such", "", "a\0b", "x" * 5000, held.session.id):
         assert ann.act("/staff/account/sessions", session=unknown).status_code == 404
     boss = Colleague(ann.service).inside("administrator")
-    mine = ann.service.read(lambda session: staff_sessions.held(session, ann.cookie, now=now()))
+    mine = ann.service.read(lambda session: staff_sessions.get_active(session, ann.cookie, now=now()))
     assert mine
     assert boss.act("/staff/account/sessions", session=mine.session.id).status_code == 404
 
@@ -191,8 +191,8 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(ann: Colleague) -> None
 @pytest.mark.both_databases
 def test_what_is_over_is_forgotten(ann: Colleague) -> None:
     ann.sign_in(ANN)
-    forget = partial(users.forget_expired, now=now())
+    forget = partial(users.purge_expired, now=now())
     assert ann.service.database.write_now(forget) == 0 or ann.get("/staff/account").status_code == 200
-    later = partial(users.forget_expired, now=now() + 100 * HOUR)
+    later = partial(users.purge_expired, now=now() + 100 * HOUR)
     assert ann.service.database.write_now(later) >= 1
     assert ann.get("/staff/account").status_code == 303

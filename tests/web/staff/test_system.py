@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from app.clock import now
-from app.rules.authoring.edition_files import Finding
+from app.rules.authoring.edition_files import LintError
 from app.services.operations import system_status
 from app.services.submissions import alerts
 from app.settings import SECRETS, Settings
 from app.storage.events.audit_log import Actor
-from app.storage.submissions.alerts import Waiting
+from app.storage.submissions.alerts import AlertBacklog
 from app.storage.tables.submissions import alerts as alerts_table
 from app.web.staff import system
 from app.web.staff.system import settings_in_force
@@ -56,7 +56,7 @@ def fail(service: Service) -> None:
     """The alert that waits longest fails."""
     found = service.database.write_now(partial(alerts.claim, now=now()))
     assert found
-    service.database.write_now(partial(alerts.put_off, alert=found, error="TimeoutError", now=now()))
+    service.database.write_now(partial(alerts.reschedule, alert=found, error="TimeoutError", now=now()))
 
 
 # --- refused ---------------------------------------------------------------------------------------
@@ -140,9 +140,9 @@ def test_what_the_check_finds_is_shown_and_asked_once_a_day(
 ) -> None:
     asked: list[Path] = []
 
-    def check(folder: Path, *, today: dt.date) -> list[Finding]:
+    def check(folder: Path, *, today: dt.date) -> list[LintError]:
         asked.append(folder)
-        return [Finding(folder / "rules.yaml", 7, "<i>No answers fire X.")]
+        return [LintError(folder / "rules.yaml", 7, "<i>No answers fire X.")]
 
     monkeypatch.setattr(system, "check", check)
     boss = Colleague(service).inside("administrator")
@@ -180,7 +180,7 @@ def test_what_will_go_stands_there_by_day(service: Service, team: Team) -> None:
 @pytest.mark.parametrize(("days", "old"), [(None, True), (1, False), (3, True)])
 def test_an_old_backup_is_told(service: Service, days: int | None, old: bool) -> None:
     if days is not None:
-        made = partial(system_status.backed_up, now=now() - dt.timedelta(days=days), actor=COMMAND)
+        made = partial(system_status.record_backup, now=now() - dt.timedelta(days=days), actor=COMMAND)
         service.database.write_now(made)
     page = Colleague(service).inside("administrator").get("/staff/system").text
     warned = "Run <code>preconsult backup FILE</code> every day" in page
@@ -236,6 +236,10 @@ def test_whoever_works_with_the_queue_is_told_that_alerts_fail(
 ) -> None:
     colleague, outlook = Colleague(service).inside(role), service.rooms.outlook
     ago: Callable[[int], dt.datetime] = lambda minutes: now() - dt.timedelta(minutes=minutes)  # noqa: E731
-    for waiting, late in ((Waiting(), False), (Waiting(1, 1, ago(9)), False), (Waiting(1, 1, ago(11)), True)):
+    for waiting, late in (
+        (AlertBacklog(), False),
+        (AlertBacklog(1, 1, ago(9)), False),
+        (AlertBacklog(1, 1, ago(11)), True),
+    ):
         outlook.waiting = waiting
         assert (BANNER in colleague.get(path).text) is (shown and late)

@@ -7,7 +7,7 @@ import pytest
 
 from app.clock import now
 from app.services.auth import users
-from app.services.auth.users import LINK_LIVES
+from app.services.auth.users import INVITATION_TTL
 from app.storage.auth import users as people
 from tests.conftest import Service
 from tests.web.staff_client import ANN, PASSWORD, Colleague, code, invite, recovery_codes, told, with_factor
@@ -125,9 +125,9 @@ def test_a_code_opens_once_and_a_recovery_code_too(ann: Colleague) -> None:
 @pytest.mark.both_databases
 def test_a_link_works_once_and_for_three_days(service: Service) -> None:
     link = invite(service, ANN)
-    late = now() + LINK_LIVES
+    late = now() + INVITATION_TTL
     with pytest.raises(Exception, match="does not open"):
-        service.read(partial(users.welcomed, secret=link, now=late))
+        service.read(partial(users.resolve_invitation, secret=link, now=late))
     colleague = Colleague(service)
     assert colleague.accept(link).status_code == 303
     again = Colleague(service)

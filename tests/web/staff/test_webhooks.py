@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 from standardwebhooks import Webhook
 
-from app.adapters.webhook_client import Outcome
+from app.adapters.webhook_client import DeliveryResult
 from app.clock import now
 from app.services.events import webhook_deliveries
-from app.services.events.webhook_endpoints import MOST
+from app.services.events.webhook_endpoints import MAX_ENDPOINTS
 from app.storage.events import webhook_deliveries as rows
 from app.storage.events import webhook_endpoints
 from app.storage.events.webhook_endpoints import Endpoint
@@ -30,7 +30,7 @@ def boss(service: Service) -> Colleague:
 
 
 def every(service: Service) -> list[Endpoint]:
-    return service.read(webhook_endpoints.every)
+    return service.read(webhook_endpoints.list_all)
 
 
 def made(service: Service, boss: Colleague, **more: str | list[str]) -> Endpoint:
@@ -40,13 +40,19 @@ def made(service: Service, boss: Colleague, **more: str | list[str]) -> Endpoint
     return new
 
 
-def settle(service: Service, endpoint: Endpoint, outcome: Outcome, at: dt.datetime | None = None) -> None:
+def settle(
+    service: Service, endpoint: Endpoint, outcome: DeliveryResult, at: dt.datetime | None = None
+) -> None:
     """What waits for it is tried, and answered so."""
     keyring, when = service.rooms.desk.vault.keyring, at or now()
     work = partial(webhook_deliveries.claim, keyring=keyring, wanted={endpoint.id: 9}, now=when)
     for each in service.database.write_now(work):
         done = partial(
-            webhook_deliveries.settle, delivery=each.delivery, outcome=outcome, called=each.url, now=when
+            webhook_deliveries.record_result,
+            delivery=each.delivery,
+            outcome=outcome,
+            called=each.url,
+            now=when,
         )
         service.database.write_now(partial(done, pauses=[60], jitter=1.0))
 
@@ -129,10 +135,10 @@ def test_what_can_not_be_is_told_at_its_place_and_not_made(
 
 @pytest.mark.both_databases
 def test_the_twenty_first_is_not_made(service: Service, boss: Colleague) -> None:
-    for number in range(MOST):
+    for number in range(MAX_ENDPOINTS):
         made(service, boss, description=f"number {number}")
     assert boss.act("/staff/webhooks", **PLAIN).status_code == 422
-    assert len(every(service)) == MOST
+    assert len(every(service)) == MAX_ENDPOINTS
 
 
 # --- works -----------------------------------------------------------------------------------------
@@ -163,12 +169,12 @@ def test_a_test_is_sent_and_what_came_of_it_is_seen(service: Service, boss: Coll
     boss.get(f"/staff/webhooks/{endpoint.id}")
     boss.send(f"/staff/webhooks/{endpoint.id}/test")
     assert boss.location == f"/staff/webhooks/{endpoint.id}#deliveries"
-    settle(service, endpoint, Outcome(None, 1234, "TimeoutError"))
+    settle(service, endpoint, DeliveryResult(None, 1234, "TimeoutError"))
     boss.get(f"/staff/webhooks/{endpoint.id}")
     assert "TimeoutError" in boss.page.text
     assert "1234 ms" in boss.page.text
     assert "Failing since" in boss.page.text
-    settle(service, endpoint, Outcome(204, 5), now() + dt.timedelta(minutes=2))
+    settle(service, endpoint, DeliveryResult(204, 5), now() + dt.timedelta(minutes=2))
     boss.get(f"/staff/webhooks/{endpoint.id}?state=delivered")
     assert "204" in boss.page.text
     assert "Failing since" not in boss.page.text
@@ -180,7 +186,7 @@ def test_a_test_is_sent_and_what_came_of_it_is_seen(service: Service, boss: Coll
 def test_what_ended_is_sent_once_more_and_once_only(service: Service, boss: Colleague) -> None:
     endpoint = made(service, boss)
     boss.act(f"/staff/webhooks/{endpoint.id}/test")
-    settle(service, endpoint, Outcome(204, 5))
+    settle(service, endpoint, DeliveryResult(204, 5))
     ((delivery, *_),) = [
         service.read(partial(rows.page, endpoint=endpoint.id, state=None, after=None, limit=9))
     ]
@@ -236,8 +242,8 @@ def test_one_that_stands_still_is_told_on_the_page_of_the_system(
 ) -> None:
     endpoint = made(service, boss)
     boss.act(f"/staff/webhooks/{endpoint.id}/test")
-    settle(service, endpoint, Outcome(status, 5))
-    settle(service, endpoint, Outcome(status, 5), now() + dt.timedelta(hours=25))
+    settle(service, endpoint, DeliveryResult(status, 5))
+    settle(service, endpoint, DeliveryResult(status, 5), now() + dt.timedelta(hours=25))
     boss.get("/staff/system")
     assert words in boss.page.text
     assert f'href="/staff/webhooks/{endpoint.id}"' in boss.page.text
