@@ -28,7 +28,7 @@ def open_library(settings: Settings, load: Callable[[Path], Library] = load_libr
             raise StartupError("PRECONSULT_FORM_QUESTIONNAIRE names a questionnaire that is not installed.")
         return library.configured(off=settings.disabled, unreviewed=settings.serves_unreviewed)
     except UnknownSwitch as refused:
-        raise StartupError(f"PRECONSULT_SWITCHED_OFF: {refused}.") from None
+        raise StartupError(f"PRECONSULT_DISABLED_QUESTIONS: {refused}.") from None
     except InvalidContent as faulty:
         more = f" (and {len(faulty.findings) - 1} more)" if len(faulty.findings) > 1 else ""
         raise StartupError(f"The content is at fault: {faulty.findings[0]}{more}") from None
@@ -36,10 +36,10 @@ def open_library(settings: Settings, load: Callable[[Path], Library] = load_libr
 
 def build_retention_policy(settings: Settings) -> RetentionPolicy:
     """Create the retention terms and the opening hours of the clinic. Raises Refusal."""
-    return RetentionPolicy.of(
+    return RetentionPolicy.from_settings(
         hours=settings.draft_retention_hours,
         days=settings.submission_retention_days,
-        opening=BusinessHours.of(settings.opening_hours, settings.closed_days, settings.clinic_time_zone),
+        opening=BusinessHours.parse(settings.opening_hours, settings.closed_days, settings.clinic_time_zone),
         on_call=settings.on_call_out_of_hours,
     )
 
@@ -48,7 +48,7 @@ def build_mailer(settings: Settings) -> Mailer | None:
     """Create the mailer with its recipients and server, or None when no server is configured. Raises
     Refusal.
     """
-    return Mailer.of(
+    return Mailer.from_settings(
         settings.smtp_url, settings.alert_from, settings.alert_emails, settings.escalation_emails
     )
 

@@ -186,7 +186,7 @@ def open_keyring(given: str, file: Path) -> Keyring | None:
     Raises Refusal when it is invalid, or when other users can read the file.
     """
     if given:
-        return Keyring(parse_keys(given, "PRECONSULT_KEYRING"))
+        return Keyring(parse_keys(given, "PRECONSULT_ENCRYPTION_KEYS"))
     if not file.exists():
         return None
     if file.stat().st_mode & 0o077:

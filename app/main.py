@@ -140,8 +140,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     logging.configure(settings.log_level)
     here = build_services(settings)
     app = build(here.library, development=settings.development, lifespan=partial(_lifespan, here))
-    app.state.rooms = here
-    app.add_middleware(NetworkRateLimitMiddleware, rates=here.rates, doorkeeper=here.doorkeeper)
+    app.state.services = here
+    app.add_middleware(NetworkRateLimitMiddleware, rates=here.rate_limiter, doorkeeper=here.authenticator)
     app.add_middleware(CreateFastPath, route=submissions.create_route)
     app.add_middleware(
         RequestGuardMiddleware,
@@ -219,7 +219,7 @@ def build_services(settings: Settings) -> Services:
     registry.register(BATCH)
     registry.register(DELIVERY_ATTEMPTS)
     waiting = Gauge("preconsult_writes_waiting", "Writes not begun yet.", registry=registry)
-    waiting.set_function(lambda: database.waiting)
+    waiting.set_function(lambda: database.pending_writes)
     counter = Counter(
         "preconsult_submissions", "Submissions kept, by status.", ("status",), registry=registry
     )
@@ -235,19 +235,19 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         database=database,
         library=library,
-        desk=SubmissionService(library, vault, terms),
-        doorkeeper=Authenticator(database, rates, settings.proxies),
-        rates=rates,
+        submissions=SubmissionService(library, vault, terms),
+        authenticator=Authenticator(database, rates, settings.proxies),
+        rate_limiter=rates,
         registry=registry,
-        kept=counter,
-        theme=Theme.of(settings),
+        submissions_counter=counter,
+        theme=Theme.from_settings(settings),
         ledger=ledger,
-        limits=FormStartLimiter(
+        form_start_limiter=FormStartLimiter(
             per_network=settings.form_start_limit_per_network, total=settings.form_start_limit
         ),
-        post=post,
-        reach=address_policy(settings),
-        outlook=register_alert_gauges(registry),
+        mailer=post,
+        address_policy=address_policy(settings),
+        alert_status=register_alert_gauges(registry),
     )
 
 
@@ -265,25 +265,25 @@ def register_alert_gauges(registry: CollectorRegistry) -> AlertStatus:
 async def _lifespan(here: Services, _app: FastAPI) -> AsyncIterator[None]:
     purging = asyncio.create_task(run_purge_forever(here.database, here.settings.event_retention))
     trail = AuditChainJob(
-        here.database, here.desk.vault.keyring, here.settings.audit_anchor_file, here.ledger
+        here.database, here.submissions.vault.keyring, here.settings.audit_anchor_file, here.ledger
     )
-    linking = asyncio.create_task(trail.keep())
-    indexing = asyncio.create_task(backfill_contact_index(here.database, here.desk.vault))
-    alerts = AlertJob(here.database, here.post, str(here.settings.public_url), here.outlook)
-    alerting = asyncio.create_task(alerts.keep())
+    linking = asyncio.create_task(trail.run_forever())
+    indexing = asyncio.create_task(backfill_contact_index(here.database, here.submissions.vault))
+    alerts = AlertJob(here.database, here.mailer, str(here.settings.public_url), here.alert_status)
+    alerting = asyncio.create_task(alerts.run_forever())
     tasks = [purging, linking, indexing, alerting]
     if here.settings.run_worker:
-        delivering = WebhookDeliveryWorker.of(
-            here.settings, here.database, here.desk.vault.keyring, here.post
+        delivering = WebhookDeliveryWorker.from_settings(
+            here.settings, here.database, here.submissions.vault.keyring, here.mailer
         )
-        tasks += [asyncio.create_task(delivering.keep())]
+        tasks += [asyncio.create_task(delivering.run_forever())]
     log.info("started")
     yield
     for task in tasks:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    await trail.round(publish=True)
-    await here.rates.close()
+    await trail.run_once(publish=True)
+    await here.rate_limiter.close()
     await asyncio.to_thread(here.database.close)
     log.info("stopped")

@@ -5,15 +5,18 @@ Never: starts in production with a setting that is unsafe there; the error is on
 """
 
 import datetime as dt
+import difflib
 import ipaddress
 import math
 import os
 import re
+import sys
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -21,8 +24,34 @@ from app.errors import StartupError
 
 COLOR = r"^#[0-9a-fA-F]{6}$"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
-SECRETS = ("DATABASE_URL", "KEYRING", "SMTP_URL", "REDIS_URL")
+SECRETS = ("DATABASE_URL", "ENCRYPTION_KEYS", "SMTP_URL", "REDIS_URL")
 FILES = (*SECRETS, "CLINIC_PRIVACY")
+PREFIX = "PRECONSULT_"
+RENAMED = {  # names of the first release
+    "KEYRING": "ENCRYPTION_KEYS",
+    "AUDIT_ANCHOR": "AUDIT_ANCHOR_FILE",
+    "ERASURE_LEDGER": "ERASURE_LEDGER_FILE",
+    "QUEUE_LIMIT": "MAX_PENDING_WRITES",
+    "BODY_SECONDS": "REQUEST_BODY_TIMEOUT_SECONDS",
+    "SWITCHED_OFF": "DISABLED_QUESTIONS",
+    "UNREVIEWED_TRANSLATIONS": "ALLOW_UNREVIEWED_TRANSLATIONS",
+    "FORM_STARTS_PER_NETWORK": "FORM_START_LIMIT_PER_NETWORK",
+    "FORM_STARTS": "FORM_START_LIMIT",
+    "REQUESTS_PER_KEY": "RATE_LIMIT_PER_KEY",
+    "REQUESTS_PER_NETWORK": "RATE_LIMIT_PER_NETWORK",
+    "ON_CALL": "ON_CALL_OUT_OF_HOURS",
+    "SECOND_FACTOR_ROLES": "TWO_FACTOR_ROLES",
+    "RETURN_ORIGINS": "ALLOWED_RETURN_ORIGINS",
+    "STALE_DAYS": "STALE_AFTER_DAYS",
+    "EVENTS_DAYS": "EVENT_RETENTION_DAYS",
+    "RETENTION_DRAFT_HOURS": "DRAFT_RETENTION_HOURS",
+    "RETENTION_DAYS": "SUBMISSION_RETENTION_DAYS",
+    "WORKER": "RUN_WORKER",
+    "WEBHOOK_NETWORKS": "WEBHOOK_ALLOWED_NETWORKS",
+    "LEAVE_URL": "EXIT_URL",
+}
+# what Kubernetes and linked containers put into the environment for a service named `preconsult`
+SERVICE_LINK = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?")
 LOGOS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".svg": "image/svg+xml"}
 STAFF_ROLES = ("reviewer", "manager", "administrator", "auditor")
 DARK_PAPER = "#14191d"
@@ -257,7 +286,7 @@ class Settings(BaseSettings):
         own = ("'self'",) if self.development else ()
         return (*own, *_listed(self.frame_ancestors))
 
-    @field_validator("trusted_proxies", "webhook_networks")
+    @field_validator("trusted_proxies", "webhook_allowed_networks")
     @classmethod
     def _networks(cls, value: str) -> str:
         try:
@@ -266,7 +295,7 @@ class Settings(BaseSettings):
             raise ValueError("each is a network as 10.0.0.0/8, without bits of a host") from None
         return value
 
-    @field_validator("allowed_origins", "frame_ancestors", "return_origins")
+    @field_validator("allowed_origins", "frame_ancestors", "allowed_return_origins")
     @classmethod
     def _origins(cls, value: str) -> str:
         if not all(ORIGIN.fullmatch(each) for each in _listed(value)):
@@ -280,7 +309,7 @@ class Settings(BaseSettings):
             raise ValueError("it is whole seconds, comma-separated, as 5,300,1800")
         return value
 
-    @field_validator("second_factor_roles")
+    @field_validator("two_factor_roles")
     @classmethod
     def _roles(cls, value: str) -> str:
         if not set(_listed(value)) <= set(STAFF_ROLES):
@@ -348,16 +377,44 @@ def _listed(value: str) -> tuple[str, ...]:
 
 
 def load_settings() -> Settings:
-    """Load the settings from the environment. Raises Refusal that names the invalid setting, never its
-    value.
+    """Load the settings from the environment. Raises StartupError that names the invalid setting, never
+    its value.
     """
+    unknown = _unknown_names()
     try:
-        return Settings(**_secrets()).refuse_unsafe()
+        settings = Settings(**_secrets()).refuse_unsafe()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "PRECONSULT_" + "_".join(str(part) for part in first["loc"]).upper()
         told = first["msg"].removeprefix("Value error, ")
         raise StartupError(f"{name} can't be used: {told}.") from None
+    if unknown and not settings.development:
+        raise StartupError(unknown[0])
+    for line in unknown:
+        sys.stderr.write(f"preconsult: {line}\n")
+    return settings
+
+
+def _unknown_names() -> list[str]:
+    """A line for each `PRECONSULT_` name that is no setting. Raises StartupError for a name of the first release."""
+    in_file = dotenv_values(".env", interpolate=False) if Path(".env").is_file() else {}
+    given = {
+        name.upper().removeprefix(PREFIX)
+        for name in (*os.environ, *in_file)
+        if name.upper().startswith(PREFIX)
+    }
+    known = {name.upper() for name in Settings.model_fields} | {f"{name}_FILE" for name in FILES}
+    lines = []
+    for name in sorted(given - known):
+        former = name if name in RENAMED else name.removesuffix("_FILE")
+        if former in RENAMED:
+            now = RENAMED[former] + name.removeprefix(former)
+            raise StartupError(f"{PREFIX}{name} is now {PREFIX}{now}; rename it.")
+        if not SERVICE_LINK.fullmatch(name):
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {PREFIX}{nearest[0]}?" if nearest else "; remove it."
+            lines.append(f"{PREFIX}{name} is not a setting{hint}")
+    return lines
 
 
 def _secrets() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Where our time goes: the steps of a submission, one by one, in this process, on one thread.
 
-Office: calls the rooms' own functions in the order a submission meets them, many times, and tells the median
+Office: calls the services' own functions in the order a submission meets them, many times, and tells the median
 CPU time of each in microseconds (a busy neighbour does not count). Refuses: HTTP, the event loop and thread
 changes; what is left of the server's CPU time per request is theirs.
 """
@@ -30,7 +30,7 @@ from app.web.schemas.submissions import SubmissionIn
 from benchmarks.payloads import bodies, edition
 
 GROUPS, GROUP = 40, 32  # commits, submissions in each
-KEEP = RetentionPolicy.of(hours=72, days=30)
+KEEP = RetentionPolicy.from_settings(hours=72, days=30)
 ACTOR = Actor("api_key", "bench")
 ACT = AuditAction("bench", "submission", "id")
 PART = "  of it "
@@ -68,11 +68,11 @@ class Steps:
         document = self.time("represent", lambda: created(drawn, token))
         answer = bytes(self.time("dump, response", lambda: responded(document)).body)
         self.number += 1
-        claim = Claim.of("bench", str(self.number), text.encode())
+        claim = Claim.from_request("bench", str(self.number), text.encode())
         record, key = drawn.record, drawn.key
         self.time("idempotency", lambda: remember(session, claim, record.id, key, answer, now=now))
         flags = self.time("seal flags", lambda: [vault.seal_flag(x, record.id, key) for x in record.flags])
-        row = self.time("seal", lambda: vault.seal(record, key))
+        row = self.time("seal", lambda: vault.encrypt_record(record, key))
         self.time("insert", lambda: submissions.insert(session, row, flags))
         for _ in range(1 + len(record.flags)):
             self.time("audit row", lambda: audit_log.record(session, ACTOR, now, ACT))

@@ -76,13 +76,13 @@ class Line:
 
     async def _listen(self, house: House) -> None:
         """What the database does for it; only the large house's plans are worth reading."""
-        with plans.heard(house.rooms.database) as statements:
+        with plans.heard(house.services.database) as statements:
             answer = await house.ask(house.questions[self.name])
         self.lines.append(answer.text.count("data-case=") + answer.text.count('"booking_reference":'))
-        timed = plans.slowest(house.rooms.database, statements)
+        timed = plans.slowest(house.services.database, statements)
         self.reads.append(sum(seconds for seconds, _ in timed))
         self.slowest = timed[0][1].text if timed else ""
-        self.walks = plans.walks(house.rooms.database, statements)
+        self.walks = plans.walks(house.services.database, statements)
 
     @property
     def missed(self) -> bool:
@@ -120,7 +120,7 @@ def built(stack: contextlib.ExitStack, folder: Path, kind: str, counts: Sequence
             server.create_database(name)
         url = server.url(name) if server else f"sqlite:///{folder / name / 'preconsult.db'}"
         houses.append(House(f"{kind}, {count:,}", url, folder / name, count))
-        stack.callback(houses[-1].rooms.database.close)
+        stack.callback(houses[-1].services.database.close)
     return houses
 
 
@@ -138,7 +138,7 @@ def fill_all(houses: Sequence[House]) -> Iterator[str]:
     """Every house at once, as far as there are cores; a line on each."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         jobs = [
-            pool.submit(fill_one, each.name, each.url, each.rooms.settings.key_file, each.count, each.team)
+            pool.submit(fill_one, each.name, each.url, each.services.settings.key_file, each.count, each.team)
             for each in sorted(houses, key=lambda house: -house.count)
         ]
         for job in jobs:

@@ -91,16 +91,16 @@ class House:
             submission_retention_days=KEPT.days, allow_unreviewed_translations=True,
         )  # fmt: skip
         self.app: ASGIApp = create_app(settings)
-        self.rooms: Services = self.app.state.rooms
+        self.services: Services = self.app.state.services
         self.secret = users.new_secret()
-        self.team = self.rooms.database.write_now(partial(_team, secret=self.secret))
+        self.team = self.services.database.write_blocking(partial(_team, secret=self.secret))
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url=BASE, timeout=300)
         self._turns: dict[str, Any] = {}
 
     async def ask(self, question: Question) -> httpx2.Response:
         """One answer; of a case, place or person that has not been asked for lately."""
         if question.fresh:
-            self.rooms.figures.clear()
+            self.services.dashboard_cache.clear()
         turn = self._turns.setdefault(question.name, cycle(question.requests))
         answer = await self.client.send(next(turn))
         if answer.status_code != 200:
@@ -110,7 +110,7 @@ class House:
     def prepare(self) -> None:
         """Think up every question, once the rows are there."""
         work = partial(api_keys.create, wanted=NewApiKey("bench", ("review",)), now=now(), actor=COMMAND)
-        self.bearer = {"authorization": f"Bearer {self.rooms.database.write_now(work)}"}
+        self.bearer = {"authorization": f"Bearer {self.services.database.write_blocking(work)}"}
         for make in (self._queue, self._filters, self._searches, self._cases, self._figures, self._lists):
             for question in make():
                 self.questions[question.name] = question
@@ -186,7 +186,7 @@ class House:
         return Question(name, tuple(made), goal, fresh)
 
     def _posts(self, name: str, texts: Sequence[str]) -> Question:
-        token = self.rooms.desk.vault.keyring.sign("staff token", self.secret.encode())
+        token = self.services.submissions.vault.keyring.sign("staff token", self.secret.encode())
         kind = {"content-type": "application/x-www-form-urlencoded"}
         told = kind | {"cookie": f"preconsult_staff={self.secret}"}
         bodies = (urlencode({"token": token, "text": text}) for text in texts)
@@ -202,11 +202,13 @@ class House:
     def _places(self) -> list[Place]:
         """Every place of the queue, in order."""
         asked = partial(queue.list_cases, filters=Filters(), limit=self.count, now=now())
-        return [each.place for each in self.rooms.database.read_now(asked).rows]
+        return [each.place for each in self.services.database.read_blocking(asked).rows]
 
     def _sampled(self, *wanted: Any) -> list[rows.Record]:
         """Some cases from all over the time that is kept."""
-        return self.rooms.database.read_now(partial(_sampled, vault=self.rooms.desk.vault, wanted=wanted))
+        return self.services.database.read_blocking(
+            partial(_sampled, vault=self.services.submissions.vault, wanted=wanted)
+        )
 
 
 def _sampled(session: Session, *, vault: rows.Vault, wanted: Sequence[Any]) -> list[rows.Record]:

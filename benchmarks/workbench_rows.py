@@ -169,7 +169,7 @@ class People:
 def samples(now: dt.datetime) -> dict[int | None, list[Sample]]:
     """The usual people by the attention they call for."""
     found: dict[int | None, list[Sample]] = defaultdict(list)
-    terms = RetentionPolicy.of(hours=72, days=30)
+    terms = RetentionPolicy.from_settings(hours=72, days=30)
     for body in map(json.loads, bodies()):
         given = SubmissionInput(body["answers"], body.get("contact", {}))
         record = assess_new(edition(), given, "no token", now=now, terms=terms).record

@@ -117,22 +117,22 @@ class Service:
     """A service in this process, with its client."""
 
     client: Client
-    rooms: Services
+    services: Services
 
     def key(self, *scopes: str, **more: Any) -> dict[str, str]:
         """The headers of a new API key with these scopes."""
         wanted = NewApiKey("test", scopes, **more)
-        made = self.rooms.database.write_now(
+        made = self.services.database.write_blocking(
             partial(api_keys.create, wanted=wanted, now=now(), actor=Actor("command"))
         )
         return {"authorization": f"Bearer {made}"}
 
     @property
     def database(self) -> Database:
-        return self.rooms.database
+        return self.services.database
 
     def read(self, work: UnitOfWork[T]) -> T:
-        return self.database.read_now(work)
+        return self.database.read_blocking(work)
 
 
 @contextlib.contextmanager
@@ -143,9 +143,9 @@ def idle(settings: Settings) -> Iterator[Service]:
         app = create_app(settings)
     try:
         with client.at(app) as made:
-            yield Service(made, app.state.rooms)
+            yield Service(made, app.state.services)
     finally:
-        app.state.rooms.database.close()
+        app.state.services.database.close()
 
 
 @contextlib.contextmanager

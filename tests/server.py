@@ -90,7 +90,7 @@ class Server:
         with contextlib.closing(Database(self.database)) as database:
             migrations.migrate(database)
             now = dt.datetime.now(dt.UTC)
-            return database.write_now(
+            return database.write_blocking(
                 partial(api_keys.create, wanted=wanted, now=now, actor=Actor("command"))
             )
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import StartupError
 from app.main import create_app
-from app.settings import DARK_PAPER, Settings, contrast, load_settings
+from app.settings import DARK_PAPER, RENAMED, Settings, contrast, load_settings
 from tests.conftest import LIBRARY
 
 WRONG = {
@@ -20,19 +20,19 @@ WRONG = {
     ],
     "FRAME_ANCESTORS": ["*", "'self'", "https://a.example/x", "https://a.example; script-src *", "https:"],
     "TRUSTED_PROXIES": ["10.0.0.0/33", "10.0.0.1/8", "proxy", "10.0.0.0/8;", "::/129", "*"],
-    "SECOND_FACTOR_ROLES": ["boss", "manager,boss", "Manager"],
+    "TWO_FACTOR_ROLES": ["boss", "manager,boss", "Manager"],
     "CLINIC_TIME_ZONE": ["New York", "EST5EDT5", "../etc/passwd", "America", "", "UTC+1"],
     "CLINIC_LOGO": ["/nowhere/logo.png", "/etc/passwd", "/tmp"],
     "CLINIC_NAME": ["x" * 101],
     "CLINIC_CONTACT": ["x" * 301],
     "CLINIC_PRIVACY": ["x" * 20001],
     "FORM_SESSION_MINUTES": ["4", "721", "an hour", "-1"],
-    "FORM_STARTS_PER_NETWORK": ["0", "-1", "many"],
-    "FORM_STARTS": ["0", "x"],
-    "UNREVIEWED_TRANSLATIONS": ["perhaps", "2"],
-    "LEAVE_URL": ["javascript:alert(1)", "/form/left", "weather", "file:///etc/passwd"],
-    "RETENTION_DRAFT_HOURS": ["0", "2161"],
-    "RETENTION_DAYS": ["0", "3651"],
+    "FORM_START_LIMIT_PER_NETWORK": ["0", "-1", "many"],
+    "FORM_START_LIMIT": ["0", "x"],
+    "ALLOW_UNREVIEWED_TRANSLATIONS": ["perhaps", "2"],
+    "EXIT_URL": ["javascript:alert(1)", "/form/left", "weather", "file:///etc/passwd"],
+    "DRAFT_RETENTION_HOURS": ["0", "2161"],
+    "SUBMISSION_RETENTION_DAYS": ["0", "3651"],
 }  # fmt: skip
 NAMED = ("#ffffff", DARK_PAPER, "America", "https:")  # the error messages contain these values themselves
 
@@ -106,8 +106,8 @@ def test_a_privacy_text_from_a_file_that_is_not_there_is_refused(monkeypatch: py
     ("wrong", "words"),
     [
         (
-            {"switched_off": "self_harm, pain"},
-            r"^PRECONSULT_SWITCHED_OFF: pain can't be switched off; an edition offers: self_harm\.$",
+            {"disabled_questions": "self_harm, pain"},
+            r"^PRECONSULT_DISABLED_QUESTIONS: pain can't be switched off; an edition offers: self_harm\.$",
         ),
         ({"form_questionnaire": "nonsense"}, r"^PRECONSULT_FORM_QUESTIONNAIRE"),
         ({"opening_hours": "whenever"}, r"^PRECONSULT_OPENING_HOURS can't be used: each part is days"),
@@ -140,7 +140,11 @@ def test_what_is_not_set_is_safe() -> None:
 
 @pytest.mark.parametrize(
     ("given", "days"),
-    [({}, 90), ({"retention_days": 365}, 366), ({"retention_days": 1, "events_days": 1}, 5)],
+    [
+        ({}, 90),
+        ({"submission_retention_days": 365}, 366),
+        ({"submission_retention_days": 1, "event_retention_days": 1}, 5),
+    ],
 )
 def test_what_happened_is_told_of_as_long_as_anybody_needs_it(given: dict[str, int], days: int) -> None:
     """Events outlive their submission, whose erasure is an event too, and the retries of a delivery."""
@@ -162,7 +166,7 @@ def test_settings_are_read_from_the_environment_and_files(
         "SWITCHED_OFF": " self_harm ,", "UNREVIEWED_TRANSLATIONS": "true", "CLINIC_COLOR": "#00468B",
         "FRAME_ANCESTORS": "https://www.clinic.example, http://localhost:8080",
         "TRUSTED_PROXIES": "10.0.0.0/8, ::1", "CLINIC_TIME_ZONE": "America/New_York",
-        "CLINIC_PRIVACY_FILE": str(text), "LEAVE_URL": "https://weather.example/",
+        "CLINIC_PRIVACY_FILE": str(text), "EXIT_URL": "https://weather.example/",
     }  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(f"PRECONSULT_{name}", value)
@@ -179,3 +183,53 @@ def test_contrast_is_the_one_of_wcag() -> None:
     assert contrast("#ffffff", "#ffffff") == pytest.approx(1)
     assert contrast("#767676", "#ffffff") == contrast("#ffffff", "#767676") == pytest.approx(4.54, abs=0.01)
     assert contrast("#777777", "#ffffff") < 4.5 < contrast("#767676", "#ffffff")
+
+
+@pytest.mark.parametrize(("former", "now"), sorted(RENAMED.items()))
+def test_a_name_of_the_first_release_is_refused_with_the_new_one(
+    former: str, now: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"PRECONSULT_{former}", "1")
+    with pytest.raises(StartupError, match=f"^PRECONSULT_{former} is now PRECONSULT_{now}; rename it[.]$"):
+        load_settings()
+    assert now.lower() in Settings.model_fields
+
+
+def test_a_secret_from_a_file_by_its_former_name_is_refused_with_the_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PRECONSULT_KEYRING_FILE", "/run/secrets/keyring")
+    with pytest.raises(
+        StartupError, match="^PRECONSULT_KEYRING_FILE is now PRECONSULT_ENCRYPTION_KEYS_FILE; rename it"
+    ):
+        load_settings()
+
+
+def test_a_name_that_is_not_a_setting_stops_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRECONSULT_PUBLIC_URL", "https://forms.clinic.example")
+    monkeypatch.setenv("PRECONSULT_CLINIC_NAMES", "secret")
+    with pytest.raises(StartupError) as refused:
+        load_settings()
+    hint = "did you mean PRECONSULT_CLINIC_NAME?"
+    assert str(refused.value) == f"PRECONSULT_CLINIC_NAMES is not a setting; {hint}"
+
+
+def test_a_name_that_is_not_a_setting_is_a_warning_in_development(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("PRECONSULT_ENV=development\npreconsult_zzz=secret\nOTHER=1\n")
+    assert load_settings().development
+    assert capsys.readouterr().err == "preconsult: PRECONSULT_ZZZ is not a setting; remove it.\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT", "PORT_8000_TCP", "PORT_8000_TCP_ADDR"]
+)
+def test_what_a_cluster_sets_for_a_service_of_this_name_is_no_setting_and_no_mistake(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PRECONSULT_PUBLIC_URL", "https://forms.clinic.example")
+    monkeypatch.setenv(f"PRECONSULT_{name}", "tcp://10.0.0.1:8000")
+    load_settings()
+    assert capsys.readouterr().err == ""

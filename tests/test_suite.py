@@ -95,6 +95,6 @@ def test_a_shared_database_outlives_a_restart_of_its_server(
     shared_postgres.renew()
     with shared_postgres.lasting():
         database = Database(shared_postgres.address)
-        assert database.read_now(lambda session: session.scalar(sa.text("SELECT 1"))) == 1
+        assert database.read_blocking(lambda session: session.scalar(sa.text("SELECT 1"))) == 1
         database.close()
     shared_postgres.empty()

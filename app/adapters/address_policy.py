@@ -62,13 +62,15 @@ class AddressPolicy:
     own: tuple[str, int] = ("", 0)
 
     @classmethod
-    def of(cls, networks: Iterable[Network], public_url: str, *, development: bool) -> "AddressPolicy":
+    def from_settings(
+        cls, networks: Iterable[Network], public_url: str, *, development: bool
+    ) -> "AddressPolicy":
         """Create the policy from settings."""
         parts = urlsplit(public_url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return cls(tuple(networks), development, (bracketed(parts.hostname or ""), port))
 
-    def permits(self, text: str, host: str) -> bool:
+    def allows(self, text: str, host: str) -> bool:
         """Return whether a connection may be opened to this address, for a URL with that host."""
         try:
             address = ipaddress.ip_address(text)
@@ -89,7 +91,7 @@ class WebhookUrl:
     path: str
 
     @classmethod
-    def of(cls, url: str, reach: AddressPolicy) -> "WebhookUrl":
+    def parse(cls, url: str, reach: AddressPolicy) -> "WebhookUrl":
         """Parse a URL. Names are resolved when a connection is opened, not here. Raises NotPermitted."""
         found = URL.fullmatch(url) if len(url) <= MAX_URL_LENGTH else None
         if found is None:
@@ -133,7 +135,7 @@ class WebhookUrl:
             usual = bracketed(str(ipaddress.ip_address(text)))
         except ValueError:
             return False
-        return usual == self.host and reach.permits(text, self.host)
+        return usual == self.host and reach.allows(text, self.host)
 
 
 def is_public(address: Address) -> bool:

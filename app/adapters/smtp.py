@@ -36,7 +36,7 @@ class Email:
     """
 
     id: str
-    second: bool
+    escalation: bool
     subject: str
     text: str
 
@@ -52,7 +52,7 @@ class SmtpServer:
     password: str = field(repr=False)
 
     @classmethod
-    def of(cls, url: str) -> "SmtpServer":
+    def parse(cls, url: str) -> "SmtpServer":
         """Parse `smtp://host:25`, `smtps://user:password@host:465` or `smtp+starttls://…`. Raises Refusal."""
         try:
             parts = urlsplit(url)
@@ -76,11 +76,11 @@ class Mailer:
 
     server: SmtpServer
     sender: str
-    first: tuple[str, ...]
-    second: tuple[str, ...]
+    recipients: tuple[str, ...]
+    escalation_recipients: tuple[str, ...]
 
     @classmethod
-    def of(cls, url: str, sender: str, first: str, second: str) -> "Mailer | None":
+    def from_settings(cls, url: str, sender: str, first: str, second: str) -> "Mailer | None":
         """Create the mailer from settings, or None when no server is configured. Without escalation
         addresses the first addresses are used instead.
 
@@ -93,7 +93,7 @@ class Mailer:
             if idle:
                 raise _wrong(idle, "nothing is sent without PRECONSULT_SMTP_URL")
             return None
-        server = SmtpServer.of(url)
+        server = SmtpServer.parse(url)
         if len(senders) != 1:
             raise _wrong("ALERT_FROM", "with PRECONSULT_SMTP_URL it names the one address to send from")
         if not to[0]:
@@ -104,7 +104,7 @@ class Mailer:
         """Send an e-mail; True when some addresses were permanently rejected. Raises OSError or
         SMTPException.
         """
-        to = self.second if letter.second else self.first
+        to = self.escalation_recipients if letter.escalation else self.recipients
         with _connection(self.server, self.sender.rpartition("@")[2]) as line:
             refused = line.send_message(self._written(letter, to), self.sender, list(to))
         if any(code < FIRST_PERMANENT_CODE for code, _ in refused.values()):

@@ -66,7 +66,7 @@ class WebhookClient:
         error: str | None = None
         try:
             async with asyncio.timeout(WHOLE):
-                target = WebhookUrl.of(url, self.reach)
+                target = WebhookUrl.parse(url, self.reach)
                 async with self._pool.stream(
                     "POST",
                     target.url,

@@ -34,7 +34,7 @@ class Guarded(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         async with asyncio.timeout(timeout):
             found = await self._resolve(host, port)
-        permitted = [each for each in found if self._reach.permits(each, bracketed(host))]
+        permitted = [each for each in found if self._reach.allows(each, bracketed(host))]
         wrong: Exception = BlockedAddress("None of its addresses is public.")
         for address in permitted:
             try:

@@ -39,8 +39,8 @@ COMMANDS = {  # name: (module:attribute, first sentences of its help)
     ),
     "staff": ("staff:staff_group", "Users of the staff app: add, list, disable, reset."),
     "work": (
-        "worker:work",
-        "Deliver webhooks, for servers with PRECONSULT_WORKER=false or beside others; stop with Ctrl-C.",
+        "worker:run_worker",
+        "Deliver webhooks, for servers with PRECONSULT_RUN_WORKER=false or beside others; stop with Ctrl-C.",
     ),
 }
 

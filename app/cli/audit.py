@@ -33,12 +33,14 @@ def verify_chain(anchor: Path | None) -> None:
     anchors = audit_chain.parse_anchors(append_only_file.lines(anchor)) if anchor else None
     with open_database(settings) as database:
         keyring = keyring_at_hand(database, settings)
-        found = database.read_now(partial(audit_chain.verify, keyring=keyring, now=now(), anchors=anchors))
+        found = database.read_blocking(
+            partial(audit_chain.verify, keyring=keyring, now=now(), anchors=anchors)
+        )
     since = f" (the oldest since {found.oldest:%Y-%m-%d %H:%M:%SZ})" if found.oldest else ""
     click.echo(f"{found.linked} events are linked, {found.waiting} wait to be{since}.")
     if found.fault:
         raise StartupError(
-            f"The audit chain is broken at position {found.fault.position}: {found.fault.told}."
+            f"The audit chain is broken at position {found.fault.position}: {found.fault.detail}."
         )
     told = f"{len(anchors)} published heads fit" if anchors else "without published heads nobody can tell"
     click.echo(f"The chain is whole; that it is no older copy: {told}.")
@@ -51,7 +53,9 @@ def print_head() -> None:
     with open_database(settings) as database:
         try:
             click.echo(
-                database.read_now(partial(audit_chain.head_line, keyring=keyring_at_hand(database, settings)))
+                database.read_blocking(
+                    partial(audit_chain.head_line, keyring=keyring_at_hand(database, settings))
+                )
             )
         except ChainBroken as broken:
             raise StartupError(f"The audit chain is broken: {broken}.") from None

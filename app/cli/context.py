@@ -48,11 +48,11 @@ def open_database_for_write(settings: Settings) -> Iterator[Database]:
 
     with open_database(settings) as database:
         yield database
-        open_ledger(settings).settle(database)
+        open_ledger(settings).sync(database)
         keyring = load_keyring(database, settings.encryption_keys, settings.key_file)
         try:
             if keyring is not None:
-                database.write_now(
+                database.write_blocking(
                     partial(outbox.publish_pending, keyring=keyring, now=now(), limit=MAX_EVENTS_TO_LINK)
                 )
         except ChainBroken as broken:

@@ -43,14 +43,14 @@ def create_key(
     """Create an API key. It is printed alone on stdout and is never shown again."""
     wanted = NewApiKey(name, scopes, test=test, origins=origins, cidrs=cidrs, days=days)
     with open_database_for_write(load_settings()) as database:
-        click.echo(database.write_now(partial(api_keys.create, wanted=wanted, now=now(), actor=COMMAND)))
+        click.echo(database.write_blocking(partial(api_keys.create, wanted=wanted, now=now(), actor=COMMAND)))
 
 
 @keys_group.command("list")
 def list_keys() -> None:
     """List every API key: id, mode, state, the day it was last used, scopes, name. Never shows the secret."""
     with open_database(load_settings()) as database:
-        for key in database.read_now(keys.list_all):
+        for key in database.read_blocking(keys.list_all):
             state = "live" if key.is_live(now()) else "revoked" if key.revoked_at else "expired"
             kind = "test" if key.test else "live"
             used = f"{key.last_used_at:%Y-%m-%d}" if key.last_used_at else "never used"
@@ -62,7 +62,7 @@ def list_keys() -> None:
 def revoke_key(key_id: str) -> None:
     """Revoke an API key by its id. Every replica rejects it within a second."""
     with open_database_for_write(load_settings()) as database:
-        database.write_now(partial(api_keys.revoke, key_id=key_id, now=now(), actor=COMMAND))
+        database.write_blocking(partial(api_keys.revoke, key_id=key_id, now=now(), actor=COMMAND))
     click.echo(f"{key_id} is revoked.")
 
 

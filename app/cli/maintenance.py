@@ -30,7 +30,7 @@ def backup_database(file: Path) -> None:
     """Copy the embedded database to FILE while the service runs. Store the encryption keys elsewhere."""
     with open_database_for_write(load_settings()) as database:
         migrations.backup(database, file)
-        database.write_now(partial(system_status.record_backup, now=now(), actor=COMMAND))
+        database.write_blocking(partial(system_status.record_backup, now=now(), actor=COMMAND))
     click.echo(f"Backed up to {file}. Without the sealing keys nobody can read it: back them up separately.")
 
 
@@ -49,13 +49,13 @@ def purge_due(at: dt.datetime | None, *, dry_run: bool) -> None:
     settings = load_settings()
     with open_database_for_write(settings) as database:
         if dry_run:
-            due = database.read_now(partial(expiry.overdue, now=moment))
+            due = database.read_blocking(partial(expiry.overdue, now=moment))
             click.echo(f"{due} submissions would be erased; nothing was.")
             return
         more = True
         while more:
             work = partial(retention.purge, now=moment, past=failed, told_for=settings.event_retention)
-            purged = database.write_now(work)
+            purged = database.write_blocking(work)
             submissions += purged.submissions
             freed += purged.idempotency_keys
             failed += purged.failed

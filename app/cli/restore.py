@@ -68,17 +68,17 @@ def _completed(settings: Settings) -> str:
     """Migrate a copy of a backup, verify it, and apply the erasure ledger to it."""
     with open_database(settings) as database:
         keyring = keyring_at_hand(database, settings)
-        found = database.read_now(partial(audit_chain.verify, keyring=keyring, now=now()))
+        found = database.read_blocking(partial(audit_chain.verify, keyring=keyring, now=now()))
         begun = found.linked > 0  # a backup by a release without the chain has none
         if begun and found.fault and found.fault.kind != "waiting":
             raise StartupError(f"The backup's audit chain is broken at position {found.fault.position}.")
         told = _ended_again(database, settings)
         act = AuditAction("database.restored", "database", None)
-        database.write_now(lambda session: audit_log.record(session, COMMAND, now(), act))
-        database.write_now(
+        database.write_blocking(lambda session: audit_log.record(session, COMMAND, now(), act))
+        database.write_blocking(
             partial(outbox.publish_pending, keyring=keyring, now=now(), limit=MAX_EVENTS_TO_LINK)
         )
-        database.write_now(sessions.end_all_sessions)
+        database.write_blocking(sessions.end_all_sessions)
         database.checkpoint()
     return told
 

@@ -32,7 +32,7 @@ def add(email: str, roles: tuple[str, ...], name: str) -> None:
     settings, secret = load_settings(), users.new_secret()
     wanted = NewStaffUser(email, roles, name)
     with open_database_for_write(settings) as database:
-        database.write_now(partial(users.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND))
+        database.write_blocking(partial(users.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND))
     click.echo(_link(settings, secret))
 
 
@@ -40,7 +40,7 @@ def add(email: str, roles: tuple[str, ...], name: str) -> None:
 def list_staff() -> None:
     """List all staff users: state, roles, e-mail address, name."""
     with open_database(load_settings()) as database:
-        everybody, invited = database.read_now(
+        everybody, invited = database.read_blocking(
             lambda session: (people.list_all(session), people.pending_invitations(session, now()))
         )
     for person in everybody:
@@ -53,7 +53,7 @@ def list_staff() -> None:
 def disable(email: str) -> None:
     """Disable a staff user; their sessions end at once."""
     with open_database_for_write(load_settings()) as database:
-        database.write_now(partial(_disable, email=email))
+        database.write_blocking(partial(_disable, email=email))
     click.echo(f"{users.normalise_email(email)} is disabled.")
 
 
@@ -64,7 +64,7 @@ def reset(email: str, *, forget: bool) -> None:
     """Reset the password of a staff user; the link to choose a new one is printed alone on stdout."""
     settings, secret = load_settings(), users.new_secret()
     with open_database_for_write(settings) as database:
-        database.write_now(partial(_reset, email=email, secret=secret, forget=forget))
+        database.write_blocking(partial(_reset, email=email, secret=secret, forget=forget))
     click.echo(_link(settings, secret))
 
 

@@ -24,7 +24,7 @@ from app.storage.db.database import Database
 
 @click.command("work")
 def run_worker() -> None:
-    """Deliver webhooks, for servers with PRECONSULT_WORKER=false or beside others; stop with Ctrl-C."""
+    """Deliver webhooks, for servers with PRECONSULT_RUN_WORKER=false or beside others; stop with Ctrl-C."""
     settings = load_settings()
     logging.configure(settings.log_level)
     with open_database(settings) as database:
@@ -38,8 +38,8 @@ async def _until_told(settings: Settings, database: Database, keyring: Keyring) 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     trail = AuditChainJob(database, keyring, settings.audit_anchor_file, open_ledger(settings))
-    delivering = WebhookDeliveryWorker.of(settings, database, keyring, build_mailer(settings))
-    tasks = [asyncio.create_task(each.keep()) for each in (trail, delivering)]
+    delivering = WebhookDeliveryWorker.from_settings(settings, database, keyring, build_mailer(settings))
+    tasks = [asyncio.create_task(each.run_forever()) for each in (trail, delivering)]
     log.info("started")
     await stop.wait()
     for task in tasks:

@@ -26,15 +26,15 @@ class AlertJob(PeriodicJob):
         self._database, self._post, self._url = database, post, public_url
         self._outlook = outlook
 
-    async def keep(self) -> None:
+    async def run_forever(self) -> None:
         """Escalate and send, forever."""
         while True:
-            await self.round()
+            await self.run_once()
             await asyncio.sleep(ALERT_SECONDS)
 
-    async def round(self) -> None:
+    async def run_once(self) -> None:
         """Run once. A database failure does not stop the other actions."""
-        await self._all(self.escalate, self.send, self.look)
+        await self._all(self.escalate, self.send, self.refresh_status)
 
     async def escalate(self) -> None:
         """Escalate the flags that are overdue."""
@@ -44,7 +44,7 @@ class AlertJob(PeriodicJob):
 
     async def send(self) -> None:
         """Send the alerts that are due, one after the other."""
-        await self.look()
+        await self.refresh_status()
         if self._post is None or not self._outlook.waiting.due:
             return
         for _ in range(MAX_EMAILS_PER_RUN):
@@ -62,7 +62,7 @@ class AlertJob(PeriodicJob):
             work = partial(alerts.reschedule, alert=alert, error=type(error).__name__)
         await self._database.write(partial(work, now=now()))
 
-    async def look(self) -> None:
+    async def refresh_status(self) -> None:
         """Refresh the status of waiting alerts."""
         self._outlook.waiting = await self._database.read(partial(waiting.waiting, now=now()))
 

@@ -33,23 +33,23 @@ class AuditChainJob(PeriodicJob):
         self._erasures = erasures
         self._published = ""
 
-    async def keep(self) -> None:
+    async def run_forever(self) -> None:
         """Chain and publish, forever."""
         while True:
             for turn in range(PUBLISH_ROUNDS):
-                await self.round(publish=turn == 0)
+                await self.run_once(publish=turn == 0)
                 await asyncio.sleep(LINK_SECONDS)
 
-    async def round(self, *, publish: bool) -> None:
+    async def run_once(self, *, publish: bool) -> None:
         """Run once. Failures are logged now and then, and do not stop the other actions."""
-        acts = [self.settle, self.link, *([self.publish] if publish else [])]
+        acts = [self.sync_erasure_ledger, self.link_events, *([self.publish_head] if publish else [])]
         await self._all(*acts)
 
-    async def settle(self) -> None:
+    async def sync_erasure_ledger(self) -> None:
         """Write to the ledger what was erased, revoked or disabled."""
-        await self._database.on_thread(partial(self._erasures.settle, self._database))
+        await self._database.run_in_thread(partial(self._erasures.sync, self._database))
 
-    async def link(self) -> None:
+    async def link_events(self) -> None:
         """Chain all events that have no position, and publish them in the event feed. The first run starts
         the chain.
         """
@@ -58,7 +58,7 @@ class AuditChainJob(PeriodicJob):
             work = partial(outbox.publish_pending, keyring=self._keyring, now=now(), limit=BATCH_SIZE)
             more = await self._database.write(work) == BATCH_SIZE
 
-    async def publish(self) -> None:
+    async def publish_head(self) -> None:
         """Append the head to the anchor file, when it has moved."""
         if self._file is None:
             return

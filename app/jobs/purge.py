@@ -26,7 +26,7 @@ async def run_purge_forever(database: Database, told_for: dt.timedelta) -> None:
                 more, failed = purged.more, failed + purged.failed
                 if purged.submissions or purged.failed:
                     log.info("purged", count=purged.submissions, failed=purged.failed)
-            await database.on_thread(database.checkpoint)
+            await database.run_in_thread(database.checkpoint)
         except Exception as error:
             log.error("purge_failed", error=type(error).__name__, at=error_location(error))
         await asyncio.sleep(PURGE_SECONDS)

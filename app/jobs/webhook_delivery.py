@@ -42,7 +42,7 @@ DELIVERY_ATTEMPTS = Metric(
 
 def address_policy(settings: Settings) -> AddressPolicy:
     """Create the address policy of webhooks from settings."""
-    return AddressPolicy.of(
+    return AddressPolicy.from_settings(
         settings.webhook_networks, str(settings.public_url), development=settings.development
     )
 
@@ -65,29 +65,29 @@ class WebhookDeliveryWorker(PeriodicJob):
         self._ended = asyncio.Event()
 
     @classmethod
-    def of(
+    def from_settings(
         cls, settings: Settings, database: Database, keyring: Keyring, post: Mailer | None
     ) -> "WebhookDeliveryWorker":
         """Create the worker from settings."""
         sender, pauses = WebhookClient(address_policy(settings)), settings.webhook_pauses
         return cls(database, keyring, sender, pauses, post, str(settings.public_url))
 
-    async def keep(self) -> None:
+    async def run_forever(self) -> None:
         """Deliver until cancelled; running deliveries are then finished or released."""
         try:
             while True:
-                await self.round()
+                await self.run_once()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ended.wait(), POLL_SECONDS)
                 self._ended.clear()
         finally:
-            await self.stop()
+            await self.shutdown()
 
-    async def round(self) -> None:
+    async def run_once(self) -> None:
         """Start what is due. A database failure is logged and retried in the next run."""
-        await self._all(self.begin)
+        await self._all(self.start_due)
 
-    async def begin(self) -> None:
+    async def start_due(self) -> None:
         """Claim the due deliveries for which there is capacity, and start to send them."""
         wanted = self._wanted(await self._database.read(partial(rows.due, now=now())))
         if not wanted:
@@ -109,7 +109,7 @@ class WebhookDeliveryWorker(PeriodicJob):
             self._under_way[task] = message
             task.add_done_callback(self._end)
 
-    async def stop(self) -> None:
+    async def shutdown(self) -> None:
         """Wait up to `STOP_SECONDS` for running deliveries, and release the rest so that the next process
         can claim them.
         """

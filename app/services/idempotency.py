@@ -27,7 +27,7 @@ class Claim:
     fingerprint: bytes
 
     @classmethod
-    def of(cls, principal: str, key: str, request: bytes) -> "Claim":
+    def from_request(cls, principal: str, key: str, request: bytes) -> "Claim":
         """Return the claim of a key. `request`: method, path and body.
 
         Keys of different principals never collide.

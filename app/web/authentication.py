@@ -36,7 +36,7 @@ class Authenticator:
         self._used: dict[str, dt.date] = {}
         self._noting: set[asyncio.Task[None]] = set()
 
-    async def admit(self, request: Request) -> Principal:
+    async def authenticate(self, request: Request) -> Principal:
         """Return the principal of a request, counted once. Raises Unauthenticated, Forbidden or TooMany."""
         scope = request.scope
         if "principal" in scope:  # already authenticated by `Toll`
@@ -45,20 +45,20 @@ class Authenticator:
         try:
             principal = await self._recognise(request)
         except (Unauthenticated, Forbidden):
-            await self._rates.take_network(scope)
+            await self._rates.hit_network(scope)
             raise
         if isinstance(principal, ApiClient):
             scope["actor"] = principal.key.id
-            await self._rates.take_key(scope, principal.key.id)
+            await self._rates.hit_key(scope, principal.key.id)
         else:
             scope["actor"] = "respondent"
-            await self._rates.take_network(scope)
+            await self._rates.hit_network(scope)
         scope["principal"] = principal
         return principal
 
-    async def admit_any(self, request: Request) -> Principal | None:
+    async def authenticate_optional(self, request: Request) -> Principal | None:
         """Return the principal, or None if no credentials were sent; invalid ones raise as in `admit`."""
-        return await self.admit(request) if "authorization" in request.headers else None
+        return await self.authenticate(request) if "authorization" in request.headers else None
 
     async def _recognise(self, request: Request) -> Respondent | ApiClient:
         scheme, _, credential = request.headers.get("authorization", "").partition(" ")

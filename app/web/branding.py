@@ -31,7 +31,7 @@ class Theme:
     logo_address: str | None
 
     @classmethod
-    def of(cls, settings: Settings) -> "Theme":
+    def from_settings(cls, settings: Settings) -> "Theme":
         logo = settings.clinic_logo
         paragraphs = settings.clinic_privacy.replace("\r\n", "\n").split("\n\n")
         sheet = SHEET.format(light=settings.clinic_color, dark=settings.clinic_color_dark).encode()
@@ -49,7 +49,7 @@ class Theme:
             logo_address=f"/form/logo?v={_version(drawn)}" if drawn else None,
         )
 
-    def words(self) -> dict[str, Any]:
+    def template_context(self) -> dict[str, Any]:
         """The values that templates need."""
         return {
             "name": self.name,

@@ -45,29 +45,31 @@ class Services:
     settings: Settings
     database: Database
     library: Library
-    desk: SubmissionService
-    doorkeeper: Authenticator
-    rates: RateLimiter
+    submissions: SubmissionService
+    authenticator: Authenticator
+    rate_limiter: RateLimiter
     registry: CollectorRegistry
-    kept: Counter
+    submissions_counter: Counter
     theme: Theme
-    limits: FormStartLimiter
+    form_start_limiter: FormStartLimiter
     ledger: Ledger
     first_pages: dict[str, bytes] = field(default_factory=dict)
     passwords: PasswordHasher = field(default_factory=PasswordHasher)
-    figures: dict[tuple[int, bool], tuple[dt.datetime, tuple[Chart, ...]]] = field(default_factory=dict)
-    counting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    post: Mailer | None = None
-    outlook: AlertStatus = field(default_factory=AlertStatus)
-    reach: AddressPolicy = field(default_factory=AddressPolicy)
-    checked: dict[dt.date, tuple[dt.datetime, list[str]]] = field(default_factory=dict)
-    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: LongPoller = field(default_factory=LongPoller)
+    dashboard_cache: dict[tuple[int, bool], tuple[dt.datetime, tuple[Chart, ...]]] = field(
+        default_factory=dict
+    )
+    dashboard_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    mailer: Mailer | None = None
+    alert_status: AlertStatus = field(default_factory=AlertStatus)
+    address_policy: AddressPolicy = field(default_factory=AddressPolicy)
+    content_check_cache: dict[dt.date, tuple[dt.datetime, list[str]]] = field(default_factory=dict)
+    content_check_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    long_poller: LongPoller = field(default_factory=LongPoller)
 
 
 def get_services(request: Request) -> Services:
     """Return the services of the application that received this request."""
-    found: Services = request.app.state.rooms
+    found: Services = request.app.state.services
     return found
 
 
@@ -78,7 +80,7 @@ async def write_and_sync_ledger(here: Services, work: UnitOfWork[T]) -> T:
     """
     done = await here.database.write(work)
     try:
-        await here.database.on_thread(partial(here.ledger.settle, here.database))
+        await here.database.run_in_thread(partial(here.ledger.sync, here.database))
     except OSError:
         told = "It is erased; that no backup brings it back is not noted yet. Try again shortly."
         raise Unavailable(told, retry_after=2) from None

@@ -18,11 +18,13 @@ from tests.conftest import LIBRARY
 from tests.smtp_server import certificate, sink
 
 FROM, ONE, TWO, BOSS = (f"{name}@clinic.example" for name in ("preconsult", "ann", "bo", "boss"))
-LETTER = Email("019298a2-0000-7000-8000-000000000000", second=False, subject="A subject", text="Some text.\n")
+LETTER = Email(
+    "019298a2-0000-7000-8000-000000000000", escalation=False, subject="A subject", text="Some text.\n"
+)
 
 
 def post(port: int, scheme: str = "smtp", more: str = "", first: str = f"{ONE}, {TWO}") -> Mailer:
-    made = Mailer.of(f"{scheme}://{more}127.0.0.1:{port}", FROM, first, BOSS)
+    made = Mailer.from_settings(f"{scheme}://{more}127.0.0.1:{port}", FROM, first, BOSS)
     assert made
     return made
 
@@ -39,7 +41,7 @@ def post(port: int, scheme: str = "smtp", more: str = "", first: str = f"{ONE}, 
 )  # fmt: skip
 def test_a_server_that_can_not_be_used_is_refused_in_a_line_without_the_secret(url: str) -> None:
     with pytest.raises(StartupError, match=r"^PRECONSULT_SMTP_URL can't be used: ") as refused:
-        Mailer.of(url, FROM, ONE, "")
+        Mailer.from_settings(url, FROM, ONE, "")
     assert "s3cret" not in str(refused.value)
 
 
@@ -56,7 +58,7 @@ def test_what_is_no_address_is_refused(place: str, wrong: str) -> None:
     with pytest.raises(
         StartupError, match=f"^PRECONSULT_{place} can't be used: it is addresses as "
     ) as refused:
-        Mailer.of("smtp://127.0.0.1", *given.values())
+        Mailer.from_settings("smtp://127.0.0.1", *given.values())
     assert "\n" not in str(refused.value)
 
 
@@ -73,7 +75,7 @@ def test_what_is_no_address_is_refused(place: str, wrong: str) -> None:
 )
 def test_settings_that_would_tell_nobody_are_refused(given: tuple[str, ...], named: str) -> None:
     with pytest.raises(StartupError, match=f"^PRECONSULT_{named} can't be used: .*PRECONSULT_SMTP_URL"):
-        Mailer.of(*given)
+        Mailer.from_settings(*given)
 
 
 def test_a_service_does_not_start_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +89,7 @@ def test_a_service_does_not_start_with_them(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_without_a_server_there_is_no_post() -> None:
-    assert Mailer.of("", "", "", "") is None
+    assert Mailer.from_settings("", "", "", "") is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_without_a_server_there_is_no_post() -> None:
     ],
 )
 def test_a_server_is_read_from_its_address(url: str, read: tuple[object, ...]) -> None:
-    server = SmtpServer.of(url)
+    server = SmtpServer.parse(url)
     assert (server.scheme, server.host, server.port, server.user, server.password) == read
     assert "p:w" not in repr(server)
 
@@ -113,9 +115,9 @@ def test_the_server_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_without_second_addresses_the_first_are_told_again() -> None:
-    made = Mailer.of("smtp://h", FROM, ONE, "")
+    made = Mailer.from_settings("smtp://h", FROM, ONE, "")
     assert made
-    assert made.second == (ONE,)
+    assert made.escalation_recipients == (ONE,)
 
 
 # --- failures --------------------------------------------------------------------------------------
@@ -222,7 +224,7 @@ def test_a_letter_says_what_it_is_told_and_no_more() -> None:
 
 def test_the_second_letter_goes_to_the_second_addresses() -> None:
     with sink() as server:
-        post(server.port).send(Email("x", second=True, subject="s", text="t"))
+        post(server.port).send(Email("x", escalation=True, subject="s", text="t"))
         assert server.recipients == [[BOSS]]
 
 

@@ -22,8 +22,8 @@ from app.adapters.webhook_client import MAX_READ_BYTES, DeliveryResult, WebhookC
 from tests.smtp_server import certificate
 from tests.webhook_receivers import Receiver, receiver, reset, silent
 
-OWN = AddressPolicy.of((), "https://visit.clinic.example", development=False)
-AT_HOME = AddressPolicy.of((), "http://localhost:8000", development=True)
+OWN = AddressPolicy.from_settings((), "https://visit.clinic.example", development=False)
+AT_HOME = AddressPolicy.from_settings((), "http://localhost:8000", development=True)
 SYSTEM = ssl.create_default_context()
 INSIDE = AddressPolicy((ipaddress.ip_network("127.0.0.0/8"),))
 PUBLIC = "93.184.216.34"
@@ -133,9 +133,9 @@ def post(
 @pytest.mark.parametrize("url", BAD_URLS)
 def test_a_url_that_leads_elsewhere_is_refused_and_nothing_is_opened(url: str, lines: list[str]) -> None:
     with pytest.raises(BlockedAddress):
-        WebhookUrl.of(url, OWN)
+        WebhookUrl.parse(url, OWN)
     (outcome,) = post(url, OWN, resolve=Names(["127.0.0.1"]))
-    assert (outcome.status, outcome.error, lines) == (None, "NotPermitted", [])
+    assert (outcome.status, outcome.error, lines) == (None, "BlockedAddress", [])
 
 
 @pytest.mark.parametrize("address", BAD_ADDRESSES)
@@ -143,7 +143,7 @@ def test_a_name_that_leads_to_an_address_that_is_not_public_opens_nothing(
     address: str, lines: list[str]
 ) -> None:
     (outcome,) = post("https://hooks.example.com/x", OWN, resolve=Names([address]))
-    assert (outcome.status, outcome.error, lines) == (None, "NotPermitted", [])
+    assert (outcome.status, outcome.error, lines) == (None, "BlockedAddress", [])
 
 
 def test_of_several_addresses_only_the_public_ones_are_tried(lines: list[str]) -> None:
@@ -159,7 +159,7 @@ def test_a_name_that_is_public_when_asked_first_and_loopback_after_opens_no_line
     with receiver() as here:
         names = Names([PUBLIC], ["127.0.0.1"], ["::1"], ["127.0.0.1"])
         outcomes = post(f"https://hooks.example.com:{here.port}/x", reach, resolve=names, times=4)
-    assert [each.error for each in outcomes] == ["ConnectError"] + ["NotPermitted"] * 3
+    assert [each.error for each in outcomes] == ["ConnectError"] + ["BlockedAddress"] * 3
     assert (lines, here.taken) == ([PUBLIC], [])
     assert names.asked == 4, "asked once for each line that is opened"
 
@@ -174,22 +174,22 @@ def test_a_name_that_nobody_knows_is_told_as_that(lines: list[str]) -> None:
 
 def test_loopback_by_http_is_for_development_and_where_the_url_says_so() -> None:
     for url in ("http://127.0.0.1:9000/", "http://localhost:9000/", "http://[::1]:9000/"):
-        assert WebhookUrl.of(url, AT_HOME).scheme == "http"
+        assert WebhookUrl.parse(url, AT_HOME).scheme == "http"
         with pytest.raises(BlockedAddress):
-            WebhookUrl.of(url, OWN)
+            WebhookUrl.parse(url, OWN)
     for url in ("http://hooks.example.com/", "http://127.0.0.2:9000/", "http://localhost:8000/hook"):
         with pytest.raises(BlockedAddress):
-            WebhookUrl.of(url, AT_HOME)
+            WebhookUrl.parse(url, AT_HOME)
 
 
 def test_a_network_that_the_clinic_has_listed_may_be_reached_and_no_other(lines: list[str]) -> None:
     inside = AddressPolicy((ipaddress.ip_network("10.1.0.0/16"),))
-    assert WebhookUrl.of("https://10.1.2.3:8443/hook", inside).port == 8443
+    assert WebhookUrl.parse("https://10.1.2.3:8443/hook", inside).port == 8443
     for url in ("https://10.2.0.1/", "http://10.1.2.3/", "https://[::ffff:10.1.2.3]/"):
         with pytest.raises(BlockedAddress):
-            WebhookUrl.of(url, inside)
+            WebhookUrl.parse(url, inside)
     outcomes = post("https://hooks.clinic.lan/x", inside, resolve=Names(["10.1.2.3"], ["10.2.0.1"]), times=2)
-    assert [each.error for each in outcomes] == ["ConnectError", "NotPermitted"]
+    assert [each.error for each in outcomes] == ["ConnectError", "BlockedAddress"]
     assert lines == ["10.1.2.3"]
 
 
@@ -210,7 +210,7 @@ def test_a_public_address_is_one(address: str) -> None:
     ],
 )
 def test_a_url_is_taken_apart_as_it_stands(url: str, host: str, port: int, path: str) -> None:
-    target = WebhookUrl.of(url, OWN)
+    target = WebhookUrl.parse(url, OWN)
     assert (target.host, target.port, target.path) == (host, port, path)
 
 

@@ -49,10 +49,14 @@ def test_wrong_usage_is_status_2(run, arguments: list[str]) -> None:  # type: ig
         (["keys", "revoke", "nobody00"], {}, "no live API key"),
         (["content", "show", "unknown"], {}, "no such edition"),
         (["migrate"], {"PRECONSULT_DATABASE_POOL": "none"}, "PRECONSULT_DATABASE_POOL"),
-        (["migrate"], {"PRECONSULT_KEYRING_FILE": "/nowhere"}, "PRECONSULT_KEYRING_FILE"),
+        (["migrate"], {"PRECONSULT_ENCRYPTION_KEYS_FILE": "/nowhere"}, "PRECONSULT_ENCRYPTION_KEYS_FILE"),
         (["serve", "--workers", "2"], {"PRECONSULT_DATABASE_URL": ""}, "takes one process"),
         (["serve"], {"PRECONSULT_CONTENT_DIR": "/nowhere"}, "content is at fault"),
-        (["serve"], {"PRECONSULT_KEYRING": "k1:c2hvcnQ="}, "PRECONSULT_KEYRING is not a keyring"),
+        (
+            ["serve"],
+            {"PRECONSULT_ENCRYPTION_KEYS": "k1:c2hvcnQ="},
+            "PRECONSULT_ENCRYPTION_KEYS is not a keyring",
+        ),
         (
             ["serve"],
             {"PRECONSULT_ENV": "production", "PRECONSULT_PUBLIC_URL": "http://clinic.example"},

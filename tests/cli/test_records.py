@@ -38,7 +38,7 @@ class Shell:
 
     def tamper(self, statement: sa.Executable) -> None:
         database = Database(self.database_url)
-        database.write_now(lambda session: session.execute(statement) and None)
+        database.write_blocking(lambda session: session.execute(statement) and None)
         database.close()
 
 
@@ -114,6 +114,6 @@ def test_that_a_backup_was_made_is_on_record(run: Shell, tmp_path: Path) -> None
     sqlite = run.database_url.startswith("sqlite")
     assert made.exit_code == (0 if sqlite else 1)
     database = Database(run.database_url)
-    assert database.read_now(partial(count, action="backup.made")) == int(sqlite)
+    assert database.read_blocking(partial(count, action="backup.made")) == int(sqlite)
     database.close()
     assert run("audit", "verify").exit_code == 0

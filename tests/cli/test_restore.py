@@ -209,10 +209,10 @@ def test_what_was_erased_since_the_backup_stays_erased(backed_up: tuple[Clinic, 
 def test_after_a_restore_nobody_is_signed_in_and_what_came_back_is_said(clinic: Clinic) -> None:
     open_ones = sa.select(sa.func.count()).select_from(staff_sessions)
     with clinic.served() as service:
-        somebody = service.database.write_now(
+        somebody = service.database.write_blocking(
             partial(users.add, wanted=ANN, secret="x" * 43, now=now(), actor=COMMAND)
         )
-        service.database.write_now(partial(create, staff_id=somebody.id, secret="y" * 43, now=now()))
+        service.database.write_blocking(partial(create, staff_id=somebody.id, secret="y" * 43, now=now()))
         assert service.read(lambda session: session.execute(open_ones).scalar_one()) == 1
     clinic.run("backup", str(clinic.backup))
     told = clinic.run("restore", str(clinic.backup))
@@ -243,7 +243,7 @@ class Office:
             known = service.read(partial(people.by_email, email=f"{name}@clinic.example"))
             assert known
             enabling = partial(users.enable, staff_id=known.id, now=at or now(), actor=COMMAND)
-            service.database.write_now(enabling)
+            service.database.write_blocking(enabling)
 
     def standing(self) -> tuple[list[bool], list[bool]]:
         """Which API keys are live, and which staff users are active."""
@@ -338,10 +338,10 @@ def test_what_was_held_at_the_backup_and_erased_since_stays_erased(clinic: Clini
     made = clinic.keep(1)
     held = {"submission": made[0]["id"], "principal": MANAGER, "now": now(), "actor": Actor("staff", "m")}
     with clinic.served() as service:
-        service.database.write_now(partial(legal_holds.place_hold, **held))
+        service.database.write_blocking(partial(legal_holds.place_hold, **held))
     clinic.run("backup", str(clinic.backup))
     with clinic.served() as service:
-        service.database.write_now(partial(legal_holds.release_hold, **held))
+        service.database.write_blocking(partial(legal_holds.release_hold, **held))
     assert clinic.erase(*made) == [204]
     done = clinic.run("restore", str(clinic.backup))
     assert done.exit_code == 0, done.output

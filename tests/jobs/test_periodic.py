@@ -32,84 +32,92 @@ from tests.sample_answers import PAT, PAT_CONTACT, body
 
 def write(database: Database, number: int) -> None:
     acts = [AuditAction("case.read", "submission", str(each)) for each in range(number)]
-    database.write_now(lambda session: audit_log.record(session, Actor("staff", "s"), now(), *acts))
+    database.write_blocking(lambda session: audit_log.record(session, Actor("staff", "s"), now(), *acts))
 
 
-def verify(rooms: Services, *heads: str) -> VerificationReport:
+def verify(services: Services, *heads: str) -> VerificationReport:
     asked = partial(
-        audit_chain.verify, keyring=rooms.desk.vault.keyring, now=now(), anchors=parse_anchors(heads)
+        audit_chain.verify,
+        keyring=services.submissions.vault.keyring,
+        now=now(),
+        anchors=parse_anchors(heads),
     )
-    return rooms.database.read_now(asked)
+    return services.database.read_blocking(asked)
 
 
 @pytest.fixture
 def settings(settings: Settings, tmp_path: Path) -> Settings:
-    return settings.model_copy(update={"audit_anchor": tmp_path / "heads"})
+    return settings.model_copy(update={"audit_anchor_file": tmp_path / "heads"})
 
 
 @pytest.fixture
-def rooms(service: Service) -> Services:
+def services(service: Service) -> Services:
     """The services of an app that is not running."""
-    return service.rooms
+    return service.services
 
 
-def trail(rooms: Services) -> AuditChainJob:
-    file = rooms.settings.audit_anchor_file
-    return AuditChainJob(rooms.database, rooms.desk.vault.keyring, file, rooms.ledger)
+def trail(services: Services) -> AuditChainJob:
+    file = services.settings.audit_anchor_file
+    return AuditChainJob(services.database, services.submissions.vault.keyring, file, services.ledger)
 
 
 def test_a_broken_chain_is_told_now_and_then_and_stops_nothing(
-    rooms: Services, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    services: Services, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(rooms.database, 3)
-    asyncio.run(trail(rooms).round(publish=True))
-    rooms.database.write_now(lambda session: session.execute(sa.delete(audit_head)) and None)
+    write(services.database, 3)
+    asyncio.run(trail(services).run_once(publish=True))
+    services.database.write_blocking(lambda session: session.execute(sa.delete(audit_head)) and None)
     monkeypatch.setattr(periodic, "LOG_EVERY_N_FAILURES", 3)
-    kept = trail(rooms)
+    kept = trail(services)
 
     async def some() -> None:
         for _ in range(6):
-            await kept.round(publish=False)
+            await kept.run_once(publish=False)
 
-    write(rooms.database, 1)
+    write(services.database, 1)
     asyncio.run(some())
     told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["event"] for line in told] == ["audit_chain_broken"] * 2
 
 
-def test_a_head_that_can_not_be_published_is_published_later(rooms: Services, tmp_path: Path) -> None:
-    kept = trail(rooms)
-    write(rooms.database, 1)
+def test_a_head_that_can_not_be_published_is_published_later(services: Services, tmp_path: Path) -> None:
+    kept = trail(services)
+    write(services.database, 1)
     heads = tmp_path / "heads"
     heads.mkdir()
-    asyncio.run(kept.round(publish=True))
+    asyncio.run(kept.run_once(publish=True))
     heads.rmdir()
-    asyncio.run(kept.round(publish=True))
+    asyncio.run(kept.run_once(publish=True))
     assert [json.loads(line)["position"] for line in append_only_file.lines(heads)] == [1]
 
 
-def test_a_long_backlog_is_linked_in_short_works(rooms: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_backlog_is_linked_in_short_works(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "BATCH_SIZE", 10)
-    write(rooms.database, 95)
-    asyncio.run(trail(rooms).round(publish=False))
-    assert (verify(rooms).linked, verify(rooms).waiting) == (95, 0)
+    write(services.database, 95)
+    asyncio.run(trail(services).run_once(publish=False))
+    assert (verify(services).linked, verify(services).waiting) == (95, 0)
 
 
-def test_a_head_is_published_when_it_has_moved(rooms: Services, tmp_path: Path) -> None:
-    kept = trail(rooms)
+def test_a_head_is_published_when_it_has_moved(services: Services, tmp_path: Path) -> None:
+    kept = trail(services)
     for number in (0, 2, 0, 0, 1):
-        write(rooms.database, number) if number else None
-        asyncio.run(kept.round(publish=True))
+        write(services.database, number) if number else None
+        asyncio.run(kept.run_once(publish=True))
     heads = append_only_file.lines(tmp_path / "heads")
     assert [json.loads(line)["position"] for line in heads] == [0, 2, 3]
     assert (tmp_path / "heads").stat().st_mode & 0o777 == 0o600
-    assert verify(rooms, *heads).fault is None
+    assert verify(services, *heads).fault is None
 
 
 def test_a_head_that_is_being_written_at_the_stop_comes_before_the_last_one(
-    rooms: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, append, begun, go_on = trail(rooms), append_only_file.append, threading.Event(), threading.Event()
+    kept, append, begun, go_on = (
+        trail(services),
+        append_only_file.append,
+        threading.Event(),
+        threading.Event(),
+    )
 
     def slow_at_first(file: Path, *lines: str) -> None:
         if not begun.is_set():
@@ -118,24 +126,24 @@ def test_a_head_that_is_being_written_at_the_stop_comes_before_the_last_one(
         append(file, *lines)
 
     async def stop() -> None:
-        publishing = asyncio.create_task(kept.round(publish=True))
+        publishing = asyncio.create_task(kept.run_once(publish=True))
         await asyncio.to_thread(begun.wait)
         publishing.cancel()
         asyncio.get_running_loop().call_later(0.1, go_on.set)
         with contextlib.suppress(asyncio.CancelledError):
             await publishing
-        await asyncio.to_thread(write, rooms.database, 1)
-        await kept.round(publish=True)
+        await asyncio.to_thread(write, services.database, 1)
+        await kept.run_once(publish=True)
 
     monkeypatch.setattr(append_only_file, "append", slow_at_first)
-    write(rooms.database, 1)
+    write(services.database, 1)
     asyncio.run(stop())
     go_on.set()
     assert [json.loads(line)["position"] for line in append_only_file.lines(tmp_path / "heads")] == [1, 2]
 
 
 def test_a_head_that_can_not_be_written_at_the_stop_does_not_hold_it_up(
-    rooms: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
@@ -145,7 +153,7 @@ def test_a_head_that_can_not_be_written_at_the_stop_does_not_hold_it_up(
         raise OSError(28, "No space left on device")
 
     async def stop() -> bool:
-        publishing = asyncio.create_task(trail(rooms).keep())
+        publishing = asyncio.create_task(trail(services).run_forever())
         await asyncio.to_thread(begun.wait)
         publishing.cancel()
         asyncio.get_running_loop().call_later(0.1, go_on.set)
@@ -178,7 +186,7 @@ def test_a_service_that_stops_leaves_nothing_unlinked(
             time.sleep(0.01)
     again = Database(settings.database)
     unlinked = sa.select(sa.func.count()).where(audit_events.c.position.is_(None))
-    assert again.read_now(lambda session: session.execute(unlinked).scalar_one()) == 0
+    assert again.read_blocking(lambda session: session.execute(unlinked).scalar_one()) == 0
     again.close()
     heads = append_only_file.lines(tmp_path / "heads")
     assert json.loads(heads[-1])["position"] == 3
@@ -191,7 +199,7 @@ def test_submissions_of_an_older_release_are_found_after_the_start(
         website = service.key("submissions:write")
         document = body(PAT, contact=PAT_CONTACT)
         assert service.client.post("/v1/submissions", json=document, headers=website).status_code == 201
-        service.database.write_now(lambda session: session.execute(sa.delete(lookups)) and None)
+        service.database.write_blocking(lambda session: session.execute(sa.delete(lookups)) and None)
     with idle(settings) as service, working(service):
         asked = sa.select(sa.func.count()).select_from(lookups)
         give_up = time.monotonic() + 10

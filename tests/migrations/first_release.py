@@ -46,16 +46,16 @@ def keep(database: Database, vault: Vault) -> list[Assessment]:
     kept = []
     for given in GIVEN:
         drawn = assess_new(
-            edition, given, new_token(), now=now(), terms=RetentionPolicy.of(hours=72, days=30)
+            edition, given, new_token(), now=now(), terms=RetentionPolicy.from_settings(hours=72, days=30)
         )
-        database.write_now(partial(_insert, vault=vault, drawn=drawn))
+        database.write_blocking(partial(_insert, vault=vault, drawn=drawn))
         kept.append(drawn)
     return kept
 
 
 def _insert(session: Session, *, vault: Vault, drawn: Assessment) -> None:
     record, key = drawn.record, drawn.key
-    row = vault.seal(record, key)
+    row = vault.encrypt_record(record, key)
     session.execute(sa.insert(submissions).values({name: row[name] for name in SUBMISSIONS}))
     for flag in record.flags:
         row = vault.seal_flag(flag, record.id, key)

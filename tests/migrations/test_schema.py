@@ -51,7 +51,7 @@ def test_from_empty_up_down_and_up_again(database: Database) -> None:
     migrations.migrate(database, "base")
     assert tables(database) <= {"alembic_version"}
     migrations.migrate(database)
-    assert database.read_now(migrations.supports_schema)
+    assert database.read_blocking(migrations.supports_schema)
 
 
 def test_the_tables_are_what_the_newest_migration_makes(database: Database) -> None:
@@ -89,10 +89,10 @@ def test_replicas_may_migrate_at_the_same_time(database_url: str) -> None:
 def test_a_newer_schema_is_served_and_left_as_it_is(database: Database) -> None:
     migrations.migrate(database)
     newer = sa.text("UPDATE alembic_version SET version_num = '9999'")
-    database.write_now(lambda session: session.execute(newer) and None)
+    database.write_blocking(lambda session: session.execute(newer) and None)
     migrations.migrate(database)
     assert migrations.current(database) == "9999"
-    assert database.read_now(migrations.supports_schema)
+    assert database.read_blocking(migrations.supports_schema)
 
 
 def test_every_migration_says_why_and_that_the_previous_release_still_serves() -> None:
@@ -157,9 +157,9 @@ def service_at(settings: Settings) -> ServiceAt:
 
 def assert_reads_as_before(database: Database, vault: Vault, before: Assessment) -> None:
     """Check with the current service: every field, the flags, and a summary that verifies byte for byte."""
-    desk = SubmissionService(LIBRARY(), vault, RetentionPolicy.of(hours=72, days=30))
+    desk = SubmissionService(LIBRARY(), vault, RetentionPolicy.from_settings(hours=72, days=30))
     holder, at = FormSessionPrincipal(before.record.id), before.record.updated_at
-    found = database.read_now(partial(desk.read, submission=holder.submission, principal=holder, now=at))
+    found = database.read_blocking(partial(desk.read, submission=holder.submission, principal=holder, now=at))
     told = before.record
     answers, trace = json.loads(to_json(told.answers)), json.loads(to_json(told.trace))
     flags = tuple(replace(flag, due_at=None) for flag in told.flags)  # that release had no due dates

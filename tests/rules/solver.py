@@ -118,7 +118,7 @@ class Model:
         every, some, no = self.logic.every, self.logic.some, self.logic.no
         match condition:
             case AllOf() | AnyOf():
-                pairs = [self.pair(part, heedless=heedless) for part in condition.parts()]
+                pairs = [self.pair(part, heedless=heedless) for part in condition.children()]
                 trues, falses = [true for true, _ in pairs], [false for _, false in pairs]
                 if isinstance(condition, AllOf):
                     return every(trues), some(falses)
@@ -180,7 +180,7 @@ class Model:
         every, some, no = self.logic.every, self.logic.some, self.logic.no
         stops: list[tuple[Rule, Term]] = []
         for rule in self.edition.book.rules:
-            runs = no(some(fired for stop, fired in stops if rule.group in stop.stops_evaluation))
+            runs = no(some(fired for stop, fired in stops if rule.group in stop.stops))
             true, false = self.pair(rule.when)
             if rule.even_if_disabled:
                 true = some([true, self.pair(rule.when, heedless=True)[0]])

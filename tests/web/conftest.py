@@ -73,7 +73,7 @@ def quoted(summary: Document) -> list[Document]:
 
 def noted(service: Service) -> None:
     """Wait until the days on which keys were used are kept; nobody who asks does."""
-    while service.rooms.doorkeeper._noting:
+    while service.services.authenticator._noting:
         time.sleep(0.01)
 
 
@@ -88,8 +88,8 @@ def opened(folder: Path, **given: Any) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all tests of a module that ask nothing of the database; many forms may be begun."""
-    many = {"form_starts": 10**6, "form_starts_per_network": 10**6}
-    with opened(tmp_path_factory.mktemp("house"), unreviewed_translations=True, **many) as made:
+    many = {"form_start_limit": 10**6, "form_start_limit_per_network": 10**6}
+    with opened(tmp_path_factory.mktemp("house"), allow_unreviewed_translations=True, **many) as made:
         yield made
 
 

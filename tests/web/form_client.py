@@ -169,7 +169,7 @@ class Visitor:
         assert page.headers["cache-control"] in ("no-store", "public, max-age=31536000, immutable")
         assert "unsafe" not in page.headers["content-security-policy"]
         if page.headers["content-type"].startswith("text/html") and self.path != "/form/left":
-            edition = edition_of(self.service.rooms)
+            edition = edition_of(self.service.services)
             words = unescape(page.text)
             assert edition.phrasebooks[self.read.lang].footer in words, page.text
             assert "988" in words
@@ -192,7 +192,7 @@ class Visitor:
         values |= {name: _typed(value) for name, value in more.items()}
         if "instance" not in more and any(each.get("name") == "instance" for each in form.inputs):
             made = now() - dt.timedelta(seconds=self.age)
-            values["instance"] = [form_security.new_form_id(self.service.rooms, made)]
+            values["instance"] = [form_security.new_form_id(self.service.services, made)]
         return self.post(form.action, form.filled(values))
 
     def begin(self, answers: Answers, language: str = "", age: float = 60) -> None:

@@ -44,7 +44,7 @@ def invite(service: Service, email: str, *roles: str, name: str = "") -> str:
     """Add somebody; the secret of their link."""
     secret, wanted = users.new_secret(), NewStaffUser(email, roles or ("reviewer",), name)
     work = partial(users.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND)
-    service.database.write_now(work)
+    service.database.write_blocking(work)
     return secret
 
 
@@ -92,7 +92,7 @@ class Colleague:
     @property
     def token(self) -> str:
         """What a form of this session carries."""
-        keyring = self.service.rooms.desk.vault.keyring
+        keyring = self.service.services.submissions.vault.keyring
         return keyring.sign("staff token", self.cookie.encode())
 
     # --- acting ------------------------------------------------------------------------------------
@@ -142,14 +142,14 @@ class Colleague:
         address = email or f"{'-'.join(roles) or 'nobody'}@clinic.example"
         invite(self.service, address, *roles)
         secret = users.new_secret()
-        self.id = self.service.database.write_now(partial(_enter, email=address, secret=secret))
+        self.id = self.service.database.write_blocking(partial(_enter, email=address, secret=secret))
         self.browser.cookies.set(COOKIE, secret)
         return self
 
     def wait(self, passed: dt.timedelta, *, seen: bool = False) -> None:
         """Let so much time pass for this session; `seen`: pages were asked for all the while."""
         shift = partial(_shift, secret=self.cookie, passed=passed, seen=seen)
-        self.service.database.write_now(shift)
+        self.service.database.write_blocking(shift)
 
 
 def _enter(session: Session, *, email: str, secret: str) -> str:

@@ -186,14 +186,14 @@ def _rules(draft: Draft) -> Iterator[LintError]:
 
 
 def _named(draft: Draft, rule: Rule) -> Iterator[str]:
-    for group in (rule.group, *rule.stops_evaluation):
+    for group in (rule.group, *rule.stops):
         if group not in draft.book.groups:
             yield f"{rule.id} names the group {group}, which `groups` does not list."
-    for name in rule.stores_answers:
+    for name in rule.keeps:
         if name not in draft.questionnaire.questions:
             yield f"{rule.id} keeps {name}, which is no question."
     for name in rule.when.questions():
-        if rule.stops_evaluation and name not in rule.stores_answers:
+        if rule.stops and name not in rule.keeps:
             yield f"{rule.id} stops the others and has to keep {name}, which it asks about."
     for source in rule.basis:
         if source not in draft.article.sources:

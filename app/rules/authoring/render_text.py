@@ -102,6 +102,6 @@ def render_condition(condition: Condition) -> str:
             word = " and " if isinstance(condition, AllOf) else " or "
             return word.join(
                 f"({render_condition(part)})" if part.children() else render_condition(part)
-                for part in condition.parts()
+                for part in condition.children()
             )
     raise TypeError(condition)  # pragma: no cover - every node is above

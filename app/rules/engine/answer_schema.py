@@ -78,7 +78,7 @@ class _Conditions:
         match condition:
             case AllOf() | AnyOf():
                 word = "allOf" if isinstance(condition, AllOf) is wanted else "anyOf"
-                parts = [self.holds(part, wanted=wanted) for part in condition.parts()]
+                parts = [self.holds(part, wanted=wanted) for part in condition.children()]
                 return {word: parts} if parts else {} if word == "allOf" else {"not": {}}
             case Not():
                 return self.holds(condition.not_, wanted=not wanted)

@@ -121,7 +121,7 @@ class Comparison(Node):
 class AllOf(Node):
     all: tuple["Condition", ...] = Field(min_length=1)
 
-    def parts(self) -> tuple["Condition", ...]:
+    def children(self) -> tuple["Condition", ...]:
         return self.all
 
     def compiled(self, unknown: Unknown) -> Ask:
@@ -137,7 +137,7 @@ class AllOf(Node):
 class AnyOf(Node):
     any: tuple["Condition", ...] = Field(min_length=1)
 
-    def parts(self) -> tuple["Condition", ...]:
+    def children(self) -> tuple["Condition", ...]:
         return self.any
 
     def compiled(self, unknown: Unknown) -> Ask:
@@ -153,7 +153,7 @@ class AnyOf(Node):
 class Not(Node):
     not_: "Condition" = Field(alias="not")
 
-    def parts(self) -> tuple["Condition", ...]:
+    def children(self) -> tuple["Condition", ...]:
         return (self.not_,)
 
     def compiled(self, unknown: Unknown) -> Ask:

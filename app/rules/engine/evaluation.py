@@ -165,10 +165,10 @@ class _Evaluation:
     def _fire(self, rule: Rule, reasons: dict[str, Answer]) -> None:
         self.facts.fired[rule.id] = (rule.group, rule.cites)
         self.fired.append(FiredRule(rule, reasons))
-        if rule.stops_evaluation:
-            self.stopped |= set(rule.stops_evaluation)
-            before = rule.stores_answers if self.keeps is None else self.keeps
-            self.keeps = tuple(name for name in rule.stores_answers if name in before)
+        if rule.stops:
+            self.stopped |= set(rule.stops)
+            before = rule.keeps if self.keeps is None else self.keeps
+            self.keeps = tuple(name for name in rule.keeps if name in before)
 
     def kept(self) -> dict[str, Answer]:
         """Return the answers that count.

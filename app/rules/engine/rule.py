@@ -34,8 +34,8 @@ class Rule(Strict):
     resources: tuple[ResourceKind, ...] = ()
     citation_mode: Literal["none", "limited"] | None = None
     even_if_disabled: bool = False
-    stops_evaluation: tuple[str, ...] = ()
-    stores_answers: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
     cites: tuple[str, ...] = ()
     basis: tuple[str, ...] = ()
 

@@ -51,7 +51,7 @@ class PasswordHasher:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="passwords")
         self._most, self._under_way = at_once + waiting, 0
 
-    async def hashed(self, password: str) -> str:
+    async def hash(self, password: str) -> str:
         """Return the PHC string to store. Raises Unavailable when too many requests wait."""
         return await self._on_thread(lambda: _kdf().derive_phc_encoded(_bytes(password)))
 

@@ -195,7 +195,7 @@ def _return(wanted: NewHandoff) -> list[FieldError]:
         told = f"Give an absolute address of at most {MAX_URL_LENGTH:,} visible ASCII characters."
         return [FieldError("/return_url", "not_an_address", told)]
     if not any(url == each or url.startswith((f"{each}/", f"{each}?")) for each in wanted.returns):
-        told = "This site is not one the clinic lets a link lead back to (PRECONSULT_RETURN_ORIGINS)."
+        told = "This site is not one the clinic lets a link lead back to (PRECONSULT_ALLOWED_RETURN_ORIGINS)."
         return [FieldError("/return_url", "unknown_origin", told)]
     return []
 

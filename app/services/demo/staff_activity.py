@@ -56,14 +56,14 @@ def simulate(
 ) -> int:
     """Work on those of the newest `count` test submissions that are not viewed yet; return how many."""
     chance = random.Random(number)  # noqa: S311 - not a secret; it must be reproducible
-    team = database.write_now(partial(_team, now=now, actor=actor))
-    rows = database.read_now(partial(list_page, page=ListQuery(limit=count, test=True))).rows
+    team = database.write_blocking(partial(_team, now=now, actor=actor))
+    rows = database.read_blocking(partial(list_page, page=ListQuery(limit=count, test=True))).rows
     fresh = [row.id for row in rows if row.looked_at is None and row.review == "new"]
     done = 0
     for place in range(0, len(fresh), BATCH):
         ids = fresh[place : place + BATCH]
         work = partial(_batch, desk=desk, ids=ids, team=team, chance=chance, now=now)
-        done += database.write_now(work)
+        done += database.write_blocking(work)
     return done
 
 

@@ -76,7 +76,7 @@ def seed(
         for at, given in demo_timeline(edition, count=count, number=number, now=now, terms=terms)
     ]
     for place in range(0, count, BATCH):
-        database.write_now(partial(_keep, vault=vault, batch=drawn[place : place + BATCH], actor=actor))
+        database.write_blocking(partial(_keep, vault=vault, batch=drawn[place : place + BATCH], actor=actor))
     return Seeded(count, sum(each.record.status == "draft" for each in drawn))
 
 

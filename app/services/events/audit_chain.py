@@ -46,7 +46,7 @@ class ChainFault:
 
     kind: Kind
     position: int
-    told: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

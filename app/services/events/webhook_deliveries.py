@@ -154,7 +154,7 @@ def build_paused_email(endpoint: Endpoint, public_url: str) -> Email:
     """Return the e-mail about a paused endpoint; it contains only a link to the endpoint."""
     link = f"{public_url.rstrip('/')}/staff/webhooks/{endpoint.id}"
     return Email(
-        str(uuid7()), second=False, subject=AUTO_PAUSE_AFTER, text=f"{AUTO_PAUSE_AFTER}.\n\n{link}\n"
+        str(uuid7()), escalation=False, subject=AUTO_PAUSE_AFTER, text=f"{AUTO_PAUSE_AFTER}.\n\n{link}\n"
     )
 
 

@@ -259,7 +259,7 @@ def _check(
 ) -> None:
     """Raise Unprocessable when a value is invalid."""
     try:
-        WebhookUrl.of(url, reach)
+        WebhookUrl.parse(url, reach)
     except BlockedAddress as told:
         raise _amiss("/url", str(told)) from None
     for place, name in enumerate(types):

@@ -67,17 +67,17 @@ class Ledger:
         self._newest: int | None = None
         self._noted: set[LedgerEntry] = set()
 
-    def settle(self, database: Database) -> int:
+    def sync(self, database: Database) -> int:
         """Write every committed action that is not in the ledger yet, durably; return how many."""
         with self._alone:
-            newest = database.read_now(audit_log.newest)
+            newest = database.read_blocking(audit_log.newest)
             if self._newest is None:
                 known = entries(self.file)
-                done = database.read_now(partial(_missed, known=known))
+                done = database.read_blocking(partial(_missed, known=known))
                 self._noted = set(known)
             else:
                 known = []
-                done = database.read_now(partial(_done, past=self._newest - MARGIN))
+                done = database.read_blocking(partial(_done, past=self._newest - MARGIN))
             fresh = [each for each in dict.fromkeys(done) if each not in self._noted]
             if fresh:
                 append_only_file.append(self.file, *(each.line() for each in fresh))
@@ -89,11 +89,11 @@ class Ledger:
 
         The ledger is first completed from the audit log.
         """
-        self.settle(database)
+        self.sync(database)
         every = entries(self.file)
         erased = _erased_again(database, [each.id for each in every if each.action == audit_log.ERASED], now)
         words = _last_words(every)
-        ended = database.write_now(partial(_end, words=words, now=now)) if words else (0, 0)
+        ended = database.write_blocking(partial(_end, words=words, now=now)) if words else (0, 0)
         return ReplayReport(erased, *ended)
 
 
@@ -170,9 +170,9 @@ def _erased_again(database: Database, pending: list[str], now: dt.datetime) -> i
     erased = known = 0
     while pending and known < MAX_CONSECUTIVE_KNOWN:
         batch, pending = pending[-BATCH:], pending[:-BATCH]
-        gone = database.read_now(partial(audit_log.erased_among, ids=batch))
+        gone = database.read_blocking(partial(audit_log.erased_among, ids=batch))
         left = [each for each in batch if each not in gone]
-        erased += database.write_now(partial(_erase, ids=left, now=now)) if left else 0
+        erased += database.write_blocking(partial(_erase, ids=left, now=now)) if left else 0
         known = known + len(batch) if not left else 0
     return erased
 

@@ -26,24 +26,24 @@ def load_vault(database: Database, given: str, file: Path, *, now: dt.datetime) 
     """Return the vault, its keyring proved against the database. Raises Refusal with a one-line message."""
     keyring = open_keyring(given, file)
     if keyring is None:
-        proofs = database.read_now(api_keys.key_checks)
+        proofs = database.read_blocking(api_keys.key_checks)
         if proofs:
             missing = ", ".join(sorted(proofs))
             raise StartupError(
-                f"The sealing keys {missing} are missing; put {file} or PRECONSULT_KEYRING back."
+                f"The sealing keys {missing} are missing; put {file} or PRECONSULT_ENCRYPTION_KEYS back."
             )
         create_key_file(file)
         keyring = open_keyring(given, file)
     assert keyring is not None  # noqa: S101 - the file exists now
-    if database.read_now(partial(_lacking, keyring=keyring)) is not None:
-        database.write_now(partial(_prove, keyring=keyring, now=now))
+    if database.read_blocking(partial(_lacking, keyring=keyring)) is not None:
+        database.write_blocking(partial(_prove, keyring=keyring, now=now))
     return Vault(keyring)
 
 
 def load_keyring(database: Database, given: str, file: Path) -> Keyring | None:
     """Return the keyring without creating one; None when it is not available or does not match the proofs."""
     keyring = open_keyring(given, file)
-    proofs = database.read_now(api_keys.key_checks)
+    proofs = database.read_blocking(api_keys.key_checks)
     fits = keyring is not None and all(keyring.verify_key_check(proof) for proof in proofs.values())
     return keyring if proofs and fits else None
 
@@ -86,16 +86,16 @@ def rotate(database: Database, given: str, file: Path, *, now: dt.datetime, acto
     while more := _rewrap_all(database, keyring):  # requests in progress may have used the older key
         moved += more
     for reseal in (two_factor.reseal, webhook_endpoints.reencrypt_secrets):
-        database.write_now(partial(reseal, keyring=keyring))
+        database.write_blocking(partial(reseal, keyring=keyring))
     rotated = AuditAction("sealing_key.rotated", "sealing_key", keyring.newest)
-    database.write_now(lambda session: audit_log.record(session, actor, now, rotated))
+    database.write_blocking(lambda session: audit_log.record(session, actor, now, rotated))
     return keyring.newest, moved
 
 
 def _rewrap_all(database: Database, keyring: Keyring) -> int:
     moved, last = 0, ""
-    while batch := database.read_now(partial(submissions.wrapped_keys, after=last, limit=BATCH)):
-        moved += database.write_now(partial(_rewrap, keyring=keyring, batch=batch))
+    while batch := database.read_blocking(partial(submissions.wrapped_keys, after=last, limit=BATCH)):
+        moved += database.write_blocking(partial(_rewrap, keyring=keyring, batch=batch))
         last = batch[-1][0]
     return moved
 

@@ -28,11 +28,11 @@ SHOWN = 20
 class Health:
     """`sealing_keys`: ids of the proved keys, newest first; `backup_at`: None when there is no backup."""
 
-    going: ErasureForecast
+    upcoming_erasures: ErasureForecast
     chain: ChainStatus
     waiting: AlertBacklog
-    unsent: tuple[Alert, ...]
-    refused: tuple[Alert, ...]
+    unsent_alerts: tuple[Alert, ...]
+    rejected_alerts: tuple[Alert, ...]
     sealing_keys: tuple[str, ...]
     backup_at: dt.datetime | None
     webhooks: tuple[Endpoint, ...]  # those not working although no user has paused them
@@ -46,11 +46,11 @@ def get_status(session: Session, keyring: Keyring, zone: str, *, now: dt.datetim
     """Return the current status."""
     proved, newest = api_keys.key_checks(session), keyring.newest
     return Health(
-        going=legal_holds.forecast(session, zone, now=now),
+        upcoming_erasures=legal_holds.forecast(session, zone, now=now),
         chain=audit_chain.state(session, keyring),
         waiting=alerts.waiting(session, now),
-        unsent=tuple(alerts.unsent(session, SHOWN)),
-        refused=tuple(alerts.rejected(session, SHOWN)),
+        unsent_alerts=tuple(alerts.unsent(session, SHOWN)),
+        rejected_alerts=tuple(alerts.rejected(session, SHOWN)),
         sealing_keys=(newest, *sorted(proved.keys() - {newest})),
         backup_at=_backup_at(session),
         webhooks=tuple(webhook_endpoints.stalled(session)),

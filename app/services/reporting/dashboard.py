@@ -44,19 +44,19 @@ class Period:
         day = self.today - ago * DAY
         return dt.datetime.combine(day, dt.time(), self.hours.zone).astimezone(dt.UTC)
 
-    def stretch(self, begins: int, ends: int) -> DateRange:
+    def date_range(self, begins: int, ends: int) -> DateRange:
         """Return the range from the start of the day `begins` days ago to that of the day `ends` days ago."""
         return DateRange(self.midnight(begins), self.midnight(ends), self.test)
 
     @property
-    def whole(self) -> DateRange:
-        return self.stretch(self.days - 1, -1)
+    def is_complete(self) -> DateRange:
+        return self.date_range(self.days - 1, -1)
 
     @property
-    def before(self) -> DateRange:
-        return self.stretch(2 * self.days - 1, self.days - 1)
+    def previous(self) -> DateRange:
+        return self.date_range(2 * self.days - 1, self.days - 1)
 
-    def marks(self, step: int) -> list[int]:
+    def axis_labels(self, step: int) -> list[int]:
         """Return where bins of `step` days start, in days ago, and where the last one ends.
 
         The first bin may be short.
@@ -72,11 +72,11 @@ def dashboard(
     session: Session, vault: Vault, library: Library, period: Period, *, idle: dt.timedelta
 ) -> tuple[Chart, ...]:
     """Return all charts of a period. `idle`: a draft without a change for this long counts as abandoned."""
-    flags = figures.flag_outcomes(session, period.whole, MAX_ROWS)
-    drafts = figures.abandoned(session, vault, period.whole, period.now - idle, MAX_ROWS)
+    flags = figures.flag_outcomes(session, period.is_complete, MAX_ROWS)
+    drafts = figures.abandoned(session, vault, period.is_complete, period.now - idle, MAX_ROWS)
     marks, counts = _bins(session, period)
     sample = _sample(session, vault, period, marks, counts)
-    before = figures.count(session, period.before, "submitted")
+    before = figures.count(session, period.previous, "submitted")
     note = _note(len(sample), sum(counts))
     newest = f"From the newest {MAX_ROWS:,}." if len(flags) == MAX_ROWS else ""
     labels = [period.day(ago) for ago in marks[:-1]]
@@ -96,8 +96,8 @@ def _sample(
 ) -> list[Arrival]:
     """Return all arrivals; above `MOST`, the newest of each bin in proportion to its count."""
     if sum(counts) <= MAX_ROWS:
-        return figures.arrivals(session, vault, period.whole, MAX_ROWS)
-    stretches = (period.stretch(*pair) for pair in pairwise(marks))
+        return figures.arrivals(session, vault, period.is_complete, MAX_ROWS)
+    stretches = (period.date_range(*pair) for pair in pairwise(marks))
     shares = (math.ceil(count * MAX_ROWS / sum(counts)) for count in counts)
     pairs = zip(stretches, shares, strict=True)
     return [each for pair in pairs if pair[1] for each in figures.arrivals(session, vault, *pair)]
@@ -111,15 +111,15 @@ def _note(opened: int, arrived: int) -> str:
 
 def _bins(session: Session, period: Period) -> tuple[list[int], list[int]]:
     """Return bin limits and counts by day, or by week for many days or mostly counts too small to show."""
-    by_day = period.marks(1)
+    by_day = period.axis_labels(1)
     if period.days <= 31:
         counts = _counts(session, period, by_day)
         came = [count for count in counts if count]
         if sum(count < MIN_CELL_COUNT for count in came) * 2 <= len(came):
             return by_day, counts
-    by_week = period.marks(7)
+    by_week = period.axis_labels(7)
     return by_week, _counts(session, period, by_week)
 
 
 def _counts(session: Session, period: Period, marks: Sequence[int]) -> list[int]:
-    return [figures.count(session, period.stretch(*pair), "submitted") for pair in pairwise(marks)]
+    return [figures.count(session, period.date_range(*pair), "submitted") for pair in pairwise(marks)]

@@ -67,7 +67,7 @@ class Case:
     history: tuple[HistoryEntry, ...]
     names: Mapping[str, str]
     seen: CaseView | None
-    news: tuple[HistoryEntry, ...]
+    changes_since_last_view: tuple[HistoryEntry, ...]
     duplicates: tuple[str, ...] = ()
 
 
@@ -121,10 +121,10 @@ def load_case(
     Raises Forbidden, NotFound and, with `lock`, PreconditionFailed.
     """
     require_permission(turn.principal, permission)
-    record, key = desk.found(session, turn.submission, turn.principal, REVIEW, now=turn.now, lock=lock)
+    record, key = desk.load(session, turn.submission, turn.principal, REVIEW, now=turn.now, lock=lock)
     if lock:
         require_version(record, turn.version)
-    return desk.drawn(record, key)
+    return desk.assess(record, key)
 
 
 def mark_viewed(session: Session, turn: StaffCommand, version: int) -> None:

@@ -156,7 +156,7 @@ def _difference(
     return CorrectionDiff(
         drawn,
         before,
-        desk.drawn(replace(drawn.record, answers=before.answers, trace=before.trace), drawn.key)
+        desk.assess(replace(drawn.record, answers=before.answers, trace=before.trace), drawn.key)
         if before.trace
         else None,
         tuple(Change(n, was.get(n), now.get(n)) for n in order if was.get(n) != now.get(n)),

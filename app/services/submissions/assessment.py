@@ -26,7 +26,7 @@ from app.storage.submissions.submissions import FlagRecord, Record
 
 Json = dict[str, Any]
 LEAST_URGENT = 4
-OFFICE_HOURS = BusinessHours.of("Mon-Fri 09:00-17:00", "", "UTC")
+OFFICE_HOURS = BusinessHours.parse("Mon-Fri 09:00-17:00", "", "UTC")
 TOKEN = "pcr_"  # noqa: S105 - the prefix that distinguishes a respondent's token from an API key
 
 
@@ -53,7 +53,7 @@ class RetentionPolicy:
     on_call: bool
 
     @classmethod
-    def of(
+    def from_settings(
         cls, *, hours: int, days: int, opening: BusinessHours = OFFICE_HOURS, on_call: bool = False
     ) -> "RetentionPolicy":
         return cls(dt.timedelta(hours=hours), dt.timedelta(days=days), opening, on_call)
@@ -78,7 +78,7 @@ class Assessment:
         return self.edition.interruptions(self.evaluation, self.record.language)
 
     @property
-    def said(self) -> Json:
+    def rendered_summary(self) -> Json:
         """The summary as the rules give it."""
         return self.made or self.edition.summarise(self.evaluation, self.record.language)
 
@@ -90,7 +90,7 @@ class Assessment:
 
     def summary(self) -> Json:
         """Return the summary with the time it was made."""
-        return self.said | {"made_at": self.made_at}
+        return self.rendered_summary | {"made_at": self.made_at}
 
 
 def new_token() -> str:

@@ -53,7 +53,7 @@ class BusinessHours:
     zone: zoneinfo.ZoneInfo
 
     @classmethod
-    def of(cls, hours: str, closed: str, zone: str) -> "BusinessHours":
+    def parse(cls, hours: str, closed: str, zone: str) -> "BusinessHours":
         """Parse `Mon-Fri 08:00-12:00, 13:00-17:00; Sat 09:00-12:00` and ISO dates. Raises Refusal."""
         try:
             week = _week(hours)
@@ -76,16 +76,16 @@ class BusinessHours:
                 yield from self._day(day)
             day += DAY
 
-    def after(self, at: dt.datetime) -> Iterator[OpeningPeriod]:
+    def next_open_moment(self, at: dt.datetime) -> Iterator[OpeningPeriod]:
         """Yield the spans that are not over at that time; the first may already have started."""
         return (span for span in self.spans(self.day(at) - DAY) if at < span.end)
 
     def is_open(self, at: dt.datetime) -> bool:
-        return next(self.after(at)).start <= at
+        return next(self.next_open_moment(at)).start <= at
 
     def next_opening(self, at: dt.datetime) -> dt.datetime:
         """Return `at` itself when the clinic is open, otherwise the next opening."""
-        return max(at, next(self.after(at)).start)
+        return max(at, next(self.next_open_moment(at)).start)
 
     def closing(self, day: dt.date) -> dt.datetime:
         """Return the last closing of a day, or of the next day on which the clinic is open."""
@@ -132,7 +132,7 @@ def due_at(
         return hours.closing(hours.working_day(hours.day(raised_at), 2))
     begins = hours.next_opening(raised_at)
     if target_open == "same_day":
-        return hours.closing(next(hours.after(begins)).day)
+        return hours.closing(next(hours.next_open_moment(begins)).day)
     days, time = _duration(target_open)
     if target_closed == "on_call" and on_call:
         return raised_at + days * DAY + time
@@ -170,7 +170,7 @@ def _counted(
 
     With `through_breaks` false, no later than the next break.
     """
-    spans = hours.after(begins)
+    spans = hours.next_open_moment(begins)
     span, at = next(spans), begins
     while True:
         if at + time <= span.end:

@@ -42,7 +42,7 @@ def create(session: Session, vault: Vault, drawn: Assessment, *, actor: Actor) -
     """Store a new submission, its flags, its contact index, its audit events and the alert they cause."""
     record, key = drawn.record, drawn.key
     rows = [vault.seal_flag(flag, record.id, key) for flag in record.flags]
-    submissions.insert(session, vault.seal(record, key), rows)
+    submissions.insert(session, vault.encrypt_record(record, key), rows)
     if record.contact:
         contact_index.index(session, vault.keyring, record.id, record.contact)
     action = "submission.submitted" if record.submitted_at else "submission.drafted"
@@ -68,7 +68,7 @@ class SubmissionService:
     vault: Vault
     terms: RetentionPolicy
 
-    def found(
+    def load(
         self,
         session: Session,
         submission: str,
@@ -85,7 +85,7 @@ class SubmissionService:
             raise NotFound("There is no such submission, or it has been erased.")
         return found
 
-    def drawn(self, record: Record, key: DataKey) -> Assessment:
+    def assess(self, record: Record, key: DataKey) -> Assessment:
         """Return the assessment of a stored submission. Raises Unavailable without its edition."""
         edition = self.edition(record, record.answers.get("off", ()))
         kept = edition.check(record.answers["answers"], record.contact, complete=False)
@@ -110,10 +110,10 @@ class SubmissionService:
     ) -> Assessment:
         """Return one submission. Raises NotFound or Forbidden."""
         reading = ("submissions:read", "review")
-        record, key = self.found(session, submission, principal, *reading, now=now, lock=False)
-        return self.drawn(record, key)
+        record, key = self.load(session, submission, principal, *reading, now=now, lock=False)
+        return self.assess(record, key)
 
-    def show(
+    def view(
         self, session: Session, submission: str, principal: ApiClient, *, now: dt.datetime, actor: Actor
     ) -> Assessment:
         """`read` for an API client: the view is recorded in the audit log. Raises NotFound or Forbidden."""
@@ -163,9 +163,9 @@ class SubmissionService:
 
         Raises NotFound, Forbidden, PreconditionFailed, NotADraft, InvalidAnswers.
         """
-        record, key = self.found(session, submission, principal, WRITING, now=now, lock=True)
+        record, key = self.load(session, submission, principal, WRITING, now=now, lock=True)
         if record.status == "submitted" and version == record.version - 1:
-            return self.drawn(record, key)
+            return self.assess(record, key)
         record, edition, key = self._editable(session, submission, principal, version, now)
         record = replace(record, version=record.version + 1)
         given = SubmissionInput(record.answers["answers"], record.contact, complete=True)
@@ -182,7 +182,7 @@ class SubmissionService:
         actor: Actor,
     ) -> None:
         """Erase a submission permanently. Raises NotFound, Forbidden, PreconditionFailed, OnHold."""
-        record, _ = self.found(session, submission, principal, WRITING, now=now, lock=True)
+        record, _ = self.load(session, submission, principal, WRITING, now=now, lock=True)
         require_version(record, version)
         if record.held:
             raise UnderLegalHold("The clinic has to keep this submission for now; ask the clinic.")
@@ -191,7 +191,7 @@ class SubmissionService:
     def _editable(
         self, session: Session, submission: str, principal: Principal, version: int | None, now: dt.datetime
     ) -> Editable:
-        record, key = self.found(session, submission, principal, WRITING, now=now, lock=True)
+        record, key = self.load(session, submission, principal, WRITING, now=now, lock=True)
         require_version(record, version)
         if record.status != "draft":
             raise NotADraft("It has been submitted; submitted answers are not changed here.")

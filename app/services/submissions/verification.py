@@ -18,7 +18,7 @@ def verify(drawn: Assessment) -> Json:
     """Return whether the summary equals the one in the record, and what differs. Raises NotSubmitted."""
     require_submitted(drawn)
     then = drawn.record.trace or {}
-    digest = drawn.said["digest"]
+    digest = drawn.rendered_summary["digest"]
     differences = diff_provenance(then, provenance(drawn.edition, drawn.evaluation, digest))
     return {
         "identical": not differences,

@@ -44,7 +44,7 @@ class Database:
         self.writer = Writer(self.engine, queue_limit) if self.is_sqlite else None
 
     @property
-    def waiting(self) -> int:
+    def pending_writes(self) -> int:
         """Calls that are not finished: those on database threads and, with SQLite, those of the writer."""
         return self._waiting + (self.writer.waiting if self.writer else 0)
 
@@ -55,18 +55,18 @@ class Database:
         take it.
         """
         if self.writer:
-            return await self.writer.submit(work)
-        return await self.on_thread(lambda: self._transact(work))
+            return await self.writer.enqueue(work)
+        return await self.run_in_thread(lambda: self._transact(work))
 
     async def read(self, work: UnitOfWork[T]) -> T:
         """Run `work` on committed state; its changes are not committed."""
-        return await self.on_thread(lambda: self.read_now(work))
+        return await self.run_in_thread(lambda: self.read_blocking(work))
 
-    def write_now(self, work: UnitOfWork[T]) -> T:
+    def write_blocking(self, work: UnitOfWork[T]) -> T:
         """`write` for a caller without an event loop (commands)."""
         return self._transact(work)
 
-    def read_now(self, work: UnitOfWork[T]) -> T:
+    def read_blocking(self, work: UnitOfWork[T]) -> T:
         """`read` for a caller without an event loop (commands)."""
         for pause in (*PAUSES, None):
             try:
@@ -76,7 +76,7 @@ class Database:
                 self._pause_or_raise(error, pause)
         raise AssertionError  # pragma: no cover - the last pause raises
 
-    async def on_thread(self, call: Callable[[], T]) -> T:
+    async def run_in_thread(self, call: Callable[[], T]) -> T:
         """Run `call`, which uses this database, on one of its threads; `close` waits only for calls made
         this way.
 

@@ -59,7 +59,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, work: Callable[[sa.Connection], T]) -> T:
+    async def enqueue(self, work: Callable[[sa.Connection], T]) -> T:
         """Return the result of `work` once it is durable. Raises Unavailable when too many wait or the
         writer is closed.
         """
@@ -69,7 +69,7 @@ class Writer:
         waiter: asyncio.Future[T] = loop.create_future()
         if loop not in self._gathered:
             self._gathered[loop] = []
-            loop.call_soon(self._hand_over, loop)
+            loop.call_soon(self._flush, loop)
         self._gathered[loop].append(_Queued(work, loop, waiter))
         self.waiting += 1
         return await waiter
@@ -78,28 +78,28 @@ class Writer:
         """Finish what is queued and end the thread."""
         self._closed = True
         for loop in list(self._gathered):
-            self._hand_over(loop)
+            self._flush(loop)
         self._queue.put(None)
         self._thread.join()
 
-    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         gathered = self._gathered.pop(loop, None)
         if gathered:
             self._queue.put(gathered)
 
     def _run(self) -> None:
         while (batch := self._queue.get()) is not None:
-            last = self._fill(batch)
+            last = self._collect_batch(batch)
             try:
                 self._commit(batch)
             except Exception as error:  # every caller gets the error, whatever it is
                 for queued in batch:
                     queued.error = _cause(error)
-            self._tell(batch)
+            self._resolve(batch)
             if last:
                 return
 
-    def _fill(self, batch: list[_Queued]) -> bool:
+    def _collect_batch(self, batch: list[_Queued]) -> bool:
         """Add queued units of work to `batch` until it is full. Returns whether the thread is to end after
         it.
         """
@@ -119,16 +119,16 @@ class Writer:
                 _run_in_savepoint(session, queued)
         BATCH.observe(len(batch))
 
-    def _tell(self, batch: list[_Queued]) -> None:
+    def _resolve(self, batch: list[_Queued]) -> None:
         """Deliver the results to the callers on their own event loops, with one wake-up per loop."""
         by_loop: dict[asyncio.AbstractEventLoop, list[_Queued]] = {}
         for queued in batch:
             by_loop.setdefault(queued.loop, []).append(queued)
         for loop, told in by_loop.items():
             with contextlib.suppress(RuntimeError):  # a closed loop has no callers
-                loop.call_soon_threadsafe(self._told, told)
+                loop.call_soon_threadsafe(self._resolve_in_loop, told)
 
-    def _told(self, told: list[_Queued]) -> None:
+    def _resolve_in_loop(self, told: list[_Queued]) -> None:
         self.waiting -= len(told)
         for queued in told:
             queued.tell()

@@ -124,25 +124,25 @@ class IndexScan:
     (`beside`).
     """
 
-    along: Conditions
-    beside: Conditions
-    narrow: bool
+    index_terms: Conditions
+    filters: Conditions
+    is_selective: bool
 
     def rows(self, limit: int, upto: Place | None = None) -> sa.Select[Any]:
         """Select the cases that meet all conditions, up to a place."""
-        asked = sa.select(*_COLUMNS).where(*self.along, *self.beside).order_by(_row.due_at, _row.id)
+        asked = sa.select(*_COLUMNS).where(*self.index_terms, *self.filters).order_by(_row.due_at, _row.id)
         return asked.limit(limit) if upto is None else asked.where(_until(upto)).limit(limit)
 
     def end(self, most: int) -> sa.Select[Any]:
         """Select the place of the case at which the scan stops after `most` cases, if there are that many."""
-        asked = sa.select(_row.due_at, _row.id).where(*self.along).order_by(_row.due_at, _row.id)
+        asked = sa.select(_row.due_at, _row.id).where(*self.index_terms).order_by(_row.due_at, _row.id)
         return asked.offset(most - 1).limit(1)
 
 
 def _walk(session: Session, part: IndexScan, limit: int, most: int) -> tuple[list[QueueRow], Place | None]:
     """Return cases of one part, and the place to continue from, or None when there are no more."""
     end = None
-    if part.narrow:
+    if part.is_selective:
         last = session.execute(part.end(most)).first()
         end = (last.due_at, last.id) if last else None
     more = session.execute(part.rows(limit + 1, end)).mappings().all()

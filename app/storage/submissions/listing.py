@@ -55,7 +55,7 @@ class SubmissionPage:
     """Some rows, and the place the next ones come after, or None when these are the last."""
 
     rows: tuple[SubmissionRow, ...]
-    following: Place | None
+    next_cursor: Place | None
 
 
 def list_page(session: Session, page: ListQuery) -> SubmissionPage:

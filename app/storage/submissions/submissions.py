@@ -116,7 +116,7 @@ class Vault:
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
 
-    def seal(self, record: Record, key: DataKey) -> Json:
+    def encrypt_record(self, record: Record, key: DataKey) -> Json:
         """Return the row of `record`."""
         row = {name: getattr(record, name) for name in (*PLAIN, "version", "token_hash")}
         return row | self.sealed_fields(record, key) | {"data_key": self.keyring.wrap(key, record.id)}
@@ -143,7 +143,9 @@ class Vault:
             "due_at": flag.due_at,
         }
 
-    def open(self, row: sa.RowMapping, flag_rows: Sequence[sa.RowMapping]) -> tuple[Record, DataKey]:
+    def decrypt_record(
+        self, row: sa.RowMapping, flag_rows: Sequence[sa.RowMapping]
+    ) -> tuple[Record, DataKey]:
         """Return the record of a row, and its data key. Raises Unopenable."""
         key = self.keyring.unwrap(row["data_key"], row["id"])
 
@@ -177,7 +179,7 @@ def fetch(
     row = session.execute(_LOCKED if lock else _BY_ID, {"id": submission}).mappings().first()
     if row is None:
         return None
-    return vault.open(row, session.execute(_FLAGS_OF, {"id": submission}).mappings().all())
+    return vault.decrypt_record(row, session.execute(_FLAGS_OF, {"id": submission}).mappings().all())
 
 
 def data_key(session: Session, vault: Vault, submission: str, now: dt.datetime) -> DataKey | None:

@@ -40,12 +40,17 @@ async def search(request: Request) -> Response:
     The result includes drafts, tests and closed cases. The audit log records that a search was made and what
     it found, but not the search text.
     """
-    here, principal = get_services(request), await get_services(request).doorkeeper.admit(request)
+    here, principal = get_services(request), await get_services(request).authenticator.authenticate(request)
     require_permission(principal, "queue")
     wanted, _ = await read_json(request, review_schemas.SearchIn)
     actor = principal.actor(request_id(request))
     find = partial(
-        queue.search_cases, desk=here.desk, principal=principal, text=wanted.text, now=now(), actor=actor
+        queue.search_cases,
+        desk=here.submissions,
+        principal=principal,
+        text=wanted.text,
+        now=now(),
+        actor=actor,
     )
     work = partial(
         _rows, find=find, actor=actor, trial=isinstance(principal, ApiClient) and principal.key.test
@@ -74,7 +79,7 @@ def _plain(row: QueueRow) -> SubmissionRow:
 )
 async def reviewers(request: Request) -> Response:
     """List the staff a case can be assigned to, by name: the values for `assignee` of a review."""
-    principal = await get_services(request).doorkeeper.admit(request)
+    principal = await get_services(request).authenticator.authenticate(request)
     require_permission(principal, "review")
     found = await get_services(request).database.read(cases.reviewers)
     return json_response({"items": [{"id": name, "name": called} for name, called in found]})

@@ -41,7 +41,7 @@ EXAMPLE = {"questionnaire": "ketamine-preconsult", "answers": EXAMPLE_ANSWERS}
 )  # fmt: skip
 async def evaluate(request: Request) -> Response:
     """Get the summary that a submission of these answers would have. Nothing is stored."""
-    principal = await get_services(request).doorkeeper.admit(request)
+    principal = await get_services(request).authenticator.authenticate(request)
     require_scope(principal, "submissions:write", "review")
     wanted, _ = await read_json(request, submissions.EvaluationIn)
     edition = edition_for(request, wanted)

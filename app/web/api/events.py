@@ -46,16 +46,16 @@ async def follow(
     """List events, oldest first: without `after` from the oldest retained event, else from the cursor on.
 
     Store `next` after you have processed the events: if you read on from there, no event is skipped or
-    repeated. Events are retained for at least PRECONSULT_EVENTS_DAYS days; a cursor older than that gets 410.
-    In that case, read the state of what you follow from /v1/readiness or /v1/submissions, and continue from
+    repeated. Events are retained for at least PRECONSULT_EVENT_RETENTION_DAYS days; a cursor older than
+    that gets 410. In that case, read the state of what you follow from /v1/readiness or /v1/submissions, and continue from
     `next` of a read without `after`.
     """
     here = get_services(request)
-    principal = require_scope(await here.doorkeeper.admit(request), "events")
+    principal = require_scope(await here.authenticator.authenticate(request), "events")
     place = None if after is None else pagination.decode_position(after)
     wanted = EventFilter(principal.key.test, has_scope(principal, "review"), tuple(type or ()))
     look = partial(here.database.read, partial(outbox.list_events, after=place, wanted=wanted, limit=limit))
-    found = await here.waiting.until(request, look, fits=lambda told: bool(told.events), seconds=wait)
+    found = await here.long_poller.until(request, look, fits=lambda told: bool(told.events), seconds=wait)
     return json_response(_serialize(found))
 
 

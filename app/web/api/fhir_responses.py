@@ -93,7 +93,7 @@ async def create(request: Request) -> Response:
     )
     kept, content, replayed = await here.database.write(work)
     if not replayed:
-        here.kept.labels(drawn.record.status).inc()
+        here.submissions_counter.labels(drawn.record.status).inc()
     return _created(kept, content, kind, replayed=replayed)
 
 
@@ -129,7 +129,7 @@ async def validate(request: Request) -> Response:
 async def read(request: Request, submission: str) -> Response:
     """Get a submission as a QuestionnaireResponse, with its interruptions and without contact details."""
     here = get_services(request)
-    principal, kind = await here.doorkeeper.admit(request), acceptable(request)
+    principal, kind = await here.authenticator.authenticate(request), acceptable(request)
     work = partial(_look, here=here, submission=submission, principal=principal, at=now())
     if isinstance(principal, ApiClient):  # reads by an API client are audited
         drawn = await here.database.write(partial(work, actor=principal.actor(request_id(request))))
@@ -141,7 +141,7 @@ async def read(request: Request, submission: str) -> Response:
 
 async def _writer(request: Request) -> ApiClient:
     """Return the API client that sends a resource. Raises Unauthenticated or Forbidden."""
-    principal = require_scope(await get_services(request).doorkeeper.admit(request), *WRITING)
+    principal = require_scope(await get_services(request).authenticator.authenticate(request), *WRITING)
     if principal.key.origins:
         raise Forbidden("A key for browsers hands in at /v1/submissions.")
     return principal
@@ -156,10 +156,10 @@ def _look(
     at: dt.datetime,
     actor: Actor | None = None,
 ) -> Assessment:
-    record, key = here.desk.found(session, submission, principal, *LOOKING, now=at, lock=False)
+    record, key = here.submissions.load(session, submission, principal, *LOOKING, now=at, lock=False)
     if actor is not None:
         audit_log.record(session, actor, at, AuditAction(audit_log.VIEWED, "submission", submission))
-    return here.desk.drawn(record, key)
+    return here.submissions.assess(record, key)
 
 
 def _assess(here: Services, sent: QuestionnaireResponseInput, principal: ApiClient) -> Assessment:
@@ -178,7 +178,7 @@ def _assess(here: Services, sent: QuestionnaireResponseInput, principal: ApiClie
         test=principal.key.test or sent.meta,
     )
     try:
-        return assess_new(edition, given, new_token(), now=now(), terms=here.desk.terms)
+        return assess_new(edition, given, new_token(), now=now(), terms=here.submissions.terms)
     except InvalidAnswers as problem:
         placed = [_relocate_error(each, found, edition) for each in problem.errors]
         raise InvalidAnswers(problem.detail, errors=placed) from None

@@ -75,7 +75,7 @@ async def create(request: Request) -> Response:
     nothing more.
     """
     here = get_services(request)
-    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    principal = require_scope(await here.authenticator.authenticate(request), "bookings")
     given, raw = await read_json(request, schemas.HandoffIn)
     claim, secret, at = _claim(request, principal, raw), form_sessions.new_secret(), now()
     try:
@@ -84,13 +84,13 @@ async def create(request: Request) -> Response:
         if claim is None:
             raise
         again = await here.database.read(
-            partial(idempotency.replay_made, keyring=here.desk.vault.keyring, claim=claim)
+            partial(idempotency.replay_made, keyring=here.submissions.vault.keyring, claim=claim)
         )
         if again is None:
             raise
         return _created(*again, replayed=True)
     content = to_json(serialize(made, at) | links(here, secret))
-    actor, keyring = principal.actor(request_id(request)), here.desk.vault.keyring
+    actor, keyring = principal.actor(request_id(request)), here.submissions.vault.keyring
     keeping = partial(_create, keyring=keyring, claim=claim, made=made, content=content, actor=actor)
     kept, content, replayed = await here.database.write(keeping)
     return _created(kept, content, replayed=replayed)
@@ -131,7 +131,7 @@ async def list_handoffs(
 ) -> Response:
     """List links, newest first; their secrets are not included."""
     here = get_services(request)
-    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    principal = require_scope(await here.authenticator.authenticate(request), "bookings")
     work = partial(
         rows.page,
         test=principal.key.test,
@@ -155,7 +155,7 @@ async def list_handoffs(
 async def read(request: Request, handoff: str) -> Response:
     """Get one link: whether it is waiting, opened, revoked or expired."""
     here = get_services(request)
-    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    principal = require_scope(await here.authenticator.authenticate(request), "bookings")
     found = await here.database.read(partial(handoffs.find, handoff=handoff, test=principal.key.test))
     headers, told = etag(found.version) | {"cache-control": "no-store"}, to_json(serialize(found, now()))
     if handoffs.state(found, now()) == "expired":  # depends on the clock, so the version stays the same
@@ -172,7 +172,7 @@ async def read(request: Request, handoff: str) -> Response:
 async def revoke(request: Request, handoff: str) -> Response:
     """Revoke a link: it opens nothing any more. 409 once the questionnaire has been started with it."""
     here = get_services(request)
-    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    principal = require_scope(await here.authenticator.authenticate(request), "bookings")
     work = partial(
         handoffs.revoke,
         handoff=handoff,
@@ -198,7 +198,7 @@ async def reissue(request: Request, handoff: str) -> Response:
     handoff, which never opens answers that were given before.
     """
     here, secret = get_services(request), form_sessions.new_secret()
-    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    principal = require_scope(await here.authenticator.authenticate(request), "bookings")
     work = partial(
         handoffs.reissue,
         handoff=handoff,
@@ -238,4 +238,4 @@ def _claim(request: Request, principal: ApiClient, raw: bytes) -> Claim | None:
         return None
     if not IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
         raise errors.InvalidRequest("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
-    return Claim.of(f"{principal.key.id} handoffs", key, b"POST /v1/handoffs\n" + raw)
+    return Claim.from_request(f"{principal.key.id} handoffs", key, b"POST /v1/handoffs\n" + raw)

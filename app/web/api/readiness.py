@@ -69,7 +69,7 @@ async def get_readiness(
 async def _answer(request: Request, references: Sequence[str], wait: int, told: Told) -> Response:
     """Return the document; with `wait`, wait while the client already has the current one."""
     here = get_services(request)
-    principal = require_scope(await here.doorkeeper.admit(request), "bookings")
+    principal = require_scope(await here.authenticator.authenticate(request), "bookings")
     fresh_for, test = here.settings.fresh_for, principal.key.test
 
     async def look() -> tuple[bytes, dict[str, str]]:
@@ -80,7 +80,7 @@ async def _answer(request: Request, references: Sequence[str], wait: int, told: 
         tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
         return content, {"etag": tag, "cache-control": "no-store"}
 
-    content, headers = await here.waiting.until(
+    content, headers = await here.long_poller.until(
         request, look, fits=lambda found: not unchanged(request, found[1]["etag"]), seconds=wait
     )
     return conditional(request, content, "application/json", headers)

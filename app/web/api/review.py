@@ -49,7 +49,7 @@ async def decide(request: Request, submission: str) -> Response:
     """
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.ReviewIn)
-    work = partial(_decide, desk=get_services(request).desk, turn=turn, wanted=wanted)
+    work = partial(_decide, desk=get_services(request).submissions, turn=turn, wanted=wanted)
     drawn = await get_services(request).database.write(work)
     return json_response(_review(drawn), headers=etag(drawn.record.version))
 
@@ -75,7 +75,7 @@ async def add_note(request: Request, submission: str) -> Response:
     """Add a note to a case. Repeated with the same If-Match it is not added again, but gets 412."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.NoteIn)
-    work = partial(cases.add_note, desk=get_services(request).desk, turn=turn, text=wanted.text)
+    work = partial(cases.add_note, desk=get_services(request).submissions, turn=turn, text=wanted.text)
     drawn, note = await get_services(request).database.write(work)
     return _made(_note(note), drawn)
 
@@ -92,7 +92,7 @@ async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.FlagActionIn)
     work = partial(
-        cases.act_on_flag, desk=get_services(request).desk, turn=turn, flag=flag, action=wanted.action
+        cases.act_on_flag, desk=get_services(request).submissions, turn=turn, flag=flag, action=wanted.action
     )
     drawn, done = await get_services(request).database.write(work)
     return _made(_action(done), drawn)
@@ -108,7 +108,7 @@ async def read_notes(request: Request, submission: str) -> Response:
     """List the notes on a case. This request counts as a view and is audited."""
     turn = await _looking(request, submission)
     case = await get_services(request).database.write(
-        partial(cases.view_case, desk=get_services(request).desk, turn=turn)
+        partial(cases.view_case, desk=get_services(request).submissions, turn=turn)
     )
     headers = etag(case.drawn.record.version)
     return json_response({"items": [_note(each) for each in case.notes]}, headers=headers)
@@ -124,7 +124,7 @@ async def reveal_contact(request: Request, submission: str) -> Response:
     """Get the contact details of the person. Each request is audited as `contact.revealed`."""
     turn = await _looking(request, submission)
     case = await get_services(request).database.write(
-        partial(cases.reveal_contact, desk=get_services(request).desk, turn=turn)
+        partial(cases.reveal_contact, desk=get_services(request).submissions, turn=turn)
     )
     return json_response({name: case.drawn.record.contact.get(name) for name in ("name", "phone", "email")})
 
@@ -140,7 +140,10 @@ async def correct(request: Request, submission: str) -> Response:
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.CorrectionIn)
     work = partial(
-        corrections.apply_correction, desk=get_services(request).desk, turn=turn, answers=wanted.answers
+        corrections.apply_correction,
+        desk=get_services(request).submissions,
+        turn=turn,
+        answers=wanted.answers,
     )
     drawn = await get_services(request).database.write(work)
     return json_response(_review(drawn), headers=etag(drawn.record.version))
@@ -155,7 +158,7 @@ async def correct(request: Request, submission: str) -> Response:
 async def read_corrections(request: Request, submission: str) -> Response:
     """List every correction, with the previous answers. This request counts as a view and is audited."""
     turn = await _looking(request, submission)
-    work = partial(corrections.corrections, desk=get_services(request).desk, turn=turn)
+    work = partial(corrections.corrections, desk=get_services(request).submissions, turn=turn)
     _, found, _ = await get_services(request).database.write(work)
     return json_response({"items": [_difference(each) for each in found]})
 
@@ -170,7 +173,7 @@ async def merge(request: Request, submission: str) -> Response:
     """Merge a duplicate into another case of the same person and close it; both stay readable and show it."""
     turn = await _turn(request, submission)
     wanted, _ = await read_json(request, schemas.MergeIn)
-    work = partial(corrections.merge, desk=get_services(request).desk, turn=turn, into=wanted.into)
+    work = partial(corrections.merge, desk=get_services(request).submissions, turn=turn, into=wanted.into)
     drawn = await get_services(request).database.write(work)
     return json_response(_review(drawn), headers=etag(drawn.record.version))
 
@@ -185,14 +188,14 @@ async def read_history(request: Request, submission: str) -> Response:
     """List the events of a submission and its flags, including views. This request is itself audited."""
     turn = await _looking(request, submission)
     events = await get_services(request).database.write(
-        partial(cases.history, desk=get_services(request).desk, turn=turn)
+        partial(cases.history, desk=get_services(request).submissions, turn=turn)
     )
     return json_response({"items": [_event(each) for each in events]})
 
 
 async def _looking(request: Request, submission: str) -> StaffCommand:
     """Return the context of a view, at any version. Raises Unauthenticated."""
-    principal = await get_services(request).doorkeeper.admit(request)
+    principal = await get_services(request).authenticator.authenticate(request)
     return _as(request, principal, submission, None)
 
 
@@ -201,7 +204,7 @@ async def _turn(request: Request, submission: str) -> StaffCommand:
 
     Raises Unauthenticated, Forbidden, PreconditionRequired and PreconditionFailed.
     """
-    principal = await get_services(request).doorkeeper.admit(request)
+    principal = await get_services(request).authenticator.authenticate(request)
     require_permission(principal, "review")
     return _as(request, principal, submission, if_match(request))
 

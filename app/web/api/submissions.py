@@ -75,7 +75,7 @@ LOCATION = header("Location", "Where the submission is.")
 async def create(request: Request) -> Response:
     """Store answers as a submission with its summary, or as a draft. 201 only after the commit is durable."""
     here = get_services(request)
-    principal = require_scope(await here.doorkeeper.admit(request), "submissions:write")
+    principal = require_scope(await here.authenticator.authenticate(request), "submissions:write")
     wanted, raw = await read_json(request, schemas.SubmissionIn)
     claim, token = idempotency_claim(request, principal, raw, CREATE), new_token()
     if principal.key.origins and wanted.booking_reference is not None:
@@ -85,7 +85,7 @@ async def create(request: Request) -> Response:
     try:
         given = to_input(wanted, test=principal.key.test)
         edition = edition_for(request, wanted)
-        drawn = assess_new(edition, given, token, now=now(), terms=here.desk.terms)
+        drawn = assess_new(edition, given, token, now=now(), terms=here.submissions.terms)
     except errors.InvalidRequest:  # the first request may have been valid under an older edition
         again = (
             await here.database.read(partial(previous_response, here=here, claim=claim)) if claim else None
@@ -98,7 +98,7 @@ async def create(request: Request) -> Response:
     work = partial(create_idempotent, here=here, claim=claim, drawn=drawn, content=content, actor=actor)
     kept, content, replayed = await here.database.write(work)
     if not replayed:
-        here.kept.labels(drawn.record.status).inc()
+        here.submissions_counter.labels(drawn.record.status).inc()
     return _created(kept, content, replayed=replayed)
 
 
@@ -110,14 +110,14 @@ def _created(kept: str, content: bytes, *, replayed: bool) -> Response:
 
 def previous_response(session: Session, *, here: Services, claim: Claim) -> tuple[str, bytes] | None:
     """Return (id, first response) of the same request, if it was received before."""
-    return idempotency.replay(session, here.desk.vault, claim, now=now())
+    return idempotency.replay(session, here.submissions.vault, claim, now=now())
 
 
 def create_idempotent(
     session: Session, *, here: Services, claim: Claim | None, drawn: Assessment, content: bytes, actor: Actor
 ) -> tuple[str, bytes, bool]:
     """Return (id, response, whether it repeats the first response), in one transaction."""
-    at, vault = drawn.record.created_at, here.desk.vault
+    at, vault = drawn.record.created_at, here.submissions.vault
     if claim and not idempotency.remember(session, claim, drawn.record.id, drawn.key, content, now=at):
         again = idempotency.replay(session, vault, claim, now=at)
         if again is None:
@@ -153,7 +153,7 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
     If few are found, a page may hold fewer than `limit`, even none: `next` shows whether more follow.
     """
     here = get_services(request)
-    principal = require_scope(await here.doorkeeper.admit(request), "submissions:read", "review")
+    principal = require_scope(await here.authenticator.authenticate(request), "submissions:read", "review")
     page = pagination.parse_list_query(
         limit,
         cursor,
@@ -166,7 +166,7 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
         updated_after=updated_after,
     )
     found = await here.database.read(partial(list_page, page=page))
-    following = pagination.next_url(request, found.following)
+    following = pagination.next_url(request, found.next_cursor)
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
     return json_response(serializers.page(found.rows, following), headers=headers)
 
@@ -203,11 +203,11 @@ async def read(request: Request, submission: str) -> Response:
 async def change(request: Request, submission: str) -> Response:
     """Merge answers into a draft. Interruptions are returned and flags are raised immediately."""
     here = get_services(request)
-    principal = await here.doorkeeper.admit(request)
+    principal = await here.authenticator.authenticate(request)
     version = if_match(request)
     patch, _ = await read_json(request, schemas.SubmissionPatch, also=(MERGE_PATCH,))
     work = partial(
-        here.desk.change,
+        here.submissions.change,
         submission=submission,
         principal=principal,
         patch=patch.model_dump(exclude_unset=True),
@@ -234,9 +234,9 @@ async def change(request: Request, submission: str) -> Response:
 async def submit(request: Request, submission: str) -> Response:
     """Submit a draft. Repeating the same request returns the same response."""
     here = get_services(request)
-    principal = await here.doorkeeper.admit(request)
+    principal = await here.authenticator.authenticate(request)
     work = partial(
-        here.desk.submit,
+        here.submissions.submit,
         submission=submission,
         principal=principal,
         version=if_match(request),
@@ -244,7 +244,7 @@ async def submit(request: Request, submission: str) -> Response:
         actor=_actor(request, principal),
     )
     drawn = await here.database.write(work)
-    here.kept.labels("submitted").inc()
+    here.submissions_counter.labels("submitted").inc()
     return _response(drawn, principal)
 
 
@@ -257,9 +257,9 @@ async def submit(request: Request, submission: str) -> Response:
 async def erase(request: Request, submission: str) -> Response:
     """Erase a submission permanently: answers, contact, flags, and the response to its Idempotency-Key."""
     here = get_services(request)
-    principal = await here.doorkeeper.admit(request)
+    principal = await here.authenticator.authenticate(request)
     work = partial(
-        here.desk.erase,
+        here.submissions.erase,
         submission=submission,
         principal=principal,
         version=if_match(request),
@@ -273,11 +273,11 @@ async def erase(request: Request, submission: str) -> Response:
 async def read_one(request: Request, submission: str) -> tuple[Principal, Assessment]:
     """Return the principal and the requested submission; reads by an API client are audited."""
     here = get_services(request)
-    principal = await here.doorkeeper.admit(request)
+    principal = await here.authenticator.authenticate(request)
     if isinstance(principal, ApiClient):
-        who = partial(here.desk.show, principal=principal, actor=_actor(request, principal))
+        who = partial(here.submissions.view, principal=principal, actor=_actor(request, principal))
         return principal, await here.database.write(partial(who, submission=submission, now=now()))
-    work = partial(here.desk.read, submission=submission, principal=principal, now=now())
+    work = partial(here.submissions.read, submission=submission, principal=principal, now=now())
     return principal, await here.database.read(work)
 
 

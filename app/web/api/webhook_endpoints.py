@@ -93,13 +93,13 @@ def _create(
     test: bool,
 ) -> tuple[str, bytes, bool]:
     """Return (id, response, whether it repeats the first response), in one transaction."""
-    keyring = here.desk.vault.keyring
+    keyring = here.submissions.vault.keyring
     if claim:
         places.lock_table(session)  # of two concurrent requests, the second gets the first answer
     again = idempotency.replay_made(session, keyring, claim) if claim else None
     if again is not None:
         return (*again, True)
-    made, secret = webhook_endpoints.create(session, keyring, here.reach, turn, wanted, test=test)
+    made, secret = webhook_endpoints.create(session, keyring, here.address_policy, turn, wanted, test=test)
     content = to_json(document(made) | {"secret": secret})
     if claim and not idempotency.remember_made(session, keyring, claim, made.id, content, now=turn.now):
         raise errors.InFlight("Another request with this key was just carried out; try again.", retry_after=1)
@@ -154,7 +154,9 @@ async def change(request: Request, endpoint: str) -> Response:
     for name, empty in (("types", []), ("description", "")):
         if name in given and given[name] is None:
             given[name] = empty
-    work = partial(webhook_endpoints.update, reach=here.reach, turn=turn, endpoint=endpoint, given=given)
+    work = partial(
+        webhook_endpoints.update, reach=here.address_policy, turn=turn, endpoint=endpoint, given=given
+    )
     return _response(await here.database.write(work))
 
 
@@ -184,7 +186,7 @@ async def rotate(request: Request, endpoint: str) -> Response:
     """
     here, _, turn = await _turn(request, changing=True)
     work = partial(
-        webhook_endpoints.rotate_secret, keyring=here.desk.vault.keyring, turn=turn, endpoint=endpoint
+        webhook_endpoints.rotate_secret, keyring=here.submissions.vault.keyring, turn=turn, endpoint=endpoint
     )
     found, secret = await here.database.write(work)
     return json_response(document(found) | {"secret": secret}, headers=etag(found.version))
@@ -273,7 +275,7 @@ def serialize_delivery(delivery: Delivery, tried: list[DeliveryAttempt]) -> Json
 async def _turn(request: Request, *, changing: bool = False) -> tuple[Services, ApiClient, EndpointCommand]:
     """Return the context of a request. Raises Unauthenticated, Forbidden, and as `if_match` for a change."""
     here = get_services(request)
-    principal = require_scope(await here.doorkeeper.admit(request), "webhooks")
+    principal = require_scope(await here.authenticator.authenticate(request), "webhooks")
     version = if_match(request) if changing else None
     seeing = has_scope(principal, "review")
     actor = principal.actor(request_id(request))
@@ -290,7 +292,7 @@ def _claim(request: Request, principal: ApiClient, raw: bytes) -> Claim | None:
         return None
     if not IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
         raise errors.InvalidRequest("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
-    return Claim.of(f"{principal.key.id} webhook-endpoints", key, CREATE + raw)
+    return Claim.from_request(f"{principal.key.id} webhook-endpoints", key, CREATE + raw)
 
 
 def _deliveries(

@@ -138,12 +138,12 @@ async def begin(request: Request) -> Response:
         test=handoff is not None and handoff.test,
         quarantine=quarantine,
     )
-    drawn = assess_new(edition, fresh, new_token(), now=at, terms=here.desk.terms)
-    claim = Claim.of("form", instance, b"POST /form")
+    drawn = assess_new(edition, fresh, new_token(), now=at, terms=here.submissions.terms)
+    claim = Claim.from_request("form", instance, b"POST /form")
     secret = form_sessions.new_secret()
     work = partial(
         _begin,
-        desk=here.desk,
+        desk=here.submissions,
         drawn=drawn,
         claim=claim,
         secret=secret,
@@ -159,7 +159,7 @@ async def begin(request: Request) -> Response:
     except NotFound:  # the same link was used by another request first
         return expired_page(request)
     if opened == drawn.record.id:
-        here.kept.labels("draft").inc()
+        here.submissions_counter.labels("draft").inc()
     response = form_security.set_cookie(redirect("/form/go-on?new=1"), here, form_security.SESSION, secret)
     return form_security.set_cookie(response, here, form_security.HANDOFF, "") if link else response
 
@@ -183,7 +183,7 @@ def _errors_of_first(edition: Edition, group: Item, sent: FormPageInput, languag
 async def _let_in(request: Request, here: Services) -> None:
     """Count one started form, in this process and across replicas. Raises TooMany."""
     found = client_address.client_network(client_address.client_address(request.scope, here.settings.proxies))
-    wait = here.limits.take(found) or await here.rates.take_start(found)
+    wait = here.form_start_limiter.take(found) or await here.rate_limiter.hit_form_start(found)
     if wait:
         raise TooManyRequests("Too many forms are being begun.", retry_after=wait)
 

@@ -116,7 +116,7 @@ def page(
     language = language or language_of(request, edition, drawn)
     book = edition.phrasebooks[language]
     shown = {
-        "theme": here.theme.words(),
+        "theme": here.theme.template_context(),
         "direction": book.texts.direction,
         "languages": [(tag, language_name(tag)) for tag in edition.languages],
         "unreviewed": edition.unreviewed_languages(language),

@@ -52,20 +52,20 @@ class Flow:
         """The address of the interruption that the answers of a page raise."""
         return with_flags(f"/form/s/{self.step(f'after {group.link_id}')}", *flags)
 
-    def at(self, step: str) -> Item | None:
+    def page_at(self, step: str) -> Item | None:
         """The group at an address, if it is one of the current pages."""
         return next((each for each in self.groups if self.step(each.link_id) == step), None)
 
-    def interrupted(self, step: str) -> Item | None:
+    def interrupted_page(self, step: str) -> Item | None:
         """The group whose interruption is at an address; the group may no longer be one of the pages."""
         return next((each for each in self.asked.item if self.step(f"after {each.link_id}") == step), None)
 
-    def after(self, group: Item) -> Item | None:
+    def next_page(self, group: Item) -> Item | None:
         """The next page; None if the next step is checking the answers."""
         later = self.asked.item[self._place(group) + 1 :]
         return next((each for each in later if each in self.groups), None)
 
-    def before(self, group: Item) -> Item | None:
+    def previous_page(self, group: Item) -> Item | None:
         """The previous page; None at the first page."""
         earlier = reversed(self.asked.item[: self._place(group)])
         return next((each for each in earlier if each in self.groups), None)
@@ -93,11 +93,11 @@ class Flow:
         """The page that contains a question."""
         return next((each for each in self.groups if name in {item.link_id for item in each.item}), None)
 
-    def unused(self) -> list[str]:
+    def disabled_answers(self) -> list[str]:
         """Answered questions that are no longer enabled, in order."""
         return [name for name in self.asked.order(self.answers) if name not in self.drawn.enabled]
 
-    def interrupts(self, group: Item) -> list[str]:
+    def interruptions_of(self, group: Item) -> list[str]:
         """The rules raised by the answers of this page that have an interruption page."""
         names = {item.link_id for item in group.item}
         return [

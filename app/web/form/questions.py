@@ -35,10 +35,10 @@ async def ask(request: Request, step: str) -> Response:
     if visit.drawn.record.status == "submitted":
         return redirect("/form/summary")
     flow = Flow(visit.drawn)
-    interrupted = flow.interrupted(step)
+    interrupted = flow.interrupted_page(step)
     if interrupted:
         return _interruption(visit, flow, interrupted)
-    group = flow.at(step)
+    group = flow.page_at(step)
     return _page(visit, flow, group) if group else redirect(resume_page(visit.drawn))
 
 
@@ -55,7 +55,7 @@ async def answer(request: Request, step: str) -> Response:
     form_security.require_csrf(request, given, secret)
     at = now()
     before = await here.database.read(
-        partial(form_sessions.read, desk=here.desk, secret=secret, now=at, late=True)
+        partial(form_sessions.read, desk=here.submissions, secret=secret, now=at, late=True)
     )
     flow = Flow(before)
     group = next((each for each in flow.asked.item if flow.step(each.link_id) == step), None)
@@ -67,7 +67,7 @@ async def answer(request: Request, step: str) -> Response:
     sent, raw, asked = fields.parse_page(group, given, before.record.contact)
     work = partial(
         form_sessions.save,
-        desk=here.desk,
+        desk=here.submissions,
         secret=secret,
         page=sent,
         language=language,
@@ -80,7 +80,9 @@ async def answer(request: Request, step: str) -> Response:
     except NotADraft:  # submitted from another tab in the meantime
         return redirect("/form/summary?changed=1")
     visit = FormVisit(request, here, secret, saved.drawn, language)
-    raised = [rule for rule in Flow(saved.drawn).interrupts(group) if rule not in flow.interrupts(group)]
+    raised = [
+        rule for rule in Flow(saved.drawn).interruptions_of(group) if rule not in flow.interruptions_of(group)
+    ]
     if saved.ended:
         return _late(visit, raised)
     if chosen and raised:
@@ -99,7 +101,11 @@ def _too_late(visit: FormVisit, group: Item, given: form_security.Fields) -> Res
     checked = edition.check(before.record.answers["answers"] | named, complete=False)
     evaluation = edition.evaluate(checked.answers, before.record.answers["raised"], enabled=checked.enabled)
     after = replace(before, evaluation=evaluation, enabled=checked.enabled)
-    raised = [rule for rule in Flow(after).interrupts(group) if rule not in Flow(before).interrupts(group)]
+    raised = [
+        rule
+        for rule in Flow(after).interruptions_of(group)
+        if rule not in Flow(before).interruptions_of(group)
+    ]
     onward = "/form/summary?changed=1"
     return _alone(replace(visit, drawn=after), raised, onward) if raised else redirect(onward)
 
@@ -161,9 +167,9 @@ def _onward(
     errors = fields.error_messages(visit.edition, group, saved.issues, missing, visit.language)
     names = [item.link_id for item in group.item if item.is_question]
     fresh = [name for name in names if name in drawn.enabled and name not in asked]
-    noted = ["changed"] if set(flow.unused()) - set(Flow(before).unused()) else []
-    raised = flow.interrupts(group)
-    if not set(raised) <= set(Flow(before).interrupts(group)) and (errors or fresh):
+    noted = ["changed"] if set(flow.disabled_answers()) - set(Flow(before).disabled_answers()) else []
+    raised = flow.interruptions_of(group)
+    if not set(raised) <= set(Flow(before).interruptions_of(group)) and (errors or fresh):
         return redirect(flow.interruption(group, *_kept(visit.request), "new"))
     if errors:
         return _page(visit, flow, group, SubmittedValues(raw, errors), status=422)
@@ -178,7 +184,7 @@ def _onward(
 def _next(visit: FormVisit, flow: Flow, group: Item, *flags: str) -> str:
     """The next page; for a user from the check page, the next with an answer missing, or the check page."""
     kept = _kept(visit.request)
-    after = flow.after(group)
+    after = flow.next_page(group)
     if kept:
         open_ones = [flow.page_of(name) for name in flow.drawn.missing]
         after = next((each for each in open_ones if each), None)
@@ -194,7 +200,7 @@ def _kept(request: Request) -> list[str]:
 
 def _interruption(visit: FormVisit, flow: Flow, group: Item) -> Response:
     """The interruption that the answers of a page raise: short, on its own page, with one link onward."""
-    raised = flow.interrupts(group)
+    raised = flow.interruptions_of(group)
     blocks = _raised(visit, raised)
     query = visit.request.query_params
     if "new" in query:  # the page it came from has errors or new questions
@@ -217,7 +223,7 @@ def _first_thing(visit: FormVisit, rule: str) -> str:
     A rule that stops the form, or has no number to call, gets the general help heading.
     """
     book = visit.edition.phrasebooks[visit.language]
-    stops = next(each.stops_evaluation for each in visit.edition.book.rules if each.id == rule)
+    stops = next(each.stops for each in visit.edition.book.rules if each.id == rule)
     number = next((each["call"] for each in book.helplines[rule] if each["call"]), None)
     fixed = book.texts.summary
     return fixed.help if stops or number is None else fixed.call.format(number=number)
@@ -230,7 +236,7 @@ def _page(
     shown = fields.questions(flow, group, visit.language, typed)
     visible = [each for each in shown if not each["hidden"]]
     new = [each for each in visible if each["when"] and each["name"] not in flow.answers]
-    earlier, here = flow.before(group), flow.address(group, *_kept(visit.request))
+    earlier, here = flow.previous_page(group), flow.address(group, *_kept(visit.request))
     words = visit.edition.phrasebooks[visit.language].items
     return render_page(
         visit,
@@ -243,7 +249,7 @@ def _page(
         fields=shown,
         errors=fields.error_summary(visit.edition, group, typed.errors if typed else {}, visit.language),
         more=len(new) if "new" in query else 0,
-        changed=[words[name].text for name in flow.unused()] if "changed" in query else [],
+        changed=[words[name].text for name in flow.disabled_answers()] if "changed" in query else [],
         back="/form/check" if _kept(visit.request) else flow.address(earlier) if earlier else "/form",
         path=here,
     )

@@ -52,7 +52,7 @@ def _check(visit: FormVisit, missing: list[str], *, status: int = 200) -> Respon
         status=status,
         errors=_missing_ones(visit, flow, errors),
         parts=[_part(visit, flow, group) for group in flow.groups],
-        unused=[words[name].text for name in flow.unused()],
+        unused=[words[name].text for name in flow.disabled_answers()],
         back=flow.address(flow.groups[-1]),
         summary_follows=not visit.drawn.evaluation.stopped_by,
     )
@@ -94,10 +94,10 @@ async def send(request: Request) -> Response:
         raise SessionEnded("There is no session on this device.")
     form_security.require_csrf(request, await form_security.fields(request), secret)
     before = await here.database.read(
-        partial(form_sessions.read, desk=here.desk, secret=secret, now=at, late=True)
+        partial(form_sessions.read, desk=here.submissions, secret=secret, now=at, late=True)
     )
     until, who = form_security.session_expiry(here, at), actor(request)
-    work = partial(form_sessions.submit, desk=here.desk, secret=secret, until=until, now=at, actor=who)
+    work = partial(form_sessions.submit, desk=here.submissions, secret=secret, until=until, now=at, actor=who)
     try:
         sent = await here.database.write(work)
     except InvalidAnswers:
@@ -105,7 +105,7 @@ async def send(request: Request) -> Response:
     except NotADraft:  # submitted by the other of two clicks
         return redirect("/form/summary")
     if before.record.status == "draft":
-        here.kept.labels("submitted").inc()
+        here.submissions_counter.labels("submitted").inc()
     return _sent_late(request) if sent.ended else redirect("/form/summary")
 
 

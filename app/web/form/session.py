@@ -62,7 +62,7 @@ async def make_link(request: Request) -> Response:
     secret, here = form_sessions.new_secret(), visit.here
     work = partial(
         form_sessions.create_resume_link,
-        desk=here.desk,
+        desk=here.submissions,
         secret=visit.secret,
         link_secret=secret,
         now=now(),
@@ -109,7 +109,7 @@ async def resume(request: Request) -> Response:
     secret = form_sessions.new_secret()
     work = partial(
         form_sessions.resume,
-        desk=here.desk,
+        desk=here.submissions,
         link_secret=held,
         secret=secret,
         until=form_security.session_expiry(here, at),
@@ -268,7 +268,7 @@ async def delete(request: Request) -> Response:
         visit = await require_session(request)
         form_security.require_csrf(request, given, visit.secret)
         work = partial(
-            form_sessions.erase, desk=here.desk, secret=visit.secret, now=now(), actor=actor(request)
+            form_sessions.erase, desk=here.submissions, secret=visit.secret, now=now(), actor=actor(request)
         )
         await dependencies.write_and_sync_ledger(here, work)
     except SessionEnded:

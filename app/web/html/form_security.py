@@ -89,7 +89,9 @@ async def load_session(request: Request) -> tuple[str, Assessment] | None:
     if not held:
         return None
     try:
-        drawn = await here.database.read(partial(form_sessions.read, desk=here.desk, secret=held, now=at))
+        drawn = await here.database.read(
+            partial(form_sessions.read, desk=here.submissions, secret=held, now=at)
+        )
     except SessionEnded:
         return None
     return held, drawn
@@ -154,25 +156,25 @@ def require_csrf(request: Request, given: Fields, held: str) -> None:
 
 def is_valid_csrf(here: Services, given: Fields, held: str) -> bool:
     """Does the form carry the CSRF token of that session?"""
-    return here.desk.vault.keyring.signed("form token", held.encode(), first(given, "token"))
+    return here.submissions.vault.keyring.signed("form token", held.encode(), first(given, "token"))
 
 
 def csrf_token(here: Services, held: str) -> str:
     """The CSRF token for the forms of this session."""
-    return here.desk.vault.keyring.sign("form token", held.encode())
+    return here.submissions.vault.keyring.sign("form token", held.encode())
 
 
 def new_form_id(here: Services, at: dt.datetime) -> str:
     """The signed id of a new form: `<milliseconds>.<nonce>.<signature>`. It is also the idempotency key."""
     stem = f"{int(at.timestamp() * 1000)}.{secrets.token_urlsafe(16)}"
-    return f"{stem}.{here.desk.vault.keyring.sign('form instance', stem.encode())}"
+    return f"{stem}.{here.submissions.vault.keyring.sign('form instance', stem.encode())}"
 
 
 def form_age(here: Services, text: str, at: dt.datetime) -> dt.timedelta | None:
     """The time since a form was created; None if its signature is invalid or it is too old to start with."""
     made, _, rest = text.partition(".")
     nonce, _, signature = rest.partition(".")
-    if not here.desk.vault.keyring.signed("form instance", f"{made}.{nonce}".encode(), signature):
+    if not here.submissions.vault.keyring.signed("form instance", f"{made}.{nonce}".encode(), signature):
         return None
     passed = at - dt.datetime.fromtimestamp(int(made) / 1000, dt.UTC)
     return passed if dt.timedelta(0) <= passed + dt.timedelta(seconds=5) and passed < OLDEST else None

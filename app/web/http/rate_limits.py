@@ -91,7 +91,7 @@ class LeasedCounter:
                 async with self._lock:
                     drawn = await self._more(name, minute)
             except StoreUnavailable:
-                self._tell(minute)
+                self._log_unavailable(minute)
                 return await self._alone.take(name, minute)
         drawn.places -= 1
         return drawn.places + drawn.left if drawn.places >= 0 else self._none(drawn)
@@ -112,7 +112,7 @@ class LeasedCounter:
         drawn.places = 0
         return -1
 
-    def _tell(self, minute: int) -> None:
+    def _log_unavailable(self, minute: int) -> None:
         if minute != self._told:
             self._told = minute
             log.warning("limits_not_shared")
@@ -151,13 +151,13 @@ class RateLimiter:
             if counts
         ]
 
-    async def take_key(self, scope: Scope, key_id: str) -> None:
+    async def hit_key(self, scope: Scope, key_id: str) -> None:
         """Count a request made with a key; its response reports the number left. Raises TooMany."""
         minute, second = divmod(int(time.time()), SECONDS)
         left = await self._key.take(key_id, minute)
-        self._tell(scope, "key", left, SECONDS - second)
+        self._set_headers(scope, "key", left, SECONDS - second)
 
-    async def take_network(self, scope: Scope) -> None:
+    async def hit_network(self, scope: Scope) -> None:
         """Count a request made without a valid key, once. Raises TooMany."""
         if COUNTED in scope:
             return
@@ -165,9 +165,9 @@ class RateLimiter:
         left = await self._network.take(self._alias(scope, minute), minute)
         scope[COUNTED] = True
         if left < 0:  # no headers otherwise: caches may store public responses
-            self._tell(scope, "network", left, SECONDS - second)
+            self._set_headers(scope, "network", left, SECONDS - second)
 
-    async def take_start(self, found: str) -> int:
+    async def hit_form_start(self, found: str) -> int:
         """Count a form started from a network, across replicas.
 
         Return 0, or the seconds to wait. Without a store, return 0.
@@ -184,7 +184,7 @@ class RateLimiter:
         if self._counts is not None:
             await self._counts.close()
 
-    def _tell(self, scope: Scope, kind: str, left: int, seconds: int) -> None:
+    def _set_headers(self, scope: Scope, kind: str, left: int, seconds: int) -> None:
         told = f'"{kind}";r={max(left, 0)};t={seconds}'.encode()
         scope[COUNTED] = True
         fields = ((b"ratelimit", told), (b"ratelimit-policy", self._policies[kind]))

@@ -53,7 +53,7 @@ def idempotency_claim(request: Request, principal: ApiClient, raw: bytes, act: b
         return None
     if not IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
         raise errors.InvalidRequest("An Idempotency-Key has 8 to 255 visible ASCII characters, and no space.")
-    return Claim.of(principal.key.id, key, act + b"\n" + raw)
+    return Claim.from_request(principal.key.id, key, act + b"\n" + raw)
 
 
 def _packed(document: Any) -> bytes:

@@ -24,6 +24,6 @@ class NetworkRateLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(API):
             with contextlib.suppress(Unauthenticated, Forbidden):  # raised again by handlers that need them
-                await self.doorkeeper.admit_any(Request(scope))
-            await self.rates.take_network(scope)  # unless already counted with its credentials
+                await self.doorkeeper.authenticate_optional(Request(scope))
+            await self.rates.hit_network(scope)  # unless already counted with its credentials
         await self.app(scope, receive, send)

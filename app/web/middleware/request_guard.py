@@ -104,7 +104,7 @@ class _Request:
             )
             await self._answer(Internal("An accident on our side; quote `instance` when you report it."))
         finally:
-            self._tell()
+            self._log()
 
     def _check_head(self) -> None:
         hosts = 0
@@ -157,7 +157,7 @@ class _Request:
             reply = problems.response(problem, self.request_id, path=self.scope["path"])
             await reply(self.scope, self.receive, self._send)
 
-    def _tell(self) -> None:
+    def _log(self) -> None:
         method = self.scope["method"] if self.scope["method"] in METHODS else "other"
         route = getattr(self.scope.get("route"), "path", "none")
         seconds = time.perf_counter() - self.began

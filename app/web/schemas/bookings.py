@@ -45,7 +45,7 @@ class HandoffIn(RequestModel):
         Field(
             max_length=handoffs.MAX_URL_LENGTH,
             description="Where the person is offered to go back to, with `status` added: `submitted` or "
-            "`in_progress`. On a site of PRECONSULT_RETURN_ORIGINS; never put a secret in it.",
+            "`in_progress`. On a site of PRECONSULT_ALLOWED_RETURN_ORIGINS; never put a secret in it.",
         ),
     ] = None
 

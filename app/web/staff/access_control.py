@@ -158,7 +158,10 @@ async def _admit(request: Request, declared: dict[str, Any]) -> Response | None:
         raise NotFound(NOWHERE)
     held = await _held(request)
     if held:
-        request.scope["actor"], request.scope["signed"] = held.person.id, CurrentStaff.of(request, held)
+        request.scope["actor"], request.scope["signed"] = (
+            held.person.id,
+            CurrentStaff.from_request(request, held),
+        )
     if is_unsafe(request):
         form_security.require_same_origin(request)
     if declared["needs"] == "anybody":
@@ -211,7 +214,7 @@ async def _guard(request: Request, held: ActiveSession | None) -> None:
         form_security.first(await form_security.fields(request), "token"),
         cookies.get_cookie(request, cookies.SESSION),
     )
-    if not get_services(request).desk.vault.keyring.signed("staff token", secret.encode(), token):
+    if not get_services(request).submissions.vault.keyring.signed("staff token", secret.encode(), token):
         raise Forbidden("This page belongs to another session. Open it again; nothing was changed.")
 
 

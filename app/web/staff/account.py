@@ -62,7 +62,7 @@ async def change_password(request: Request) -> Response:
     work = partial(
         users.set_password,
         staff_id=who.staff.id,
-        password_hash=await here.passwords.hashed(password),
+        password_hash=await here.passwords.hash(password),
         but=who.session_id,
         now=now(),
         actor=actor(request),
@@ -115,7 +115,7 @@ def _own(session: Session, *, staff_id: str, at: Any) -> dict[str, Any]:
 @before_second_factor
 async def offer_factor(request: Request) -> Response:
     """The QR code for the authenticator app, and the form for the first code."""
-    keyring = get_services(request).desk.vault.keyring
+    keyring = get_services(request).submissions.vault.keyring
     return _offer(request, two_factor.new_enrolment(keyring, current_staff(request).staff.id))
 
 
@@ -128,7 +128,7 @@ async def set_factor_up(request: Request) -> Response:
     offer = form_security.first(given, "offer")
     work = partial(
         two_factor.enrol,
-        keyring=here.desk.vault.keyring,
+        keyring=here.submissions.vault.keyring,
         staff_id=who.staff.id,
         offer_text=offer,
         code=form_security.first(given, "code"),
@@ -177,7 +177,7 @@ async def _person(request: Request) -> Person:
 
 def _offer(request: Request, offer: str, wrong: str = "") -> Response:
     here, who = get_services(request), current_staff(request)
-    secret = two_factor.read_enrolment(here.desk.vault.keyring, who.staff.id, offer)
+    secret = two_factor.read_enrolment(here.submissions.vault.keyring, who.staff.id, offer)
     errors = [{"target": "code", "words": wrong}] if wrong else []
     address = two_factor.otpauth_uri(secret or b"", who.email, here.settings.clinic_name or "preconsult")
     return show(

@@ -55,7 +55,7 @@ async def trail(request: Request) -> Response:
     here = get_services(request)
     asked = _asked(request.query_params, here.settings.clinic_time_zone)
     await _on_record(request, AuditAction("audit.read", "audit", None))
-    look = partial(_look, asked=asked, keyring=here.desk.vault.keyring)
+    look = partial(_look, asked=asked, keyring=here.submissions.vault.keyring)
     events, state, names = await here.database.read(look)
     query = [(name, value) for name, value in asked.given.items() if value]
     more = urlencode([*query, ("before", events[ROWS - 1].seq)]) if len(events) > ROWS else ""

@@ -71,7 +71,9 @@ async def case_page(
 ) -> Response:
     """The page of a case, with the problem of a failed command at the top."""
     here = get_services(request)
-    found = await here.database.write(partial(cases.view_case, desk=here.desk, turn=command(request, case)))
+    found = await here.database.write(
+        partial(cases.view_case, desk=here.submissions, turn=command(request, case))
+    )
     errors = [{"target": target, "words": problem.detail}] if problem else []
     return await _shown(request, found, status=problem.status if problem else 200, note=note, errors=errors)
 
@@ -98,7 +100,7 @@ async def reveal(request: Request, case: str) -> Response:
     """The case with contact details, only in this response; the access is recorded first."""
     here = get_services(request)
     found = await here.database.write(
-        partial(cases.reveal_contact, desk=here.desk, turn=command(request, case))
+        partial(cases.reveal_contact, desk=here.submissions, turn=command(request, case))
     )
     return await _shown(request, found, contact=dict(found.drawn.record.contact))
 
@@ -213,7 +215,7 @@ async def run_command(
 ) -> Response:
     """Run a command and redirect to the case, or to the page the form came from; on failure, show why."""
     here, given = get_services(request), await form_security.fields(request)
-    doing = partial(work, turn=command(request, case, given), desk=here.desk)
+    doing = partial(work, turn=command(request, case, given), desk=here.submissions)
     try:
         await here.database.write(doing)
     except PreconditionFailed:
@@ -230,7 +232,9 @@ async def run_command(
 async def conflict_page(request: Request, case: str, wish: StaffFormInput) -> Response:
     """The page after a conflict: what has changed since, and the user's input, ready to be sent again."""
     here = get_services(request)
-    found = await here.database.write(partial(cases.view_case, desk=here.desk, turn=command(request, case)))
+    found = await here.database.write(
+        partial(cases.view_case, desk=here.submissions, turn=command(request, case))
+    )
     return show(
         request,
         "staff/case_conflict.html",
@@ -238,7 +242,7 @@ async def conflict_page(request: Request, case: str, wish: StaffFormInput) -> Re
         case=found.drawn.record,
         state=STATE_NAMES[found.drawn.record.review],
         assignee=found.names.get(found.drawn.record.assignee_id or "", ""),
-        news=[case_view.history_line(each, found) for each in found.news[:20]],
+        news=[case_view.history_line(each, found) for each in found.changes_since_last_view[:20]],
         wish=wish,
         action=request.url.path,
         longest_note=MAX_NOTE_LENGTH,

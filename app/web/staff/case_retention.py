@@ -57,7 +57,9 @@ async def release(request: Request, case: str) -> Response:
 async def ask(request: Request, case: str) -> Response:
     """Ask for confirmation before erasing."""
     here = get_services(request)
-    found = await here.database.write(partial(cases.view_case, desk=here.desk, turn=command(request, case)))
+    found = await here.database.write(
+        partial(cases.view_case, desk=here.submissions, turn=command(request, case))
+    )
     return show(request, "staff/case_erase.html", case=found.drawn.record)
 
 
@@ -68,7 +70,7 @@ async def erase(request: Request, case: str) -> Response:
     here, given = get_services(request), await form_security.fields(request)
     act = command(request, case, given)
     work = partial(
-        here.desk.erase,
+        here.submissions.erase,
         submission=case,
         principal=act.principal,
         version=act.version,

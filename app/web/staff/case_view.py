@@ -102,7 +102,7 @@ def case_context(case: Case, now: dt.datetime) -> Json:
         "attention": ATTENTION.get(record.attention or 0, ""),
         "arrived": time_since(record.submitted_at or record.created_at, now),
         "seen": case.seen,
-        "news": [history_line(each, case) for each in case.news],
+        "news": [history_line(each, case) for each in case.changes_since_last_view],
     }
 
 
@@ -128,7 +128,7 @@ def _raised(drawn: Assessment, rule: str) -> dt.datetime | None:
 def topic_rows(drawn: Assessment) -> list[Json]:
     """Each topic as the respondent read it, with its rule, the answers that raised it, and its passages."""
     edition, own = drawn.edition, drawn.edition.languages[0]
-    said_once = drawn.said["topics"]
+    said_once = drawn.rendered_summary["topics"]
     fired = {each.rule.id: each for each in drawn.evaluation.fired}
     policies = {passage.id: passage.policy for passage in edition.article.passages}
     return [

@@ -39,11 +39,11 @@ class Form:
     """The case as it was when its form was made, and as it would be with the submitted answers."""
 
     drawn: Assessment
-    would_be: Assessment
+    preview: Assessment
     changed: Mapping[str, object]
 
     @classmethod
-    def of(cls, drawn: Assessment, given: Fields) -> "Form":
+    def from_request(cls, drawn: Assessment, given: Fields) -> "Form":
         """Compare the submitted answers with those the form was made with; later changes by others remain."""
         changed: dict[str, object] = {}
         kept = drawn.record.answers["answers"]
@@ -67,11 +67,13 @@ async def form(request: Request, case: str) -> Response:
 async def correct(request: Request, case: str) -> Response:
     """Save the changed answers as a new version."""
     here, given = get_services(request), await form_security.fields(request)
-    before = partial(corrections.answers_at_version, desk=here.desk, turn=command(request, case, given))
-    typed = Form.of(_with(await here.database.read(before), {}), given)
+    before = partial(
+        corrections.answers_at_version, desk=here.submissions, turn=command(request, case, given)
+    )
+    typed = Form.from_request(_with(await here.database.read(before), {}), given)
     work = partial(
         corrections.apply_correction,
-        desk=here.desk,
+        desk=here.submissions,
         turn=command(request, case, given),
         answers=typed.changed,
     )
@@ -82,7 +84,7 @@ async def correct(request: Request, case: str) -> Response:
     except InvalidAnswers as problem:
         await _opened(request, case)  # its answers are shown again
         found = {error.pointer.split("/")[2]: error.detail for error in problem.errors}
-        return _form(request, typed.drawn, typed.would_be, SubmittedValues(given, found))
+        return _form(request, typed.drawn, typed.preview, SubmittedValues(given, found))
     except Conflict as problem:
         if isinstance(problem, InFlight):
             raise
@@ -93,7 +95,9 @@ async def correct(request: Request, case: str) -> Response:
 async def _opened(request: Request, case: str) -> Assessment:
     """The case; the view is recorded."""
     here = get_services(request)
-    found = await here.database.write(partial(cases.view_case, desk=here.desk, turn=command(request, case)))
+    found = await here.database.write(
+        partial(cases.view_case, desk=here.submissions, turn=command(request, case))
+    )
     return found.drawn
 
 
@@ -183,7 +187,7 @@ def _said(drawn: Assessment, name: str, answer: object) -> str:
 async def correction_history(request: Request, case: str) -> Response:
     """Every correction, newest first, side by side with the previous answers."""
     here = get_services(request)
-    work = partial(corrections.corrections, desk=here.desk, turn=command(request, case))
+    work = partial(corrections.corrections, desk=here.submissions, turn=command(request, case))
     drawn, found, names = await here.database.write(work)
     return show(
         request,

@@ -45,15 +45,15 @@ async def dashboard(request: Request) -> Response:
 
 async def _counted(here: Services, days: int, *, test: bool) -> tuple[dt.datetime, tuple[Chart, ...]]:
     """The figures as last counted, or counted again if they are too old; one request at a time counts."""
-    async with here.counting:
-        found = here.figures.get((days, test))
+    async with here.dashboard_lock:
+        found = here.dashboard_cache.get((days, test))
         at = now()
         if found is None or not dt.timedelta(0) <= at - found[0] < KEPT:
-            desk = here.desk
+            desk = here.submissions
             idle = dt.timedelta(minutes=here.settings.form_session_minutes)
             period = Period(days, at, desk.terms.hours, test)
             work = partial(
                 figures.dashboard, vault=desk.vault, library=desk.library, period=period, idle=idle
             )
-            found = here.figures[days, test] = (at, await here.database.read(work))
+            found = here.dashboard_cache[days, test] = (at, await here.database.read(work))
         return found

@@ -22,7 +22,7 @@ from app.web.dependencies import get_services
 from app.web.html import pdf
 from app.web.html import summary_view as summaries
 from app.web.staff.access_control import StaffRoute, actor, permission, show
-from app.web.staff.layout import NO_STORE
+from app.web.staff.layout import NO_STORE, current_staff
 from app.web.staff.queue_filters import QueueQuery
 
 router = APIRouter(include_in_schema=False, route_class=StaffRoute)
@@ -59,7 +59,7 @@ async def download_csv(request: Request) -> Response:
     await here.database.write(begin)
     first = await _piece(request, wanted)
     text = csv_export.csv_header(here.library, wanted) + first.text
-    named = f'attachment; filename="cases-{here.desk.terms.hours.day(at)}.csv"'
+    named = f'attachment; filename="cases-{here.submissions.terms.hours.day(at)}.csv"'
     return StreamingResponse(
         _rest(request, text, first),
         headers=NO_STORE | {"content-disposition": named},
@@ -78,14 +78,16 @@ async def _rest(request: Request, text: str, piece: CsvChunk) -> AsyncIterator[s
 async def _piece(request: Request, wanted: ExportRequest) -> CsvChunk:
     """The next lines. Exported answers are recorded with them, which needs a write instead of a read."""
     here = get_services(request)
-    work = partial(csv_export.csv_chunk, desk=here.desk, wanted=wanted, now=now(), actor=actor(request))
+    work = partial(
+        csv_export.csv_chunk, desk=here.submissions, wanted=wanted, now=now(), actor=actor(request)
+    )
     return await (here.database.write(work) if wanted.answers else here.database.read(work))
 
 
 def _asked(request: Request) -> QueueQuery:
     """The filter of the list. Raises BadRequest."""
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "answers"]
-    return QueueQuery.of(QueryParams(given))
+    return QueueQuery.parse(QueryParams(given))
 
 
 # --- export of a case ------------------------------------------------------------------------------
@@ -97,7 +99,7 @@ async def download_case(request: Request, submission: str) -> Response:
     """Everything stored about a case, as JSON; with `?contact=1`, including contact details."""
     here, contact = get_services(request), request.query_params.get("contact") == "1"
     work = partial(
-        case_export.case_document, desk=here.desk, turn=_turn(request, submission), contact=contact
+        case_export.case_document, desk=here.submissions, turn=_turn(request, submission), contact=contact
     )
     document = await here.database.write(work)
     return _file(to_json(document, indent=1), "application/json", f"case-{submission}.json")
@@ -110,7 +112,7 @@ async def download_summary_pdf(request: Request, submission: str) -> Response:
     if not pdf.installed():
         return _no_pdf(request, submission)
     here = get_services(request)
-    work = partial(case_export.summary_for_export, desk=here.desk, turn=_turn(request, submission))
+    work = partial(case_export.summary_for_export, desk=here.submissions, turn=_turn(request, submission))
     drawn = await here.database.write(work)
     zone = here.settings.clinic_time_zone
     spoken = summaries.summary_context(

@@ -58,7 +58,7 @@ async def choose(request: Request) -> Response:
         wrong = refused(request, person.email, person.name, password, form_security.first(given, "again"))
         if wrong:
             return _choose(request, person, secret, wrong)
-        hashed = await here.passwords.hashed(password)
+        hashed = await here.passwords.hash(password)
         work = partial(
             users.choose_password,
             secret=secret,
@@ -85,7 +85,7 @@ async def _on(request: Request, staff_id: str) -> Response:
     here, at = get_services(request), now()
     person = await here.database.read(partial(users.find, staff_id=staff_id))
     if person.totp is not None:
-        step = login.issue_mfa_token(here.desk.vault.keyring, person, now=at)
+        step = login.issue_mfa_token(here.submissions.vault.keyring, person, now=at)
         return cookies.set_cookie(go("/staff/second-factor"), here, cookies.STEP, step)
     return await start_session(request, person, login_attempt(request, person.email), "/staff") or go(
         "/staff/sign-in"

@@ -74,7 +74,7 @@ class CurrentStaff:
     unfinished: bool
 
     @classmethod
-    def of(cls, request: Request, held: ActiveSession) -> "CurrentStaff":
+    def from_request(cls, request: Request, held: ActiveSession) -> "CurrentStaff":
         """The user of this request's session."""
         here, secret = get_services(request), cookies.get_cookie(request, cookies.SESSION)
         person, session = held.person, held.session
@@ -85,7 +85,7 @@ class CurrentStaff:
             roles=person.roles,
             session_id=session.id,
             fresh_at=session.fresh_at,
-            csrf=here.desk.vault.keyring.sign("staff token", secret.encode()),
+            csrf=here.submissions.vault.keyring.sign("staff token", secret.encode()),
             unfinished=person.totp is None and bool(here.settings.two_factor_required & set(person.roles)),
         )
 
@@ -115,7 +115,7 @@ def show(request: Request, template: str, *, status: int = 200, **words: Any) ->
         "nav": [(path, name, _here(request, path)) for path, name, needed in NAV if needed in may],
         "now": now(),
         "pdf": pdf.installed(),
-        "alerts_fail": "queue" in may and here.outlook.late(now()),
+        "alerts_fail": "queue" in may and here.alert_status.late(now()),
         "moment": partial(moment, language="en", zone=here.settings.clinic_time_zone),
         "errors": [],
     }

@@ -59,7 +59,7 @@ async def sign_in(request: Request) -> Response:
         form_security.first(given, "password"),
     )
     email = users.normalise_email(form_security.first(given, "email"))[: MAX_EMAIL_LENGTH + 1]
-    who, keyring = login_attempt(request, email), here.desk.vault.keyring
+    who, keyring = login_attempt(request, email), here.submissions.vault.keyring
     try:
         found = await here.database.write(partial(login.throttle, keyring=keyring, who=who, now=at))
     except TooManyRequests as problem:
@@ -83,7 +83,7 @@ async def start_session(request: Request, person: Person, who: LoginAttempt, onw
     here, secret = get_services(request), users.new_secret()
     work = partial(
         login.start_session,
-        keyring=here.desk.vault.keyring,
+        keyring=here.submissions.vault.keyring,
         person=person,
         who=who,
         secret=secret,
@@ -139,7 +139,7 @@ async def enter_with_code(request: Request) -> Response:
     here, given, at = get_services(request), await form_security.fields(request), now()
     onward, keyring, person = (
         safe_redirect(form_security.first(given, "next")),
-        here.desk.vault.keyring,
+        here.submissions.vault.keyring,
         await _stepped(request),
     )
     who, secret = login_attempt(request, person.email), users.new_secret()
@@ -164,7 +164,7 @@ async def enter_with_code(request: Request) -> Response:
 
 async def _stepped(request: Request) -> Person:
     here, held = get_services(request), cookies.get_cookie(request, cookies.STEP)
-    work = partial(login.read_mfa_token, keyring=here.desk.vault.keyring, held=held, now=now())
+    work = partial(login.read_mfa_token, keyring=here.submissions.vault.keyring, held=held, now=now())
     return await here.database.read(work)
 
 
@@ -202,7 +202,7 @@ async def confirm(request: Request) -> Response:
         person=person,
         session_id=current_staff(request).session_id,
         who=login_attempt(request, person.email),
-        keyring=here.desk.vault.keyring,
+        keyring=here.submissions.vault.keyring,
         now=now(),
         actor=actor(request),
     )
@@ -213,7 +213,7 @@ async def confirm(request: Request) -> Response:
 async def verify_current_password(request: Request, password: str) -> Person | None:
     """The signed-in user if the password is correct, else None. Raises TooMany."""
     here, at, who = get_services(request), now(), login_attempt(request, current_staff(request).email)
-    keyring = here.desk.vault.keyring
+    keyring = here.submissions.vault.keyring
     person = await here.database.write(partial(login.throttle, keyring=keyring, who=who, now=at))
     if person and await here.passwords.verify(password, person.password_hash):
         return person

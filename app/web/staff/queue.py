@@ -48,7 +48,7 @@ async def queue_page(request: Request) -> Response:
 
 
 async def _queue(request: Request, problem: InvalidRequest | None = None, named: str = "") -> Response:
-    here, asked = get_services(request), QueueQuery.of(request.query_params)
+    here, asked = get_services(request), QueueQuery.parse(request.query_params)
     page, part = (
         await _page(request, asked.filters(current_staff(request).staff.id), asked),
         "part" in request.query_params,
@@ -83,7 +83,7 @@ async def search_results(request: Request) -> Response:
     here, given = get_services(request), await form_security.fields(request)
     who, text = current_staff(request).staff, form_security.first(given, "text")
     work = partial(
-        queue.search_cases, desk=here.desk, principal=who, text=text, now=now(), actor=actor(request)
+        queue.search_cases, desk=here.submissions, principal=who, text=text, now=now(), actor=actor(request)
     )
     try:
         filters = await here.database.write(work)
@@ -103,7 +103,7 @@ async def save_view(request: Request) -> Response:
     """Save these filters under a name."""
     given = await form_security.fields(request)
     query, name = form_security.first(given, "query"), form_security.first(given, "name")
-    asked = QueueQuery.of(QueryParams(query))
+    asked = QueueQuery.parse(QueryParams(query))
     work = partial(
         saved_views.save_view,
         who=current_staff(request).staff,
@@ -133,7 +133,7 @@ async def delete_view(request: Request, view: str) -> Response:
 async def _page(request: Request, filters: Filters, asked: QueueQuery | None = None) -> QueuePage:
     work = partial(
         queue.page,
-        desk=get_services(request).desk,
+        desk=get_services(request).submissions,
         principal=current_staff(request).staff,
         filters=filters,
         limit=LINES if asked else rows.MAX_FOUND,

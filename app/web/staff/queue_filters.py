@@ -41,7 +41,7 @@ class QueueQuery:
     after: Place | None
 
     @classmethod
-    def of(cls, query: QueryParams) -> "QueueQuery":
+    def parse(cls, query: QueryParams) -> "QueueQuery":
         """Parse a query. Raises BadRequest, naming the filter that can't be used."""
         given = {name: value for name, value in query.items() if value and name not in ("after", "part")}
         for name, value in given.items():

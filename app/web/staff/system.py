@@ -45,7 +45,10 @@ async def system(request: Request) -> Response:
     """Health first, then editions, then settings."""
     here, at = get_services(request), now()
     look = partial(
-        system_status.get_status, keyring=here.desk.vault.keyring, zone=here.settings.clinic_time_zone, now=at
+        system_status.get_status,
+        keyring=here.submissions.vault.keyring,
+        zone=here.settings.clinic_time_zone,
+        now=at,
     )
     found = await here.database.read(look)
     checked_at, findings = await _checked(here, at)
@@ -56,9 +59,9 @@ async def system(request: Request) -> Response:
         backup_is_old=found.backup_is_old(at),
         chain_is_late=found.chain.oldest is not None and found.chain.oldest < at - OVERDUE_AFTER,
         database="SQLite" if here.database.is_sqlite else "PostgreSQL",
-        writes_waiting=here.database.waiting,
-        sends=here.post is not None,
-        days=[(day, count) for day, count in found.going.days if count],
+        writes_waiting=here.database.pending_writes,
+        sends=here.mailer is not None,
+        days=[(day, count) for day, count in found.upcoming_erasures.days if count],
         editions=[_edition(each, at) for each in _editions(here)],
         checked_at=checked_at,
         findings=findings,
@@ -122,12 +125,12 @@ def _edition(edition: Edition, at: dt.datetime) -> dict[str, Any]:
 
 async def _checked(here: Services, at: dt.datetime) -> tuple[dt.datetime, list[str]]:
     """The findings of `preconsult content check` for all installed content; run once a day, one at a time."""
-    async with here.checking:
-        found = here.checked.get(at.date())
+    async with here.content_check_lock:
+        found = here.content_check_cache.get(at.date())
         if found is None:
-            here.checked.clear()
+            here.content_check_cache.clear()
             findings = await asyncio.to_thread(_findings, here, at.date())
-            found = here.checked[at.date()] = (at, findings)
+            found = here.content_check_cache[at.date()] = (at, findings)
         return found
 
 

@@ -46,8 +46,8 @@ async def make(request: Request) -> Response:
     here, given = get_services(request), await form_security.fields(request)
     work = partial(
         webhook_endpoints.create,
-        keyring=here.desk.vault.keyring,
-        reach=here.reach,
+        keyring=here.submissions.vault.keyring,
+        reach=here.address_policy,
         turn=_turn(request),
         wanted=_wanted(given),
         test=form_security.first(given, "test") == "1",
@@ -108,7 +108,7 @@ async def rotate(request: Request, endpoint: str) -> Response:
     here = get_services(request)
     work = partial(
         webhook_endpoints.rotate_secret,
-        keyring=here.desk.vault.keyring,
+        keyring=here.submissions.vault.keyring,
         turn=_turn(request),
         endpoint=endpoint,
     )
@@ -149,7 +149,11 @@ async def _change(request: Request, endpoint: str, *, paused: bool) -> Response:
     here = get_services(request)
     given = {"paused": paused}
     work = partial(
-        webhook_endpoints.update, reach=here.reach, turn=_turn(request), endpoint=endpoint, given=given
+        webhook_endpoints.update,
+        reach=here.address_policy,
+        turn=_turn(request),
+        endpoint=endpoint,
+        given=given,
     )
     await here.database.write(work)
     return go(f"{LIST}/{endpoint}")

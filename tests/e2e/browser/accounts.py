@@ -33,7 +33,7 @@ def api_key(server: Server, *scopes: str, test: bool = False, origin: str = "") 
     """Create an API key and return it."""
     wanted = api_keys.NewApiKey("test", scopes, test, (origin,) if origin else ())
     with _database(server) as database:
-        return database.write_now(partial(api_keys.create, wanted=wanted, now=now(), actor=COMMAND))
+        return database.write_blocking(partial(api_keys.create, wanted=wanted, now=now(), actor=COMMAND))
 
 
 def bearer(server: Server, *scopes: str, test: bool = False) -> dict[str, str]:
@@ -45,7 +45,7 @@ def invited(server: Server, email: str, roles: tuple[str, ...]) -> str:
     """Add a staff user without a password; returns the secret of the one-time link."""
     secret = users.new_secret()
     with _database(server) as database:
-        database.write_now(partial(_add, email=email, roles=roles, secret=secret))
+        database.write_blocking(partial(_add, email=email, roles=roles, secret=secret))
     return secret
 
 
@@ -59,7 +59,7 @@ def signed_in(server: Server, email: str, roles: tuple[str, ...]) -> str:
         sessions.create(session, person.id, secret, now=now())
 
     with _database(server) as database:
-        database.write_now(begin)
+        database.write_blocking(begin)
     return secret
 
 

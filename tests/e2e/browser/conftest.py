@@ -21,8 +21,8 @@ from tests.e2e.browser.staff_fixtures import Office
 from tests.sample_answers import PAT, PAT_CONTACT, body
 from tests.server import Server, serving
 
-PLENTY = {"PRECONSULT_FORM_STARTS_PER_NETWORK": "100000", "PRECONSULT_FORM_STARTS": "100000"}
-NO_SECOND_FACTOR = {"PRECONSULT_SECOND_FACTOR_ROLES": ""}
+PLENTY = {"PRECONSULT_FORM_START_LIMIT_PER_NETWORK": "100000", "PRECONSULT_FORM_START_LIMIT": "100000"}
+NO_SECOND_FACTOR = {"PRECONSULT_TWO_FACTOR_ROLES": ""}
 CASES = 200
 NEEDS = {
     "pain_duration": "1_to_5_years",
@@ -95,7 +95,7 @@ def customized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "PRECONSULT_CLINIC_COLOR_DARK": "#e3a6d4",
         "PRECONSULT_CLINIC_CONTACT": "Call the front desk at 561 555 0100.",
         "PRECONSULT_CLINIC_PRIVACY": "We keep paper copies locked.\n\nAsk us for a copy.",
-        "PRECONSULT_SWITCHED_OFF": "self_harm",
+        "PRECONSULT_DISABLED_QUESTIONS": "self_harm",
     }
     with serving(folder / "data", **PLENTY, **own) as running:
         yield running

@@ -101,7 +101,7 @@ Look = Callable[["Tour", str], None]
 @contextlib.contextmanager
 def full_up(folder: Path) -> Iterator[Server]:
     """A service that allows one form start an hour, which is already used."""
-    with serving(folder, PRECONSULT_FORM_STARTS="1") as running:
+    with serving(folder, PRECONSULT_FORM_START_LIMIT="1") as running:
         found = re.search(r'name="instance" value="([^"]+)"', httpx.get(f"{running.url}/form").text)
         assert found is not None
         sent = {"instance": found[1], "asked": "info_only", "info_only": "true"}

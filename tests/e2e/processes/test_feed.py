@@ -87,7 +87,7 @@ def following(reader: Reader) -> Iterator[None]:
 def _beside(server: Server, other: Server) -> Server:
     """A second process on the same database, with the same keys."""
     keyring = (server.data_dir / "keyring").read_text()
-    other.environment["PRECONSULT_KEYRING"] = keyring.replace("\n", ",").strip(",")
+    other.environment["PRECONSULT_ENCRYPTION_KEYS"] = keyring.replace("\n", ",").strip(",")
     other.start()
     return other
 

@@ -30,7 +30,7 @@ from tests.postgres_server import Postgres
 from tests.sample_answers import body
 from tests.server import Server
 
-UNLIMITED = {"PRECONSULT_FORM_STARTS_PER_NETWORK": "1000000", "PRECONSULT_FORM_STARTS": "1000000"}
+UNLIMITED = {"PRECONSULT_FORM_START_LIMIT_PER_NETWORK": "1000000", "PRECONSULT_FORM_START_LIMIT": "1000000"}
 WRITERS = 4
 POINTS = [  # of pages that are saved
     CrashPoint("before_commit", "submissions", 6),

@@ -28,7 +28,7 @@ MEGABYTE = 1 << 20
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("hostile"), PRECONSULT_BODY_SECONDS="1") as server:
+    with serving(tmp_path_factory.mktemp("hostile"), PRECONSULT_REQUEST_BODY_TIMEOUT_SECONDS="1") as server:
         yield server
         accidents = [line for line in server.log.read_text().splitlines() if '"accident"' in line]
         assert accidents == []

@@ -18,7 +18,7 @@ from tests.e2e.processes.person import CONTACT, TOLD, Person, Sheet
 from tests.e2e.processes.wire import Wire, WireAnswer, request
 from tests.server import Server, serving
 
-UNLIMITED = {"PRECONSULT_FORM_STARTS_PER_NETWORK": "1000000", "PRECONSULT_FORM_STARTS": "1000000"}
+UNLIMITED = {"PRECONSULT_FORM_START_LIMIT_PER_NETWORK": "1000000", "PRECONSULT_FORM_START_LIMIT": "1000000"}
 FORM = "application/x-www-form-urlencoded"
 FOOTER = "is not for emergencies"
 ECHOES = (b"<script>alert", b"<img src=x", b"onerror=alert(1)>", b">49<", b"$49")
@@ -27,7 +27,7 @@ ECHOES = (b"<script>alert", b"<img src=x", b"onerror=alert(1)>", b">49<", b"$49"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("forms")
-    with serving(folder, PRECONSULT_BODY_SECONDS="1", **UNLIMITED) as server:
+    with serving(folder, PRECONSULT_REQUEST_BODY_TIMEOUT_SECONDS="1", **UNLIMITED) as server:
         yield server
         assert _accidents(server) == []
 

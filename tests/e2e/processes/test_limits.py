@@ -120,7 +120,9 @@ def test_what_is_left_counts_for_both(replicas: list[Server]) -> None:
 
 
 def test_while_the_store_is_down_requests_are_answered_and_the_log_says_so_once(tmp_path: Path) -> None:
-    settings = {"PRECONSULT_REQUESTS_PER_KEY": str(LIMIT)}  # so small that it asks the store again and again
+    settings = {
+        "PRECONSULT_RATE_LIMIT_PER_KEY": str(LIMIT)
+    }  # so small that it asks the store again and again
     with (
         redis_server.running(tmp_path) as store,
         serving(tmp_path, PRECONSULT_REDIS_URL=store.url, **settings) as server,
@@ -150,7 +152,9 @@ def test_forms_begun_are_counted_by_all_replicas_together(
             RateLimiter(per_key=1, per_network=1, keyring=keyring, counts=each, starts=(3, 5))
             for each in stores
         ]
-        waits = [await each.take_start(here) for here in ("a", "b", "c") for _ in range(3) for each in found]
+        waits = [
+            await each.hit_form_start(here) for here in ("a", "b", "c") for _ in range(3) for each in found
+        ]
         for each in found:
             await each.close()
         return waits

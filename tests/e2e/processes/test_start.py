@@ -91,7 +91,7 @@ def empty_url(database_url: str, request: pytest.FixtureRequest) -> Iterator[str
 def test_replicas_start_together_on_an_empty_database_and_read_each_others_rows(
     empty_url: str, tmp_path: Path, thorough: bool
 ) -> None:
-    keyring = {"PRECONSULT_KEYRING": f"k1:{'A' * 43}="}
+    keyring = {"PRECONSULT_ENCRYPTION_KEYS": f"k1:{'A' * 43}="}
     replicas = [Server(tmp_path / str(number), empty_url, keyring) for number in range(3 if thorough else 2)]
     with ThreadPoolExecutor() as threads:
         started = [threads.submit(replica.start) for replica in replicas]

@@ -284,7 +284,7 @@ def test_two_workers_on_one_postgresql_make_each_try_once(
 
 
 def test_a_server_may_leave_it_to_workers_which_stop_when_told(database_url: str, tmp_path: Path) -> None:
-    with clinic(tmp_path, database_url, PRECONSULT_WORKER="false") as here, receiver() as other:
+    with clinic(tmp_path, database_url, PRECONSULT_RUN_WORKER="false") as here, receiver() as other:
         endpoint = here.endpoint(other)
         here.case()
         told = here.events()

@@ -140,7 +140,7 @@ def test_an_item_that_asks_outside_its_gated_group_is_reached(tiny_folder: Path)
 def test_what_has_too_many_ways_to_be_tried_is_taken_as_reached(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reachability, "MOST", 1)
+    monkeypatch.setattr(reachability, "MAX_COMBINATIONS", 1)
     assert found(tiny_folder) == []
 
 

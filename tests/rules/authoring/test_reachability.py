@@ -83,7 +83,7 @@ def test_the_conditions_around_an_item_are_its_own_and_those_of_its_groups(sleep
 
 
 def test_past_a_limit_nobody_tries_on(tiny: Edition, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reachability, "MOST", 3)
+    monkeypatch.setattr(reachability, "MAX_COMBINATIONS", 3)
     answers = reachable_answers(tiny, [compared("cups", ">", 4)])
     assert [len(next(answers)) for _ in range(3)] == [0, 1, 1]
     with pytest.raises(TooManyCombinations):

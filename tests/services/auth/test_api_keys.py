@@ -39,7 +39,7 @@ def key(**change: object) -> ApiKey:
 def test_a_key_that_can_not_be_is_refused(service: Service, wanted: NewApiKey) -> None:
     database: Database = service.database
     with pytest.raises(StartupError):
-        database.write_now(lambda session: create(session, wanted, now=NOW, actor=Actor("command")))
+        database.write_blocking(lambda session: create(session, wanted, now=NOW, actor=Actor("command")))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_key_bound_to_networks_is_taken_from_them(network: str) -> None:
 
 def test_a_key_reads_as_documented_and_parses_back(service: Service) -> None:
     wanted = NewApiKey("n", ("review",), test=True, days=3)
-    text = service.database.write_now(
+    text = service.database.write_blocking(
         lambda session: create(session, wanted, now=NOW, actor=Actor("command"))
     )
     assert re.fullmatch(r"pc_test_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}", text)

@@ -35,10 +35,12 @@ class Office:
 
     def __init__(self, service: Service) -> None:
         self.service, self.at = service, AT
-        self.keyring = service.rooms.desk.vault.keyring
+        self.keyring = service.services.submissions.vault.keyring
 
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
-        return self.service.database.write_now(lambda session: work(session, *given, now=self.at, **more))
+        return self.service.database.write_blocking(
+            lambda session: work(session, *given, now=self.at, **more)
+        )
 
     def add(self, email: str, *roles: str) -> tuple[Person, str]:
         secret = users.new_secret()
@@ -307,7 +309,7 @@ def test_a_second_factor_is_sealed_and_follows_the_keys(office: Office) -> None:
     assert secret not in sealed
     with pytest.raises(DecryptionError):
         office.keyring.open(sealed, "staff", "totp", "another row")
-    settings = office.service.rooms.settings
+    settings = office.service.services.settings
     rotate(office.service.database, settings.encryption_keys, settings.key_file, now=AT, actor=ME)
     assert (office.person(ann.id).totp or b"").startswith(office.keyring.newest.encode() + b".")
     assert office.person(ann.id).totp != sealed
@@ -326,11 +328,11 @@ def test_what_is_over_is_forgotten_and_the_rest_stays(office: Office) -> None:
     ann, link = office.add("ann@clinic.example")
     office.do(sessions.create, ann.id, "secret")
     office.do(login.throttle, office.keyring, LoginAttempt(ann.email, "192.0.2.0/24"))
-    assert office.service.database.write_now(partial(users.purge_expired, now=AT)) == 0
+    assert office.service.database.write_blocking(partial(users.purge_expired, now=AT)) == 0
     office.at = AT + IDLE + SECOND
-    assert office.service.database.write_now(partial(users.purge_expired, now=office.at)) == 3
+    assert office.service.database.write_blocking(partial(users.purge_expired, now=office.at)) == 3
     assert office.do(users.resolve_invitation, link).id == ann.id
-    assert office.service.database.write_now(partial(users.purge_expired, now=AT + INVITATION_TTL)) == 1
+    assert office.service.database.write_blocking(partial(users.purge_expired, now=AT + INVITATION_TTL)) == 1
     assert office.person(ann.id).active
 
 

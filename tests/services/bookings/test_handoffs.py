@@ -41,31 +41,31 @@ class Shelf:
             key_id=None,
             now=self.at,
         )
-        self.database.write_now(partial(handoffs.create, handoff=made, actor=WHO))
+        self.database.write_blocking(partial(handoffs.create, handoff=made, actor=WHO))
         return secret, made
 
     def look(self, secret: str) -> Handoff:
-        return self.database.read_now(partial(handoffs.resolve_secret, secret=secret, now=self.at))
+        return self.database.read_blocking(partial(handoffs.resolve_secret, secret=secret, now=self.at))
 
     def begin(self, secret: str, submission: str = CASE) -> None:
         work = partial(handoffs.consume, secret=secret, submission=submission, now=self.at, actor=WHO)
-        self.database.write_now(work)
+        self.database.write_blocking(work)
 
     def revoke(self, name: str, version: int | None = None) -> Handoff:
         work = partial(handoffs.revoke, handoff=name, test=False, version=version, now=self.at, actor=WHO)
-        return self.database.write_now(work)
+        return self.database.write_blocking(work)
 
     def reissue(self, name: str, secret: str, version: int | None = None) -> Handoff:
         work = partial(handoffs.reissue, handoff=name, secret=secret, test=False, version=version)
-        return self.database.write_now(partial(work, now=self.at, actor=WHO))
+        return self.database.write_blocking(partial(work, now=self.at, actor=WHO))
 
     def kept(self, name: str) -> Handoff:
-        found = self.database.read_now(partial(rows.fetch, handoff=name))
+        found = self.database.read_blocking(partial(rows.fetch, handoff=name))
         assert found
         return found
 
     def told(self, action: str) -> int:
-        return self.database.read_now(partial(audit_log.count, action=action))
+        return self.database.read_blocking(partial(audit_log.count, action=action))
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_of_eight_who_begin_at_once_one_does(shelf: Shelf) -> None:
 def test_the_way_back_is_the_site_s_own_with_a_status(shelf: Shelf, given: str | None) -> None:
     secret, _ = shelf.make(return_url=given)
     shelf.begin(secret)
-    led = shelf.database.read_now(
+    led = shelf.database.read_blocking(
         lambda session: handoffs.return_url(session, submission=CASE, outcome="submitted")
     )
     assert led == (given and f"{SITE}/a?status=x&status=submitted#b")

@@ -44,7 +44,7 @@ class Desk:
 
     def appointment(self, at: dt.datetime, *, test: bool = False) -> None:
         made = handoffs.build(NewHandoff("B-1", at, test=test), "s" * 43, key_id=None, now=self.at)
-        self.service.database.write_now(partial(handoffs.create, handoff=made, actor=WHO))
+        self.service.database.write_blocking(partial(handoffs.create, handoff=made, actor=WHO))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_tests_and_the_rest_do_not_know_of_each_other(desk: Desk) -> None:
 def test_what_is_erased_or_due_to_be_does_not_count(desk: Desk) -> None:
     case = desk.submit()
     assert desk.state(at=desk.at + 31 * DAY) == "not_started"
-    desk.service.database.write_now(partial(lifecycle.erase, submission=case, now=desk.at, actor=WHO))
+    desk.service.database.write_blocking(partial(lifecycle.erase, submission=case, now=desk.at, actor=WHO))
     assert desk.ask() == [Readiness("B-1", "not_started")]
 
 
@@ -123,9 +123,12 @@ def test_the_states_of_a_booking_from_the_link_to_the_visit(desk: Desk) -> None:
     case = desk.submit(complete=False)
     seen.append(desk.state())
     hand_in = partial(
-        desk.service.rooms.desk.submit, submission=case, principal=FormSessionPrincipal(case), version=None
+        desk.service.services.submissions.submit,
+        submission=case,
+        principal=FormSessionPrincipal(case),
+        version=None,
     )
-    desk.service.database.write_now(partial(hand_in, now=desk.at, actor=WHO))
+    desk.service.database.write_blocking(partial(hand_in, now=desk.at, actor=WHO))
     seen.append(desk.state())
     for step in ("in_review", "needs_contact", "ready", "closed"):
         desk.team.decide(case, step)
@@ -148,7 +151,7 @@ def test_what_was_sent_long_before_the_appointment_is_stale(desk: Desk, days: in
 
 def test_without_an_appointment_its_age_is_what_counts(desk: Desk) -> None:
     case = desk.submit()
-    desk.service.database.write_now(partial(held, submission=case))
+    desk.service.database.write_blocking(partial(held, submission=case))
     assert desk.state(at=desk.at + 31 * DAY) == "stale"
 
 

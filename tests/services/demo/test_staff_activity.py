@@ -21,7 +21,7 @@ COUNT = 80
 @pytest.fixture
 def house(service: Service, same_crowd: None) -> House:
     made = House(service, now())
-    desk = service.rooms.desk
+    desk = service.services.submissions
     edition = desk.library.current("ketamine-preconsult")
     assert edition
     submissions.seed(
@@ -33,7 +33,7 @@ def house(service: Service, same_crowd: None) -> House:
 def work(house: House, number: int = 1) -> int:
     service = house.service
     return staff_activity.simulate(
-        service.database, service.rooms.desk, count=COUNT, number=number, now=house.now, actor=ME
+        service.database, service.services.submissions, count=COUNT, number=number, now=house.now, actor=ME
     )
 
 

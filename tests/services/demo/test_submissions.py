@@ -28,8 +28,8 @@ from app.storage.tables.submissions import flags as flag_rows
 from tests.conftest import LIBRARY, Service
 
 NOW = dt.datetime(2026, 11, 22, 9, tzinfo=dt.UTC)
-KEPT = RetentionPolicy.of(hours=72, days=30)
-SHORT = RetentionPolicy.of(hours=1, days=1)  # the shortest terms that the settings allow
+KEPT = RetentionPolicy.from_settings(hours=72, days=30)
+SHORT = RetentionPolicy.from_settings(hours=1, days=1)  # the shortest terms that the settings allow
 COMMAND = Actor("command")
 
 
@@ -60,17 +60,17 @@ def codes(answer: object) -> tuple[object, ...]:
 
 def seeded(service: Service, number: int = 1, size: int = 40) -> Seeded:
     """Run what `preconsult seed` does on a service, at the current time."""
-    here = service.rooms
+    here = service.services
     made = here.library.current("ketamine-preconsult")
     assert made is not None
     return seed(
         here.database,
-        here.desk.vault,
+        here.submissions.vault,
         made,
         count=size,
         number=number,
         now=now(),
-        terms=here.desk.terms,
+        terms=here.submissions.terms,
         actor=COMMAND,
     )
 
@@ -80,7 +80,7 @@ def records(service: Service) -> list[Record]:
 
     def opened(session: Session) -> list[Record]:
         listed = list_page(session, ListQuery(limit=200, test=True)).rows
-        found = [submissions.fetch(session, service.rooms.desk.vault, each.id) for each in listed]
+        found = [submissions.fetch(session, service.services.submissions.vault, each.id) for each in listed]
         return [each[0] for each in found if each]
 
     return service.read(opened)
@@ -225,7 +225,7 @@ def test_lists_show_the_newest_first_and_a_purge_erases_none(service: Service, s
     seeded(service)
     times = [each.created_at for each in records(service)]
     assert times == sorted(times, reverse=True)
-    assert service.database.write_now(partial(retention.purge, now=now())).submissions == 0
+    assert service.database.write_blocking(partial(retention.purge, now=now())).submissions == 0
 
 
 def test_the_same_number_keeps_the_same_answers_under_ids_and_keys_of_their_own(

@@ -36,15 +36,15 @@ class Trail:
 
     def write(self, *ids: str) -> None:
         acts = [AuditAction("case.read", "submission", each) for each in ids]
-        self.database.write_now(lambda session: audit_log.record(session, WHO, self.at, *acts))
+        self.database.write_blocking(lambda session: audit_log.record(session, WHO, self.at, *acts))
 
     def link(self, limit: int = 1000) -> int:
         work = partial(audit_chain.append_links, keyring=self.keyring, now=self.at, limit=limit)
-        return len(self.database.write_now(work))
+        return len(self.database.write_blocking(work))
 
     def verify(self, *heads: str) -> VerificationReport:
         anchors = parse_anchors(heads)
-        return self.database.read_now(
+        return self.database.read_blocking(
             lambda session: audit_chain.verify(session, self.keyring, now=self.at, anchors=anchors)
         )
 
@@ -54,23 +54,25 @@ class Trail:
         return None if fault is None else (fault.kind, fault.position)
 
     def head(self) -> str:
-        return self.database.read_now(partial(audit_chain.head_line, keyring=self.keyring))
+        return self.database.read_blocking(partial(audit_chain.head_line, keyring=self.keyring))
 
     def do(self, *statements: sa.Executable) -> None:
         """Tamper with the audit log: run these statements."""
-        self.database.write_now(lambda session: [session.execute(each) for each in statements] and None)
+        self.database.write_blocking(lambda session: [session.execute(each) for each in statements] and None)
 
     def copy(self) -> tuple[Rows, Rows]:
         def rows(session: Any) -> tuple[Rows, Rows]:
             events, head = (session.execute(sa.select(each)) for each in (audit_events, audit_head))
             return [dict(row) for row in events.mappings()], [dict(row) for row in head.mappings()]
 
-        return self.database.read_now(rows)
+        return self.database.read_blocking(rows)
 
     def put_back(self, events: Rows, head: Rows) -> None:
         self.do(sa.delete(audit_events), sa.delete(audit_head))
-        self.database.write_now(lambda session: session.execute(sa.insert(audit_events), events) and None)
-        self.database.write_now(lambda session: session.execute(sa.insert(audit_head), head) and None)
+        self.database.write_blocking(
+            lambda session: session.execute(sa.insert(audit_events), events) and None
+        )
+        self.database.write_blocking(lambda session: session.execute(sa.insert(audit_head), head) and None)
 
 
 @pytest.fixture

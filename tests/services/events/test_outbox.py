@@ -47,11 +47,11 @@ class Clinic:
 
     def __init__(self, service: Service) -> None:
         self.service, self.database = service, service.database
-        self.keyring, self.at = service.rooms.desk.vault.keyring, now()
+        self.keyring, self.at = service.services.submissions.vault.keyring, now()
         self.team = Team(service, somebody(service, "manager"), at=self.at)
 
     def do(self, work: Any, **given: Any) -> Any:
-        return self.database.write_now(partial(work, now=self.at, **given))
+        return self.database.write_blocking(partial(work, now=self.at, **given))
 
     def follow(self, limit: int = 1000) -> int:
         linked: int = self.do(outbox.publish_pending, keyring=self.keyring, limit=limit)
@@ -59,14 +59,16 @@ class Clinic:
 
     def read(self, after: FeedCursor | None = None, limit: int = 1000, **wanted: Any) -> EventPage:
         asked = EventFilter(**({"test": False, "restricted": True} | wanted))
-        return self.database.read_now(partial(outbox.list_events, after=after, wanted=asked, limit=limit))
+        return self.database.read_blocking(
+            partial(outbox.list_events, after=after, wanted=asked, limit=limit)
+        )
 
     def types(self, **wanted: Any) -> list[str]:
         return [each.type for each in self.read(**wanted).events]
 
     def hand_off(self, *, test: bool = False) -> str:
         made = handoffs.build(Link("B-1", test=test), SECRET, key_id=None, now=self.at)
-        self.database.write_now(partial(handoffs.create, handoff=made, actor=WHO))
+        self.database.write_blocking(partial(handoffs.create, handoff=made, actor=WHO))
         return made.id
 
     def open(self, submission: str) -> None:
@@ -100,14 +102,16 @@ def test_what_is_undone_is_not_told(clinic: Clinic) -> None:
 
     case = clinic.team.submit(CALM)
     with pytest.raises(KeyError):
-        clinic.database.write_now(crash)
+        clinic.database.write_blocking(crash)
     clinic.follow()
     assert len(clinic.read().events) == 1
 
 
 def test_a_flag_without_a_time_to_act_by_does_not_call_for_attention(clinic: Clinic) -> None:
     case = clinic.team.submit(NOA)
-    clinic.database.write_now(lambda session: session.execute(sa.update(flags).values(due_at=None)) and None)
+    clinic.database.write_blocking(
+        lambda session: session.execute(sa.update(flags).values(due_at=None)) and None
+    )
     clinic.follow()
     assert clinic.types() == ["submission.submitted"]
     assert case
@@ -131,18 +135,18 @@ def test_tests_and_the_rest_do_not_know_of_each_other(clinic: Clinic) -> None:
 def test_a_trail_that_is_broken_tells_nothing_until_somebody_has_looked(clinic: Clinic) -> None:
     clinic.team.submit(CALM)
     clinic.follow()
-    head = clinic.database.read_now(
+    head = clinic.database.read_blocking(
         lambda session: dict(session.execute(sa.select(audit_head)).mappings().one())
     )
     clinic.team.submit(CALM)
-    clinic.database.write_now(lambda session: session.execute(sa.delete(audit_head)) and None)
+    clinic.database.write_blocking(lambda session: session.execute(sa.delete(audit_head)) and None)
     with pytest.raises(ChainBroken):
         clinic.follow()
     assert (
         clinic.service.read(lambda session: session.execute(sa.select(sa.func.count(told.c.id))).scalar_one())
         == 1
     )
-    clinic.database.write_now(lambda session: session.execute(sa.insert(audit_head), head) and None)
+    clinic.database.write_blocking(lambda session: session.execute(sa.insert(audit_head), head) and None)
     clinic.follow()
     assert len(clinic.types()) == 2
 
@@ -227,7 +231,7 @@ def test_several_flags_of_one_change_call_once_however_the_trail_is_cut(clinic: 
 def test_what_is_overdue_is_told_once_a_case(clinic: Clinic, at_once: int) -> None:
     case = clinic.team.submit(NOA)
     late = clinic.at + 30 * DAY
-    assert clinic.database.write_now(partial(alerts.escalate, now=late)) >= 1
+    assert clinic.database.write_blocking(partial(alerts.escalate, now=late)) >= 1
     while clinic.follow(limit=at_once):
         pass
     assert clinic.types().count("attention.overdue") == 1
@@ -321,8 +325,8 @@ def test_a_purge_leaves_no_gap(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) 
     clinic.follow()
     positions = [each.position for each in clinic.read().events]
     cut = partial(rows.delete_older, before=clinic.at + 4 * DAY)
-    assert clinic.database.write_now(cut) == 2
-    assert clinic.database.write_now(cut) == 0
+    assert clinic.database.write_blocking(cut) == 2
+    assert clinic.database.write_blocking(cut) == 0
     assert [each.position for each in clinic.read().events] == positions[2:]
 
 

@@ -73,7 +73,7 @@ class Office:
     position: int = 0
 
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
-        return self.service.database.write_now(lambda session: work(session, *given, **more))
+        return self.service.database.write_blocking(lambda session: work(session, *given, **more))
 
     def turn(self, **more: Any) -> EndpointCommand:
         return EndpointCommand(ADMIN, self.at, attention=True, **more)
@@ -91,7 +91,7 @@ class Office:
 
     @property
     def keyring(self) -> Any:
-        return self.service.rooms.desk.vault.keyring
+        return self.service.services.submissions.vault.keyring
 
     def tell(self, kind: str = "submission.submitted", case: str = CASE, **more: Any) -> Event:
         """Publish an event: add it to the outbox and queue its deliveries."""
@@ -117,7 +117,7 @@ class Office:
         async def turn() -> None:
             delivering = WebhookDeliveryWorker(self.service.database, self.keyring, sender, PAUSES, post, url)
             for _ in range(number):
-                await delivering.round()
+                await delivering.run_once()
                 while delivering._under_way:
                     await asyncio.sleep(0.001)
 
@@ -318,7 +318,9 @@ def test_an_endpoint_that_only_failed_for_a_day_is_paused_and_somebody_is_told(o
     endpoint = office.endpoint()
     office.sent.says = lambda *_: BROKEN
     with sink() as server:
-        post = Mailer.of(f"smtp://127.0.0.1:{server.port}", "p@clinic.example", "d@clinic.example", "")
+        post = Mailer.from_settings(
+            f"smtp://127.0.0.1:{server.port}", "p@clinic.example", "d@clinic.example", ""
+        )
         office.tell()
         office.rounds(post=post)
         office.wait(FAILING_FOR.total_seconds() - 1)
@@ -451,7 +453,7 @@ def test_an_endpoint_whose_secret_can_not_be_opened_here_holds_up_nobody_else(of
     states = {each.endpoint_id: each.state for each in office.kept()}
     assert states == {odd.id: "pending", fine.id: "delivered"}
     (kept,) = (each for each in office.kept() if each.endpoint_id == odd.id)
-    assert [each.error for each in office.tries(kept.id)] == ["Unopenable"]
+    assert [each.error for each in office.tries(kept.id)] == ["DecryptionError"]
 
 
 def test_of_many_that_are_slow_none_keeps_another_from_its_turn(office: Office) -> None:
@@ -532,11 +534,11 @@ def test_a_receiver_that_hangs_takes_its_own_places_and_no_more(office: Office) 
     async def turn() -> None:
         delivering = WebhookDeliveryWorker(office.service.database, office.keyring, Slow(), PAUSES, None, "")  # type: ignore[arg-type]
         for _ in range(6):
-            await delivering.round()
+            await delivering.run_once()
             await asyncio.sleep(0.05)
         for task in list(delivering._under_way):
             task.cancel()
-        await delivering.stop()
+        await delivering.shutdown()
 
     asyncio.run(turn())
     assert (arrived.count(hanging.url), arrived.count(quick.url)) == (MAX_PER_ENDPOINT, 3 * MAX_PER_ENDPOINT)
@@ -629,7 +631,7 @@ def test_secrets_are_sealed_anew_when_the_sealing_key_is_rotated(office: Office)
     endpoint = office.endpoint()
     office.do(webhook_endpoints.rotate_secret, office.keyring, office.turn(), endpoint.id)
     before = webhook_endpoints.active_secrets(office.look(endpoint), office.keyring, office.at)
-    settings = office.service.rooms.settings
+    settings = office.service.services.settings
     name, _ = rotate(office.service.database, "", settings.key_file, now=office.at, actor=ADMIN)
     found = office.look(endpoint)
     assert found.former_secret

@@ -29,11 +29,11 @@ SEEING = EndpointCommand(ADMIN, AT, attention=True)
 
 
 def do(service: Service, work: Any, *given: Any, **more: Any) -> Any:
-    return service.database.write_now(lambda session: work(session, *given, **more))
+    return service.database.write_blocking(lambda session: work(session, *given, **more))
 
 
 def make(service: Service, turn: EndpointCommand = SEEING, *, test: bool = False, **more: Any) -> Endpoint:
-    keyring = service.rooms.desk.vault.keyring
+    keyring = service.services.submissions.vault.keyring
     made: tuple[Endpoint, str] = do(
         service,
         webhook_endpoints.create,
@@ -51,7 +51,7 @@ def make(service: Service, turn: EndpointCommand = SEEING, *, test: bool = False
 
 def test_who_may_not_see_attention_does_not_see_an_endpoint_that_is_told_of_it(service: Service) -> None:
     endpoint, plain = make(service, attention=True), EndpointCommand(ADMIN, AT)
-    keyring = service.rooms.desk.vault.keyring
+    keyring = service.services.submissions.vault.keyring
     for work in (
         partial(webhook_endpoints.get_endpoint, turn=plain, endpoint=endpoint.id),
         partial(webhook_endpoints.delete, turn=plain, endpoint=endpoint.id),
@@ -158,7 +158,7 @@ def test_an_endpoint_removed_while_it_is_told_is_no_accident(service: Service) -
 
 
 def test_no_more_than_two_secrets_sign_and_the_former_for_a_day(service: Service) -> None:
-    endpoint, keyring = make(service), service.rooms.desk.vault.keyring
+    endpoint, keyring = make(service), service.services.submissions.vault.keyring
     for _ in range(2):
         do(service, webhook_endpoints.rotate_secret, keyring, SEEING, endpoint.id)
     found = service.read(partial(rows.fetch, endpoint=endpoint.id))
@@ -173,11 +173,17 @@ def test_no_more_than_two_secrets_sign_and_the_former_for_a_day(service: Service
 def test_a_secret_changed_while_it_is_sealed_anew_stays_as_changed(service: Service) -> None:
     endpoint = make(service)
     before = (endpoint.id, endpoint.secret, endpoint.former_secret)
-    do(service, webhook_endpoints.rotate_secret, service.rooms.desk.vault.keyring, SEEING, endpoint.id)
+    do(
+        service,
+        webhook_endpoints.rotate_secret,
+        service.services.submissions.vault.keyring,
+        SEEING,
+        endpoint.id,
+    )
     kept = service.read(partial(rows.sealed_secrets))
     assert do(service, rows.reseal, before, b"x", None) is False
     assert service.read(partial(rows.sealed_secrets)) == kept
-    assert do(service, webhook_endpoints.reencrypt_secrets, service.rooms.desk.vault.keyring) == 0
+    assert do(service, webhook_endpoints.reencrypt_secrets, service.services.submissions.vault.keyring) == 0
 
 
 def test_a_test_to_a_paused_endpoint_is_a_conflict(service: Service) -> None:

@@ -21,7 +21,7 @@ COMMAND = Actor("command")
 
 @pytest.fixture
 def key_file(service: Service) -> Path:
-    return service.rooms.settings.key_file
+    return service.services.settings.key_file
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_rotation_leaves_nothing_under_the_old_key_and_everything_readable(
     service: Service, website: dict[str, str], key_file: Path
 ) -> None:
     made = [service.client.post("/v1/submissions", json=body(CARA), headers=website).json() for _ in range(3)]
-    before = service.rooms.desk.vault.keyring.newest
+    before = service.services.submissions.vault.keyring.newest
     newest, moved = rotate(service.database, "", key_file, now=now(), actor=COMMAND)
     assert (newest != before, moved) == (True, 3)
     made.append(service.client.post("/v1/submissions", json=body(CARA), headers=website).json())

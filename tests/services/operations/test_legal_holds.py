@@ -45,11 +45,11 @@ class Files:
 
     def do(self, work: Any, submission: str, principal: Principal = MANAGER) -> bool:
         asked = partial(work, submission=submission, principal=principal, now=self.at, actor=WHO)
-        done: bool = self.service.database.write_now(asked)
+        done: bool = self.service.database.write_blocking(asked)
         return done
 
     def purge(self) -> int:
-        return self.service.database.write_now(partial(retention.purge, now=self.at)).submissions
+        return self.service.database.write_blocking(partial(retention.purge, now=self.at)).submissions
 
     def left(self) -> int:
         asked = sa.select(sa.func.count()).select_from(submissions)
@@ -128,8 +128,8 @@ def test_nobody_erases_what_is_held(files: Files) -> None:
         answer = files.service.client.delete(f"/v1/submissions/{document['id']}", headers=who)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:preconsult:problem:on-hold")
     with pytest.raises(UnderLegalHold):
-        files.service.database.write_now(
-            lambda session: files.service.rooms.desk.erase(
+        files.service.database.write_blocking(
+            lambda session: files.service.services.submissions.erase(
                 session,
                 document["id"],
                 FormSessionPrincipal(document["id"]),
@@ -150,7 +150,7 @@ def test_a_hold_outlives_the_time_and_a_release_lets_it_go(files: Files) -> None
     files.at += 31 * DAY
     assert (files.purge(), files.left()) == (1, 1)
     read = partial(
-        files.service.rooms.desk.read,
+        files.service.services.submissions.read,
         submission=held["id"],
         principal=FormSessionPrincipal(held["id"]),
         now=files.at,

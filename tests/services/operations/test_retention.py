@@ -35,7 +35,7 @@ def test_nothing_goes_early_and_everything_goes_in_time(service: Service, websit
     service.client.post("/v1/submissions", json=body(CARA, status="draft"), headers=website)
     moments = {71: (2, 1), 73: (1, 0), 24 * 30 - 1: (1, 0), 24 * 30 + 1: (0, 0)}
     for hours, left in moments.items():
-        service.database.write_now(partial(retention.purge, now=now() + hours * HOUR))
+        service.database.write_blocking(partial(retention.purge, now=now() + hours * HOUR))
         assert (rows(service, submissions), rows(service, idempotency_keys)) == left
     assert rows(service, flags) == 0
     assert service.read(partial(count, action="submission.erased")) == 2
@@ -54,7 +54,7 @@ def test_a_draft_with_a_flag_is_there_three_days_after_its_time_to_act_by(
 def test_what_is_due_but_not_purged_yet_is_not_shown(service: Service, website: dict[str, str]) -> None:
     document = service.client.post("/v1/submissions", json=body(CARA), headers=website).json()
     past = sa.update(submissions).values(retained_until=now() - HOUR)
-    service.database.write_now(lambda session: session.execute(past) and None)
+    service.database.write_blocking(lambda session: session.execute(past) and None)
     assert (
         service.client.get(f"/v1/submissions/{document['id']}", headers=bearer(document)).status_code == 404
     )
@@ -66,7 +66,7 @@ def test_what_was_kept_longer_meanwhile_is_not_erased(service: Service, website:
     def run(session: Session) -> bool:
         return erase(session, document["id"], now=now(), actor=retention.SYSTEM_ACTOR, due=now())
 
-    assert service.database.write_now(run) is False
+    assert service.database.write_blocking(run) is False
     assert rows(service, submissions) == 1
     assert service.read(partial(count, action="submission.erased")) == 0
 
@@ -82,7 +82,7 @@ def test_one_row_that_can_not_be_erased_keeps_nobody_else(
         return erase(session, submission, **more)
 
     monkeypatch.setattr("app.services.submissions.lifecycle.erase", poisoned)
-    purged = service.database.write_now(partial(retention.purge, now=now() + 24 * 31 * HOUR))
+    purged = service.database.write_blocking(partial(retention.purge, now=now() + 24 * 31 * HOUR))
     assert (purged.submissions, purged.failed, purged.more) == (2, 1, False)
     assert rows(service, submissions) == 1
 
@@ -113,7 +113,7 @@ def run(service: Service, at: dt.datetime) -> None:
     """Purge as the service does: batch after batch, skipping what could not be erased."""
     more, failed = True, 0
     while more:
-        purged = service.database.write_now(partial(retention.purge, now=at, past=failed))
+        purged = service.database.write_blocking(partial(retention.purge, now=at, past=failed))
         more, failed = purged.more, failed + purged.failed
 
 
@@ -160,12 +160,12 @@ def test_what_hangs_on_a_submission_goes_with_it_and_lingers_in_no_table(
                 sealed = {"kind": b"x"} if table is flags else {}
                 session.execute(sa.insert(table), filled(table, given | sealed))
 
-    service.database.write_now(hang)
+    service.database.write_blocking(hang)
     before = {table.name: rows(service, table) for table in hanging()}
     assert {"flags", "notes", "versions", "looks", "lookups", "flag_actions", "capabilities"} <= set(before)
     due = sa.update(submissions).where(submissions.c.id == gone).values(retained_until=now())
-    service.database.write_now(lambda session: session.execute(due) and None)
-    service.database.write_now(partial(retention.purge, now=now() + HOUR))
+    service.database.write_blocking(lambda session: session.execute(due) and None)
+    service.database.write_blocking(partial(retention.purge, now=now() + HOUR))
     after = {table.name: rows(service, table) for table in hanging()}
     assert after == {name: number // 2 for name, number in before.items()}
 

@@ -46,14 +46,14 @@ class House:
         drawn = [
             self._drawn(self.now - ago + dt.timedelta(seconds=each), answers, more) for each in range(number)
         ]
-        keep = partial(lifecycle.create, vault=self.service.rooms.desk.vault, actor=ME)
-        self.service.database.write_now(
+        keep = partial(lifecycle.create, vault=self.service.services.submissions.vault, actor=ME)
+        self.service.database.write_blocking(
             lambda session: [keep(session, drawn=each) for each in drawn] and None
         )
         return [each.record.id for each in drawn]
 
     def _drawn(self, at: dt.datetime, answers: Answers, more: dict[str, Any]) -> Assessment:
-        desk = self.service.rooms.desk
+        desk = self.service.services.submissions
         edition = desk.library.current("ketamine-preconsult")
         assert edition
         drawn = assess_new(edition, SubmissionInput(answers, **more), new_token(), now=at, terms=desk.terms)
@@ -61,7 +61,7 @@ class House:
         return replace(drawn, record=replace(drawn.record, id=made))
 
     def run(self, statement: Any) -> None:
-        self.service.database.write_now(lambda session: session.execute(statement) and None)
+        self.service.database.write_blocking(lambda session: session.execute(statement) and None)
 
     def looked(self, ids: Sequence[str], after: dt.timedelta) -> None:
         """Somebody looked at each so long after it was sent."""
@@ -72,7 +72,7 @@ class House:
             self.run(looked.values(looked_at=each.submitted_at + after))
 
     def pictures(self, days: int = 7, *, test: bool = False) -> dict[str, Chart]:
-        desk = self.service.rooms.desk
+        desk = self.service.services.submissions
         period = Period(days, self.now, desk.terms.hours, test)
         work = partial(dashboard.dashboard, vault=desk.vault, library=desk.library, period=period, idle=HOUR)
         return {each.name: each for each in self.service.read(work)}
@@ -253,7 +253,7 @@ def test_beyond_that_each_day_speaks_in_its_share(house: House, monkeypatch: pyt
 
 def test_every_count_goes_by_an_index(house: House) -> None:
     house.came(6, 2 * HOUR, NOA)
-    desk = house.service.rooms.desk
+    desk = house.service.services.submissions
     period = Period(7, house.now, desk.terms.hours)
 
     def work(session: Session) -> list[str]:

@@ -33,8 +33,8 @@ def turn(house: House, case: str, *roles: Role) -> StaffCommand:
 
 
 def do(house: House, act: Any, mine: StaffCommand, *given: Any, **more: Any) -> Any:
-    desk = house.service.rooms.desk
-    return house.service.database.write_now(lambda session: act(session, desk, mine, *given, **more))
+    desk = house.service.services.submissions
+    return house.service.database.write_blocking(lambda session: act(session, desk, mine, *given, **more))
 
 
 def taken(house: House, case: str) -> list[str]:

@@ -39,17 +39,17 @@ def manager(*roles: Role) -> StaffPrincipal:
 def begin(house: House, who: Any, wanted: ExportRequest = LIST) -> int:
     number = house.service.read(partial(csv_export.count, principal=who, wanted=wanted, now=house.now))
     work = partial(csv_export.record_export, wanted=wanted, number=number, now=house.now, actor=ME)
-    house.service.database.write_now(work)
+    house.service.database.write_blocking(work)
     return number
 
 
 def exported(house: House, wanted: ExportRequest = LIST) -> list[dict[str, str]]:
     """Returns every row of the file."""
-    desk = house.service.rooms.desk
+    desk = house.service.services.submissions
     text, following = csv_export.csv_header(desk.library, wanted), [wanted]
     while following:
         work = partial(csv_export.csv_chunk, desk=desk, wanted=following.pop(), now=house.now, actor=ME)
-        piece = house.service.database.write_now(work)
+        piece = house.service.database.write_blocking(work)
         text += piece.text
         following += [piece.following] if piece.following else []
     assert text.startswith(MARK)

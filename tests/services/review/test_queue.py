@@ -33,7 +33,7 @@ def team(service: Service) -> Team:
 
 def page(team: Team, filters: Filters | None = None, limit: int = LIMIT, after: Any = None) -> QueuePage:
     work = partial(
-        queue.page, desk=team.service.rooms.desk, principal=team.who, filters=filters or Filters(),
+        queue.page, desk=team.service.services.submissions, principal=team.who, filters=filters or Filters(),
         limit=limit, after=after, now=team.at,
     )  # fmt: skip
     return team.service.read(work)
@@ -181,7 +181,7 @@ def test_filters_with_little_in_common_are_looked_for_a_stretch_at_a_time(
 def test_a_case_that_can_not_be_opened_hides_no_other(team: Team) -> None:
     poisoned, fine = team.submit(CARA), team.submit(CARA)
     spoil = sa.update(table).where(table.c.id == poisoned).values(answers=b"x" * 64)
-    team.service.database.write_now(lambda session: session.execute(spoil) and None)
+    team.service.database.write_blocking(lambda session: session.execute(spoil) and None)
     lines = {line.row.id: line for line in page(team).lines}
     assert lines[poisoned].why is None
     assert lines[fine].why == ()
@@ -218,9 +218,9 @@ def test_a_line_in_the_queue_takes_no_news_away(team: Team) -> None:
     team.look(case)
     team.beside(somebody(team.service, "manager")).note(case, "called")
     team.do(_shown, [case], now=team.at, actor=team.who.actor("test"))
-    assert [each.action for each in team.look(case).news] == ["note.added"]
+    assert [each.action for each in team.look(case).changes_since_last_view] == ["note.added"]
     team.do(_shown, [case], now=team.at, actor=somebody(team.service, "manager").actor("test"))
-    assert not team.look(case).news
+    assert not team.look(case).changes_since_last_view
 
 
 def test_a_search_finds_exactly_and_is_on_record_without_what_for(team: Team) -> None:

@@ -47,13 +47,13 @@ class Office:
     def rounds(self, number: int = 1, *, port: int | None = None, mail: bool = True) -> None:
         """Run the alert job `number` times, as one replica does."""
         url = f"smtp://127.0.0.1:{port or self.server.port}" if mail else ""
-        post = Mailer.of(url, FROM, DUTY, BOSS) if mail else None
-        rooms = self.service.rooms
-        turning = AlertJob(rooms.database, post, "https://visit.clinic.example/", rooms.outlook)
+        post = Mailer.from_settings(url, FROM, DUTY, BOSS) if mail else None
+        rooms = self.service.services
+        turning = AlertJob(rooms.database, post, "https://visit.clinic.example/", rooms.alert_status)
 
         async def turn() -> None:
             for _ in range(number):
-                await turning.round()
+                await turning.run_once()
 
         asyncio.run(turn())
 
@@ -73,7 +73,7 @@ class Office:
         return self.service.read(partial(rows.waiting, now=self.at))
 
     def do(self, work: Callable[..., Any], **given: Any) -> Any:
-        return self.service.database.write_now(partial(work, now=self.at, **given))
+        return self.service.database.write_blocking(partial(work, now=self.at, **given))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office
     team = Team(service, somebody(service, "manager"), at=MONDAY)
     with sink() as server:
         made = Office(service, team, server)
-        monkeypatch.setattr("app.jobs.audit_chain.now", lambda: made.at)
+        monkeypatch.setattr("app.jobs.alerts.now", lambda: made.at)
         yield made
 
 
@@ -102,7 +102,7 @@ def test_what_has_no_flag_with_a_time_raises_none(office: Office) -> None:
 
 def test_what_is_not_kept_raises_none(office: Office) -> None:
     def crash(session: Any) -> None:
-        desk = office.service.rooms.desk
+        desk = office.service.services.submissions
         drawn = office.team.drawn(case)
         record = replace(drawn.record, id="019298a2-0000-7000-8000-000000000000", flags=())
         lifecycle.create(session, desk.vault, replace(drawn, record=record), actor=STAFF)
@@ -110,9 +110,9 @@ def test_what_is_not_kept_raises_none(office: Office) -> None:
         raise KeyError
 
     case = office.submit(NOA)
-    office.service.database.write_now(lambda session: session.execute(sa.delete(alerts_table)) and None)
+    office.service.database.write_blocking(lambda session: session.execute(sa.delete(alerts_table)) and None)
     with pytest.raises(KeyError):
-        office.service.database.write_now(crash)
+        office.service.database.write_blocking(crash)
     assert office.kept() == []
 
 
@@ -169,7 +169,7 @@ def test_several_flags_raised_at_once_are_one_alert(office: Office) -> None:
 def test_the_same_change_again_raises_no_second_one(office: Office) -> None:
     case = office.submit(NOA)
     record = office.team.drawn(case).record
-    office.service.database.write_now(partial(alerts.create_for_new_flags, record=record))
+    office.service.database.write_blocking(partial(alerts.create_for_new_flags, record=record))
     assert len(office.kept()) == 1
 
 
@@ -178,9 +178,9 @@ def test_a_draft_that_tells_more_later_raises_one_then(office: Office) -> None:
     assert office.kept() == []
     writer, later = program("submissions:write"), MONDAY + HOUR
     change: dict[str, Any] = {"patch": {"answers": {"self_harm_thoughts": "now"}}, "version": 1, "now": later}
-    desk = office.service.rooms.desk
+    desk = office.service.services.submissions
     work = partial(desk.change, submission=case, principal=writer, actor=STAFF, **change)
-    office.service.database.write_now(work)
+    office.service.database.write_blocking(work)
     (alert,) = office.kept()
     assert (alert.submission_id, alert.created_at) == (case, later)
 
@@ -205,8 +205,8 @@ def test_without_a_server_nothing_is_sent_and_everything_stays(office: Office) -
     office.rounds(3, mail=False)
     (alert,) = office.kept()
     assert (alert.tries, alert.failed_with, alert.sent_at) == (0, None, None)
-    assert office.service.rooms.outlook.waiting == AlertBacklog(1, 0, None, due=True)
-    assert not office.service.rooms.outlook.late(office.at + 2 * HOUR)
+    assert office.service.services.alert_status.waiting == AlertBacklog(1, 0, None, due=True)
+    assert not office.service.services.alert_status.late(office.at + 2 * HOUR)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_who_dies_after_the_claim_leaves_the_letter_to_the_next(office: Office) 
 
 def test_who_dies_between_sending_and_marking_sends_it_again_under_the_same_id(office: Office) -> None:
     office.submit(NOA)
-    post = Mailer.of(f"smtp://127.0.0.1:{office.server.port}", FROM, DUTY, BOSS)
+    post = Mailer.from_settings(f"smtp://127.0.0.1:{office.server.port}", FROM, DUTY, BOSS)
     assert post
     post.send(alerts.build_email(office.do(alerts.claim), "https://visit.clinic.example"))
     office.wait(LEASE)
@@ -336,17 +336,17 @@ def test_an_address_that_is_wrong_for_good_is_remembered(office: Office) -> None
 def test_those_who_work_with_the_queue_hear_of_it_after_ten_minutes(office: Office) -> None:
     office.submit(NOA)
     office.rounds(port=1)
-    outlook = office.service.rooms.outlook
+    outlook = office.service.services.alert_status
     assert outlook.waiting == AlertBacklog(1, 1, MONDAY, due=False)
     assert not outlook.late(MONDAY + OVERDUE_AFTER)
     assert outlook.late(MONDAY + OVERDUE_AFTER + MINUTE)
-    gauges = generate_latest(office.service.rooms.registry).decode()
+    gauges = generate_latest(office.service.services.registry).decode()
     assert "preconsult_alerts_waiting 1.0" in gauges
     assert "preconsult_alerts_failing 1.0" in gauges
     office.wait(HOUR)
     office.rounds()
     assert not outlook.late(office.at)
-    assert "preconsult_alerts_waiting 0.0" in generate_latest(office.service.rooms.registry).decode()
+    assert "preconsult_alerts_waiting 0.0" in generate_latest(office.service.services.registry).decode()
 
 
 def test_what_failed_can_be_tried_at_once(office: Office) -> None:

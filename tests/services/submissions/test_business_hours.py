@@ -14,10 +14,10 @@ from tests.rules.strategies import LAW
 
 NEW_YORK = "America/New_York"
 EDITION = LIBRARY().editions["ketamine-preconsult"][0]
-WEEKDAYS = BusinessHours.of("Mon-Fri 09:00-17:00", "2026-11-26", NEW_YORK)  # Thanksgiving
-LUNCH = BusinessHours.of("mon-fri 08:00-12:00, 13:00-17:00; sat 09:00-12:00", "", NEW_YORK)
-ALWAYS = BusinessHours.of("Mon-Sun 00:00-24:00", "", NEW_YORK)
-NIGHTS = BusinessHours.of("Mon-Sun 20:00-24:00, 00:00-04:00", "", NEW_YORK)
+WEEKDAYS = BusinessHours.parse("Mon-Fri 09:00-17:00", "2026-11-26", NEW_YORK)  # Thanksgiving
+LUNCH = BusinessHours.parse("mon-fri 08:00-12:00, 13:00-17:00; sat 09:00-12:00", "", NEW_YORK)
+ALWAYS = BusinessHours.parse("Mon-Sun 00:00-24:00", "", NEW_YORK)
+NIGHTS = BusinessHours.parse("Mon-Sun 20:00-24:00, 00:00-04:00", "", NEW_YORK)
 TARGETS = [
     ("PT15M", "on_call"),
     ("PT4H", "next_opening"),
@@ -75,7 +75,7 @@ def due(
 )
 def test_hours_that_nobody_keeps_are_refused_in_one_line(hours: str, told: str) -> None:
     with pytest.raises(StartupError) as refused:
-        BusinessHours.of(hours, "", NEW_YORK)
+        BusinessHours.parse(hours, "", NEW_YORK)
     said = str(refused.value)
     assert said.startswith("PRECONSULT_OPENING_HOURS can't be used: ")
     assert told in said
@@ -89,12 +89,12 @@ def test_closed_days_that_are_no_days_are_refused(days: str) -> None:
     with pytest.raises(
         StartupError, match="PRECONSULT_CLOSED_DAYS can't be used: each is a day as 2026-12-25"
     ):
-        BusinessHours.of("Mon 09:00-17:00", days, NEW_YORK)
+        BusinessHours.parse("Mon 09:00-17:00", days, NEW_YORK)
 
 
 def test_more_closed_days_than_anybody_has_are_refused() -> None:
     with pytest.raises(StartupError, match="more than 1000 days"):
-        BusinessHours.of("Mon 09:00-17:00", ",".join(["2026-12-25"] * 1001), NEW_YORK)
+        BusinessHours.parse("Mon 09:00-17:00", ",".join(["2026-12-25"] * 1001), NEW_YORK)
 
 
 def test_a_target_that_is_no_duration_is_an_accident_and_no_time() -> None:
@@ -169,12 +169,12 @@ def test_a_night_is_one_stretch() -> None:
 
 
 def test_a_day_that_is_an_hour_shorter_or_longer_opens_and_closes_by_the_clock_on_the_wall() -> None:
-    sundays = BusinessHours.of("Sun 01:00-05:00", "", NEW_YORK)
+    sundays = BusinessHours.parse("Sun 01:00-05:00", "", NEW_YORK)
     assert due("PT4H", "none", "2026-03-08 00:00", sundays) == "Sun 03-08 05:00"
     assert due("PT2H", "none", "2026-03-08 01:30", sundays) == "Sun 03-08 04:30"
     assert due("PT4H", "none", "2026-11-01 00:00", sundays) == "Sun 11-01 04:00"
     assert due("PT15M", "on_call", "2026-03-06 17:00") == "Mon 03-09 09:15"
-    swallowed = BusinessHours.of("Sun 02:10-02:50, 03:00-04:00", "", NEW_YORK)
+    swallowed = BusinessHours.parse("Sun 02:10-02:50, 03:00-04:00", "", NEW_YORK)
     assert due("PT15M", "on_call", "2026-03-08 00:00", swallowed) == "Sun 03-08 03:15"
 
 
@@ -188,7 +188,7 @@ def test_open_until_just_before_closing() -> None:
 
 
 def test_days_run_over_the_end_of_the_week_and_stand_alone() -> None:
-    hours = BusinessHours.of(" Sat-Mon,Wed  10:00-12:00 ;", "", "UTC")
+    hours = BusinessHours.parse(" Sat-Mon,Wed  10:00-12:00 ;", "", "UTC")
     assert [DAYS[place] for place, spans in enumerate(hours.week) if spans] == ["mon", "wed", "sat", "sun"]
 
 
@@ -240,7 +240,7 @@ def weeks(draw: st.DrawFn) -> BusinessHours:
         parts += [f"{day} {_clock(opens)}-{_clock(closes)}" for opens, closes in pairs]
     assume(parts)
     closed = draw(st.lists(st.dates(dt.date(2025, 1, 1), dt.date(2027, 1, 1)), max_size=20))
-    return BusinessHours.of("; ".join(parts), ",".join(map(str, closed)), draw(ZONES))
+    return BusinessHours.parse("; ".join(parts), ",".join(map(str, closed)), draw(ZONES))
 
 
 def _clock(quarter: int) -> str:

@@ -44,7 +44,7 @@ class Index:
         assert answer.status_code == 200, answer.text
 
     def find(self, kind: Kind, value: str) -> list[str]:
-        keyring = self.service.rooms.desk.vault.keyring
+        keyring = self.service.services.submissions.vault.keyring
         return self.service.read(lambda session: find(session, keyring, kind, value))
 
     def count(self) -> int:
@@ -57,9 +57,9 @@ class Index:
         last: str | None = after
         while last is not None:
             work = partial(
-                backfill, vault=self.service.rooms.desk.vault, after=last, until=until, limit=limit
+                backfill, vault=self.service.services.submissions.vault, after=last, until=until, limit=limit
             )
-            last = self.service.database.write_now(work)
+            last = self.service.database.write_blocking(work)
             lasts += [last] if last else []
         return lasts
 
@@ -140,7 +140,9 @@ def test_everybody_with_a_number_is_found_the_newest_first(index: Index) -> None
     assert index.find("phone", PHONE) == made[::-1]
     assert (
         index.service.read(
-            lambda session: find(session, index.service.rooms.desk.vault.keyring, "phone", PHONE, limit=2)
+            lambda session: find(
+                session, index.service.services.submissions.vault.keyring, "phone", PHONE, limit=2
+            )
         )
         == made[:0:-1]
     )
@@ -167,7 +169,7 @@ def test_what_is_changed_is_found_by_what_it_is_now(index: Index) -> None:
 
 def test_rotation_of_keys_loses_nobody(index: Index) -> None:
     first = index.make()["id"]
-    settings = index.service.rooms.settings
+    settings = index.service.services.settings
     rotate(index.service.database, "", settings.key_file, now=now(), actor=Actor("command"))
     second = index.make()["id"]
     assert index.find("email", EMAIL) == [second, first]
@@ -177,9 +179,9 @@ def test_rotation_of_keys_loses_nobody(index: Index) -> None:
 def test_what_was_kept_before_there_were_look_ups_is_found_too(index: Index) -> None:
     made = [index.make()["id"] for _ in range(5)]
     index.make(CARA)
-    index.service.database.write_now(lambda session: session.execute(sa.delete(lookups)) and None)
+    index.service.database.write_blocking(lambda session: session.execute(sa.delete(lookups)) and None)
     poisoned = sa.update(submissions).where(submissions.c.id == made[2]).values(contact=b"x" * 40)
-    index.service.database.write_now(lambda session: session.execute(poisoned) and None)
+    index.service.database.write_blocking(lambda session: session.execute(poisoned) and None)
     assert index.fill(until=made[1]) == [made[0]]
     assert index.fill(after=min_id_at(now() + dt.timedelta(hours=1))) == []
     assert index.fill(after=min_id_at(now() - dt.timedelta(hours=1))) == [made[2], made[4]]
@@ -216,5 +218,5 @@ def test_what_is_erased_is_found_no_more(index: Index) -> None:
     index.service.client.delete(f"/v1/submissions/{document['id']}", headers=headers)
     assert (index.find("phone", PHONE), index.count()) == ([], 0)
     index.make()
-    index.service.database.write_now(partial(retention.purge, now=now() + dt.timedelta(days=31)))
+    index.service.database.write_blocking(partial(retention.purge, now=now() + dt.timedelta(days=31)))
     assert index.count() == 0

@@ -51,7 +51,7 @@ class Clinic:
     @property
     def desk(self) -> SubmissionService:
         """The desk of a clinic that has disabled the optional question groups in `off`."""
-        desk = self.service.rooms.desk
+        desk = self.service.services.submissions
         if self.off is None:
             return desk
         return SubmissionService(
@@ -59,7 +59,7 @@ class Clinic:
         )
 
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
-        return self.service.database.write_now(lambda session: work(session, self.desk, *given, **more))
+        return self.service.database.write_blocking(lambda session: work(session, self.desk, *given, **more))
 
     def begin(self, answers: Answers = START, instance: str = "", hours: int = 1) -> str:
         """A draft with an open session; gives the secret."""
@@ -73,7 +73,7 @@ class Clinic:
         assert edition
         given = SubmissionInput(answers, complete=False)
         drawn = assess_new(edition, given, new_token(), now=self.at, terms=self.desk.terms)
-        claim = Claim.of("form", instance, b"POST /form")
+        claim = Claim.from_request("form", instance, b"POST /form")
         kept: str = self.do(
             form_sessions.start_session,
             drawn,
@@ -116,7 +116,7 @@ class Clinic:
         return secret
 
     def leave(self, secret: str) -> None:
-        self.service.database.write_now(partial(form_sessions.end_session, secret=secret))
+        self.service.database.write_blocking(partial(form_sessions.end_session, secret=secret))
 
     def answers(self, secret: str, *, late: bool = False) -> Answers:
         return dict(self.read(secret, late=late).record.answers["answers"])
@@ -494,12 +494,12 @@ def test_purging_forgets_sessions_and_links_a_day_after_they_ended(clinic: Clini
         72 * HOUR - MOMENT,
         72 * HOUR,
     ):
-        clinic.service.database.write_now(partial(retention.purge, now=clinic.at + at))
+        clinic.service.database.write_blocking(partial(retention.purge, now=clinic.at + at))
         left.append((clinic.rows(submissions), clinic.rows(capabilities)))
     assert left == [(1, 2), (1, 1), (1, 1), (0, 0)]
 
 
 def test_a_purge_forgets_the_sessions_of_what_it_erases(clinic: Clinic) -> None:
     clinic.begin(hours=1000)
-    clinic.service.database.write_now(partial(retention.purge, now=clinic.at + 73 * HOUR))
+    clinic.service.database.write_blocking(partial(retention.purge, now=clinic.at + 73 * HOUR))
     assert (clinic.rows(submissions), clinic.rows(capabilities)) == (0, 0)

@@ -60,7 +60,7 @@ def test_one_failure_fails_one_caller(database: Database) -> None:
     first, second, third = asyncio.run(run())
     assert (first, third) == (1, 2)
     assert isinstance(second, LookupError)
-    assert database.read_now(numbers) == [1, 2]
+    assert database.read_blocking(numbers) == [1, 2]
 
 
 def test_a_constraint_broken_by_one_work_leaves_the_others(database: Database) -> None:
@@ -70,7 +70,7 @@ def test_a_constraint_broken_by_one_work_leaves_the_others(database: Database) -
 
     outcomes = asyncio.run(run())
     assert sum(isinstance(each, sa.exc.IntegrityError) for each in outcomes) == 2
-    assert database.read_now(numbers) == [1, 2, 3]
+    assert database.read_blocking(numbers) == [1, 2, 3]
 
 
 def test_many_callers_at_once_all_get_their_own_result(database: Database) -> None:
@@ -78,7 +78,7 @@ def test_many_callers_at_once_all_get_their_own_result(database: Database) -> No
         return list(await asyncio.gather(*(database.write(insert(number)) for number in range(300))))
 
     assert asyncio.run(run()) == list(range(300))
-    assert database.read_now(numbers) == list(range(300))
+    assert database.read_blocking(numbers) == list(range(300))
 
 
 def test_a_caller_that_went_away_does_not_stop_the_others(database: Database) -> None:
@@ -89,7 +89,7 @@ def test_a_caller_that_went_away_does_not_stop_the_others(database: Database) ->
         return await database.write(insert(2))
 
     assert asyncio.run(run()) == 2
-    assert 2 in database.read_now(numbers)
+    assert 2 in database.read_blocking(numbers)
 
 
 def test_reading_keeps_nothing(database: Database) -> None:
@@ -97,7 +97,7 @@ def test_reading_keeps_nothing(database: Database) -> None:
         await database.read(insert(1))
 
     asyncio.run(run())
-    assert database.read_now(numbers) == []
+    assert database.read_blocking(numbers) == []
 
 
 def test_too_many_waiting_are_told_to_come_back(database_url: str) -> None:
@@ -148,11 +148,11 @@ def test_closing_waits_for_what_was_begun_and_given_up_and_leaves_nothing_open(t
     def slow() -> None:
         begun.set()
         time.sleep(0.1)
-        read.append(database.read_now(lambda session: session.execute(sa.text("SELECT 1")).scalar_one()))
+        read.append(database.read_blocking(lambda session: session.execute(sa.text("SELECT 1")).scalar_one()))
         database.checkpoint()
 
     async def given_up() -> None:
-        task = asyncio.create_task(database.on_thread(slow))
+        task = asyncio.create_task(database.run_in_thread(slow))
         await asyncio.to_thread(begun.wait, 5)
         task.cancel()
         await asyncio.to_thread(database.close)
@@ -165,13 +165,13 @@ def test_closing_waits_for_what_was_begun_and_given_up_and_leaves_nothing_open(t
 
 
 def test_a_lost_connection_is_made_again(database: Database) -> None:
-    database.write_now(insert(1))
+    database.write_blocking(insert(1))
     connection = database.engine.raw_connection()
     assert connection.driver_connection is not None
     connection.driver_connection.close()
     connection.close()
-    database.write_now(insert(2))
-    assert database.read_now(numbers) == [1, 2]
+    database.write_blocking(insert(2))
+    assert database.read_blocking(numbers) == [1, 2]
 
 
 def test_serialization_failures_and_deadlocks_are_tried_again(postgres: postgres_server.Postgres) -> None:
@@ -187,6 +187,6 @@ def test_serialization_failures_and_deadlocks_are_tried_again(postgres: postgres
         session.execute(sa.insert(TABLE), {"n": len(tried)})
         return len(tried)
 
-    assert database.write_now(work) == 3
-    assert database.read_now(numbers) == [3]
+    assert database.write_blocking(work) == 3
+    assert database.read_blocking(numbers) == [3]
     database.close()

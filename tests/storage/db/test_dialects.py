@@ -16,7 +16,7 @@ def test_what_one_database_compiled_serves_the_next(database_url: str) -> None:
     answers, sizes = [], [len(COMPILED)]
     for _ in range(2):
         database = Database(database_url)
-        answers.append(database.read_now(lambda session: tuple(session.execute(asked).one())))
+        answers.append(database.read_blocking(lambda session: tuple(session.execute(asked).one())))
         sizes.append(len(COMPILED))
         database.close()
     assert answers == [(7, 2)] * 2

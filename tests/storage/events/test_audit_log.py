@@ -31,11 +31,11 @@ class Record:
         self, who: Actor, hours: int, action: str, object_id: str | None, more: dt.timedelta = NONE
     ) -> None:
         act, at = AuditAction(action, "submission", object_id), self.begin + hours * HOUR + more
-        self.database.write_now(lambda session: audit_log.record(session, who, at, act))
+        self.database.write_blocking(lambda session: audit_log.record(session, who, at, act))
 
     def page(self, before: int | None = None, limit: int = 1000, **filters: Any) -> list[Event]:
         asked = Filters(**filters)
-        return self.database.read_now(lambda session: audit_log.page(session, asked, before, limit))
+        return self.database.read_blocking(lambda session: audit_log.page(session, asked, before, limit))
 
     def hours(self, events: list[Event]) -> list[int]:
         return [(event.at - self.begin) // HOUR for event in events]
@@ -66,9 +66,9 @@ def test_what_does_not_fit_is_not_shown(trail: Record, filters: dict[str, Any]) 
 
 
 def test_an_empty_trail_has_empty_pages(trail: Record) -> None:
-    trail.database.write_now(lambda session: session.execute(sa.delete(audit_events)) and None)
+    trail.database.write_blocking(lambda session: session.execute(sa.delete(audit_events)) and None)
     assert trail.page(begin=trail.begin, end=trail.begin + HOUR) == []
-    assert trail.database.read_now(lambda session: audit_log.access_report(session, "case1")) == []
+    assert trail.database.read_blocking(lambda session: audit_log.access_report(session, "case1")) == []
 
 
 def test_pages_go_from_the_newest_to_the_oldest_and_miss_nobody(trail: Record) -> None:
@@ -104,7 +104,7 @@ def test_what_was_written_a_little_out_of_order_is_not_missed(trail: Record) -> 
 def test_who_had_to_do_with_a_case_is_told_once_each(trail: Record) -> None:
     trail.write(NOBODY, -1, "submission.drafted", "case1")
     trail.write(ANN, 200, "contact.revealed", "case1")
-    found = trail.database.read_now(lambda session: audit_log.access_report(session, "case1"))
+    found = trail.database.read_blocking(lambda session: audit_log.access_report(session, "case1"))
     begin = trail.begin
     assert found == [
         AccessSummary("respondent", None, begin - HOUR, begin - HOUR, {"submission.drafted": 1}),
@@ -116,9 +116,9 @@ def test_who_had_to_do_with_a_case_is_told_once_each(trail: Record) -> None:
 
 
 def test_events_of_an_object_and_by_somebody_come_in_order(trail: Record) -> None:
-    of = trail.database.read_now(lambda session: audit_log.events_of(session, "case3", limit=5))
+    of = trail.database.read_blocking(lambda session: audit_log.events_of(session, "case3", limit=5))
     assert trail.hours(of) == [3, 10, 17, 24, 31]
-    more = trail.database.read_now(lambda session: audit_log.events_of(session, "case3", of[-1].seq, 2))
+    more = trail.database.read_blocking(lambda session: audit_log.events_of(session, "case3", of[-1].seq, 2))
     assert trail.hours(more) == [38, 45]
-    by = trail.database.read_now(lambda session: audit_log.events_by(session, "ben"))
+    by = trail.database.read_blocking(lambda session: audit_log.events_by(session, "ben"))
     assert trail.hours(by) == list(range(9, 100, 10))

@@ -94,8 +94,8 @@ def test_a_proof_tells_the_right_key_from_a_wrong_one() -> None:
 )  # fmt: skip
 def test_what_is_no_keyring_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(StartupError) as refusal:
-        parse_keys(text, "PRECONSULT_KEYRING")
-    assert "PRECONSULT_KEYRING" in str(refusal.value)
+        parse_keys(text, "PRECONSULT_ENCRYPTION_KEYS")
+    assert "PRECONSULT_ENCRYPTION_KEYS" in str(refusal.value)
     assert not text or text not in str(refusal.value)
 
 
@@ -139,9 +139,9 @@ def test_a_running_keyring_follows_its_file(tmp_path: Path) -> None:
         lambda keyring: keyring.sign("purpose", b"message"),
         lambda keyring: keyring.digest("purpose", b"message"),
         lambda keyring: keyring.digests("purpose", b"message"),
-        lambda keyring: keyring.prove(),
+        lambda keyring: keyring.key_check_value(),
     ],
-    ids=["seal", "wrap", "sign", "digest", "digests", "prove"],
+    ids=["seal", "wrap", "sign", "digest", "digests", "key_check_value"],
 )
 def test_whatever_first_meets_a_rotated_file_uses_its_newest_key(
     use: Callable[[Keyring], object], tmp_path: Path

@@ -169,7 +169,7 @@ def test_crps_and_resistant_depression_give_both_topics_with_their_quotations(cr
 def test_no_passage_that_may_never_be_shown_is_anywhere(
     service: Service, create: Create, answers: dict[str, Any]
 ) -> None:
-    edition = service.rooms.library.current("ketamine-preconsult")
+    edition = service.services.library.current("ketamine-preconsult")
     assert edition is not None
     text = json.dumps(create(answers), ensure_ascii=False)
     never = [passage for passage in edition.article.passages if passage.policy == "never"]
@@ -256,7 +256,7 @@ def test_contact_details_are_kept_only_with_permission(service: Service, create:
     def kept(document: dict[str, Any]) -> object:
         return service.read(
             lambda session: (
-                service.rooms.desk.vault.open(  # what is sealed, opened as staff would
+                service.services.submissions.vault.decrypt_record(  # what is sealed, opened as staff would
                     session.execute(submissions.select().where(submissions.c.id == document["id"]))
                     .mappings()
                     .one(),

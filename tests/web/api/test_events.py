@@ -26,8 +26,8 @@ def reader(service: Service) -> Headers:
 
 def told(service: Service) -> None:
     """Everything that was done so far is in the feed."""
-    work = partial(outbox.publish_pending, keyring=service.rooms.desk.vault.keyring, limit=1000)
-    while service.database.write_now(partial(work, now=now())):
+    work = partial(outbox.publish_pending, keyring=service.services.submissions.vault.keyring, limit=1000)
+    while service.database.write_blocking(partial(work, now=now())):
         pass
 
 
@@ -159,7 +159,7 @@ def test_whoever_waits_in_vain_gets_an_empty_answer_with_a_cursor(service: Servi
 def test_one_too_many_is_answered_at_once(
     service: Service, reader: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service.rooms.waiting, "_most", 0)
+    monkeypatch.setattr(service.services.long_poller, "_most", 0)
     after, began = get(service, reader).json()["next"], time.monotonic()
     assert types(get(service, reader, after=after, wait=30)) == []
     assert time.monotonic() - began < 25

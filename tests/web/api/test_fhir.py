@@ -44,7 +44,7 @@ KEY = {"idempotency-key": "7f0c2c9e-8f0e-4a2e"}
 
 @pytest.fixture
 def edition(service: Service) -> Edition:
-    found = service.rooms.library.current("ketamine-preconsult")
+    found = service.services.library.current("ketamine-preconsult")
     assert found
     return found
 
@@ -167,7 +167,7 @@ def test_too_many_requests_and_accidents_are_operation_outcomes_as_well(
         raise RuntimeError("canary")
 
     monkeypatch.setattr("app.fhir.capability_statement.statement", fail)
-    with opened(tmp_path, requests_per_network=1) as service:
+    with opened(tmp_path, rate_limit_per_network=1) as service:
         told = [service.client.get("/fhir/metadata") for _ in range(3)]
     accident, refused = (next(each for each in told if each.status_code == status) for status in (500, 429))
     assert (issues(accident)[0][0], issues(refused)[0][0]) == ("exception", "throttled")
@@ -355,7 +355,7 @@ def test_a_plus_sign_that_a_query_made_a_space_is_understood(service: Service) -
 
 def test_every_edition_is_found_and_each_search_narrows(service: Service) -> None:
     client = service.client
-    editions = service.rooms.library.editions["ketamine-preconsult"]
+    editions = service.services.library.editions["ketamine-preconsult"]
     url = "urn:preconsult:questionnaire:ketamine-preconsult"
     every = client.get("/fhir/Questionnaire").json()
     assert every["total"] == len(editions) == len(every["entry"])
@@ -379,7 +379,7 @@ def test_a_search_goes_on_where_it_was_cut(service: Service) -> None:
         page = client.get(address).json()
         found += [entry["fullUrl"] for entry in page.get("entry", [])]
         links = {link["relation"]: link["url"] for link in page["link"]}
-        address = links.get("next", "").removeprefix(str(service.rooms.settings.public_url).rstrip("/"))
+        address = links.get("next", "").removeprefix(str(service.services.settings.public_url).rstrip("/"))
     assert found == [entry["fullUrl"] for entry in whole["entry"]]
     none = client.get("/fhir/Questionnaire?_count=0").json()
     assert ("entry" in none, none["total"]) == (False, len(found))
@@ -463,7 +463,7 @@ def test_contact_details_are_kept_apart_and_never_shown(
     for text in (answer.text, read.text):
         assert not any(detail in text for detail in PAT_CONTACT.values())
     look = partial(
-        service.rooms.desk.read,
+        service.services.submissions.read,
         submission=answer.json()["id"],
         principal=program("submissions:read"),
         now=now(),

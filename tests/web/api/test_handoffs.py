@@ -28,7 +28,7 @@ TIMES = {"created_at", "updated_at", "expires_at", "appointment_at", "revoked_at
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"return_origins": SITE})
+    return settings.model_copy(update={"allowed_return_origins": SITE})
 
 
 @pytest.fixture
@@ -172,7 +172,9 @@ def test_a_link_is_told_once_and_only_its_hash_is_kept(service: Service, booking
     assert service.read(partial(audit_log.count, action="handoff.created")) == 1
     again = service.client.get(f"/v1/handoffs/{made['id']}", headers=booking | {"if-none-match": '"1"'})
     assert again.status_code == 304
-    service.database.write_now(lambda session: session.execute(sa.update(handoffs).values(expires_at=now())))
+    service.database.write_blocking(
+        lambda session: session.execute(sa.update(handoffs).values(expires_at=now()))
+    )
     over = service.client.get(f"/v1/handoffs/{made['id']}", headers=booking | {"if-none-match": '"1"'})
     assert (over.status_code, over.json()["state"]) == (200, "expired"), "the clock changes no version"
 
@@ -279,7 +281,7 @@ def test_sixteen_at_once_with_one_key_make_one_link(service: Service, booking: H
 @pytest.mark.both_databases
 def test_links_whose_time_is_long_over_are_forgotten(service: Service, booking: Headers) -> None:
     make(service, booking)
-    service.database.write_now(partial(retention.purge, now=now() + 43 * DAY))
+    service.database.write_blocking(partial(retention.purge, now=now() + 43 * DAY))
     assert kept(service) == 1
-    service.database.write_now(partial(retention.purge, now=now() + 45 * DAY))
+    service.database.write_blocking(partial(retention.purge, now=now() + 45 * DAY))
     assert kept(service) == 0

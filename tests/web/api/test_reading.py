@@ -41,7 +41,9 @@ def test_a_test_key_knows_of_test_submissions_only(service: Service, create: Cre
 @pytest.mark.both_databases
 def test_a_revoked_key_is_refused_within_a_second(service: Service, office: Headers) -> None:
     key_id = office["authorization"].split("_")[2]
-    service.database.write_now(partial(api_keys.revoke, key_id=key_id, now=now(), actor=Actor("command")))
+    service.database.write_blocking(
+        partial(api_keys.revoke, key_id=key_id, now=now(), actor=Actor("command"))
+    )
     assert get(service, "/v1/submissions", office).status_code == 401
 
 

@@ -40,7 +40,7 @@ def made(service: Service, key: Headers, answers: Answers, **more: object) -> st
 
 def counted(service: Service, boss: Colleague) -> Iterator[object]:
     """Every count that staff see: of the queue, of what is late, of the dashboard, of the page itself."""
-    at, desk = now(), service.rooms.desk
+    at, desk = now(), service.services.submissions
     yield service.read(lambda session: queue.counts(session, at))
     yield service.read(lambda session: queue.overdue(session, at))
     period = Period(7, at, desk.terms.hours, test=False)

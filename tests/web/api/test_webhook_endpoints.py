@@ -116,7 +116,9 @@ def test_a_body_that_is_amiss_is_refused_and_names_the_place(
 
 
 def test_this_service_itself_is_not_reached(service: Service, booking: Headers) -> None:
-    answer = service.client.post(ROOT, json={"url": str(service.rooms.settings.public_url)}, headers=booking)
+    answer = service.client.post(
+        ROOT, json={"url": str(service.services.settings.public_url)}, headers=booking
+    )
     assert answer.status_code == 422
 
 
@@ -191,7 +193,9 @@ def test_an_endpoint_is_made_and_its_secret_is_shown_once(service: Service, book
     kept = service.read(partial(rows.fetch, endpoint=made["id"]))
     assert kept
     assert secret.encode() not in kept.secret
-    assert webhook_endpoints.active_secrets(kept, service.rooms.desk.vault.keyring, now()) == [secret]
+    assert webhook_endpoints.active_secrets(kept, service.services.submissions.vault.keyring, now()) == [
+        secret
+    ]
 
 
 @pytest.mark.both_databases
@@ -272,7 +276,7 @@ def test_a_fresh_secret_signs_beside_the_one_before(service: Service, booking: H
     assert dt.datetime.fromisoformat(fresh["former_secret_until"]) > now()
     kept = service.read(partial(rows.fetch, endpoint=made["id"]))
     assert kept
-    signing = webhook_endpoints.active_secrets(kept, service.rooms.desk.vault.keyring, now())
+    signing = webhook_endpoints.active_secrets(kept, service.services.submissions.vault.keyring, now())
     assert signing == [fresh["secret"], made["secret"]]
     assert "secret" not in service.client.get(f"{ROOT}/{made['id']}", headers=booking).json()
     assert acts(service) == ["endpoint.created", "endpoint.secret_rotated"]
@@ -294,15 +298,15 @@ def test_what_was_sent_is_listed_and_sent_once_more(service: Service, booking: H
     sent = [send(service, made, "/test", booking).json() for _ in range(3)]
     assert {each["state"] for each in sent} == {"pending"}
     assert sent[0]["type"] not in TYPES
-    keyring = service.rooms.desk.vault.keyring
-    claimed = service.database.write_now(
+    keyring = service.services.submissions.vault.keyring
+    claimed = service.database.write_blocking(
         partial(webhook_deliveries.claim, keyring=keyring, wanted={made: 1}, now=now())
     )
     for each, outcome in zip(claimed, (DeliveryResult(204, 5),), strict=True):
         settle = partial(
             webhook_deliveries.record_result, delivery=each.delivery, outcome=outcome, called=each.url
         )
-        service.database.write_now(partial(settle, now=now(), pauses=[1], jitter=1.0))
+        service.database.write_blocking(partial(settle, now=now(), pauses=[1], jitter=1.0))
     path = f"{ROOT}/{made}/deliveries"
     first = service.client.get(path, params={"limit": 2}, headers=booking).json()
     rest = service.client.get(first["next"], headers=booking).json()

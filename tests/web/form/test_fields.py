@@ -24,7 +24,7 @@ def edition() -> Edition:
 
 def shown(edition: Edition, typed: SubmittedValues | None = None, **answers: Any) -> dict[str, Any]:
     """By name: what is chosen or stands in each question of the page."""
-    terms = RetentionPolicy.of(hours=72, days=30)
+    terms = RetentionPolicy.from_settings(hours=72, days=30)
     drawn = assess_new(
         edition, SubmissionInput(answers, {}, complete=False), new_token(), now=NOW, terms=terms
     )

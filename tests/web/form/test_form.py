@@ -79,7 +79,11 @@ def kept(service: Service) -> dict[str, Any]:
 def at(visitor: Visitor, name: str) -> str:
     """The address of the page that asks a question."""
     work = partial(
-        form_sessions.read, desk=visitor.service.rooms.desk, secret=visitor.secret, now=now(), late=True
+        form_sessions.read,
+        desk=visitor.service.services.submissions,
+        secret=visitor.secret,
+        now=now(),
+        late=True,
     )
     flow = Flow(visitor.service.read(work))
     group = next(each for each in flow.asked.item if name in {item.link_id for item in each.item})
@@ -87,7 +91,7 @@ def at(visitor: Visitor, name: str) -> str:
 
 
 def token(visitor: Visitor) -> str:
-    return form_security.csrf_token(visitor.service.rooms, visitor.secret)
+    return form_security.csrf_token(visitor.service.services, visitor.secret)
 
 
 def asking(visitor: Visitor, *names: str, **values: str | list[str]) -> list[tuple[str, str]]:
@@ -102,7 +106,7 @@ def shift_sessions(service: Service, hours: int) -> None:
     """Let every session end `hours` before now."""
     over = sa.update(capabilities).where(capabilities.c.kind == "session")
     ended = now() - dt.timedelta(hours=hours)
-    service.database.write_now(lambda session: session.execute(over.values(expires_at=ended)) and None)
+    service.database.write_blocking(lambda session: session.execute(over.values(expires_at=ended)) and None)
 
 
 @pytest.fixture
@@ -120,7 +124,7 @@ def begun(visitor: Visitor) -> Visitor:
 def test_a_form_sent_by_another_website_is_refused(
     begun: Visitor, path: str, headers: dict[str, str]
 ) -> None:
-    instance = form_security.new_form_id(begun.service.rooms, now() - dt.timedelta(minutes=1))
+    instance = form_security.new_form_id(begun.service.services, now() - dt.timedelta(minutes=1))
     fields = [*asking(begun, "info_only", visit_reason="low_mood"), ("info_only", "true")]
     fields += [("instance", instance), ("link", "x" * 43)]
     fields += [("language", "es")] if path == "/form/language" else []
@@ -135,12 +139,13 @@ WRONG = ["none", "empty", "garbage", "dots", "accents", "long", "another session
 
 def wrong_token(visitor: Visitor, wrong: str) -> list[tuple[str, str]]:
     """The fields of a form that carries another token than the one of its session, or none."""
-    other, here = Visitor(visitor.service), visitor.service.rooms
+    other, here = Visitor(visitor.service), visitor.service.services
     if wrong == "another session's":
         other.begin(START)
     given = {
         "none": [], "empty": [""], "garbage": ["garbage"], "long": ["x" * 9000],
-        "dots": [f"{here.desk.vault.keyring.newest}."], "accents": [f"{here.desk.vault.keyring.newest}.é"],
+        "dots": [f"{here.submissions.vault.keyring.newest}."],
+        "accents": [f"{here.submissions.vault.keyring.newest}.é"],
         "another session's": [token(other)],
         "an instance": [form_security.new_form_id(here, now()).split(".", 2)[2]],
     }[wrong]  # fmt: skip
@@ -183,13 +188,14 @@ def test_another_website_ends_no_session(begun: Visitor, path: str, headers: dic
 def test_a_form_that_is_not_one_of_ours_begins_nothing_and_is_shown_again_with_what_was_typed(
     visitor: Visitor, wrong: str
 ) -> None:
-    here, moment = visitor.service.rooms, now()
+    here, moment = visitor.service.services, now()
     good = form_security.new_form_id(here, moment - dt.timedelta(minutes=1))
     made, nonce, signature = good.split(".", 2)
+    other = here.submissions.vault.keyring.sign("x", f"{made}.{nonce}".encode())
     instance = {
         "none": [], "garbage": "garbage", "dots": "..",
         "another time": f"{int(made) - 1}.{nonce}.{signature}",
-        "another purpose": f"{made}.{nonce}.{here.desk.vault.keyring.sign('x', f'{made}.{nonce}'.encode())}",
+        "another purpose": f"{made}.{nonce}.{other}",
         "old": form_security.new_form_id(here, moment - form_security.OLDEST),
         "NUL": good + "\0", "long": good + "x" * 9000,
         "future": form_security.new_form_id(here, moment + dt.timedelta(minutes=1)),
@@ -223,7 +229,7 @@ def test_without_a_session_no_page_is_shown(visitor: Visitor, path: str) -> None
 def test_a_cookie_that_opens_nothing_does_nothing(visitor: Visitor, path: str, cookie: str) -> None:
     visitor.browser.cookies.set("preconsult_form", cookie)
     before = everything(visitor.service)
-    answer = visitor.post(path, [("token", form_security.csrf_token(visitor.service.rooms, cookie))])
+    answer = visitor.post(path, [("token", form_security.csrf_token(visitor.service.services, cookie))])
     assert answer.status_code == 403
     assert everything(visitor.service) == before
 
@@ -414,7 +420,7 @@ def test_everybody_waits_when_too_many_forms_are_begun_in_all(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 480_000 * 3600 + 900.0)
-    with opened(tmp_path, form_starts=3) as service:
+    with opened(tmp_path, form_start_limit=3) as service:
         statuses = []
         for number in range(4):
             visitor = Visitor(service, f"198.51.{number}.1")
@@ -427,7 +433,7 @@ def test_a_first_page_with_something_amiss_does_not_count_as_a_form(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 480_000 * 3600 + 900.0)
-    with opened(tmp_path, form_starts_per_network=1) as service:
+    with opened(tmp_path, form_start_limit_per_network=1) as service:
         visitor = Visitor(service)
         for _ in range(3):
             visitor.begin({})
@@ -577,7 +583,7 @@ def test_a_page_sent_after_the_session_ended_is_kept_and_nothing_is_shown(guest:
 @pytest.mark.both_databases
 def test_the_first_page_sent_twice_opens_one_form(guest: Visitor) -> None:
     guest.open()
-    instance = form_security.new_form_id(guest.service.rooms, now() - dt.timedelta(minutes=1))
+    instance = form_security.new_form_id(guest.service.services, now() - dt.timedelta(minutes=1))
     fields = guest.form.filled({"info_only": ["true"]})
     fields = [(name, instance if name == "instance" else value) for name, value in fields]
     first = Visitor(guest.service)
@@ -699,7 +705,7 @@ def test_what_an_answer_raises_comes_straight_after_its_page_and_stays_on_top(
 
 
 def _edition(visitor: Visitor) -> Edition:
-    return edition_of(visitor.service.rooms)
+    return edition_of(visitor.service.services)
 
 
 def test_what_is_raised_comes_before_what_is_amiss_on_the_same_page(visitor: Visitor) -> None:
@@ -799,7 +805,9 @@ def test_a_contact_detail_is_kept_shown_masked_replaced_and_taken_out(guest: Vis
 
 
 def _contact(visitor: Visitor) -> dict[str, str]:
-    work = partial(form_sessions.read, desk=visitor.service.rooms.desk, secret=visitor.secret, now=now())
+    work = partial(
+        form_sessions.read, desk=visitor.service.services.submissions, secret=visitor.secret, now=now()
+    )
     return dict(visitor.service.read(work).record.contact)
 
 
@@ -877,7 +885,7 @@ def test_a_browser_that_keeps_no_cookies_is_told(visitor: Visitor) -> None:
 
 def test_a_first_page_left_on_a_screen_opens_nobodys_answers(visitor: Visitor) -> None:
     visitor.open()
-    instance = form_security.new_form_id(visitor.service.rooms, now() - dt.timedelta(minutes=1))
+    instance = form_security.new_form_id(visitor.service.services, now() - dt.timedelta(minutes=1))
     fields = visitor.form.filled({"info_only": ["true"]})
     fields = [(name, instance if name == "instance" else value) for name, value in fields]
     visitor.post("/form", fields)
@@ -982,7 +990,7 @@ def test_the_cookie_of_a_session_is_as_closed_as_it_can_be(
 
 
 def test_a_question_that_is_switched_off_is_asked_nowhere_and_the_crisis_line_stays(tmp_path: Any) -> None:
-    with opened(tmp_path, switched_off="self_harm") as service:
+    with opened(tmp_path, disabled_questions="self_harm") as service:
         visitor = Visitor(service)
         visitor.go_through({name: each for name, each in ROSA.items() if name != "self_harm_thoughts"})
         public = "/v1/questionnaires/ketamine-preconsult"
@@ -1001,7 +1009,7 @@ def test_a_page_of_the_form_without_the_question_does_not_ask_it(tmp_path: Any, 
     visitor.begin(START)
     visitor.get(at(visitor, "self_harm_thoughts"))
     assert visitor.form.offers("self_harm_thoughts")
-    with opened(tmp_path, switched_off=" self_harm ,") as service:
+    with opened(tmp_path, disabled_questions=" self_harm ,") as service:
         quiet = Visitor(service)
         quiet.begin(START)
         quiet.get(at(quiet, "other_feelings"))

@@ -31,7 +31,7 @@ CALM = "This link does not open a form"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"return_origins": SITE})
+    return settings.model_copy(update={"allowed_return_origins": SITE})
 
 
 def hand_off(service: Service, *, test: bool = False, **more: Any) -> tuple[str, Handoff]:
@@ -39,14 +39,14 @@ def hand_off(service: Service, *, test: bool = False, **more: Any) -> tuple[str,
     secret = form_sessions.new_secret()
     wanted = NewHandoff("B-1", test=test, returns=(SITE,), **more)
     made = handoffs.build(wanted, secret, key_id="testkey1", now=now())
-    service.database.write_now(partial(handoffs.create, handoff=made, actor=COMMAND))
+    service.database.write_blocking(partial(handoffs.create, handoff=made, actor=COMMAND))
     return secret, made
 
 
 def revoked(service: Service) -> str:
     secret, made = hand_off(service)
     end = partial(handoffs.revoke, handoff=made.id, test=False, version=None, now=now(), actor=COMMAND)
-    service.database.write_now(end)
+    service.database.write_blocking(end)
     return secret
 
 
@@ -54,7 +54,7 @@ def expired(service: Service) -> str:
     secret, made = hand_off(service)
     from app.storage.bookings import handoffs as rows  # noqa: PLC0415 - its time is over
 
-    service.database.write_now(lambda session: rows.change(session, made.id, expires_at=now()))
+    service.database.write_blocking(lambda session: rows.change(session, made.id, expires_at=now()))
     return secret
 
 
@@ -104,7 +104,7 @@ def test_a_button_pressed_on_another_site_begins_nothing(service: Service, guest
 
 
 def test_a_made_up_cookie_is_no_way_around_the_limit_of_forms(tmp_path: Path) -> None:
-    with opened(tmp_path, form_starts_per_network=2) as service:
+    with opened(tmp_path, form_start_limit_per_network=2) as service:
         told = []
         for _ in range(4):
             stranger = Visitor(service)
@@ -136,7 +136,7 @@ def test_a_link_taken_back_after_its_button_was_pressed_opens_nothing(
     secret, made = hand_off(service)
     press(guest, secret)
     end = partial(handoffs.revoke, handoff=made.id, test=False, version=None, now=now(), actor=COMMAND)
-    service.database.write_now(end)
+    service.database.write_blocking(end)
     guest.send(CARA)
     assert (guest.page.status_code, guest.heading) == (404, CALM)
     assert drafts(service) == []
@@ -179,7 +179,7 @@ def test_the_first_page_sent_twice_opens_one_draft(service: Service, guest: Visi
     pairs = guest.form.filled(
         {name: [str(value).lower()] for name, value in CARA.items() if guest.form.offers(name)}
     )
-    instance = [("instance", form_security.new_form_id(service.rooms, now()))]
+    instance = [("instance", form_security.new_form_id(service.services, now()))]
     pairs = [each for each in pairs if each[0] != "instance"] + instance
     cookies = dict(guest.browser.cookies)
     guest.post("/form", pairs)
@@ -211,7 +211,7 @@ def test_two_who_begin_by_one_link_at_once_make_one_draft(service: Service) -> N
 def test_whoever_was_asked_does_not_wait_behind_their_network(
     service: Service, guest: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(service.rooms.limits), "take", lambda *_: 60)
+    monkeypatch.setattr(type(service.services.form_start_limiter), "take", lambda *_: 60)
     stranger = Visitor(service)
     stranger.begin(CARA)
     assert stranger.page.status_code == 429
@@ -286,4 +286,4 @@ def test_what_was_sent_long_before_the_visit_is_there_at_the_visit(service: Serv
     asked = sa.select(submissions.c.status, submissions.c.retained_until)
     status, until = service.read(lambda session: session.execute(asked).one())
     assert status == "submitted"
-    assert until == visit + service.rooms.desk.terms.submitted
+    assert until == visit + service.services.submissions.terms.submitted

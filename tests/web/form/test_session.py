@@ -63,7 +63,7 @@ def test_what_is_no_link_opens_nothing_and_one_is_asked_for_again(visitor: Visit
 
 def test_the_secret_of_a_session_and_the_token_of_the_api_are_no_links(visitor: Visitor) -> None:
     visitor.begin(START)
-    for tried in (visitor.secret, form_security.csrf_token(visitor.service.rooms, visitor.secret)):
+    for tried in (visitor.secret, form_security.csrf_token(visitor.service.services, visitor.secret)):
         other = Visitor(visitor.service)
         come_back(other, tried)
         assert other.page.status_code == 422
@@ -202,7 +202,7 @@ def test_a_link_to_a_form_that_was_sent_opens_its_summary(guest: Visitor) -> Non
 
 def test_leaving_ends_the_session_at_once_and_keeps_what_was_saved(guest: Visitor) -> None:
     guest.begin(START)
-    link, token = link_of(guest), form_security.csrf_token(guest.service.rooms, guest.secret)
+    link, token = link_of(guest), form_security.csrf_token(guest.service.services, guest.secret)
     cookie = guest.secret
     guest.post("/form/leave", [("token", token)])
     assert (guest.path, guest.secret) == ("/form/left", "")
@@ -215,10 +215,10 @@ def test_leaving_ends_the_session_at_once_and_keeps_what_was_saved(guest: Visito
 
 
 def test_leaving_leads_where_the_clinic_says(tmp_path: Path) -> None:
-    with opened(tmp_path, leave_url="https://weather.example/today") as service:
+    with opened(tmp_path, exit_url="https://weather.example/today") as service:
         visitor = Visitor(service)
         visitor.begin(START)
-        data = {"token": form_security.csrf_token(service.rooms, visitor.secret)}
+        data = {"token": form_security.csrf_token(service.services, visitor.secret)}
         answer = visitor.browser.post("/form/leave", data=data, follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (303, "https://weather.example/today")
         assert answer.headers["cache-control"] == "no-store"
@@ -227,7 +227,7 @@ def test_leaving_leads_where_the_clinic_says(tmp_path: Path) -> None:
 
 def test_clearing_the_device_ends_the_session_and_empties_the_cache(guest: Visitor) -> None:
     guest.begin(START)
-    data = {"token": form_security.csrf_token(guest.service.rooms, guest.secret)}
+    data = {"token": form_security.csrf_token(guest.service.services, guest.secret)}
     answer = guest.browser.post("/form/clear", data=data, follow_redirects=False)
     there = "/form/cleared?language=en"
     assert (answer.headers["location"], answer.headers["clear-site-data"]) == (there, '"cache"')
@@ -298,7 +298,7 @@ def test_what_the_clinic_has_to_keep_is_not_deleted_and_says_so(guest: Visitor) 
     guest.go_through(NOA)
     guest.get("/form/delete")
     held = submissions.update().values(held=True)
-    guest.service.database.write_now(lambda session: session.execute(held) and None)
+    guest.service.database.write_blocking(lambda session: session.execute(held) and None)
     guest.send()
     assert (guest.page.status_code, _rows(guest.service, submissions)) == (409, 1)
     assert "The clinic has to keep it for now." in guest.page.text
@@ -317,7 +317,7 @@ def test_the_clinics_name_logo_colours_contact_and_privacy_text_are_shown_as_wor
     look = {
         "clinic_name": "<b>Clinic</b> & Co", "clinic_contact": "Call <i>us</i>", "clinic_color": "#00468B",
         "clinic_privacy": "First.\r\n\r\nSecond <script>.\n\n\n\n", "clinic_logo": logo,
-        "retention_draft_hours": 1, "retention_days": 90,
+        "draft_retention_hours": 1, "submission_retention_days": 90,
     }  # fmt: skip
     with opened(tmp_path, **look) as service:
         visitor = Visitor(service)

@@ -51,7 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def limited(tmp_path: Path, clock: Clock) -> Iterator[Service]:
     """A service with limits that a test can reach."""
     assert clock
-    with opened(tmp_path, requests_per_key=PER_KEY, requests_per_network=PER_NETWORK) as found:
+    with opened(tmp_path, rate_limit_per_key=PER_KEY, rate_limit_per_network=PER_NETWORK) as found:
         yield found
 
 
@@ -212,7 +212,7 @@ def made() -> RateLimiter:
 def test_a_network_is_not_kept_in_clear_and_has_another_name_each_minute(clock: Clock) -> None:
     found, names = made(), []
     for _ in range(2):
-        asyncio.run(found.take_network(scope("192.0.2.7")))
+        asyncio.run(found.hit_network(scope("192.0.2.7")))
         names.append(repr(vars(found._network)["_taken"]))
         clock.at += 60
     assert "192.0.2" not in "".join(names)
@@ -236,7 +236,7 @@ async def _many(found: RateLimiter, sizes: list[int]) -> int:
     refused = 0
     for number in range(2000):
         try:
-            await found.take_network(scope(f"2001:db8:{number:x}::1"))
+            await found.hit_network(scope(f"2001:db8:{number:x}::1"))
         except TooManyRequests:
             refused += 1
         if number in (200, 1999):
@@ -269,7 +269,7 @@ def test_a_store_whose_package_is_not_installed_is_refused_at_start(monkeypatch:
 def test_while_the_store_is_down_each_process_counts_for_itself(tmp_path: Path, clock: Clock) -> None:
     assert clock
     nobody = f"redis://127.0.0.1:{free_port()}/0"
-    with opened(tmp_path, requests_per_key=PER_KEY, requests_per_network=4, redis_url=nobody) as found:
+    with opened(tmp_path, rate_limit_per_key=PER_KEY, rate_limit_per_network=4, redis_url=nobody) as found:
         website = found.key("submissions:write")
         tried = [
             found.client.post(SUBMISSIONS, json=body(CARA), headers=website).status_code
@@ -327,7 +327,7 @@ def test_wrong_credentials_do_not_count_as_use(service: Service) -> None:
 def test_an_earlier_day_never_takes_the_place_of_a_later_one(service: Service) -> None:
     office = named(service.key("submissions:read"))
     for day in (dt.date(2026, 11, 24), dt.date(2026, 11, 23)):
-        service.database.write_now(lambda session, day=day: api_keys.record_use(session, office, day))  # type: ignore[misc]
+        service.database.write_blocking(lambda session, day=day: api_keys.record_use(session, office, day))  # type: ignore[misc]
     (key,) = service.read(api_keys.list_all)
     assert key.last_used_at == dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 

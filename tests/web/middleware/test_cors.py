@@ -37,7 +37,9 @@ CLOSED = [
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that the clinic's two websites may call."""
     named = f"{CLINIC}, {SECOND}"
-    with opened(tmp_path_factory.mktemp("data"), allowed_origins=named, body_seconds=1) as made:
+    with opened(
+        tmp_path_factory.mktemp("data"), allowed_origins=named, request_body_timeout_seconds=1
+    ) as made:
         yield made
 
 
@@ -133,7 +135,7 @@ def test_a_page_can_read_every_problem_whoever_makes_it(
     assert readable(client.get("/v1/questionnaires/a/b/c/d", headers=FROM)) == 404  # the framework
     assert readable(client.put(path, headers=FROM)) == 405
     assert readable(client.post(path, content=b"x", headers=browser | {"content-type": "text/plain"})) == 415
-    much = b" " * (service.rooms.settings.max_body_bytes + 1)
+    much = b" " * (service.services.settings.max_body_bytes + 1)
     typed = browser | {"content-type": "application/json"}
     assert (
         readable(client.post(path, content=much, headers=typed)) == 413

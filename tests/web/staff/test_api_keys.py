@@ -153,7 +153,7 @@ def test_two_keys_of_one_program_are_live_at_once_so_that_it_can_change_over(
     for headers in (old, new):
         assert service.client.get("/v1/submissions", headers=headers).status_code == 200
     boss.act(f"/staff/keys/{old['authorization'].split('_')[2]}/revoke")
-    service.rooms.doorkeeper._seen.clear()  # as after a second
+    service.services.authenticator._seen.clear()  # as after a second
     statuses = [service.client.get("/v1/submissions", headers=each).status_code for each in (old, new)]
     assert statuses == [401, 200]
 

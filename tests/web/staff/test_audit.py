@@ -28,7 +28,7 @@ def auditor(service: Service) -> Colleague:
 
 def write(service: Service, number: int, action: str = "case.read", object_id: str = "a-case") -> None:
     who, acts = Actor("staff", "somebody-gone"), [AuditAction(action, "submission", object_id)] * number
-    service.database.write_now(lambda session: audit_log.record(session, who, now(), *acts))
+    service.database.write_blocking(lambda session: audit_log.record(session, who, now(), *acts))
 
 
 def kept(service: Service, website: dict[str, str]) -> str:
@@ -148,7 +148,7 @@ def test_an_erased_submission_still_tells_who_had_to_do_with_it(
 def test_hostile_names_stay_words(auditor: Colleague) -> None:
     auditor.service.key("review")
     named = sa.text("UPDATE api_keys SET name = :name")
-    auditor.service.database.write_now(lambda session: session.execute(named, {"name": SCRIPT}) and None)
+    auditor.service.database.write_blocking(lambda session: session.execute(named, {"name": SCRIPT}) and None)
     write(auditor.service, 1, "<b>", SCRIPT)
     text = auditor.get("/staff/audit").text
     assert SCRIPT not in text
@@ -157,13 +157,15 @@ def test_hostile_names_stay_words(auditor: Colleague) -> None:
 
 @pytest.mark.both_databases
 def test_a_chain_that_waits_or_is_broken_is_told_on_top(auditor: Colleague) -> None:
-    keyring = auditor.service.rooms.desk.vault.keyring
+    keyring = auditor.service.services.submissions.vault.keyring
     follow = partial(outbox.publish_pending, keyring=keyring, now=now(), limit=1000)
-    assert auditor.service.database.write_now(follow) > 0
+    assert auditor.service.database.write_blocking(follow) > 0
     assert "chain ends at position" in auditor.get("/staff/audit").text
     late = AuditAction("case.read", "submission", "x"), now() - dt.timedelta(minutes=6)
-    auditor.service.database.write_now(lambda session: audit_log.record(session, PURGE, late[1], late[0]))
+    auditor.service.database.write_blocking(
+        lambda session: audit_log.record(session, PURGE, late[1], late[0])
+    )
     assert "wait to be linked" in auditor.get("/staff/audit").text
     broken = sa.update(audit_head).values(mac=b"k.0")
-    auditor.service.database.write_now(lambda session: session.execute(broken) and None)
+    auditor.service.database.write_blocking(lambda session: session.execute(broken) and None)
     assert "The chain is broken" in auditor.get("/staff/audit").text

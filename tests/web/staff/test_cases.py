@@ -79,7 +79,7 @@ def test_what_somebody_of_the_staff_is_refused_goes_on_record_without_a_word_of_
     ]  # fmt: skip
     assert audit_log.REFUSED in Colleague(team.service).inside("auditor").get("/staff/audit").text
     assert "Access refused" in ann.get(f"/staff/cases/{case}").text
-    assert not team.beside(somebody(team.service, "reviewer")).look(case).news
+    assert not team.beside(somebody(team.service, "reviewer")).look(case).changes_since_last_view
 
 
 def test_an_id_that_no_case_has_is_told_beside_the_case_it_was_typed_on(ann: Colleague, team: Team) -> None:
@@ -348,7 +348,7 @@ def test_a_case_shows_what_was_said_and_what_it_rests_on(ann: Colleague, team: T
     case = team.submit(PAT, contact=True)
     page = ann.get(f"/staff/cases/{case}").text
     drawn = team.drawn(case)
-    for topic in drawn.said["topics"]:
+    for topic in drawn.rendered_summary["topics"]:
         assert f"<code>{topic['rule']}</code>" in page
         for quotation in topic["quotations"]:
             assert f"Passage {quotation['passage']}</a>" in page
@@ -554,7 +554,7 @@ def test_a_draft_that_told_something_urgent_is_a_case(ann: Colleague, team: Team
 
 
 def test_the_article_marks_what_is_not_for_patients(ann: Colleague, service: Service) -> None:
-    edition = service.rooms.library.current("ketamine-preconsult")
+    edition = service.services.library.current("ketamine-preconsult")
     assert edition
     page = ann.get(f"/staff/articles/{edition.article.article.id}").text
     for passage in edition.article.passages:

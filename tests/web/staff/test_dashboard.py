@@ -42,9 +42,9 @@ def member(house: House, *roles: Role, ago: dt.timedelta = dt.timedelta(0)) -> C
     secret, person_id = f"secret-{uuid7()}", str(uuid7())
     at = now() - ago
     person = Person(person_id, f"{person_id}@clinic.example", "Mo", roles, None, b"set up", None, at, None)
-    house.service.database.write_now(partial(users.insert, new=person))
+    house.service.database.write_blocking(partial(users.insert, new=person))
     begin = partial(sessions.create, staff_id=person_id, secret=secret, now=at)
-    house.service.database.write_now(begin)
+    house.service.database.write_blocking(begin)
     browser = house.service.client.beside(follow_redirects=False)
     browser.cookies.set(SESSION, secret)
     return browser

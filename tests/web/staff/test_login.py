@@ -156,10 +156,10 @@ def test_waiting_helps(ann: Colleague) -> None:
     for _ in range(6):
         ann.sign_in(ANN, "not the password at all")
     assert ann.page.status_code == 429
-    ann.service.database.write_now(partial(let_pass, passed=31 * dt.timedelta(seconds=1)))
+    ann.service.database.write_blocking(partial(let_pass, passed=31 * dt.timedelta(seconds=1)))
     assert ann.sign_in(ANN, "not the password at all").status_code == 422
     assert ann.sign_in(ANN).status_code == 429
-    ann.service.database.write_now(partial(let_pass, passed=31 * dt.timedelta(seconds=1)))
+    ann.service.database.write_blocking(partial(let_pass, passed=31 * dt.timedelta(seconds=1)))
     assert ann.sign_in(ANN).status_code == 303
     ann.browser.cookies.clear()
     assert [ann.sign_in(ANN, "x").status_code for _ in range(5)] == [422] * 5

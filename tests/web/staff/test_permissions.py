@@ -134,11 +134,11 @@ def names(house: Service) -> dict[str, str]:
     other = somebody(house, "reviewer", name="Olga Other")
     assert isinstance(team.who, StaffPrincipal)
     view = partial(saved_views.save_view, who=team.who, name="x", query="", now=now(), actor=COMMAND)
-    edition = house.rooms.library.current("ketamine-preconsult")
+    edition = house.services.library.current("ketamine-preconsult")
     assert edition
     return {
         "submission": case, "case": case, "flag": team.drawn(case).record.flags[0].id, "staff_id": other.id,
-        "view": house.database.write_now(view).id, "article": edition.article.article.id,
+        "view": house.database.write_blocking(view).id, "article": edition.article.article.id,
         "questionnaire": edition.id, "version": edition.version, "passage": edition.article.passages[0].id,
         "session_id": case, "day": "2026-11-24", "key_id": "testkey1", "endpoint": case,
         "delivery": case, "handoff": case, "booking_reference": "B-1",
@@ -207,7 +207,7 @@ def test_no_route_of_the_workbench_opens_without_a_live_session(
     left.act("/staff/sign-out")
     left.browser.cookies.set(COOKIE, cookie)
     expired.inside("manager", email=f"late-{number}@x.org")
-    house.database.write_now(partial(_expire, colleague=expired))
+    house.database.write_blocking(partial(_expire, colleague=expired))
     made_up = Colleague(house)
     made_up.browser.cookies.set(COOKIE, people.new_secret())
     for each in (stranger, left, expired, made_up):

@@ -103,7 +103,7 @@ def test_a_page_that_refreshes_itself_does_not_keep_a_session_alive(ann: Colleag
 def test_somebody_disabled_is_out_at_once(ann: Colleague) -> None:
     ann.sign_in(ANN)
     person = ann.service.read(partial(users.find_by_email, email=ANN))
-    ann.service.database.write_now(
+    ann.service.database.write_blocking(
         partial(people.change, staff_id=person.id, disabled_at=now())  # even where the session was left
     )
     assert ann.get("/staff/account").status_code == 303
@@ -192,7 +192,7 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(ann: Colleague) -> None
 def test_what_is_over_is_forgotten(ann: Colleague) -> None:
     ann.sign_in(ANN)
     forget = partial(users.purge_expired, now=now())
-    assert ann.service.database.write_now(forget) == 0 or ann.get("/staff/account").status_code == 200
+    assert ann.service.database.write_blocking(forget) == 0 or ann.get("/staff/account").status_code == 200
     later = partial(users.purge_expired, now=now() + 100 * HOUR)
-    assert ann.service.database.write_now(later) >= 1
+    assert ann.service.database.write_blocking(later) >= 1
     assert ann.get("/staff/account").status_code == 303

@@ -54,9 +54,9 @@ def posted(tmp_path: Path) -> Iterator[Service]:
 
 def fail(service: Service) -> None:
     """The alert that waits longest fails."""
-    found = service.database.write_now(partial(alerts.claim, now=now()))
+    found = service.database.write_blocking(partial(alerts.claim, now=now()))
     assert found
-    service.database.write_now(partial(alerts.reschedule, alert=found, error="TimeoutError", now=now()))
+    service.database.write_blocking(partial(alerts.reschedule, alert=found, error="TimeoutError", now=now()))
 
 
 # --- refused ---------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def test_every_setting_in_force_stands_there(service: Service) -> None:
     for name in Settings.model_fields:
         assert f"PRECONSULT_{name.upper()}<" in page
     assert page.count("by you") >= 3
-    url = service.rooms.settings.database_url
+    url = service.services.settings.database_url
     assert url not in page
     assert url.rpartition("/")[2] not in page
 
@@ -126,7 +126,7 @@ def test_a_long_text_is_cut_and_escaped() -> None:
 def test_every_edition_stands_there_with_its_review_and_languages(service: Service) -> None:
     auditor = Colleague(service).inside("auditor")
     page = auditor.get("/staff/system").text
-    for editions in service.rooms.library.editions.values():
+    for editions in service.services.library.editions.values():
         for edition in editions:
             assert f"{edition.id} {edition.version}<" in page
             assert edition.sha256[:12] in page
@@ -162,7 +162,7 @@ def test_health_is_told_in_words(service: Service, team: Team) -> None:
     boss = Colleague(service).inside("administrator")
     page = boss.get("/staff/system").text
     kind = "SQLite" if service.database.is_sqlite else "PostgreSQL"
-    newest = service.rooms.desk.vault.keyring.newest
+    newest = service.services.submissions.vault.keyring.newest
     assert re.search(rf"{kind}; writes waiting: \d+<", page), "the service's own rounds write meanwhile"
     for words in (f"<code>{newest}</code> (newest)", "ends at position"):
         assert words in page, words
@@ -181,7 +181,7 @@ def test_what_will_go_stands_there_by_day(service: Service, team: Team) -> None:
 def test_an_old_backup_is_told(service: Service, days: int | None, old: bool) -> None:
     if days is not None:
         made = partial(system_status.record_backup, now=now() - dt.timedelta(days=days), actor=COMMAND)
-        service.database.write_now(made)
+        service.database.write_blocking(made)
     page = Colleague(service).inside("administrator").get("/staff/system").text
     warned = "Run <code>preconsult backup FILE</code> every day" in page
     assert warned is (old and service.database.is_sqlite)
@@ -234,7 +234,7 @@ def test_to_try_again_what_did_not_fail_is_no_accident(service: Service) -> None
 def test_whoever_works_with_the_queue_is_told_that_alerts_fail(
     service: Service, role: str, path: str, *, shown: bool
 ) -> None:
-    colleague, outlook = Colleague(service).inside(role), service.rooms.outlook
+    colleague, outlook = Colleague(service).inside(role), service.services.alert_status
     ago: Callable[[int], dt.datetime] = lambda minutes: now() - dt.timedelta(minutes=minutes)  # noqa: E731
     for waiting, late in (
         (AlertBacklog(), False),

@@ -61,7 +61,7 @@ def test_the_step_between_is_signed_and_short_and_ends_with_the_password(ann: Co
         other.post("/staff/second-factor", {"code": code(secret, step=1)})
         assert (other.page.status_code, other.cookie) == (401, "")
     person = ann.service.read(partial(users.find_by_email, email=ANN))
-    ann.service.database.write_now(partial(people.change, staff_id=person.id, password_hash="other"))
+    ann.service.database.write_blocking(partial(people.change, staff_id=person.id, password_hash="other"))
     ann.post("/staff/second-factor", {"code": code(secret, step=1)})
     assert (ann.page.status_code, ann.cookie) == (401, "")
 

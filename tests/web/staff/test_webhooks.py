@@ -44,9 +44,9 @@ def settle(
     service: Service, endpoint: Endpoint, outcome: DeliveryResult, at: dt.datetime | None = None
 ) -> None:
     """What waits for it is tried, and answered so."""
-    keyring, when = service.rooms.desk.vault.keyring, at or now()
+    keyring, when = service.services.submissions.vault.keyring, at or now()
     work = partial(webhook_deliveries.claim, keyring=keyring, wanted={endpoint.id: 9}, now=when)
-    for each in service.database.write_now(work):
+    for each in service.database.write_blocking(work):
         done = partial(
             webhook_deliveries.record_result,
             delivery=each.delivery,
@@ -54,7 +54,7 @@ def settle(
             called=each.url,
             now=when,
         )
-        service.database.write_now(partial(done, pauses=[60], jitter=1.0))
+        service.database.write_blocking(partial(done, pauses=[60], jitter=1.0))
 
 
 # --- refused ---------------------------------------------------------------------------------------
