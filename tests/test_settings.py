@@ -163,7 +163,8 @@ def test_settings_are_read_from_the_environment_and_files(
     text = tmp_path / "privacy.txt"
     text.write_text("Ours.\n\nYours é.\n", encoding="utf-8")
     given = {
-        "SWITCHED_OFF": " self_harm ,", "UNREVIEWED_TRANSLATIONS": "true", "CLINIC_COLOR": "#00468B",
+        "DISABLED_QUESTIONS": " self_harm ,", "ALLOW_UNREVIEWED_TRANSLATIONS": "true",
+        "CLINIC_COLOR": "#00468B",
         "FRAME_ANCESTORS": "https://www.clinic.example, http://localhost:8080",
         "TRUSTED_PROXIES": "10.0.0.0/8, ::1", "CLINIC_TIME_ZONE": "America/New_York",
         "CLINIC_PRIVACY_FILE": str(text), "EXIT_URL": "https://weather.example/",

@@ -65,11 +65,12 @@ def test_every_message_of_a_page_is_gathered_since_it_is_said_by_one_name() -> N
     """A translator bound to another name than `_` is not seen by Babel: its words would stay English."""
     bound = [
         (ast.unparse(node.targets[0]), ast.unparse(node.value))
-        for path in Path(ROOT, "app/web/pages").glob("*.py")
+        for folder in ("form", "html")
+        for path in Path(ROOT, "app/web", folder).glob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Assign)
     ]
-    translators = [(name, made) for name, made in bound if re.search(r"gettext$|^said\((?!edition)", made)]
+    translators = [(name, made) for name, made in bound if re.search(r"gettext$|^gettext_for\((?!edition)", made)]
     assert len(translators) >= 5
     assert [each for each in translators if each[0] != "_"] == []
 

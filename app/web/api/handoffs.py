@@ -60,7 +60,7 @@ Json = dict[str, Any]
 @router.post(
     "",
     status_code=201,
-    response_model=schemas.HandoffMade,
+    response_model=schemas.HandoffCreated,
     openapi_extra=body(schemas.HandoffIn, example=EXAMPLE) | ASKING | {"parameters": [IDEMPOTENCY_KEY]},
     responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
     | problems(
@@ -118,6 +118,7 @@ def _created(kept: str, content: bytes, *, replayed: bool) -> Response:
 
 @router.get(
     "",
+    operation_id="listed_v1_handoffs_get",
     response_model=schemas.HandoffPage,
     openapi_extra=ASKING,
     responses=answers(headers=LINK)
@@ -187,7 +188,7 @@ async def revoke(request: Request, handoff: str) -> Response:
 
 @router.post(
     "/{handoff}/reissue",
-    response_model=schemas.HandoffMade,
+    response_model=schemas.HandoffCreated,
     openapi_extra=ASKING | {"parameters": [IF_MATCH]},
     responses=answers(headers=ETAG) | problems(*CHANGING),
 )

@@ -35,6 +35,7 @@ Told = Callable[[list[Readiness]], Any]
 
 @router.get(
     "",
+    operation_id="of_many_v1_readiness_get",
     response_model=schemas.ReadinessList,
     openapi_extra=ASKING,
     responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),
@@ -50,6 +51,7 @@ async def list_readiness(
 
 @router.get(
     "/{booking_reference}",
+    operation_id="of_one_v1_readiness__booking_reference__get",
     response_model=schemas.ReadinessOut,
     openapi_extra=ASKING,
     responses=answers(headers=ETAG) | UNCHANGED | problems(*READING),

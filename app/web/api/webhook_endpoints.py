@@ -59,7 +59,7 @@ Json = dict[str, Any]
 @router.post(
     "",
     status_code=201,
-    response_model=schemas.HandoffCreated,
+    response_model=schemas.EndpointCreated,
     openapi_extra=body(schemas.EndpointIn, example=EXAMPLE) | ASKING | {"parameters": [IDEMPOTENCY_KEY]},
     responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
     | problems(
@@ -108,6 +108,7 @@ def _create(
 
 @router.get(
     "",
+    operation_id="listed_v1_webhook_endpoints_get",
     response_model=schemas.EndpointList,
     openapi_extra=ASKING,
     responses=answers() | problems(errors.Unauthenticated, errors.Forbidden, errors.Unavailable),
@@ -175,7 +176,7 @@ async def remove(request: Request, endpoint: str) -> Response:
 
 @router.post(
     "/{endpoint}/rotate-secret",
-    response_model=schemas.HandoffCreated,
+    response_model=schemas.EndpointCreated,
     openapi_extra=ASKING | {"parameters": [IF_MATCH]},
     responses=answers(headers=ETAG) | problems(*WRITE_PROBLEMS),
 )

@@ -82,6 +82,18 @@ CONTACT = {
         "pattern": r"^([^@\s\u0000-\u001f\u007f]+@[^@\s\u0000-\u001f\u007f]+\.[^@\s\u0000-\u001f\u007f.]+)?$",
     },
 }
+RELEASED_NAMES = {  # schemas whose class has another name now than in the released description
+    "AnswerInput": "SentAnswer",
+    "CapabilityEntry": "CapabilityNamed",
+    "CodingInput": "SentCoding",
+    "EndpointCreated": "EndpointMade",
+    "EvaluationOut": "Evaluated",
+    "HandoffCreated": "HandoffMade",
+    "IdentifierInput": "SentIdentifier",
+    "ItemInput": "SentItem",
+    "QuestionnaireResponseInput": "SentResponse",
+    "StoredFlagOut": "KeptFlag",
+}
 Responses = dict[int | str, dict[str, Any]]
 ETAG = {"ETag": {"description": "RFC 9110; send it back as If-Match.", "schema": {"type": "string"}}}
 ACCESS: list[dict[str, list[str]]] = [{"api_key": []}, {"access_token": []}]
@@ -173,8 +185,26 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
     _drop_default_422(document, known)
     _tell_answers(known, library)
     _link(document["paths"])
-    components["schemas"] = dict(sorted(known.items()))
     return document
+
+
+def use_released_names(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with the released name of each schema, wherever it is referred to."""
+    refs = {REF + name: REF + released for name, released in RELEASED_NAMES.items()}
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: renamed(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [renamed(each) for each in value]
+        return refs.get(value, value) if isinstance(value, str) else value
+
+    found: dict[str, Any] = renamed(document)
+    schemas = found["components"]["schemas"]
+    for name, released in RELEASED_NAMES.items():
+        schemas[released] = schemas.pop(name) | {"title": released}
+    found["components"]["schemas"] = dict(sorted(schemas.items()))
+    return found
 
 
 def _drop_default_422(document: dict[str, Any], known: dict[str, Any]) -> None:

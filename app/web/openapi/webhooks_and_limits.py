@@ -65,8 +65,8 @@ def build_openapi(app: FastAPI, library: Library) -> Json:
     document["webhooks"] = {name: {"post": _webhook(name, told)} for name, told in _types().items()}
     _, data = models_json_schema([(EventData, "serialization")], ref_template=REF + "{model}")
     schemas = document["components"]["schemas"] | data["$defs"]
-    document["components"]["schemas"] = dict(sorted(schemas.items()))
-    return document
+    document["components"]["schemas"] = schemas
+    return openapi.use_released_names(document)
 
 
 def _limited(path: str, operation: Json) -> None:

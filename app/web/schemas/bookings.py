@@ -68,7 +68,7 @@ class HandoffOut(ResponseModel):
     submission_id: Id | None
 
 
-class HandoffMade(HandoffOut):
+class HandoffCreated(HandoffOut):
     """A one-time link with its address, shown only once. `plain_link`: for browsers without scripts."""
 
     link: str

@@ -73,7 +73,7 @@ class EndpointOut(ResponseModel):
     updated_at: dt.datetime
 
 
-class HandoffCreated(EndpointOut):
+class EndpointCreated(EndpointOut):
     """An endpoint with its secret, which is shown only once."""
 
     secret: Annotated[str, Field(pattern=r"^whsec_[A-Za-z0-9+/]+=*$")]
