@@ -66,6 +66,7 @@ from app.web.form import dev_pages, entry, questions, review_answers, session
 from app.web.form import handoffs as handed
 from app.web.form import not_found as form_not_found
 from app.web.http import problems
+from app.web.http.api_route import ApiRoute
 from app.web.http.form_start_limits import FormStartLimiter
 from app.web.http.rate_limits import RateLimiter
 from app.web.middleware.cors import Cors
@@ -183,8 +184,16 @@ def build(library: Library, *, development: bool, lifespan: object = None) -> Fa
     app.add_exception_handler(Problem, problems.on_problem)
     app.add_exception_handler(HTTPException, form_not_found.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
-    app.openapi = cache(partial(build_openapi, app, library))  # type: ignore[method-assign] # when first asked for
+    app.openapi = cache(partial(_describe, app, library))  # type: ignore[method-assign] # when first asked for
     return app
+
+
+def _describe(app: FastAPI, library: Library) -> dict[str, Any]:
+    """Return the OpenAPI description of the application."""
+    for route in app.routes:
+        if isinstance(route, ApiRoute):
+            route.build_body()
+    return build_openapi(app, library)
 
 
 @cache

@@ -396,7 +396,10 @@ def load_settings() -> Settings:
 
 
 def _unknown_names() -> list[str]:
-    """A line for each `PRECONSULT_` name that is no setting. Raises StartupError for a name of the first release."""
+    """Return a line for each `PRECONSULT_` name that is not a setting.
+
+    Raises StartupError for a name of the first release.
+    """
     in_file = dotenv_values(".env", interpolate=False) if Path(".env").is_file() else {}
     given = {
         name.upper().removeprefix(PREFIX)

@@ -44,7 +44,7 @@ class Enabling:
             case Not():
                 return self.any_of(condition.not_, wanted=not wanted)
             case AllOf() | AnyOf() if isinstance(condition, AnyOf) is wanted:
-                return [row for part in condition.parts() for row in self.any_of(part, wanted=wanted)]
+                return [row for part in condition.children() for row in self.any_of(part, wanted=wanted)]
             case AllOf() | AnyOf():
                 rows = self.all_of(condition, wanted=wanted) or []
                 return rows if len(rows) < 2 else _refuse("This mixes `any` and `all`.")
@@ -58,7 +58,7 @@ class Enabling:
             case Not():
                 return self.all_of(condition.not_, wanted=not wanted)
             case AllOf() | AnyOf() if isinstance(condition, AllOf) is wanted:
-                parts = [self.all_of(part, wanted=wanted) for part in condition.parts()]
+                parts = [self.all_of(part, wanted=wanted) for part in condition.children()]
                 return None if None in parts else [row for part in parts if part for row in part]
         rows = self.any_of(condition, wanted=wanted)
         if len(rows) > 1 and isinstance(condition, Comparison):

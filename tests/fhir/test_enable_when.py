@@ -149,7 +149,7 @@ def test_any_condition_that_is_said_means_the_same_to_fhir(asked: Any, answers: 
     heard = {name: value for name, value in answers.items() if name in on}
     each = [oracles.holds(row.document(), heard) for row in said]
     theirs = bool(each) and (all(each) if behaviour == "all" else any(each))
-    assert theirs is (asked.truth(EvaluationContext(answers, on, TINY.questionnaire.unknown)) is True)
+    assert theirs is (asked.evaluate(EvaluationContext(answers, on, TINY.questionnaire.unknown)) is True)
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=IDS)

@@ -68,16 +68,19 @@ def create(
     *,
     test: bool,
 ) -> tuple[Endpoint, str]:
-    """Create an endpoint; return it with its secret, to be shown once.
+    """Create an endpoint; return it with its secret, to be shown once. Raises as `prepare` and `insert`."""
+    new, secret = prepare(keyring, reach, turn, wanted, test=test)
+    insert(session, new, turn)
+    return new, secret
 
-    Raises Unprocessable, Forbidden and Conflict.
-    """
+
+def prepare(
+    keyring: Keyring, reach: AddressPolicy, turn: EndpointCommand, wanted: NewWebhookEndpoint, *, test: bool
+) -> tuple[Endpoint, str]:
+    """Return a new endpoint, not stored yet, and its secret. Raises InvalidRequest and Forbidden."""
     if wanted.attention and not turn.attention:
         raise Forbidden("To be told of attention needs an API key with the scope review.")
     _check(wanted.url, wanted.types, wanted.description, reach, attention=wanted.attention)
-    webhook_endpoints.lock_table(session)
-    if webhook_endpoints.count(session, test=test) >= MAX_ENDPOINTS:
-        raise Conflict(f"There are {MAX_ENDPOINTS} endpoints already; remove one first.")
     made, secret = str(uuid7()), webhook_signature.new_secret()
     new = Endpoint(
         id=made,
@@ -93,9 +96,16 @@ def create(
         created_at=turn.now,
         updated_at=turn.now,
     )
-    webhook_endpoints.insert(session, new)
-    _on_record(session, turn, "endpoint.created", made)
     return new, secret
+
+
+def insert(session: Session, new: Endpoint, command: EndpointCommand) -> None:
+    """Store a new endpoint. Raises Conflict when there are as many as may be."""
+    webhook_endpoints.lock_table(session)
+    if webhook_endpoints.count(session, test=new.test) >= MAX_ENDPOINTS:
+        raise Conflict(f"There are {MAX_ENDPOINTS} endpoints already; remove one first.")
+    webhook_endpoints.insert(session, new)
+    _on_record(session, command, "endpoint.created", new.id)
 
 
 def update(

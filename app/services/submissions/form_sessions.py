@@ -9,12 +9,13 @@ import datetime as dt
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from app.errors import Gone, InFlight, NotFound, SessionEnded
+from app.errors import Gone, NotFound, SessionEnded
 from app.rules.engine.answers import Issue
 from app.services import idempotency
 from app.services.auth.authorization import FormSessionPrincipal, hash_token
-from app.services.idempotency import Claim
+from app.services.idempotency import Claim, Created, SubmissionResponses
 from app.services.submissions import lifecycle
 from app.services.submissions.assessment import Assessment
 from app.services.submissions.lifecycle import SubmissionService
@@ -70,19 +71,20 @@ def start_session(
     erased, has been changed, or is older than a minute: the first page stays on a screen and must not open
     anyone's answers. Raises InFlight when the first request was rolled back.
     """
-    kept = drawn.record.id
-    if idempotency.remember(session, claim, kept, drawn.key, b"", now=now):
-        lifecycle.create(session, desk.vault, drawn, actor=actor)
-    else:
-        again = idempotency.replay(session, desk.vault, claim, now=now)
-        if again is None:
-            raise InFlight("Another request with this form was just undone; try again.", retry_after=1)
-        kept = again[0]
-        record = desk.read(session, kept, FormSessionPrincipal(kept), now=now).record
+    started = idempotency.run_once(
+        session,
+        SubmissionResponses(desk.vault, drawn.key, now=now),
+        claim,
+        Created(drawn.record.id, b""),
+        partial(lifecycle.create, vault=desk.vault, drawn=drawn, actor=actor),
+        now=now,
+    )
+    if started.replayed:
+        record = desk.read(session, started.id, FormSessionPrincipal(started.id), now=now).record
         if record.version > 1 or now - record.created_at > REISSUE_TTL:
             raise Gone("This form was begun already.")
-    form_tokens.insert(session, Capability(hash_token(secret), "session", kept, now, until))
-    return kept
+    form_tokens.insert(session, Capability(hash_token(secret), "session", started.id, now, until))
+    return started.id
 
 
 def read(

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
@@ -17,15 +17,16 @@ from app.fhir import capability_statement, identifiers, models
 from app.fhir.enable_when import NotRepresentable
 from app.fhir.questionnaire import questionnaire
 from app.rules.engine.edition import Edition
-from app.web.dependencies import Services, get_services
-from app.web.http.content_negotiation import conditional, language, media_type
-from app.web.openapi.document import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers
+from app.web.api.dependencies import Conditional, ConditionalResponse, CurrentServices, Languages
+from app.web.dependencies import Services
+from app.web.http.api_route import ApiRoute, describe
+from app.web.http.content_negotiation import media_type
+from app.web.openapi.document import ETAG, answers
 from app.web.openapi.fhir_problems import MEDIA_TYPE, outcome_responses
 
 OFFERED = (MEDIA_TYPE, "application/json")
 FORMATS = ("json", MEDIA_TYPE, "application/json", "text/json")
 CACHE = "public, max-age=300"
-TAGGED = answers(headers=ETAG) | UNCHANGED
 FORMAT = {
     "name": "_format",
     "in": "query",
@@ -41,68 +42,13 @@ class FhirResponse(JSONResponse):
     media_type = MEDIA_TYPE
 
 
-router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirResponse)
+class FhirRoute(ApiRoute):
+    """A route whose problems are described as OperationOutcome."""
+
+    describe_problems = staticmethod(outcome_responses)
 
 
-@router.get(
-    "/metadata",
-    response_model=models.CapabilityStatement,
-    openapi_extra={"parameters": [FORMAT, IF_NONE_MATCH]},
-    responses=TAGGED | outcome_responses(NotAcceptable),
-)
-async def read_metadata(request: Request) -> Response:
-    """Get the capabilities of this server in FHIR (CapabilityStatement)."""
-    kind = acceptable(request)
-    return _ready(request, _packed(capability_statement.statement(base(get_services(request)))), kind)
-
-
-@router.get(
-    "/Questionnaire",
-    response_model=models.Bundle,
-    openapi_extra={"parameters": [FORMAT, ACCEPT_LANGUAGE, IF_NONE_MATCH]},
-    responses=TAGGED | outcome_responses(NotAcceptable, InvalidRequest),
-)
-async def search_questionnaires(
-    request: Request,
-    url: Token = None,
-    version: Token = None,
-    status: Token = None,
-    id_: Annotated[Token, Query(alias="_id", max_length=300)] = None,
-    count: Annotated[int, Query(alias="_count", ge=0, le=100)] = 20,
-    after: Annotated[Token, Query(alias="_after", max_length=300)] = None,
-) -> Response:
-    """Search by `url`, `version`, `status` and `_id`. One of several comma-separated values is enough."""
-    kind, here = acceptable(request), get_services(request)
-    asked = {"url": url, "version": version, "status": status, "_id": id_}
-    found = [edition for edition in _sayable(here) if _fits(edition, asked)]
-    places = [identifiers.resource_id(edition) for edition in found]
-    first = places.index(after) + 1 if after in places else 0
-    page = found[first : first + count]
-    link = [models.BundleLink(relation="self", url=_search(here, asked, count, after))]
-    if page and first + count < len(found):
-        onward = _search(here, asked, count, identifiers.resource_id(page[-1]))
-        link.append(models.BundleLink(relation="next", url=onward))
-    entry = [_entry(here, edition, language(request, edition)) for edition in page]
-    bundle = models.Bundle(total=len(found), link=link, entry=entry or None)
-    return _ready(request, _packed(bundle), kind, vary=True)
-
-
-@router.get(
-    "/Questionnaire/{resource}",
-    response_model=models.Questionnaire,
-    openapi_extra={"parameters": [FORMAT, ACCEPT_LANGUAGE, IF_NONE_MATCH]},
-    responses=TAGGED | outcome_responses(NotFound, NotAcceptable),
-)
-async def read_questionnaire(request: Request, resource: str) -> Response:
-    """Get one edition of a questionnaire by id (`ketamine-preconsult-1.0.0`), in the requested language."""
-    kind = acceptable(request)
-    for edition in _sayable(get_services(request)):
-        if identifiers.resource_id(edition) == resource:
-            said = _questionnaire(edition, language(request, edition))
-            return _ready(request, _packed(said), kind, vary=True)
-    raise NotFound("There is no such Questionnaire; search /fhir/Questionnaire.")
-
-
+@describe(NotAcceptable, parameters=(FORMAT,))
 def acceptable(request: Request) -> str:
     """Return the media type of the response, from `_format` or Accept. Raises NotAcceptable."""
     asked = request.query_params.get("_format")
@@ -111,6 +57,64 @@ def acceptable(request: Request) -> str:
     if asked.replace(" ", "+").partition(";")[0] in FORMATS:  # a plus sign in a query is decoded as a space
         return MEDIA_TYPE
     raise NotAcceptable(f"This is offered as {MEDIA_TYPE}.")
+
+
+FhirType = Annotated[str, Depends(acceptable)]
+router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirResponse, route_class=FhirRoute)
+
+
+@router.get("/metadata", response_model=models.CapabilityStatement, responses=answers(headers=ETAG))
+async def read_metadata(
+    kind: FhirType, services: CurrentServices, conditional: ConditionalResponse
+) -> Response:
+    """Get the capabilities of this server in FHIR (CapabilityStatement)."""
+    return _respond(conditional, _packed(capability_statement.statement(base(services))), kind)
+
+
+@router.get("/Questionnaire", response_model=models.Bundle, responses=answers(headers=ETAG))
+@describe(InvalidRequest)
+async def search_questionnaires(  # noqa: PLR0913, PLR0917 - one per parameter
+    kind: FhirType,
+    services: CurrentServices,
+    languages: Languages,
+    conditional: ConditionalResponse,
+    url: Token = None,
+    version: Token = None,
+    status: Token = None,
+    id_: Annotated[Token, Query(alias="_id", max_length=300)] = None,
+    count: Annotated[int, Query(alias="_count", ge=0, le=100)] = 20,
+    after: Annotated[Token, Query(alias="_after", max_length=300)] = None,
+) -> Response:
+    """Search by `url`, `version`, `status` and `_id`. One of several comma-separated values is enough."""
+    asked = {"url": url, "version": version, "status": status, "_id": id_}
+    found = [edition for edition in _representable(services) if _fits(edition, asked)]
+    places = [identifiers.resource_id(edition) for edition in found]
+    first = places.index(after) + 1 if after in places else 0
+    page = found[first : first + count]
+    link = [models.BundleLink(relation="self", url=_search(services, asked, count, after))]
+    if page and first + count < len(found):
+        onward = _search(services, asked, count, identifiers.resource_id(page[-1]))
+        link.append(models.BundleLink(relation="next", url=onward))
+    entry = [_entry(services, edition, languages.choose(edition)) for edition in page]
+    bundle = models.Bundle(total=len(found), link=link, entry=entry or None)
+    return _respond(conditional, _packed(bundle), kind, vary=True)
+
+
+@router.get("/Questionnaire/{resource}", response_model=models.Questionnaire, responses=answers(headers=ETAG))
+@describe(NotFound)
+async def read_questionnaire(
+    resource: str,
+    kind: FhirType,
+    services: CurrentServices,
+    languages: Languages,
+    conditional: ConditionalResponse,
+) -> Response:
+    """Get one edition of a questionnaire by id (`ketamine-preconsult-1.0.0`), in the requested language."""
+    for edition in _representable(services):
+        if identifiers.resource_id(edition) == resource:
+            found = _questionnaire(edition, languages.choose(edition))
+            return _respond(conditional, _packed(found), kind, vary=True)
+    raise NotFound("There is no such Questionnaire; search /fhir/Questionnaire.")
 
 
 def base(here: Services) -> str:
@@ -149,21 +153,21 @@ def _entry(here: Services, edition: Edition, language: str) -> models.BundleEntr
     return models.BundleEntry(fullUrl=f"{base(here)}/Questionnaire/{resource.id}", resource=resource)
 
 
-def _sayable(here: Services) -> list[Edition]:
+def _representable(here: Services) -> list[Edition]:
     """Return the editions that FHIR can represent, the newest of each questionnaire first."""
     every = (edition for editions in here.library.editions.values() for edition in editions)
-    return [edition for edition in every if _said(edition, edition.languages[0])]
+    return [edition for edition in every if _represent(edition, edition.languages[0])]
 
 
 def _questionnaire(edition: Edition, language: str) -> models.Questionnaire:
-    found = _said(edition, language)
+    found = _represent(edition, language)
     if found is None:
         raise NotFound("FHIR can't say this edition.")
     return found
 
 
 @lru_cache(maxsize=64)
-def _said(edition: Edition, language: str) -> models.Questionnaire | None:
+def _represent(edition: Edition, language: str) -> models.Questionnaire | None:
     """Return an edition in FHIR, cached; None if FHIR cannot represent its conditions."""
     try:
         return questionnaire(edition, language)
@@ -175,8 +179,8 @@ def _packed(document: models.Element) -> bytes:
     return to_json(document.document())
 
 
-def _ready(request: Request, content: bytes, kind: str, *, vary: bool = False) -> Response:
+def _respond(conditional: Conditional, content: bytes, kind: str, *, vary: bool = False) -> Response:
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers: dict[str, Any] = {"etag": tag, "cache-control": CACHE}
     headers["vary"] = "Accept, Accept-Language" if vary else "Accept"
-    return conditional(request, content, kind, headers)
+    return conditional.respond(content, kind, headers)

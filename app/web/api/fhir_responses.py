@@ -8,9 +8,9 @@ for browsers write.
 import datetime as dt
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
@@ -22,149 +22,159 @@ from app.fhir.operation_outcome import success_outcome
 from app.fhir.questionnaire_response import ISSUE_MESSAGES, ParsedResponse, build_items, parse_response
 from app.fhir.response_request import QuestionnaireResponseInput
 from app.rules.engine.edition import Edition
-from app.services.auth.authorization import ApiClient, Principal, require_scope
+from app.services.auth.authorization import ApiClient, Principal
+from app.services.idempotency import Claim, SubmissionResponses
 from app.services.submissions.assessment import Assessment, SubmissionInput, assess_new, new_token
 from app.storage.db.database import Session
 from app.storage.events import audit_log
 from app.storage.events.audit_log import Actor, AuditAction
-from app.web.api.fhir import FORMAT, FhirResponse, acceptable
-from app.web.api.submissions import LOCATION, create_idempotent, previous_response
-from app.web.dependencies import Services, get_services, request_id
-from app.web.http.content_negotiation import conditional, etag
-from app.web.http.request_body import read_json
-from app.web.http.responses import BODY_PROBLEMS, READ_PROBLEMS, REPLAYED, idempotency_claim
-from app.web.openapi import fhir_problems as told
-from app.web.openapi.document import ACCESS, ETAG, IDEMPOTENCY_KEY, IF_NONE_MATCH, UNCHANGED, answers, body
-from app.web.openapi.fhir_problems import MEDIA_TYPE, outcome_responses
+from app.web.api.creation import Prepared, create_once, created_response
+from app.web.api.dependencies import (
+    AnyPrincipal,
+    ConditionalResponse,
+    CurrentServices,
+    IdempotencyKey,
+    RequestId,
+    RequireScope,
+)
+from app.web.api.fhir import FhirResponse, FhirRoute, FhirType
+from app.web.api.submissions import LOCATION, prepared
+from app.web.dependencies import Services
+from app.web.http.api_route import describe
+from app.web.http.content_negotiation import etag
+from app.web.http.request_body import JSON, read_json
+from app.web.http.responses import BODY_PROBLEMS, REPLAYED
+from app.web.openapi import fhir_problems
+from app.web.openapi.document import ETAG, answers, body, example
+from app.web.openapi.fhir_problems import MEDIA_TYPE
 from app.web.schemas.submissions import BookingReference
 
-router = APIRouter(prefix="/fhir/QuestionnaireResponse", tags=["fhir"], default_response_class=FhirResponse)
-CREATE = b"POST /fhir/QuestionnaireResponse"
-REFERENCE: TypeAdapter[str] = TypeAdapter(BookingReference)
-WRITING, LOOKING = ("fhir", "submissions:write"), ("fhir", "submissions:read")
-HANDED_IN = (
-    *BODY_PROBLEMS,
-    errors.Unauthenticated,
-    errors.Forbidden,
-    errors.NotAcceptable,
-    errors.Unavailable,
+router = APIRouter(
+    prefix="/fhir/QuestionnaireResponse",
+    tags=["fhir"],
+    default_response_class=FhirResponse,
+    route_class=FhirRoute,
 )
+REFERENCE: TypeAdapter[str] = TypeAdapter(BookingReference)
+VIEW_SCOPES = ("fhir", "submissions:read")
+MEDIA_TYPES = (MEDIA_TYPE, JSON)
 EXAMPLE = {
     "resourceType": "QuestionnaireResponse",
     "questionnaire": identifiers.canonical("ketamine-preconsult", "1.1.0"),
     "status": "in-progress",
     "item": [{"linkId": "start", "item": [{"linkId": "info_only", "answer": [{"valueBoolean": True}]}]}],
 }
-BODY = body(QuestionnaireResponseInput, example=EXAMPLE, media_types=(MEDIA_TYPE, "application/json"))
-KEY: dict[str, Any] = {"security": [{"api_key": []}]}
+
+
+async def _writer(
+    client: Annotated[ApiClient, Depends(RequireScope("fhir", "submissions:write"))],
+) -> ApiClient:
+    """Return the API client that sends a resource. Raises Forbidden for a key for browsers."""
+    if client.key.origins:
+        raise Forbidden("A key for browsers hands in at /v1/submissions.")
+    return client
+
+
+Writer = Annotated[ApiClient, Depends(_writer)]
+CreateClaim = Annotated[Claim | None, Depends(IdempotencyKey("POST /fhir/QuestionnaireResponse"))]
 
 
 @router.post(
     "",
     status_code=201,
     response_model=models.QuestionnaireResponse,
-    openapi_extra=BODY | KEY | {"parameters": [FORMAT, IDEMPOTENCY_KEY]},
-    responses=answers(201, headers=ETAG | LOCATION | REPLAYED)
-    | outcome_responses(
-        *HANDED_IN, errors.InFlight, errors.Gone, errors.InvalidAnswers, errors.InvalidRequest,
-        errors.IdempotencyKeyReused,
-    ),
-)  # fmt: skip
-async def create(request: Request) -> Response:
+    responses=answers(201, headers=ETAG | LOCATION | REPLAYED),
+    openapi_extra=example(EXAMPLE, model=QuestionnaireResponseInput, media_types=MEDIA_TYPES),
+)
+@describe(errors.InvalidAnswers)
+async def create(
+    body: QuestionnaireResponseInput,
+    kind: FhirType,
+    services: CurrentServices,
+    client: Writer,
+    claim: CreateClaim,
+    request_id: RequestId,
+) -> Response:
     """Create a submission: `completed` submits the answers, `in-progress` creates a draft.
 
     201 is returned only after the commit is durable.
     """
-    here, principal, kind = get_services(request), await _writer(request), acceptable(request)
-    sent, raw = await read_json(request, QuestionnaireResponseInput, also=(MEDIA_TYPE,))
-    claim = idempotency_claim(request, principal, raw, CREATE)
-    try:
-        drawn = _assess(here, sent, principal)
-    except InvalidRequest:  # replayed as in POST /v1/submissions
-        again = (
-            await here.database.read(partial(previous_response, here=here, claim=claim)) if claim else None
-        )
-        if again is None:
-            raise
-        return _created(*again, kind, replayed=True)
-    actor = principal.actor(request_id(request))
-    work = partial(
-        create_idempotent, here=here, claim=claim, drawn=drawn, content=_packed(drawn), actor=actor
-    )
-    kept, content, replayed = await here.database.write(work)
-    if not replayed:
-        here.submissions_counter.labels(drawn.record.status).inc()
-    return _created(kept, content, kind, replayed=replayed)
+
+    def prepare() -> Prepared:
+        assessment = _assess(services, body, client)
+        return prepared(services, assessment, _packed(assessment), client.actor(request_id))
+
+    stored = SubmissionResponses(services.submissions.vault, now=now())
+    created = await create_once(services.database, claim, stored, prepare)
+    if not created.replayed:
+        status = "submitted" if body.status == "completed" else "draft"
+        services.submissions_counter.labels(status).inc()
+    return created_response(created, "/fhir/QuestionnaireResponse", media_type=kind)
 
 
 @router.post(
     "/$validate",
     response_model=models.OperationOutcome,
-    openapi_extra=BODY | KEY | {"parameters": [FORMAT]},
-    responses=answers() | outcome_responses(*HANDED_IN),
+    responses=answers(),
+    openapi_extra=body(QuestionnaireResponseInput, example=EXAMPLE, media_types=MEDIA_TYPES),
 )
-async def validate(request: Request) -> Response:
+@describe(*BODY_PROBLEMS)
+async def validate(
+    request: Request, kind: FhirType, services: CurrentServices, client: Writer, request_id: RequestId
+) -> Response:
     """Validate answers; the outcome lists errors, or the interruptions to show first.
 
     200 in either case; nothing is stored.
     """
-    here, principal, kind = get_services(request), await _writer(request), acceptable(request)
-    try:
-        sent, _ = await read_json(request, QuestionnaireResponseInput, also=(MEDIA_TYPE,))
-        drawn = _assess(here, sent, principal)
-    except InvalidRequest as amiss:
-        document = told.document(amiss, request_id(request), request.scope["path"])
+    try:  # a body that is not a QuestionnaireResponse is a result here, so FastAPI does not validate it
+        resource, _ = await read_json(request, QuestionnaireResponseInput, MEDIA_TYPES)
+        assessment = _assess(services, resource, client)
+    except InvalidRequest as invalid:
+        document = fhir_problems.document(invalid, request_id, request.scope["path"])
     else:
-        blocks = [(each["rule"], each["text"]) for each in drawn.interruptions()]
+        blocks = [(each["rule"], each["text"]) for each in assessment.interruptions()]
         document = success_outcome("Nothing is amiss; nothing was kept.", blocks).document()
     return Response(to_json(document), headers={"cache-control": "no-store"}, media_type=kind)
 
 
-@router.get(
-    "/{submission}",
-    response_model=models.QuestionnaireResponse,
-    openapi_extra={"security": ACCESS, "parameters": [FORMAT, IF_NONE_MATCH]},
-    responses=answers(headers=ETAG) | UNCHANGED | outcome_responses(*READ_PROBLEMS, errors.NotAcceptable),
-)
-async def read(request: Request, submission: str) -> Response:
+@router.get("/{submission}", response_model=models.QuestionnaireResponse, responses=answers(headers=ETAG))
+@describe(errors.NotFound)
+async def read(
+    submission: str,
+    kind: FhirType,
+    services: CurrentServices,
+    principal: AnyPrincipal,
+    conditional: ConditionalResponse,
+    request_id: RequestId,
+) -> Response:
     """Get a submission as a QuestionnaireResponse, with its interruptions and without contact details."""
-    here = get_services(request)
-    principal, kind = await here.authenticator.authenticate(request), acceptable(request)
-    work = partial(_look, here=here, submission=submission, principal=principal, at=now())
+    work = partial(_view, services=services, submission=submission, principal=principal, at=now())
     if isinstance(principal, ApiClient):  # reads by an API client are audited
-        drawn = await here.database.write(partial(work, actor=principal.actor(request_id(request))))
+        assessment = await services.database.write(partial(work, actor=principal.actor(request_id)))
     else:
-        drawn = await here.database.read(work)
-    headers = etag(drawn.record.version) | {"cache-control": "no-store"}
-    return conditional(request, _packed(drawn), kind, headers)
+        assessment = await services.database.read(work)
+    headers = etag(assessment.record.version) | {"cache-control": "no-store"}
+    return conditional.respond(_packed(assessment), kind, headers)
 
 
-async def _writer(request: Request) -> ApiClient:
-    """Return the API client that sends a resource. Raises Unauthenticated or Forbidden."""
-    principal = require_scope(await get_services(request).authenticator.authenticate(request), *WRITING)
-    if principal.key.origins:
-        raise Forbidden("A key for browsers hands in at /v1/submissions.")
-    return principal
-
-
-def _look(
+def _view(
     session: Session,
     *,
-    here: Services,
+    services: Services,
     submission: str,
     principal: Principal,
     at: dt.datetime,
     actor: Actor | None = None,
 ) -> Assessment:
-    record, key = here.submissions.load(session, submission, principal, *LOOKING, now=at, lock=False)
+    record, key = services.submissions.load(session, submission, principal, *VIEW_SCOPES, now=at, lock=False)
     if actor is not None:
         audit_log.record(session, actor, at, AuditAction(audit_log.VIEWED, "submission", submission))
-    return here.submissions.assess(record, key)
+    return services.submissions.assess(record, key)
 
 
-def _assess(here: Services, sent: QuestionnaireResponseInput, principal: ApiClient) -> Assessment:
+def _assess(services: Services, sent: QuestionnaireResponseInput, principal: ApiClient) -> Assessment:
     """Return the assessment of a resource, without storing it. Raises Unprocessable and InvalidAnswers."""
-    edition = _edition(here, sent.questionnaire)
+    edition = _edition(services, sent.questionnaire)
     found = parse_response(sent, edition)
     if found.amiss:
         amiss = [FieldError(each.pointer, each.code, ISSUE_MESSAGES[each.code]) for each in found.amiss]
@@ -178,7 +188,7 @@ def _assess(here: Services, sent: QuestionnaireResponseInput, principal: ApiClie
         test=principal.key.test or sent.meta,
     )
     try:
-        return assess_new(edition, given, new_token(), now=now(), terms=here.submissions.terms)
+        return assess_new(edition, given, new_token(), now=now(), terms=services.submissions.terms)
     except InvalidAnswers as problem:
         placed = [_relocate_error(each, found, edition) for each in problem.errors]
         raise InvalidAnswers(problem.detail, errors=placed) from None
@@ -190,13 +200,13 @@ def _relocate_error(error: FieldError, found: ParsedResponse, edition: Edition) 
     return replace(error, pointer=found.place(edition, error.pointer), detail=f"{link_id}: {error.detail}")
 
 
-def _edition(here: Services, canonical: str) -> Edition:
+def _edition(services: Services, canonical: str) -> Edition:
     """Return the edition that a canonical identifies. Raises Unprocessable."""
     named = identifiers.parse_canonical(canonical)
-    edition = here.library.find(*named) if named else None
+    edition = services.library.find(*named) if named else None
     if edition is not None:
         return edition
-    known = named is not None and here.library.current(named[0]) is not None
+    known = named is not None and services.library.current(named[0]) is not None
     code = "unknown_edition" if known else "unknown_questionnaire"
     amiss = FieldError("/questionnaire", code, "Take url and version of one that /fhir/Questionnaire lists.")
     raise InvalidRequest("There is no such questionnaire or edition.", errors=[amiss])

@@ -7,32 +7,29 @@ import hashlib
 from functools import lru_cache
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic_core import to_json
 
 from app.errors import NotFound
 from app.rules.engine.answer_schema import answer_schema
 from app.rules.engine.edition import Edition
-from app.web.dependencies import get_services
-from app.web.http.content_negotiation import conditional, language
-from app.web.openapi.document import ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH, UNCHANGED, answers, problems
+from app.web.api.dependencies import ConditionalResponse, CurrentServices, Languages
+from app.web.dependencies import Services
+from app.web.http.api_route import ApiRoute, describe
+from app.web.openapi.document import ETAG, answers
 from app.web.schemas import serializers, submissions
 
-router = APIRouter(prefix="/v1/questionnaires", tags=["questionnaires"])
+router = APIRouter(prefix="/v1/questionnaires", tags=["questionnaires"], route_class=ApiRoute)
 CURRENT, IMMUTABLE = "public, max-age=300", "public, max-age=31536000, immutable"
-TAGGED = answers(headers=ETAG) | UNCHANGED
-SCHEMA = answers(headers=ETAG, content={"application/schema+json": {}}) | UNCHANGED
+SCHEMA = answers(headers=ETAG, content={"application/schema+json": {}})
+SCHEMA_TYPE = "application/schema+json"
+VARY = {"vary": "Accept-Language"}
 
 
-@router.get(
-    "",
-    response_model=submissions.QuestionnaireList,
-    openapi_extra={"parameters": [IF_NONE_MATCH]},
-    responses=TAGGED,
-)
-async def list_questionnaires(request: Request) -> Response:
+@router.get("", response_model=submissions.QuestionnaireList, responses=answers(headers=ETAG))
+async def list_questionnaires(services: CurrentServices, conditional: ConditionalResponse) -> Response:
     """List the installed questionnaires, each with its current edition."""
-    editions = [editions[0] for editions in get_services(request).library.editions.values()]
+    editions = [editions[0] for editions in services.library.editions.values()]
     items = [
         {
             "id": edition.id,
@@ -43,61 +40,64 @@ async def list_questionnaires(request: Request) -> Response:
         }
         for edition in editions
     ]
-    return _ready(request, _packed({"items": items}), CURRENT)
+    content, headers = _tagged(_packed({"items": items}), CURRENT)
+    return conditional.respond(content, "application/json", headers)
 
 
-@router.get(
-    "/{questionnaire}",
-    response_model=submissions.QuestionnaireOut,
-    openapi_extra={"parameters": [ACCEPT_LANGUAGE, IF_NONE_MATCH]},
-    responses=TAGGED | problems(NotFound),
-)
-async def read_questionnaire(request: Request, questionnaire: str) -> Response:
+@router.get("/{questionnaire}", response_model=submissions.QuestionnaireOut, responses=answers(headers=ETAG))
+@describe(NotFound)
+async def read_questionnaire(
+    questionnaire: str, services: CurrentServices, languages: Languages, conditional: ConditionalResponse
+) -> Response:
     """Get the current edition of a questionnaire, in the requested language."""
-    edition = _edition(request, questionnaire, None)
-    return _ready(request, _questions(edition, language(request, edition)), CURRENT, vary=True)
+    edition = _edition(services, questionnaire, None)
+    content, headers = _tagged(_questions(edition, languages.choose(edition)), CURRENT)
+    return conditional.respond(content, "application/json", headers | VARY)
 
 
 @router.get(
     "/{questionnaire}/editions/{version}",
     response_model=submissions.QuestionnaireOut,
-    openapi_extra={"parameters": [ACCEPT_LANGUAGE, IF_NONE_MATCH]},
-    responses=TAGGED | problems(NotFound),
+    responses=answers(headers=ETAG),
 )
-async def read_edition(request: Request, questionnaire: str, version: str) -> Response:
+@describe(NotFound)
+async def read_edition(
+    questionnaire: str,
+    version: str,
+    services: CurrentServices,
+    languages: Languages,
+    conditional: ConditionalResponse,
+) -> Response:
     """Get one edition, which never changes."""
-    edition = _edition(request, questionnaire, version)
-    return _ready(request, _questions(edition, language(request, edition)), IMMUTABLE, vary=True)
+    edition = _edition(services, questionnaire, version)
+    content, headers = _tagged(_questions(edition, languages.choose(edition)), IMMUTABLE)
+    return conditional.respond(content, "application/json", headers | VARY)
 
 
-@router.get(
-    "/{questionnaire}/answer-schema",
-    response_model=dict[str, Any],
-    openapi_extra={"parameters": [IF_NONE_MATCH]},
-    responses=SCHEMA | problems(NotFound),
-)
-async def read_current_answer_schema(request: Request, questionnaire: str) -> Response:
+@router.get("/{questionnaire}/answer-schema", response_model=dict[str, Any], responses=SCHEMA)
+@describe(NotFound)
+async def read_current_answer_schema(
+    questionnaire: str, services: CurrentServices, conditional: ConditionalResponse
+) -> Response:
     """Get the JSON Schema (2020-12) of submitted answers to the current edition."""
-    return _ready(
-        request, _schema(_edition(request, questionnaire, None)), CURRENT, "application/schema+json"
-    )
+    content, headers = _tagged(_schema(_edition(services, questionnaire, None)), CURRENT)
+    return conditional.respond(content, SCHEMA_TYPE, headers)
 
 
 @router.get(
-    "/{questionnaire}/editions/{version}/answer-schema",
-    response_model=dict[str, Any],
-    openapi_extra={"parameters": [IF_NONE_MATCH]},
-    responses=SCHEMA | problems(NotFound),
+    "/{questionnaire}/editions/{version}/answer-schema", response_model=dict[str, Any], responses=SCHEMA
 )
-async def read_answer_schema(request: Request, questionnaire: str, version: str) -> Response:
+@describe(NotFound)
+async def read_answer_schema(
+    questionnaire: str, version: str, services: CurrentServices, conditional: ConditionalResponse
+) -> Response:
     """Get the JSON Schema (2020-12) of submitted answers to one edition."""
-    return _ready(
-        request, _schema(_edition(request, questionnaire, version)), IMMUTABLE, "application/schema+json"
-    )
+    content, headers = _tagged(_schema(_edition(services, questionnaire, version)), IMMUTABLE)
+    return conditional.respond(content, SCHEMA_TYPE, headers)
 
 
-def _edition(request: Request, questionnaire: str, version: str | None) -> Edition:
-    found = get_services(request).library.find(questionnaire, version)
+def _edition(services: Services, questionnaire: str, version: str | None) -> Edition:
+    found = services.library.find(questionnaire, version)
     if found is None:
         raise NotFound("There is no such questionnaire or edition; see /v1/questionnaires.")
     return found
@@ -121,9 +121,6 @@ def _schema(edition: Edition) -> Ready:
     return _packed(answer_schema(edition.asked, complete=True))
 
 
-def _ready(
-    request: Request, ready: Ready, cache: str, kind: str = "application/json", *, vary: bool = False
-) -> Response:
+def _tagged(ready: Ready, cache: str) -> tuple[bytes, dict[str, str]]:
     content, tag = ready
-    headers = {"etag": tag, "cache-control": cache} | ({"vary": "Accept-Language"} if vary else {})
-    return conditional(request, content, kind, headers)
+    return content, {"etag": tag, "cache-control": cache}

@@ -4,16 +4,16 @@ Responsible for: the same actions as in the staff app, for keys with the scope r
 Never: makes changes without If-Match.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic_core import to_json
 
 from app import errors
 from app.clock import format_timestamp, now
-from app.services.auth.authorization import Principal, require_permission
+from app.services.auth.authorization import Principal
 from app.services.review import cases, corrections
 from app.services.review.cases import StaffCommand
 from app.services.review.corrections import CorrectionDiff
@@ -21,206 +21,170 @@ from app.services.submissions.assessment import Assessment
 from app.services.submissions.lifecycle import SubmissionService
 from app.storage.db.database import Session
 from app.storage.review.cases import FlagAction, HistoryEntry, Note
-from app.web.dependencies import get_services, request_id
-from app.web.http.content_negotiation import etag, if_match
-from app.web.http.request_body import read_json
-from app.web.http.responses import BODY_PROBLEMS, READ_PROBLEMS, WRITE_PROBLEMS, json_response
-from app.web.openapi.document import ETAG, IF_MATCH, answers, body, problems
+from app.web.api.dependencies import Authenticated, CurrentServices, IfMatch, RequestId, RequirePermission
+from app.web.http.api_route import ApiRoute, describe
+from app.web.http.content_negotiation import etag
+from app.web.http.responses import json_response
+from app.web.openapi.document import ETAG, answers, example
 from app.web.schemas import review as schemas
 from app.web.schemas.serializers import review_state
 
-router = APIRouter(prefix="/v1/submissions", tags=["review"])
-KEY: dict[str, Any] = {"security": [{"api_key": []}]}
-ACTING: dict[str, Any] = KEY | {"parameters": [IF_MATCH]}
-REFUSED = (*WRITE_PROBLEMS, *BODY_PROBLEMS, errors.InvalidTransition, errors.InvalidRequest)
+router = APIRouter(prefix="/v1/submissions", tags=["review"], route_class=ApiRoute)
 Json = dict[str, Any]
+
+
+def _view(
+    submission: str, principal: Annotated[Principal, Depends(Authenticated())], request_id: RequestId
+) -> StaffCommand:
+    """Return the context of a view, at any version; the service decides who may see the case."""
+    return StaffCommand(submission, principal, principal.actor(request_id), now(), None)
+
+
+def _change(
+    submission: str,
+    principal: Annotated[Principal, Depends(RequirePermission("review"))],
+    version: IfMatch,
+    request_id: RequestId,
+) -> StaffCommand:
+    """Return the context of a change, at the version in If-Match."""
+    return StaffCommand(submission, principal, principal.actor(request_id), now(), version)
+
+
+View = Annotated[StaffCommand, Depends(_view)]
+Change = Annotated[StaffCommand, Depends(_change)]
 
 
 @router.put(
     "/{submission}/review",
     response_model=schemas.ReviewOut,
-    openapi_extra=body(schemas.ReviewIn, example={"review": "in_review"}) | ACTING,
-    responses=answers(headers=ETAG) | problems(*REFUSED),
+    responses=answers(headers=ETAG),
+    openapi_extra=example({"review": "in_review"}),
 )
-async def decide(request: Request, submission: str) -> Response:
+@describe(errors.NotFound, errors.InvalidTransition)
+async def decide(body: schemas.ReviewIn, services: CurrentServices, command: Change) -> Response:
     """Set the review state (new, in_review, needs_contact, ready, closed) and, optionally, the assignee.
 
     A transition that is not permitted gets 409.
     """
-    turn = await _turn(request, submission)
-    wanted, _ = await read_json(request, schemas.ReviewIn)
-    work = partial(_decide, desk=get_services(request).submissions, turn=turn, wanted=wanted)
-    drawn = await get_services(request).database.write(work)
-    return json_response(_review(drawn), headers=etag(drawn.record.version))
+    work = partial(_decide, desk=services.submissions, command=command, body=body)
+    return _changed(await services.database.write(work))
 
 
 def _decide(
-    session: Session, *, desk: SubmissionService, turn: StaffCommand, wanted: schemas.ReviewIn
+    session: Session, *, desk: SubmissionService, command: StaffCommand, body: schemas.ReviewIn
 ) -> Assessment:
-    drawn = cases.change_status(session, desk, turn, wanted.review)
-    if "assignee" not in wanted.model_fields_set:
-        return drawn
-    following = StaffCommand(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
-    return cases.assign(session, desk, following, wanted.assignee)
+    assessment = cases.change_status(session, desk, command, body.review)
+    if "assignee" not in body.model_fields_set:
+        return assessment
+    return cases.assign(session, desk, replace(command, version=assessment.record.version), body.assignee)
 
 
 @router.post(
     "/{submission}/notes",
     status_code=201,
     response_model=schemas.NoteOut,
-    openapi_extra=body(schemas.NoteIn, example={"text": "Called; comes with her sister."}) | ACTING,
-    responses=answers(201, headers=ETAG) | problems(*REFUSED),
+    responses=answers(201, headers=ETAG),
+    openapi_extra=example({"text": "Called; comes with her sister."}),
 )
-async def add_note(request: Request, submission: str) -> Response:
+@describe(errors.NotFound, errors.InvalidTransition)
+async def add_note(body: schemas.NoteIn, services: CurrentServices, command: Change) -> Response:
     """Add a note to a case. Repeated with the same If-Match it is not added again, but gets 412."""
-    turn = await _turn(request, submission)
-    wanted, _ = await read_json(request, schemas.NoteIn)
-    work = partial(cases.add_note, desk=get_services(request).submissions, turn=turn, text=wanted.text)
-    drawn, note = await get_services(request).database.write(work)
-    return _made(_note(note), drawn)
+    work = partial(cases.add_note, desk=services.submissions, turn=command, text=body.text)
+    assessment, note = await services.database.write(work)
+    return _created(_note(note), assessment)
 
 
 @router.post(
     "/{submission}/flags/{flag}/actions",
     status_code=201,
     response_model=schemas.FlagActionOut,
-    openapi_extra=body(schemas.FlagActionIn, example={"action": "reached"}) | ACTING,
-    responses=answers(201, headers=ETAG) | problems(*REFUSED),
+    responses=answers(201, headers=ETAG),
+    openapi_extra=example({"action": "reached"}),
 )
-async def act_on_flag(request: Request, submission: str, flag: str) -> Response:
+@describe(errors.NotFound, errors.InvalidTransition)
+async def act_on_flag(
+    flag: str, body: schemas.FlagActionIn, services: CurrentServices, command: Change
+) -> Response:
     """Record what was done about a flag. A closed flag takes no further actions."""
-    turn = await _turn(request, submission)
-    wanted, _ = await read_json(request, schemas.FlagActionIn)
-    work = partial(
-        cases.act_on_flag, desk=get_services(request).submissions, turn=turn, flag=flag, action=wanted.action
-    )
-    drawn, done = await get_services(request).database.write(work)
-    return _made(_action(done), drawn)
+    work = partial(cases.act_on_flag, desk=services.submissions, turn=command, flag=flag, action=body.action)
+    assessment, done = await services.database.write(work)
+    return _created(_action(done), assessment)
 
 
-@router.get(
-    "/{submission}/notes",
-    response_model=schemas.Notes,
-    openapi_extra=KEY,
-    responses=answers(headers=ETAG) | problems(*READ_PROBLEMS),
-)
-async def read_notes(request: Request, submission: str) -> Response:
+@router.get("/{submission}/notes", response_model=schemas.Notes, responses=answers(headers=ETAG))
+@describe(errors.NotFound)
+async def read_notes(services: CurrentServices, command: View) -> Response:
     """List the notes on a case. This request counts as a view and is audited."""
-    turn = await _looking(request, submission)
-    case = await get_services(request).database.write(
-        partial(cases.view_case, desk=get_services(request).submissions, turn=turn)
-    )
+    work = partial(cases.view_case, desk=services.submissions, turn=command)
+    case = await services.database.write(work)
     headers = etag(case.drawn.record.version)
     return json_response({"items": [_note(each) for each in case.notes]}, headers=headers)
 
 
-@router.get(
-    "/{submission}/contact",
-    response_model=schemas.ContactOut,
-    openapi_extra=KEY,
-    responses=answers() | problems(*READ_PROBLEMS),
-)
-async def reveal_contact(request: Request, submission: str) -> Response:
+@router.get("/{submission}/contact", response_model=schemas.ContactOut, responses=answers())
+@describe(errors.NotFound)
+async def reveal_contact(services: CurrentServices, command: View) -> Response:
     """Get the contact details of the person. Each request is audited as `contact.revealed`."""
-    turn = await _looking(request, submission)
-    case = await get_services(request).database.write(
-        partial(cases.reveal_contact, desk=get_services(request).submissions, turn=turn)
-    )
+    work = partial(cases.reveal_contact, desk=services.submissions, turn=command)
+    case = await services.database.write(work)
     return json_response({name: case.drawn.record.contact.get(name) for name in ("name", "phone", "email")})
 
 
 @router.post(
     "/{submission}/corrections",
     response_model=schemas.ReviewOut,
-    openapi_extra=body(schemas.CorrectionIn, example={"answers": {"pain_duration": "1_to_5_years"}}) | ACTING,
-    responses=answers(headers=ETAG) | problems(*REFUSED, errors.InvalidAnswers),
+    responses=answers(headers=ETAG),
+    openapi_extra=example({"answers": {"pain_duration": "1_to_5_years"}}),
 )
-async def correct(request: Request, submission: str) -> Response:
+@describe(errors.NotFound, errors.InvalidTransition, errors.InvalidAnswers)
+async def correct(body: schemas.CorrectionIn, services: CurrentServices, command: Change) -> Response:
     """Correct answers as a new version. The previous version is retained, and flags are only added."""
-    turn = await _turn(request, submission)
-    wanted, _ = await read_json(request, schemas.CorrectionIn)
     work = partial(
-        corrections.apply_correction,
-        desk=get_services(request).submissions,
-        turn=turn,
-        answers=wanted.answers,
+        corrections.apply_correction, desk=services.submissions, turn=command, answers=body.answers
     )
-    drawn = await get_services(request).database.write(work)
-    return json_response(_review(drawn), headers=etag(drawn.record.version))
+    return _changed(await services.database.write(work))
 
 
-@router.get(
-    "/{submission}/corrections",
-    response_model=schemas.Corrections,
-    openapi_extra=KEY,
-    responses=answers() | problems(*READ_PROBLEMS),
-)
-async def read_corrections(request: Request, submission: str) -> Response:
+@router.get("/{submission}/corrections", response_model=schemas.Corrections, responses=answers())
+@describe(errors.NotFound)
+async def read_corrections(services: CurrentServices, command: View) -> Response:
     """List every correction, with the previous answers. This request counts as a view and is audited."""
-    turn = await _looking(request, submission)
-    work = partial(corrections.corrections, desk=get_services(request).submissions, turn=turn)
-    _, found, _ = await get_services(request).database.write(work)
+    work = partial(corrections.corrections, desk=services.submissions, turn=command)
+    _, found, _ = await services.database.write(work)
     return json_response({"items": [_difference(each) for each in found]})
 
 
 @router.post(
     "/{submission}/merge",
     response_model=schemas.ReviewOut,
-    openapi_extra=body(schemas.MergeIn, example={"into": "019298a2-0000-7000-8000-000000000000"}) | ACTING,
-    responses=answers(headers=ETAG) | problems(*REFUSED),
+    responses=answers(headers=ETAG),
+    openapi_extra=example({"into": "019298a2-0000-7000-8000-000000000000"}),
 )
-async def merge(request: Request, submission: str) -> Response:
+@describe(errors.NotFound, errors.InvalidTransition)
+async def merge(body: schemas.MergeIn, services: CurrentServices, command: Change) -> Response:
     """Merge a duplicate into another case of the same person and close it; both stay readable and show it."""
-    turn = await _turn(request, submission)
-    wanted, _ = await read_json(request, schemas.MergeIn)
-    work = partial(corrections.merge, desk=get_services(request).submissions, turn=turn, into=wanted.into)
-    drawn = await get_services(request).database.write(work)
-    return json_response(_review(drawn), headers=etag(drawn.record.version))
+    work = partial(corrections.merge, desk=services.submissions, turn=command, into=body.into)
+    return _changed(await services.database.write(work))
 
 
-@router.get(
-    "/{submission}/history",
-    response_model=schemas.History,
-    openapi_extra=KEY,
-    responses=answers() | problems(*READ_PROBLEMS),
-)
-async def read_history(request: Request, submission: str) -> Response:
+@router.get("/{submission}/history", response_model=schemas.History, responses=answers())
+@describe(errors.NotFound)
+async def read_history(services: CurrentServices, command: View) -> Response:
     """List the events of a submission and its flags, including views. This request is itself audited."""
-    turn = await _looking(request, submission)
-    events = await get_services(request).database.write(
-        partial(cases.history, desk=get_services(request).submissions, turn=turn)
-    )
+    work = partial(cases.history, desk=services.submissions, turn=command)
+    events = await services.database.write(work)
     return json_response({"items": [_event(each) for each in events]})
 
 
-async def _looking(request: Request, submission: str) -> StaffCommand:
-    """Return the context of a view, at any version. Raises Unauthenticated."""
-    principal = await get_services(request).authenticator.authenticate(request)
-    return _as(request, principal, submission, None)
-
-
-async def _turn(request: Request, submission: str) -> StaffCommand:
-    """Return the context of a change, at the version in If-Match.
-
-    Raises Unauthenticated, Forbidden, PreconditionRequired and PreconditionFailed.
-    """
-    principal = await get_services(request).authenticator.authenticate(request)
-    require_permission(principal, "review")
-    return _as(request, principal, submission, if_match(request))
-
-
-def _as(request: Request, principal: Principal, submission: str, version: int | None) -> StaffCommand:
-    return StaffCommand(submission, principal, principal.actor(request_id(request)), now(), version)
-
-
-def _made(document: Json, drawn: Assessment) -> Response:
-    headers = etag(drawn.record.version) | {"cache-control": "no-store"}
+def _created(document: Json, assessment: Assessment) -> Response:
+    headers = etag(assessment.record.version) | {"cache-control": "no-store"}
     return Response(to_json(document), 201, headers, "application/json")
 
 
-def _review(drawn: Assessment) -> Json:
-    record = drawn.record
-    return {"id": record.id, **review_state(record), "updated_at": format_timestamp(record.updated_at)}
+def _changed(assessment: Assessment) -> Response:
+    record = assessment.record
+    document = {"id": record.id, **review_state(record), "updated_at": format_timestamp(record.updated_at)}
+    return json_response(document, headers=etag(record.version))
 
 
 def _by(done: Note | FlagAction | HistoryEntry) -> Json:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from app.errors import FieldError, InvalidRequest, MalformedJson, UnsupportedMediaType
 from app.rules.engine.answers import escape_pointer_token
 
+JSON = "application/json"
 MAX_DEPTH = 16
 # possessive, and also matches an unterminated string: linear time for any input
 STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -23,7 +24,7 @@ BRACKETS = re.compile(rb"[\[\]{}]")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 Model = TypeVar("Model", bound=BaseModel)
 
-SENTENCES = {  # filled in with the limits that pydantic reports
+MESSAGES = {  # filled in with the limits that pydantic reports
     "missing": "Add this member.",
     "extra_forbidden": "This member is not known here; take it out.",
     "string_pattern_mismatch": "This has to be written like the pattern {pattern}",
@@ -43,21 +44,33 @@ SENTENCES = {  # filled in with the limits that pydantic reports
 }
 
 
-async def read_json(request: Request, model: type[Model], *, also: Sequence[str] = ()) -> tuple[Model, bytes]:
-    """Return the body as `model`, and its bytes.
-
-    Raises TooLarge and TooSlow (while receiving), UnsupportedMediaType, MalformedJson, Unprocessable.
-    """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in ("application/json", *also):
-        raise UnsupportedMediaType(f"Send the body as {' or '.join(('application/json', *also))}.")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
-    body = await request.body()
+async def read_json(
+    request: Request, model: type[Model], accepted: Sequence[str] = (JSON,)
+) -> tuple[Model, bytes]:
+    """Return the body as `model`, and its bytes. Raises as `read_value`, and InvalidRequest."""
+    value = await read_value(request, accepted)
     try:
-        return model.model_validate(parse(body)), body
+        return model.model_validate(value), await request.body()
     except ValidationError as error:
         raise InvalidRequest("Look at each of the errors and send it again.", errors=errors(error)) from None
+
+
+async def read_value(request: Request, accepted: Sequence[str] = (JSON,)) -> Any:
+    """Return the JSON value of the body.
+
+    Raises ContentTooLarge and RequestTimeout (while receiving), UnsupportedMediaType, MalformedJson, and
+    InvalidRequest for null, which is no body.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in accepted:
+        raise UnsupportedMediaType(f"Send the body as {' or '.join(accepted)}.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
+    value = parse(await request.body())
+    if value is None:
+        wrong = FieldError("", "model_type", MESSAGES["model_type"])
+        raise InvalidRequest("Look at each of the errors and send it again.", errors=[wrong])
+    return value
 
 
 def parse(body: bytes) -> Any:
@@ -98,7 +111,7 @@ def message_for(error: Mapping[str, Any]) -> str:
     """Return the message for one of pydantic's errors; it shows limits of the model, never input."""
     if error["type"] == "literal_error":
         return f"This takes {error['msg'].removeprefix('Input should be ')}."
-    return SENTENCES.get(error["type"], "This is not as documented.").format_map(error.get("ctx", {}))
+    return MESSAGES.get(error["type"], "This is not as documented.").format_map(error.get("ctx", {}))
 
 
 class _InvalidJson(ValueError):

@@ -6,10 +6,11 @@ questionnaire. Never: refers to other sites, or leaves a status code undocumente
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -18,10 +19,11 @@ from app.fhir.response_request import QuestionnaireResponseInput
 from app.rules.engine.answer_schema import answer_schema
 from app.rules.engine.edition import Edition
 from app.rules.library import Library
-from app.web.schemas import bookings, review, submissions, webhooks
+from app.web.schemas import submissions
 
 REF = "#/components/schemas/"
 MERGE_PATCH = "application/merge-patch+json"
+JSON_OR_PATCH = ("application/json", MERGE_PATCH)
 EXAMPLE_ANSWERS = {
     "info_only": True,
     "answering_for": "myself",
@@ -107,6 +109,16 @@ def body(
     return {"requestBody": {"required": True, "content": dict.fromkeys(media_types, content)}}
 
 
+def example(
+    value: Any, *, model: type[BaseModel] | None = None, media_types: Iterable[str] = ("application/json",)
+) -> dict[str, Any]:
+    """Return `openapi_extra` with an example body. `media_types` of `model` are accepted."""
+    content: dict[str, Any] = {"example": value}
+    if model is not None:
+        content["schema"] = {"$ref": REF + model.__name__}
+    return {"requestBody": {"content": dict.fromkeys(media_types, content)}}
+
+
 def header(name: str, description: str) -> dict[str, Any]:
     """Return the documentation of one response header."""
     return {name: {"description": description, "schema": {"type": "string"}}}
@@ -167,19 +179,11 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
     )
     document["servers"] = [{"url": "/"}]
     components = document.setdefault("components", {})
-    components["securitySchemes"] = {
-        "api_key": {"type": "http", "scheme": "bearer", "description": "`pc_live_…` or `pc_test_…`."},
-        "access_token": {"type": "http", "scheme": "bearer", "description": "`pcr_…`: opens one submission."},
-    }
     known = components.setdefault("schemas", {})
-    models = (
-        submissions.EvaluationIn, submissions.SubmissionIn, submissions.SubmissionPatch,
-        submissions.ProblemOut,
-        review.ReviewIn, review.NoteIn, review.FlagActionIn,
-        review.CorrectionIn, review.MergeIn, review.SearchIn,
-        bookings.HandoffIn, webhooks.EndpointIn, webhooks.EndpointPatch,
-        QuestionnaireResponseInput,
-    )  # fmt: skip
+    routes = (route for route in app.routes if isinstance(route, APIRoute))
+    fields = (route.body_field for route in routes if route.body_field)
+    bodies = {cast(type[BaseModel], each.field_info.annotation) for each in fields}
+    models = (*bodies, submissions.SubmissionIn, submissions.ProblemOut, QuestionnaireResponseInput)
     _, inputs = models_json_schema([(model, "validation") for model in models], ref_template=REF + "{model}")
     known.update(inputs["$defs"])
     _drop_default_422(document, known)

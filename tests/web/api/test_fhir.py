@@ -405,11 +405,11 @@ def test_an_edition_that_fhir_can_not_say_is_not_offered(
         return questionnaire(edition, language)
 
     monkeypatch.setattr(fhir, "questionnaire", says)
-    fhir._said.cache_clear()
+    fhir._represent.cache_clear()
     found = service.client.get("/fhir/Questionnaire").json()
     assert [each["resource"]["version"] for each in found["entry"]] == ["1.1.0"]
     assert service.client.get("/fhir/Questionnaire/ketamine-preconsult-1.0.0").status_code == 404
-    fhir._said.cache_clear()
+    fhir._represent.cache_clear()
 
 
 # --- handed in ---------------------------------------------------------------------------------------
