@@ -1,6 +1,6 @@
-"""The time, as the service reads and writes it.
+"""The clock of the service: the current UTC time, and its RFC 3339 format.
 
-Office: the time to the millisecond, and as RFC 3339. Refuses: time zones of a clinic (business_hours.py).
+Responsible for: times to the millisecond. Never: handles the time zones of a clinic (business_hours.py).
 """
 
 import datetime as dt

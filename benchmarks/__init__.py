@@ -1,1 +1,1 @@
-"""Benches: what the service costs beside yardsticks run in the same minute. `python3 dev.py bench NAME`."""
+"""Benchmarks: the cost of the service, compared with baselines in one run. `python3 dev.py bench NAME`."""

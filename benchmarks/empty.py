@@ -1,4 +1,4 @@
-"""For scale: a FastAPI operation that takes a Pydantic model and gives one back, and does nothing else."""
+"""For scale: a FastAPI operation that accepts a Pydantic model, returns one, and does nothing else."""
 
 import uuid
 

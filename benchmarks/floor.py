@@ -1,7 +1,7 @@
-"""The floor: bare ASGI, the body parsed, a row durable in SQLite, a ready answer. Nobody can do less.
+"""The lower bound: bare ASGI, the body parsed, a row durable in SQLite, a prepared response.
 
-Office: no framework, no checks, no rules; raw sqlite3 on a writer thread that commits in groups (WAL, FULL).
-`bare` is less still: it reads nothing and keeps nothing; with it the load generator is measured.
+Uses no framework, validation or rules; raw sqlite3 on a writer thread that commits in groups (WAL, FULL).
+`bare` does even less: it reads and stores nothing; the load generator is measured with it.
 """
 
 import asyncio

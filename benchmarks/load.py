@@ -1,8 +1,8 @@
-"""The load generator: keep-alive connections, each asks again as soon as it is answered (a closed loop).
+"""The load generator: keep-alive connections that each send a request after every response (a closed loop).
 
-Office: sends ready-made requests, times the answers, checks each: its status (201) and what it holds (an id).
-It runs in a process of its own on a core of its own; how busy it was is part of the result. Refuses: to count
-a wrong answer.
+Responsible for: sending prepared requests, timing the responses, and checking each: its status (201) and its
+content (an id). It runs in a separate process on a separate core; how busy it was is part of the result.
+Never: counts a wrong response.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ PATIENCE = 60.0  # seconds beyond the end of the load
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Ask for `seconds` or, where it is given, `count` times.
+    """Send requests for `seconds` or, if given, `count` times.
 
-    `bodies` of submissions, or whole `requests` that are sent as they are; a right answer has this `status`
-    and `holds` this.
+    `bodies` of submissions, or whole `requests` that are sent as they are; a correct response has this
+    `status` and contains `holds`.
     """
 
     port: int
@@ -36,7 +36,7 @@ class Job:
     connections: int = 64
     seconds: float = 3.0
     count: int | None = None
-    salt: int = 0  # makes the idempotency keys of this job its own
+    salt: int = 0  # makes the idempotency keys of this job unique
     requests: tuple[str, ...] = ()
     status: int = 201
     holds: str = '"id":'
@@ -44,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`answers`: right ones. `busy`: share of its core that the generator used."""
+    """`answers`: correct responses. `busy`: the share of its core that the generator used."""
 
     answers: int
     seconds: float
@@ -61,7 +61,7 @@ class Result:
 
 
 def run(job: Job) -> Result:
-    """Do the job in a process of its own, on the load's core."""
+    """Run the job in a separate process, on the load's core."""
     with on_core(LOAD_CORE):
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.load"],
@@ -74,7 +74,7 @@ def run(job: Job) -> Result:
 
 
 class Load:
-    """What all connections share: the requests, the clock, the tally."""
+    """State that all connections share: the requests, the clock, the counts."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.sent, self.size = job, 0, 0
@@ -87,7 +87,7 @@ class Load:
         self.deadline = self.begun + job.seconds
 
     def next(self) -> bytes | None:
-        """The next request, or None when there is nothing more to ask."""
+        """The next request, or None if the job is done."""
         enough = self.sent >= self.job.count if self.job.count else time.perf_counter() >= self.deadline
         if enough:
             return None
@@ -98,7 +98,7 @@ class Load:
         return b"%b%08x-0000-7000-8000-%012x%b" % (before, self.job.salt, self.sent, after)
 
     def answered(self, answer: bytes, asked: float) -> None:
-        """Tally one answer."""
+        """Count one response."""
         self.last = time.perf_counter()
         if answer.startswith(self.right) and self.holds in answer:
             self.latencies.append(self.last - asked)
@@ -107,7 +107,7 @@ class Load:
             self.wrong.append(answer[:2000])
 
     def result(self, busy: float) -> Result:
-        """The figures, in seconds and shares."""
+        """The results, in seconds and shares."""
         ordered = sorted(self.latencies) or [0.0]
         return Result(
             answers=len(self.latencies),
@@ -122,7 +122,7 @@ class Load:
 
 
 class Connection(asyncio.Protocol):
-    """One client: asks, reads the whole answer, asks again."""
+    """One client: sends a request, reads the whole response, sends the next."""
 
     def __init__(self, load: Load) -> None:
         self.load, self.answer, self.wanted, self.asked = load, b"", 0, 0.0
@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
         self.over = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's own class does not say so
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's class does not declare this type
 
     def ask(self) -> None:
         request = self.load.next()
@@ -168,7 +168,7 @@ def _request(job: Job, text: str) -> tuple[bytes, bytes]:
 
 
 def _length(answer: bytes) -> int:
-    """How long head and body are together; 0 while that is not known."""
+    """The length of head and body together; 0 while it is unknown."""
     end = answer.find(b"\r\n\r\n")
     if end < 0:
         return 0

@@ -1,8 +1,8 @@
-"""What pages of the hosted form cost, beside a textbook's: `python3 dev.py bench pages [options]`.
+"""The cost of the hosted form's pages, compared with a textbook form: `python3 dev.py bench pages [options]`.
 
-Office: people walk through both forms first, by HTTP; then alternating rounds of the same four requests, each
-in the sessions they left behind; prints ratios first. Refuses: to assert an absolute figure (machines are
-noisy); to end well if an answer was wrong, or if a page does not show afterwards what was sent from it.
+Responsible for: respondents who first fill in both forms over HTTP; then alternating rounds of the same four
+requests in the sessions they started; prints ratios first. Never: asserts an absolute number (machines are
+noisy), or succeeds if a response was wrong or a page does not show afterwards what was sent from it.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from benchmarks.serving import Server, ours, yardstick
 from benchmarks.submit import HEAD, Runner, ratio
 from benchmarks.walking import Walk
 
-WARM = 150  # requests of each kind before anything is measured
-PEOPLE = 16  # who walk through each form: so many drafts, and as many that were sent
+WARM = 150  # requests of each kind before measuring
+PEOPLE = 16  # respondents for each form: this many drafts, and as many submitted
 MANY = "1000000"
-SETTINGS = {  # what a clinic serves that has four languages; and nobody is asked to wait
+SETTINGS = {  # those of a clinic with four languages; limits are never reached
     "UNREVIEWED_TRANSLATIONS": "true",
     "FORM_STARTS": MANY,
     "FORM_STARTS_PER_NETWORK": MANY,
@@ -35,7 +35,7 @@ SETTINGS = {  # what a clinic serves that has four languages; and nobody is aske
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One kind of page: requests for it, and how a right answer is known."""
+    """One kind of page: its requests, and how a correct response is recognised."""
 
     name: str
     requests: tuple[str, ...]
@@ -49,7 +49,7 @@ def longest() -> Item:
 
 
 def people() -> list[dict[str, object]]:
-    """Answers of those who meet that page, and no page of alarm on the way."""
+    """Answers of respondents who get that page and no interruption page before it."""
     wanted, found = longest().item[0].link_id, []
     for body in bodies():
         answers = json.loads(body)["answers"]
@@ -60,7 +60,7 @@ def people() -> list[dict[str, object]]:
 
 
 class Site:
-    """A server with people in it: half way, and done."""
+    """A server with respondents in it: half of them at a question, half of them done."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -92,7 +92,7 @@ class Site:
 
 
 class Bench:
-    """Both sites are up at once, one is asked at a time."""
+    """Both servers run at the same time; one is measured at a time."""
 
     def __init__(self, stack: contextlib.ExitStack, folder: Path, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
@@ -112,7 +112,7 @@ class Bench:
         return [asked.name for asked in self.sites[0].asked]
 
     def _runner(self, site: Site, kind: str) -> tuple[Runner, Asked]:
-        """One line of the table, warmed up."""
+        """One line of the table, after warm-up."""
         asked = next(each for each in site.asked if each.name == kind)
         server = replace(site.server, name=f"{site.server.name}, {kind}")
         warm = run(job(self.arguments, asked, server, count=WARM))
@@ -121,7 +121,7 @@ class Bench:
         return Runner(server, server.memory), asked
 
     def rounds(self) -> None:
-        """Every page, ours and the textbook's in turn; who begins changes from round to round."""
+        """Measure every page of both servers in turn; the order changes from round to round."""
         for number in range(self.arguments.rounds):
             for pair in self.runners:
                 for runner, asked in pair if number % 2 else reversed(pair):
@@ -129,7 +129,7 @@ class Bench:
             print(f"round {number + 1} of {self.arguments.rounds}", flush=True)
 
     def report(self) -> bool:
-        """Print what was seen; true when every answer was right."""
+        """Print the results; returns whether every response was correct."""
         print(f"\nRatios of requests/s, {self.arguments.connections} connections: median (lowest to highest)")
         for (one, _), (other, _) in self.runners:
             print(ratio(one, other))
@@ -149,7 +149,7 @@ class Bench:
 
 
 def job(arguments: argparse.Namespace, asked: Asked, server: Server, count: int | None = None) -> Job:
-    """Ask a server for one kind of page."""
+    """A job that requests one kind of page from a server."""
     return Job(
         server.port,
         connections=arguments.connections,
@@ -168,7 +168,7 @@ def _profiled(arguments: argparse.Namespace, server: Server) -> Job:
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit status: 0 when every answer was right."""
+    """Exit status: 0 if every response was correct."""
     parser = argparse.ArgumentParser(prog="dev.py bench pages", allow_abbrev=False)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,7 +1,7 @@
-"""Request bodies of people who might have sent them: many different, valid, the same at every run.
+"""Request bodies of plausible respondents: many different, valid, the same in every run.
 
-Office: walks the questionnaire and answers what is asked. Refuses: chance that differs between runs; a body
-that the edition does not accept.
+Responsible for: walking through the questionnaire and answering what is asked. Never: depends on chance that
+differs between runs, or returns a body that the edition does not accept.
 """
 
 import json
@@ -19,7 +19,7 @@ QUESTIONNAIRE = "ketamine-preconsult"
 COUNT = 256
 CONTACT = {"name": "Sam Example", "phone": "+1 555 010 0199", "email": "sam@example.org"}
 
-# What most people say, so that most submissions are not emergencies: linkId to answer and its share.
+# Common answers, so that most submissions are not emergencies: linkId to answer and its share.
 USUAL: dict[str, tuple[object, float]] = {
     "urgent_signs": (["none_of_these"], 0.95),
     "self_harm_thoughts": ("no", 0.85),
@@ -30,7 +30,7 @@ USUAL: dict[str, tuple[object, float]] = {
 
 @cache
 def edition() -> Edition:
-    """The edition that is asked for; read without its lock, so that an unpublished one can be measured."""
+    """The edition to measure; read without its lock, so that an unpublished one can be measured."""
     return load([folder for folder in edition_folders(CONTENT) if folder.parent.name == QUESTIONNAIRE][-1])
 
 

@@ -1,7 +1,7 @@
-"""Which core runs what: the server on one, the load (and PostgreSQL) on another.
+"""CPU affinity: the server on one core, the load (and PostgreSQL) on another.
 
-Office: child processes started within `on_core` stay on that core. Refuses: to fail where there is no such
-choice; then it only says so.
+Responsible for: keeping child processes that are started within `on_core` on that core. Never: fails where
+pinning is not possible; it only reports that.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ LOAD_CORE = CORES[1] if PINNED else None
 
 @contextlib.contextmanager
 def on_core(core: int | None) -> Iterator[None]:
-    """Processes started in here inherit the core; this thread gets its own ones back."""
+    """Processes started in this block inherit the core; this thread gets its previous cores back."""
     if core is None or sys.platform != "linux":
         yield
         return
@@ -30,7 +30,7 @@ def on_core(core: int | None) -> Iterator[None]:
 
 
 def told() -> str:
-    """One line on where things run."""
+    """A line that says which core runs what."""
     if not PINNED:
         return "one core only (or no pinning here): server and load share it, so the ratios are flattered"
     return f"server on core {SERVER_CORE}, load on core {LOAD_CORE}"

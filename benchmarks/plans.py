@@ -1,7 +1,7 @@
-"""How a database finds what a page asks for: every statement of a page, its plan, and how long it takes.
+"""How a database executes a page's queries: every statement of a page, its plan, and its duration.
 
-Office: listens to the statements of one request, asks for their plans, and reads them for walks through big
-tables. Refuses: to run again what changes anything.
+Responsible for: recording the statements of one request, reading their plans, and finding scans of large
+tables. Never: repeats a statement that changes data.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from app.storage.db.database import Database
 from benchmarks.workbench_rows import BIG
 
 NAMES = "|".join(table.name for table in BIG)
-WALKS = {  # what a plan says when it walks through a table, or through a whole index of it
+WALKS = {  # how a plan describes a scan of a table, or of a whole index on it
     "sqlite": re.compile(rf"SCAN ({NAMES})\b.*"),
     "postgresql": re.compile(rf"Seq Scan on ({NAMES})\b.*"),
 }
@@ -28,7 +28,7 @@ REPEATS = 5
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One that was run, with its values."""
+    """A statement that was executed, with its values."""
 
     text: str
     values: Any
@@ -40,7 +40,7 @@ class Statement:
 
 @contextlib.contextmanager
 def heard(database: Database) -> Iterator[list[Statement]]:
-    """What is asked of the database in here, each once."""
+    """The statements executed in this block."""
     found: list[Statement] = []
 
     def hear(_session: Any, _cursor: Any, text: str, values: Any, _context: Any, many: bool) -> None:
@@ -58,7 +58,7 @@ def heard(database: Database) -> Iterator[list[Statement]]:
 
 
 def walks(database: Database, statements: Sequence[Statement]) -> list[str]:
-    """Lines of plans that walk through a big table."""
+    """Lines of plans that scan a large table."""
     found = []
     with database.engine.connect() as session:
         for each in statements:
@@ -69,14 +69,14 @@ def walks(database: Database, statements: Sequence[Statement]) -> list[str]:
 
 
 def plan(session: sa.Connection, statement: Statement) -> list[str]:
-    """How the database would run it."""
+    """The lines of the database's plan for a statement."""
     how = "EXPLAIN QUERY PLAN " if session.dialect.name == "sqlite" else "EXPLAIN "
     rows = session.exec_driver_sql(how + statement.text, statement.values)
     return [str(row[-1]).strip() for row in rows]
 
 
 def _whole_indexes(lines: Sequence[str]) -> list[str]:
-    """PostgreSQL: walks along an index that nothing bounds, but for one that passes over tests alone."""
+    """PostgreSQL: index scans without a condition, except one that only skips test submissions."""
     following = [*lines[1:], ""]
     return [
         line

@@ -1,8 +1,8 @@
-"""The product under cProfile, on CPU time, its event loop and its database threads together.
+"""The product under cProfile, in CPU time, with its event loop and its database threads.
 
-Office: `python -m benchmarks.profiled OUT serve ...` runs app.cli, begins on SIGUSR1, so that start-up is
-not looked at, and writes OUT when it is told to end; `listing` does all of that under load. Refuses: to be
-read as speed, since profiling itself costs the most.
+Responsible for: `python -m benchmarks.profiled OUT serve ...`, which runs app.cli, starts profiling on
+SIGUSR1, so that startup is excluded, and writes OUT on termination; `listing` does all of that under load.
+Never: measures speed, since profiling itself costs the most.
 """
 
 import cProfile
@@ -26,7 +26,7 @@ LINES = 60
 def listing(
     folder: Path, job: Callable[[Server], Job], more: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """What a load of `job` spends its time on, own time first. What making the job takes is left out."""
+    """Where a load of `job` spends its time, own time first. Excludes the time to prepare the job."""
     out = folder / "profile"
     with ours(folder / "ours", program=("benchmarks.profiled", str(out)), more=more) as server:
         asked = job(server)
@@ -40,11 +40,11 @@ def listing(
 
 
 def main(out: str, *words: str) -> None:
-    """Be app.cli with these words."""
+    """Run app.cli with these arguments."""
     profiles = [cProfile.Profile(time.thread_time)]
 
     def begin(*_: object) -> None:
-        for other in profiles[1:]:  # they have run since their threads began
+        for other in profiles[1:]:  # they have been recording since their threads started
             other.clear()
         profiles[0].enable()
 
@@ -59,7 +59,7 @@ def main(out: str, *words: str) -> None:
 
     threading.Thread.run = profiled_run  # type: ignore[assignment,method-assign]
     signal.signal(signal.SIGUSR1, begin)
-    signal.signal(signal.SIGTERM, leave)  # uvicorn shuts down first, then hands the signal on
+    signal.signal(signal.SIGTERM, leave)  # uvicorn shuts down first, then raises the signal again
     sys.argv = ["preconsult", *words]
     try:
         runpy.run_module("app.cli", run_name="__main__", alter_sys=True)

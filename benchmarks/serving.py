@@ -1,7 +1,8 @@
-"""The servers under load: ours by its own command line, the yardsticks by uvicorn with the same settings.
+"""The servers under load: ours by its own command line, the baselines by uvicorn with the same settings.
 
-Office: starts each on the server's core with files in a temporary folder, waits until it accepts, tells its
-memory and CPU time, and ends it by its process id. Refuses: to leave a process or folder behind.
+Responsible for: starting each on the server's core with files in a temporary folder, waiting until it accepts
+connections, reporting its memory and CPU time, and ending it by its process id. Never: leaves a process or
+folder behind.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server process (and what it started)."""
+    """One server process (and its child processes)."""
 
     name: str
     port: int
@@ -44,7 +45,7 @@ class Server:
         return sum(float(each.user + each.system) for each in times)
 
     def works_per_commit(self) -> float | None:
-        """From the metrics page; None where there is none."""
+        """Average number of units of work per commit, from the metrics page; None where there is none."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
                 lines = [line.split() for line in answer.read().decode().splitlines()]
@@ -69,7 +70,7 @@ def ours(
     program: Sequence[str] = ("app.cli",),
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Server]:
-    """The product, migrated, with a key of its own. `program`: what is to serve; `more`: settings."""
+    """The product, migrated, with a new API key. `program`: the module that serves; `more`: settings."""
     folder.mkdir()
     settings = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "LOG_LEVEL": log_level}
     settings |= {"REQUESTS_PER_KEY": str(10**9), "REQUESTS_PER_NETWORK": str(10**9), **more}

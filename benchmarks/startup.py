@@ -1,7 +1,7 @@
-"""How long until there is an answer: `python3 dev.py bench startup [--rounds N] [--against CHECKOUT]`.
+"""The time until the first response: `python3 dev.py bench startup [--rounds N] [--against CHECKOUT]`.
 
 Responsible for: alternating rounds of fresh interpreters, their medians in seconds and CPU seconds, and the
-ratio of each to `import fastapi` in the same run. Never: asserts an absolute figure (machines are noisy), or
+ratio of each to `import fastapi` in the same run. Never: asserts an absolute number (machines are noisy), or
 leaves bytecode in a checkout.
 """
 
@@ -30,7 +30,7 @@ CLI = ("-m", "app.cli")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Seconds until the answer, and CPU seconds (user and system) of the process until then."""
+    """Seconds until the result, and CPU seconds (user and system) of the process until then."""
 
     wall: float
     cpu: float
@@ -46,12 +46,12 @@ class Checkout:
     bytecode: Path
 
     def prepare(self) -> None:
-        """Migrate, and make a key to be listed."""
+        """Migrate, and create an API key for `keys list` to print."""
         for words in (["migrate"], ["keys", "create", "--name", "bench", "--scope", "review"]):
             self._started(*CLI, *words).wait(PATIENCE)
 
     def run(self, *words: str) -> Taken:
-        """Python with these words, until it ends."""
+        """Run Python with these arguments until it ends."""
         begun, process = time.perf_counter(), self._started(*words)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -60,7 +60,7 @@ class Checkout:
         return Taken(time.perf_counter() - begun, usage.ru_utime + usage.ru_stime)
 
     def first_answer(self) -> Taken:
-        """The server, until it says that it is ready."""
+        """Start the server and wait until it reports that it is ready."""
         port = free_port()
         begun, process = time.perf_counter(), self._started(*CLI, "serve", "--port", str(port))
         try:
@@ -77,7 +77,7 @@ class Checkout:
     def _started(self, *words: str) -> subprocess.Popen[bytes]:
         ours = {"PRECONSULT_ENV": "development", "PRECONSULT_DATA_DIR": str(self.data_dir)}
         ours |= {"PYTHONPYCACHEPREFIX": str(self.bytecode)}
-        left_out = ("PRECONSULT_", "PYTHON")  # as PYTHONDONTWRITEBYTECODE: each start would compile anew
+        left_out = ("PRECONSULT_", "PYTHON")  # e.g. PYTHONDONTWRITEBYTECODE, which prevents caching
         others = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         quiet = subprocess.DEVNULL
         command = [sys.executable, *words]
@@ -93,7 +93,7 @@ def _ready(port: int) -> bool:
 
 
 def kinds(checkout: Checkout) -> dict[str, Callable[[], Taken]]:
-    """What is measured of a checkout."""
+    """The measurements made of a checkout."""
     return {
         "preconsult --help": lambda: checkout.run(*CLI, "--help"),
         "preconsult keys list": lambda: checkout.run(*CLI, "keys", "list"),
@@ -103,7 +103,7 @@ def kinds(checkout: Checkout) -> dict[str, Callable[[], Taken]]:
 
 
 def measured(checkouts: Sequence[Checkout], rounds: int) -> dict[tuple[str, str], list[Taken]]:
-    """Every kind of every checkout in every round, the checkouts in turn; the first round only warms up."""
+    """Measure each kind in each round, alternating the checkouts; the first round only warms up."""
     found: dict[tuple[str, str], list[Taken]] = defaultdict(list)
     for number in range(rounds + 1):
         taken = {(BASE, ""): checkouts[0].run("-c", BASE)}

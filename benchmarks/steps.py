@@ -1,8 +1,8 @@
-"""Where our time goes: the steps of a submission, one by one, in this process, on one thread.
+"""The steps of a submission, measured one by one, in this process, on one thread.
 
-Office: calls the services' own functions in the order a submission meets them, many times, and tells the median
-CPU time of each in microseconds (a busy neighbour does not count). Refuses: HTTP, the event loop and thread
-changes; what is left of the server's CPU time per request is theirs.
+Responsible for: calling the services' own functions in the order of a submission, many times, and reporting
+the median CPU time of each in microseconds (a busy neighbour does not count). Never: measures HTTP, the event
+loop and thread changes, which take the rest of the server's CPU time per request.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class Steps:
-    """The clock of each step."""
+    """The measured times of each step."""
 
     def __init__(self) -> None:
         self.vault = Vault(Keyring([("bench", b"k" * 32)]))
@@ -46,14 +46,14 @@ class Steps:
         self.number = 0
 
     def time(self, name: str, call: Callable[[], T]) -> T:
-        """Do it, and remember how long it took."""
+        """Call a function and record how long it took."""
         begun = time.thread_time()
         result = call()
         self.seconds[name].append(time.thread_time() - begun)
         return result
 
     def submit(self, session: Session, text: str) -> None:
-        """One submission, step by step, as POST /v1/submissions takes it."""
+        """One submission, step by step, as POST /v1/submissions processes it."""
         now, loaded, vault = dt.datetime.now(dt.UTC), edition(), self.vault
         value = self.time("parse body", lambda: parse(text.encode()))
         given = self.time("request model", lambda: SubmissionIn.model_validate(value))
@@ -78,18 +78,18 @@ class Steps:
             self.time("audit row", lambda: audit_log.record(session, ACTOR, now, ACT))
 
     def cost(self, name: str) -> tuple[float, float]:
-        """Median CPU seconds of a step, and how often a submission takes it."""
+        """Median CPU seconds of a step, and how often a submission runs it."""
         return median(self.seconds[name]), len(self.seconds[name]) / self.number
 
     @property
     def total(self) -> float:
-        """CPU seconds of a submission in all steps together; a part counts within its whole."""
+        """CPU seconds of all steps of a submission; a part is included in its whole."""
         costs = (self.cost(name) for name in self.seconds if not name.startswith(PART))
         return sum(seconds * times for seconds, times in costs)
 
 
 def measured() -> Steps:
-    """Many submissions, step by step, in groups on a database of their own."""
+    """Measure many submissions, step by step, in groups on a new database."""
     steps, given = Steps(), bodies()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         database = Database(f"sqlite:///{Path(folder) / 'steps.db'}")
@@ -106,7 +106,7 @@ def measured() -> Steps:
 
 
 def table(server: float | None = None) -> str:
-    """Every step; the rest of the CPU seconds that the server spends on a submission, where it is known."""
+    """Every step; and the remaining CPU seconds that the server uses for a submission, if known."""
     steps = measured()
     rows = [(name, *steps.cost(name)) for name in steps.seconds]
     rows.append(("all steps", steps.total, 1))

@@ -1,7 +1,7 @@
-"""What a submission costs, beside yardsticks run in turn: `python3 dev.py bench submit [options]`.
+"""The cost of a submission, compared with baselines in turn: `python3 dev.py bench submit [options]`.
 
-Office: alternating rounds of ours, the textbook, the floor and an empty FastAPI operation; prints ratios
-first. Refuses: to assert an absolute figure (machines are noisy); to end well if any answer was not 201.
+Responsible for: alternating rounds of ours, the textbook, the floor and an empty FastAPI operation; prints
+ratios first. Never: asserts an absolute number (machines are noisy), or succeeds if a response was not 201.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from benchmarks.payloads import bodies
 from benchmarks.serving import Server, ours, yardstick
 from tests import postgres_server
 
-WARM = 300  # requests before anything is measured
+WARM = 300  # requests before measuring
 POSTGRES = ", PostgreSQL"
 
 
 @dataclass
 class Runner:
-    """One server and what it did in each round."""
+    """One server and its results in each round."""
 
     server: Server
     at_rest: int
@@ -37,18 +37,18 @@ class Runner:
         return self.server.name
 
     def go(self, job: Callable[[Server], Job]) -> None:
-        """One round."""
+        """Run one round."""
         before = self.server.cpu
         result = run(job(self.server))
         self.rounds.append(result)
         self.cpu.append((self.server.cpu - before) / max(1, result.answers))
 
     def middle(self, of: Callable[[Result], float]) -> float:
-        """The median of a figure over the rounds."""
+        """The median of a value over the rounds."""
         return median(of(each) for each in self.rounds)
 
     def row(self) -> str:
-        """Its line of the table."""
+        """This server's line of the table."""
         return (
             f"{self.name:22}{self.middle(lambda r: r.rate):9.0f}{median(self.cpu) * 1e6:10.0f}"
             f"{self.middle(lambda r: r.p50) * 1e3:9.2f}{self.middle(lambda r: r.p99) * 1e3:9.2f}"
@@ -65,7 +65,7 @@ HEAD = (
 
 
 class Bench:
-    """The servers of one run; all are up at once, one is asked at a time."""
+    """The servers of one run; all run at the same time, one is measured at a time."""
 
     def __init__(self, stack: contextlib.ExitStack, folder: Path, arguments: argparse.Namespace) -> None:
         self.stack, self.folder, self.arguments = stack, folder, arguments
@@ -73,7 +73,7 @@ class Bench:
         self.salt = 0
 
     def start(self) -> None:
-        """Start everybody; the floor answers with as many bytes as we do."""
+        """Start all servers; the floor's responses have as many bytes as ours."""
         size = self._add(ours(self.folder / "ours", log_level=self.arguments.log_level))
         self._add(self._textbook("textbook", f"sqlite:///{self.folder}/textbook/textbook.db"))
         floor = {"FLOOR_DATABASE": str(self.folder / "floor" / "floor.db"), "FLOOR_ANSWER_BYTES": str(size)}
@@ -96,7 +96,7 @@ class Bench:
         return yardstick(self.folder / name, name, "textbook:app", TEXTBOOK_DATABASE_URL=url)
 
     def _add(self, starting: contextlib.AbstractContextManager[Server]) -> int:
-        """Start and warm one server; how many bytes it answers."""
+        """Start and warm up one server; returns the size of its response."""
         server = self.stack.enter_context(starting)
         at_rest = server.memory
         warm = run(self.job(server, count=WARM))
@@ -106,20 +106,20 @@ class Bench:
         return warm.answer_bytes
 
     def job(self, server: Server, count: int | None = None) -> Job:
-        """The next job for a server, with idempotency keys nobody has used."""
+        """The next job for a server, with unused idempotency keys."""
         self.salt += 1
         given = self.arguments
         return Job(server.port, bodies(), server.key, given.connections, given.seconds, count, self.salt)
 
     def rounds(self) -> None:
-        """Everybody in turn, several times."""
+        """Measure all servers in turn, several times."""
         for number in range(self.arguments.rounds):
             for runner in self.runners:
                 runner.go(self.job)
                 print(f"round {number + 1}: {runner.name:22} {runner.rounds[-1].rate:9.0f} req/s", flush=True)
 
     def report(self) -> bool:
-        """Print what was seen; true when every answer was right."""
+        """Print the results; returns whether every response was correct."""
         by_name = {each.name: each for each in self.runners}
         pairs = [("ours", other) for other in ("textbook", "floor", "empty FastAPI")]
         if self.arguments.postgres:
@@ -140,7 +140,7 @@ class Bench:
 
 
 def ratio(one: Runner, other: Runner) -> str:
-    """One line: by how much one beats the other, round by round."""
+    """One line: how much faster one server is than the other, round by round."""
     ratios = [a.rate / max(b.rate, 1e-9) for a, b in zip(one.rounds, other.rounds, strict=True)]
     cpu = median(b / a for a, b in zip(one.cpu, other.cpu, strict=True))
     named = f"{one.name} / {other.name}"
@@ -148,7 +148,7 @@ def ratio(one: Runner, other: Runner) -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit status: 0 when every answer was right."""
+    """Exit status: 0 if every response was correct."""
     parser = argparse.ArgumentParser(prog="dev.py bench submit", allow_abbrev=False)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)

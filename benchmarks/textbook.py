@@ -1,9 +1,9 @@
-"""The yardstick: POST /v1/submissions as an engineer writes it after the FastAPI and SQLAlchemy tutorials.
+"""The baseline: POST /v1/submissions as an engineer writes it after the FastAPI and SQLAlchemy tutorials.
 
 Pydantic models in and out (response_model), sync `def` endpoints, a Session per request from a yield
-dependency, ORM models, SQLite WAL with synchronous=FULL (or PostgreSQL). It is honest: it commits in the
-handler, before the answer; looks up the API key; keeps idempotency keys, flags and an audit row; encrypts.
-It is treated generously: it asks our own rules core through Edition's public API, loaded once, and has a
+dependency, ORM models, SQLite WAL with synchronous=FULL (or PostgreSQL). It does the same work: it commits in
+the handler, before the response; looks up the API key; stores idempotency keys, flags and an audit row;
+encrypts. It has advantages: it calls our own rules core through Edition's public API, loaded once, and has a
 pool that does not lock up. Nothing in it is slow on purpose.
 """
 

@@ -1,11 +1,11 @@
-"""The yardstick for pages: the hosted form as an engineer writes it after the tutorials of FastAPI and Jinja.
+"""The baseline for pages: the hosted form as an engineer writes it after the FastAPI and Jinja tutorials.
 
-Sync `def` endpoints, a Session per request from a yield dependency, ORM models, the form's session a row of
-its own, answers decrypted as the row is loaded, templates with inheritance and macros by Jinja2Templates,
-SQLite WAL with synchronous=FULL. It is honest: it commits before it redirects, holds a CSRF token, raises
-flags at save, writes an audit row. It is treated generously: it asks our own rules core through Edition's
-public API, loaded once, and leaves out what a benchmark does not ask for (interruption pages, errors across
-pages, going back to the check page, security headers, a log). Nothing in it is slow on purpose.
+Sync `def` endpoints, a Session per request from a yield dependency, ORM models, the form's session in its own
+row, answers decrypted as the row is loaded, templates with inheritance and macros by Jinja2Templates, SQLite
+WAL with synchronous=FULL. It does the same work: it commits before it redirects, checks a CSRF token, raises
+flags at save, writes an audit row. It has advantages: it calls our own rules core through Edition's public
+API, loaded once, and leaves out what a benchmark does not request (interruption pages, errors across pages,
+going back to the check page, security headers, a log). Nothing in it is slow on purpose.
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
-"""The yardstick's ORM models, as the SQLAlchemy 2 tutorial writes them; health data is Fernet-encrypted JSON.
+"""The baseline's ORM models, as the SQLAlchemy 2 tutorial writes them; health data is Fernet-encrypted JSON.
 
-Office: tables of textbook.py. Refuses: to be clever.
+Responsible for: the tables of textbook.py. Never: optimizes beyond the tutorial.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ FERNET = Fernet(os.environ.get("TEXTBOOK_FERNET_KEY") or Fernet.generate_key())
 
 
 class EncryptedJSON(TypeDecorator[Any]):
-    """JSON, encrypted on its way into the database."""
+    """JSON that is encrypted in the database."""
 
     impl = LargeBinary
     cache_ok = True

@@ -1,7 +1,7 @@
-"""Somebody who fills in a hosted form over HTTP, and what they asked for, ready to be sent again.
+"""A respondent who fills in a hosted form over HTTP; its requests can be sent again.
 
-Office: goes by what is on the page: sends its form with the answers it asks for, and follows. Refuses: a page
-it can't read, and to go on for ever.
+Responsible for: following the pages: sends each form with the answers it asks for, and follows redirects.
+Never: continues from a page it cannot read, or forever.
 """
 
 import html
@@ -22,7 +22,7 @@ Pairs = list[tuple[str, str]]
 
 @dataclass
 class Walk:
-    """One person. `answers`: linkId to answer; `sent`: address of a page to what was sent from it last."""
+    """One respondent. `answers`: linkId to answer; `sent`: path of a page to the pairs last sent from it."""
 
     port: int
     answers: Mapping[str, object]
@@ -30,12 +30,12 @@ class Walk:
 
     def __post_init__(self) -> None:
         base = f"http://127.0.0.1:{self.port}"
-        # no TLS here; to load its certificates takes longer than the walk
+        # no TLS here; loading its certificates takes longer than the walk
         self.client = httpx.Client(base_url=base, headers=BROWSER, follow_redirects=True, verify=False)
         self.page = self.client.get("/form")
 
     def fill_in(self) -> None:
-        """To the page of all answers."""
+        """Continue to the check page, which lists all answers."""
         for _ in range(MOST):
             if self.page.url.path == "/form/check":
                 return
@@ -56,15 +56,15 @@ class Walk:
         )
 
     def asking(self, name: str) -> str:
-        """The address of the page that asks a question."""
+        """The path of the page that asks a question."""
         return next(path for path, pairs in self.sent.items() if path != "/form" and name in dict(pairs))
 
     def get(self, path: str) -> str:
-        """A request for a page, in this session."""
+        """The bytes of a request for a page, in this session."""
         return f"GET {path} HTTP/1.1\r\n{self._head()}\r\n"
 
     def post(self, path: str) -> str:
-        """The request that sends a page again."""
+        """The bytes of the request that sends a page again."""
         body = urlencode(self.sent[path])
         kind = "Content-Type: application/x-www-form-urlencoded\r\n"
         return f"POST {path} HTTP/1.1\r\n{self._head()}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
@@ -76,7 +76,7 @@ class Walk:
 
 
 def _pairs(form: str, answers: Mapping[str, object]) -> Pairs:
-    """Hidden fields as they are, and the answers to what is asked."""
+    """Hidden fields as they are, and the answers to the page's questions."""
     pairs: Pairs = []
     asked: dict[str, str] = {}
     for found in INPUT.finditer(form):

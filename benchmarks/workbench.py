@@ -1,9 +1,9 @@
-"""What a million submissions do to the workbench: `python3 dev.py bench workbench [options]`.
+"""The effect of a million submissions on the staff app: `python3 dev.py bench workbench [options]`.
 
-Office: houses of ten thousand and of a million submissions, on SQLite and on PostgreSQL, asked the same in
-turn; prints for each question both medians, their ratio, and whether a plan walks through a big table.
-Refuses: to assert an absolute figure (machines are noisy); to leave its rows behind (some 10 GB of the
-temporary folder).
+Responsible for: services with ten thousand and with a million submissions, on SQLite and on PostgreSQL, that
+get the same requests in turn; prints for each question both medians, their ratio, and whether a plan scans a
+large table. Never: asserts an absolute number (machines are noisy), or leaves its rows behind (some 10 GB of
+the temporary folder).
 """
 
 import argparse
@@ -29,13 +29,13 @@ from tests import postgres_server
 
 KINDS = ("SQLite", "PostgreSQL")
 WARM, ROUNDS = 3, 15
-ENOUGH = 6.0  # seconds for one question: what takes long is asked less often
-LEAST = 3  # but no less often than that
+ENOUGH = 6.0  # seconds for one question: slow ones are repeated less often
+LEAST = 3  # the minimum number of rounds
 
 
 @dataclass
 class Line:
-    """One question, asked in the small house and in the large one."""
+    """One question, sent to the small service and to the large one."""
 
     kind: str
     name: str
@@ -52,12 +52,12 @@ class Line:
 
     @property
     def ratio(self) -> float:
-        """How much longer the median takes of the many rows."""
+        """The large service's median relative to the small one's."""
         few, many = map(median, self.seconds)
         return many / few
 
     async def ask(self, rounds: int) -> None:
-        """Both houses in turn; who begins changes from round to round."""
+        """Send it to both services in turn; the order changes from round to round."""
         for house in self.houses:
             await self._listen(house)
             for _ in range(WARM):
@@ -75,7 +75,7 @@ class Line:
         return time.perf_counter() - begun
 
     async def _listen(self, house: House) -> None:
-        """What the database does for it; only the large house's plans are worth reading."""
+        """Record the database's work for it; the plans of the last service, the large one, are stored."""
         with plans.heard(house.services.database) as statements:
             answer = await house.ask(house.questions[self.name])
         self.lines.append(answer.text.count("data-case=") + answer.text.count('"booking_reference":'))
@@ -90,7 +90,7 @@ class Line:
 
     @property
     def longer(self) -> bool:
-        """Does the page of the large house show more lines, so that it has to take longer?"""
+        """Does the large service's page show more lines, so that it has to take longer?"""
         return self.lines[1] > self.lines[0]
 
     def row(self) -> str:
@@ -110,7 +110,7 @@ HEAD = f"{'':60}{COLUMNS}  walk through a big table"
 
 
 def built(stack: contextlib.ExitStack, folder: Path, kind: str, counts: Sequence[int]) -> list[House]:
-    """Empty houses of one kind of database."""
+    """Empty services on one kind of database."""
     server = stack.enter_context(postgres_server.start()) if kind == "PostgreSQL" else None
     houses = []
     for count in counts:
@@ -125,17 +125,15 @@ def built(stack: contextlib.ExitStack, folder: Path, kind: str, counts: Sequence
 
 
 def fill_one(name: str, url: str, key_file: Path, count: int, team: Sequence[str]) -> str:
-    """Fill a house, in a process of its own."""
+    """Fill a service, in a separate process."""
     begun = time.monotonic()
-    keyring = Keyring(
-        parse_keys(key_file.read_text(), name)
-    )  # one that does not look after its file each time
+    keyring = Keyring(parse_keys(key_file.read_text(), name))  # does not check its file each time
     fill(url, People(Vault(keyring), count, team, now()))
     return f"{name} submissions kept in {time.monotonic() - begun:.0f} s"
 
 
 def fill_all(houses: Sequence[House]) -> Iterator[str]:
-    """Every house at once, as far as there are cores; a line on each."""
+    """Fill all services, two at a time; yields a line on each."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         jobs = [
             pool.submit(fill_one, each.name, each.url, each.services.settings.key_file, each.count, each.team)
@@ -146,7 +144,7 @@ def fill_all(houses: Sequence[House]) -> Iterator[str]:
 
 
 async def measured(kind: str, houses: Sequence[House], rounds: int, only: str) -> list[Line]:
-    """Every question of the houses of one kind."""
+    """Measure every question on the services of one kind."""
     few, many = houses
     lines = [Line(kind, name, (few, many)) for name in few.questions if only in name]
     print(f"\n{few.name} beside {many.name}: medians of alternating rounds\n{HEAD}", flush=True)
@@ -157,7 +155,7 @@ async def measured(kind: str, houses: Sequence[House], rounds: int, only: str) -
 
 
 def report(lines: Sequence[Line], *, statements: bool) -> bool:
-    """Sum up; true when no plan walks through a big table."""
+    """Print a summary; returns whether no plan scans a large table."""
     missed = [line for line in lines if line.missed and not line.longer]
     longer = [line for line in lines if line.missed and line.longer]
     walking = [line for line in lines if line.walks]
@@ -174,7 +172,7 @@ def report(lines: Sequence[Line], *, statements: bool) -> bool:
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit status: 0 when every answer was right and no plan walks through a big table."""
+    """Exit status: 0 if every response was correct and no plan scans a large table."""
     parser = argparse.ArgumentParser(prog="dev.py bench workbench", allow_abbrev=False)
     parser.add_argument("--rows", type=int, default=1_000_000, help="submissions of the large houses")
     parser.add_argument("--few", type=int, default=10_000, help="submissions of the small ones")

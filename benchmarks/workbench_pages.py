@@ -1,7 +1,8 @@
-"""What staff ask the workbench for, in one house: the queue, each of its filters, searches, cases, figures.
+"""The staff app's requests to one service: the queue, each of its filters, searches, cases, charts.
 
-Office: a house is a whole service in this process, filled, with somebody signed in; each question is asked as
-a browser or a program would, of other cases every time. Refuses: answers that are not the page asked for.
+Responsible for: a whole service in this process, filled, with a staff user signed in; each question is sent
+as a browser or a client would, for different cases every time. Never: accepts a response other than the
+requested page.
 """
 
 import datetime as dt
@@ -36,7 +37,7 @@ from app.web.staff.queue_filters import QueueQuery
 from benchmarks.workbench_rows import KEPT, SPAN
 
 COMMAND, BASE = Actor("command"), "http://127.0.0.1:8000"
-TEAM, OTHERS = 6, 8  # staff; how many cases, places and people each question is asked of in turn
+TEAM, OTHERS = 6, 8  # staff users; cases, places and respondents that each question alternates between
 EACH = [
     "state=new", "state=in_review", "state=needs_contact", "state=ready", "state=closed",
     "attention=1", "attention=2", "attention=3", "attention=4", "whose=me", "whose={other}", "whose=nobody",
@@ -67,7 +68,7 @@ LISTS = [
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something that is asked for. `goal`: how much longer it may take of a hundred times as many rows."""
+    """A repeated request. `goal`: the maximum ratio of its time with a hundred times as many rows."""
 
     name: str
     requests: tuple[httpx2.Request, ...]
@@ -77,7 +78,7 @@ class Question:
 
 @dataclass
 class House:
-    """A service on one database; `fill` it before it is asked anything."""
+    """A service on one database; `fill` it before sending requests."""
 
     name: str
     url: str
@@ -98,7 +99,7 @@ class House:
         self._turns: dict[str, Any] = {}
 
     async def ask(self, question: Question) -> httpx2.Response:
-        """One answer; of a case, place or person that has not been asked for lately."""
+        """Send one request; the case, place or respondent changes each time."""
         if question.fresh:
             self.services.dashboard_cache.clear()
         turn = self._turns.setdefault(question.name, cycle(question.requests))
@@ -108,14 +109,14 @@ class House:
         return answer
 
     def prepare(self) -> None:
-        """Think up every question, once the rows are there."""
+        """Create every question, once the rows are stored."""
         work = partial(api_keys.create, wanted=NewApiKey("bench", ("review",)), now=now(), actor=COMMAND)
         self.bearer = {"authorization": f"Bearer {self.services.database.write_blocking(work)}"}
         for make in (self._queue, self._filters, self._searches, self._cases, self._figures, self._lists):
             for question in make():
                 self.questions[question.name] = question
 
-    # --- what is asked -----------------------------------------------------------------------------
+    # --- questions ---------------------------------------------------------------------------------
 
     def _queue(self) -> Sequence[Question]:
         places = self._places()
@@ -176,7 +177,7 @@ class House:
             for query in LISTS
         ]
 
-    # --- how ---------------------------------------------------------------------------------------
+    # --- how requests are built --------------------------------------------------------------------
 
     def _pages(
         self, name: str, paths: Sequence[str], *, goal: float = 1.5, fresh: bool = False, headers: Any = None
@@ -205,7 +206,7 @@ class House:
         return [each.place for each in self.services.database.read_blocking(asked).rows]
 
     def _sampled(self, *wanted: Any) -> list[rows.Record]:
-        """Some cases from all over the time that is kept."""
+        """Some cases from the whole retention period."""
         return self.services.database.read_blocking(
             partial(_sampled, vault=self.services.submissions.vault, wanted=wanted)
         )
@@ -229,7 +230,7 @@ def _around(places: Sequence[Place], share: float) -> list[Place]:
 
 
 def _team(session: Session, secret: str) -> list[str]:
-    """Ids of staff; the first of them is signed in."""
+    """Add staff users and return their ids; the first of them is signed in."""
     ids = []
     for number in range(TEAM):
         wanted = users.NewStaffUser(f"colleague{number}@clinic.example", ("manager",), f"Colleague {number}")

@@ -1,8 +1,8 @@
-"""Submissions by the hundred thousand, as a clinic of a year and a half has them: for bench workbench.
+"""Hundreds of thousands of submissions, like a clinic's after a year and a half: for bench workbench.
 
-Office: people of the usual payloads drawn up by the real services, each row sealed under a data key of its
-own, so that whatever a page shows opens; the rest by INSERT … SELECT; indexes last. Refuses: acts of staff
-one by one (it would take hours), and numbers that could be anybody's.
+Responsible for: the usual payloads assessed by the real services, each row encrypted with its own data key,
+so that every page can be opened; the rest by INSERT … SELECT; indexes last. Never: performs staff actions one
+by one (it would take hours), or contains phone numbers that could be real.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from uuid_utils import uuid7
 
-import app.storage.tables.partial_indexes  # noqa: F401 - they are dropped and made again, too
+import app.storage.tables.partial_indexes  # noqa: F401 - they are dropped and created again, too
 from app.encryption import DataKey, pad_to_multiple
 from app.services.submissions.assessment import RetentionPolicy, SubmissionInput, assess_new
 from app.storage.submissions import contact_index as blind
@@ -39,7 +39,7 @@ Row = dict[str, Any]
 SPAN, KEPT = dt.timedelta(days=548), dt.timedelta(days=3650)
 CHUNK = 10_000
 STATES = {"closed": 0.8, "new": 0.07, "in_review": 0.05, "needs_contact": 0.03, "ready": 0.05}
-ATTENTION = {1: 0.25, 2: 0.25, 3: 0.25, 4: 0.25}  # of the flagged
+ATTENTION = {1: 0.25, 2: 0.25, 3: 0.25, 4: 0.25}  # of flagged submissions
 TARGETS = {1: dt.timedelta(hours=1), 2: dt.timedelta(hours=8), 3: dt.timedelta(hours=48)}
 LANGUAGES = {"en": 0.7, "es": 0.2, "ht": 0.07, "pt-BR": 0.03}
 FLAGGED, DRAFTS, TESTS, QUARANTINED, ASSIGNED, BOOKED, REACHABLE = 0.125, 0.01, 0.03, 0.003, 0.9, 0.5, 0.6
@@ -51,7 +51,7 @@ BIG = (*FILLED, looks_table, audit_events_table)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Somebody drawn up by the real services, as bytes to be sealed again and again."""
+    """A respondent assessed by the real services, as bytes to be encrypted repeatedly."""
 
     record: Record
     answers: bytes
@@ -60,7 +60,7 @@ class Sample:
 
 @dataclass
 class People:
-    """Whoever came, the earliest first. `team`: ids of staff; the last of them reads English only."""
+    """All respondents, the earliest first. `team`: ids of staff; the last of them reads English only."""
 
     vault: Vault
     count: int
@@ -73,7 +73,7 @@ class People:
         self.samples = samples(self.now)
 
     def chunks(self) -> Iterator[Mapping[Any, list[Row]]]:
-        """Table to rows, some thousand people at a time."""
+        """Table to rows, CHUNK respondents at a time."""
         for number in range(self.count):
             self._come(number)
             if (number + 1) % CHUNK == 0 or number + 1 == self.count:
@@ -129,7 +129,7 @@ class People:
         }
 
     def _contact(self, row: Row, key: DataKey) -> bytes | None:
-        """Two of three people come once; what finds each is kept beside."""
+        """Encrypt and index the contact details of a respondent: there are two for three submissions."""
         if self.chance.random() > REACHABLE:
             return None
         person = self.chance.randrange(self.count * 2 // 3 + 1)
@@ -167,7 +167,7 @@ class People:
 
 
 def samples(now: dt.datetime) -> dict[int | None, list[Sample]]:
-    """The usual people by the attention they call for."""
+    """The usual respondents by the attention they need."""
     found: dict[int | None, list[Sample]] = defaultdict(list)
     terms = RetentionPolicy.from_settings(hours=72, days=30)
     for body in map(json.loads, bodies()):
@@ -179,7 +179,7 @@ def samples(now: dt.datetime) -> dict[int | None, list[Sample]]:
 
 
 def fill(url: str, people: People) -> None:
-    """Put everybody into a migrated database that holds no submissions."""
+    """Store all respondents in a migrated database without submissions."""
     engine = sa.create_engine(url)
     with engine.connect() as session:
         _hurry(session)
@@ -201,7 +201,7 @@ def fill(url: str, people: People) -> None:
 
 
 def _hurry(session: sa.Connection) -> None:
-    """Nobody would miss these rows after a crash, and they refer to each other as they should."""
+    """Disable durability and foreign keys: the rows are disposable and consistent."""
     postgres = (
         "session_replication_role = replica",
         "synchronous_commit = off",
@@ -232,14 +232,14 @@ def _pour(session: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
 
 
 def _text(value: object) -> object:
-    """A time as the product keeps it in SQLite; anything else as it is."""
+    """A time as the product stores it in SQLite; any other value unchanged."""
     if isinstance(value, dt.datetime):
         return value.replace(tzinfo=None).isoformat(" ", "microseconds")
     return value
 
 
 def _follow(session: sa.Connection, rows: Sequence[Row], team: Sequence[str], linked: int) -> int:
-    """Looks and audit events of the newest rows; how many events. `linked`: so many were before."""
+    """Insert views and audit events of these rows; returns the number of events. `linked`: events before."""
     row, first, last = submissions.c, rows[0]["id"], rows[-1]["id"]
     these = row.id.between(first, last)
     who = sa.func.coalesce(row.assignee_id, team[0])
@@ -274,7 +274,7 @@ def _events(
 
 
 def _settle(engine: sa.Engine) -> None:
-    """As it is once a database has had time to see to itself."""
+    """Bring the database into the state it has after its own maintenance."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
         if _is_sqlite(session):
             session.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,4 +1,4 @@
-"""Logs: an allow-list of fields; nothing of what people sent, whoever logs it."""
+"""Logs: an allow-list of fields; nothing that users sent, whatever code logs it."""
 
 import json
 import logging

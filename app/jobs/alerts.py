@@ -1,6 +1,6 @@
-"""Sends alerts and escalates flags, every few seconds.
+"""Job that sends alerts and escalates flags, every few seconds.
 
-Office: one run after another. Refuses: to stop because one run failed.
+Responsible for: sequential runs. Never: stops because one run failed.
 """
 
 import asyncio

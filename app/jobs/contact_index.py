@@ -1,6 +1,6 @@
-"""Lets submissions of an older release be found by phone number and e-mail address.
+"""Job that indexes submissions of an older release by phone number and e-mail address.
 
-Office: one pass at the start. Refuses: to stop the start.
+Responsible for: one pass when the process starts. Never: stops the start if the pass fails.
 """
 
 from functools import partial
@@ -21,5 +21,5 @@ async def backfill_contact_index(database: Database, vault: Vault) -> None:
             left = await database.write(
                 partial(contact_index_backfill.backfill_batch, vault=vault, stretch=left, now=now())
             )
-    except Exception as error:  # the next start does the rest
+    except Exception as error:  # the next start indexes the rest
         log.error("lookups_failed", error=type(error).__name__, at=error_location(error))

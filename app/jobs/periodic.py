@@ -1,6 +1,7 @@
-"""What every periodic job does: each of its acts is tried, and a failure is logged now and then.
+"""Base class of the periodic jobs.
 
-Office: the tries. Refuses: what is done.
+Responsible for: running each action and logging its failure, at a limited rate. Never: knows what an action
+does.
 """
 
 from collections.abc import Awaitable, Callable

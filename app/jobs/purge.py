@@ -1,6 +1,6 @@
-"""Erases what is older than its retention period.
+"""Job that erases what is older than its retention period.
 
-Office: a run every ten minutes. Refuses: to stop because one run failed.
+Responsible for: a run every ten minutes. Never: stops because one run failed.
 """
 
 import asyncio

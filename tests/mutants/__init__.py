@@ -1,23 +1,23 @@
-"""Planted faults: proof that the test suite sees what it is there to see.
+"""Planted faults: they show that the test suite detects what it is meant to detect.
 
     python -m tests.mutants [options]       or: python3 dev.py mutants [options]
 
 A catalogue (faults_*.py) names faults in app/ and migrations/, each with the tests that have to fail with
 it. The runner plants one fault at a time in a temporary copy of the tracked files and runs those tests. A
-fault is caught when one of them fails with it and, in one run of all such tests at the end, passes without
+fault is caught if one of them fails with it and, in one run of all such tests at the end, passes without
 any fault. Exit status 0 only if all were caught.
 
     --list            name the faults and run nothing
     --check           only verify that each fault still fits the code and that its tests exist (fast)
     --only TEXT       faults whose name or file contains this text; may be given several times
     --checkout PATH   run against another checkout, with its own .venv if it has one
-    --jobs N          faults tested at the same time, each in a copy of its own
-    --limit SECONDS   time for the tests of one fault; three times as long where the fault is marked slow
+    --jobs N          faults tested at the same time, each in its own copy
+    --limit SECONDS   time for the tests of one fault; three times as long if the fault is marked slow
     --whole           run the whole suite for a fault that its own tests did not catch
-    --json FILE       write the results there as well
+    --json FILE       also write the results there
 
-What is reported: `caught`; `SURVIVED`; `unsound`, when the test that failed also fails without the fault;
-`undecided`, when no test came to a verdict (collection error, internal error, time limit). An error while
+The report says `caught`; `SURVIVED`; `unsound`, if the test that failed also fails without the fault;
+`undecided`, if no test came to a verdict (collection error, internal error, time limit). An error while
 tests are collected never counts as caught.
 
 A new fault: copy its `find` text from the code (it must occur exactly once in the file), write the

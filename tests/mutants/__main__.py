@@ -1,4 +1,4 @@
-"""The command line of the planted faults; what it does stands in the docstring of the package."""
+"""The command line of the planted faults; the docstring of the package documents it."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ LIMIT = 900.0  # seconds
 
 
 def main() -> int:
-    """Exit status: 0 when every fault was caught, 1 when one was not, 2 when the catalogue does not fit."""
+    """Exit status: 0 if every fault was caught, 1 if one was not, 2 if the catalogue does not fit."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that running tests are ended, too
     options = _options()
     checkout = options.checkout.resolve()
@@ -79,7 +79,7 @@ def _misfits(faults: Sequence[Fault], checkout: Path) -> Iterator[str]:
 
 
 def _decide(faults: Sequence[Fault], checkout: Path, options: argparse.Namespace) -> list[Verdict]:
-    """The verdict on each fault, as many at a time as there are jobs."""
+    """The verdict on each fault; as many run in parallel as there are jobs."""
     waiting, verdicts, alone = SimpleQueue[Fault](), list[Verdict](), Lock()
     for fault in faults:
         waiting.put(fault)
@@ -97,7 +97,7 @@ def _decide(faults: Sequence[Fault], checkout: Path, options: argparse.Namespace
         worker.start()
     try:
         work()
-    finally:  # after Ctrl-C the other jobs end with the fault they are at
+    finally:  # after Ctrl-C the other jobs end with their current fault
         while _next(waiting) is not None:
             pass
         for worker in others:

@@ -1,4 +1,4 @@
-"""Every planted fault of the files faults_*.py, those that take minutes last."""
+"""Every planted fault of the files faults_*.py; those that take minutes come last."""
 
 from tests.mutants import (
     faults_api,

@@ -1,6 +1,6 @@
 """One planted fault, and whether it fits a checkout.
 
-Responsible for: the data of a fault, its place in the code, the existence of its tests. Never runs anything.
+Responsible for: the data of a fault, its place in the code, the existence of its tests. Never: runs anything.
 """
 
 import ast
@@ -19,7 +19,7 @@ class Misfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`name`: what goes wrong for whom. `only`: the kind of test that alone sees it. `slow`: minutes."""
+    """`name`: what goes wrong and for whom. `only`: the one kind of test that detects it. `slow`: minutes."""
 
     name: str
     file: str
@@ -30,7 +30,7 @@ class Fault:
     slow: bool = False
 
     def planted(self, root: Path) -> str:
-        """The file with the fault in it. Raises Misfit."""
+        """The text of the file with the fault in it. Raises Misfit."""
         path = root / self.file
         if not path.is_file():
             raise Misfit(f"there is no file {self.file}")
@@ -47,7 +47,7 @@ class Fault:
 
 
 def problems(fault: Fault, root: Path) -> Iterator[str]:
-    """Why this fault can't be used in this checkout; nothing when it can."""
+    """Reasons why this fault can't be used in this checkout; empty if it can."""
     try:
         fault.planted(root)
     except Misfit as misfit:

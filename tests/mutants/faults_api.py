@@ -1,4 +1,4 @@
-"""Faults in app/web/api and in how answers look: what programs are shown, and how they change it."""
+"""Faults in app/web/api and in responses: what clients are shown, and how they change it."""
 
 from tests.mutants.fault import Fault
 

@@ -1,4 +1,4 @@
-"""Faults in app/web/pages and its templates: the hosted form as a person meets it."""
+"""Faults in app/web/form and its templates: the hosted form as a respondent sees it."""
 
 from tests.mutants.fault import Fault
 

@@ -1,4 +1,4 @@
-"""Faults around every request: limits, headers, logs, networks, other websites."""
+"""Faults that affect every request: limits, headers, logs, networks, other websites."""
 
 from tests.mutants.fault import Fault
 

@@ -1,4 +1,4 @@
-"""Faults in what goes out to others: events, webhooks, e-mail; and in settings and periodic work."""
+"""Faults in what is sent to others (events, webhooks, e-mail), in settings and in periodic jobs."""
 
 from tests.mutants.fault import Fault
 

@@ -1,4 +1,4 @@
-"""Faults in app/services: review, alerts, the audit trail, exports."""
+"""Faults in app/services: review, alerts, the audit log, exports."""
 
 from tests.mutants.fault import Fault
 

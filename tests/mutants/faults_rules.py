@@ -1,4 +1,4 @@
-"""Faults in app/rules: what is asked, what is said, and in which order."""
+"""Faults in app/rules: what is asked, what is shown, and in which order."""
 
 from tests.mutants.fault import Fault
 

@@ -1,4 +1,4 @@
-"""Faults in app/web/workbench and the sign-in of staff."""
+"""Faults in app/web/staff and the login of staff."""
 
 from tests.mutants.fault import Fault
 

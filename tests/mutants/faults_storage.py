@@ -129,7 +129,7 @@ FAULTS = (
         "",
         SCHEMA,
     ),
-    # --- seen on PostgreSQL alone ------------------------------------------------------------------
+    # --- detected on PostgreSQL only ---------------------------------------------------------------
     Fault(
         "Two people who change one case at the same moment overwrite each other",
         STORAGE + "submissions.py",

@@ -1,4 +1,4 @@
-"""Faults in app/services: submissions, forms, idempotency, holds, retention, opening hours, keys."""
+"""Faults in app/services: submissions, forms, idempotency, holds, retention, business hours, keys."""
 
 from tests.mutants.fault import Fault
 

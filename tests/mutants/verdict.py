@@ -1,6 +1,6 @@
-"""What the tests say of one fault.
+"""The verdict of the tests on one fault.
 
-Responsible for: running pytest in a workspace within a time limit, and reading its report. Never takes an
+Responsible for: running pytest in a workspace within a time limit, and reading its report. Never: takes an
 error of collection, of pytest itself or a time limit for a failed test.
 """
 
@@ -21,7 +21,7 @@ from tests.mutants.workspace import Workspace
 UNUSED = ("cacheprovider", "randomly", "schemathesis")  # plugins; the last takes seconds to import
 OPTIONS = ("-q", "-o", "junit_family=xunit1", *(f"-pno:{name}" for name in UNUSED))
 FAILED_TESTS, ALL_PASSED = 1, 0  # exit statuses of pytest
-SLOW = 3  # a slow fault has so many times the limit
+SLOW = 3  # a slow fault has this many times the limit
 WHOLE_SUITE = 4 * 3600.0  # seconds
 PHASES = ("failed on setup", "failed on teardown")
 Outcome = Literal["caught", "SURVIVED", "unsound", "undecided"]
@@ -29,7 +29,7 @@ Outcome = Literal["caught", "SURVIVED", "unsound", "undecided"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of pytest. `failed`: node ids of tests that failed; `trouble`: why it says nothing."""
+    """One run of pytest. `failed`: node ids of tests that failed; `trouble`: why there is no verdict."""
 
     seconds: float
     failed: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Verdict:
 
 
 def decide(workspace: Workspace, fault: Fault, limit: float, *, whole: bool) -> Verdict:
-    """Plant the fault and run its tests; with `whole`, all tests where those do not see it."""
+    """Plant the fault and run its tests; with `whole`, all tests if those do not detect it."""
     with workspace.with_fault(fault):
         run = pytest_run(workspace, ("-x", *fault.tests), limit * (SLOW if fault.slow else 1))
         if whole and not run.failed and not run.trouble:
@@ -62,7 +62,7 @@ def decide(workspace: Workspace, fault: Fault, limit: float, *, whole: bool) -> 
 
 
 def controlled(workspace: Workspace, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The same verdicts, after the tests that failed with a fault were run once more without any."""
+    """The same verdicts, after the tests that failed with a fault were run once more without any fault."""
     unsound = _failing(workspace, sorted({each.test for each in verdicts if each.test}))
     note = "the test fails without the fault"
     return [
@@ -71,7 +71,7 @@ def controlled(workspace: Workspace, verdicts: Sequence[Verdict]) -> list[Verdic
 
 
 def _failing(workspace: Workspace, tests: Sequence[str]) -> set[str]:
-    """Those of the tests that do not pass. Where a run comes to no verdict, each half is run by itself."""
+    """The tests that do not pass. If a run comes to no verdict, each half is run separately."""
     run = pytest_run(workspace, tests, WHOLE_SUITE) if tests else Run(0.0)
     if run.trouble and len(tests) > 1:
         middle = len(tests) // 2
@@ -98,7 +98,7 @@ def pytest_run(workspace: Workspace, arguments: Sequence[str], limit: float) -> 
 
 
 def _status(command: Sequence[str], workspace: Workspace, output: int, limit: float) -> int | None:
-    """The exit status of a command, or None when it was ended at the limit."""
+    """The exit status of a command, or None if it was ended at the limit."""
     process = subprocess.Popen(
         command, cwd=workspace.root, env=workspace.environment, stdin=subprocess.DEVNULL,
         stdout=output, stderr=output, start_new_session=True,
@@ -109,7 +109,7 @@ def _status(command: Sequence[str], workspace: Workspace, output: int, limit: fl
         return None
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # its own group: what a test left running
+            os.killpg(process.pid, signal.SIGKILL)  # its own process group: what a test left running
         process.wait()
 
 

@@ -1,6 +1,6 @@
 """A temporary copy of the tracked files of a checkout, in which faults are planted.
 
-Responsible for: making the copy, planting one fault, restoring the file. Never changes the checkout itself.
+Responsible for: making the copy, planting one fault, restoring the file. Never: changes the checkout itself.
 """
 
 import contextlib
@@ -28,19 +28,19 @@ class Workspace:
 
     @property
     def python(self) -> str:
-        """The interpreter of the checkout, or our own where it has no environment."""
+        """The interpreter of the checkout, or the current one if it has no environment."""
         own = self.root / ".venv" / "bin" / "python"
         return str(own) if own.exists() else sys.executable
 
     @property
     def environment(self) -> dict[str, str]:
-        """Our environment, with the programs of the checkout first."""
+        """The current environment variables, with the programs of the checkout first."""
         programs = Path(self.python).parent
         return os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
     @contextlib.contextmanager
     def with_fault(self, fault: Fault) -> Iterator[None]:
-        """The copy with a fault in it, for the length of the block. Raises Misfit."""
+        """Plant a fault in the copy until the block ends. Raises Misfit."""
         path = self.root / fault.file
         sound, changed = path.read_bytes(), fault.planted(self.root)
         try:

@@ -1,4 +1,4 @@
-"""What the tests of the API share."""
+"""Fixtures and functions that the tests of the web layer share."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ Create = Callable[..., Document]
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2 at its least cost, unless a test asks for `production_passwords`."""
+    """Argon2 at its lowest cost, unless a test requests `production_passwords`."""
     if "production_passwords" in request.fixturenames:
         return
 
@@ -40,12 +40,12 @@ def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def production_passwords() -> None:
-    """Passwords cost what they do in production."""
+    """Password hashing costs what it does in production."""
 
 
 @pytest.fixture
 def create(service: Service, website: Headers) -> Create:
-    """Create a submission; its document, access token and all."""
+    """Returns a function that creates a submission and returns its document with the access token."""
 
     def post(answers: Answers, **more: Any) -> Document:
         answer = service.client.post("/v1/submissions", json=body(answers, **more), headers=website)
@@ -57,7 +57,7 @@ def create(service: Service, website: Headers) -> Create:
 
 
 def bearer(document: Document) -> Headers:
-    """The headers of the respondent who was given this document."""
+    """The headers of the respondent who received this document."""
     return {"authorization": f"Bearer {document['access_token']}"}
 
 
@@ -72,14 +72,14 @@ def quoted(summary: Document) -> list[Document]:
 
 
 def noted(service: Service) -> None:
-    """Wait until the days on which keys were used are kept; nobody who asks does."""
+    """Wait until the last-used days of the keys are stored; requests do not wait for that."""
     while service.services.authenticator._noting:
         time.sleep(0.01)
 
 
 @contextlib.contextmanager
 def opened(folder: Path, **given: Any) -> Iterator[Service]:
-    """A service in production on SQLite in `folder`, with these settings; nothing goes on by itself."""
+    """A service in production mode on SQLite in `folder`, with these settings and without background jobs."""
     write_at_head(folder / "preconsult.db")
     with idle(Settings(data_dir=folder, log_level="error", **given)) as made:
         yield made
@@ -87,7 +87,7 @@ def opened(folder: Path, **given: Any) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for all tests of a module that ask nothing of the database; many forms may be begun."""
+    """One service for all tests of a module that do not depend on the database; its form limits are high."""
     many = {"form_start_limit": 10**6, "form_start_limit_per_network": 10**6}
     with opened(tmp_path_factory.mktemp("house"), allow_unreviewed_translations=True, **many) as made:
         yield made
@@ -95,19 +95,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def visitor(house: Service) -> Visitor:
-    """Somebody at the form of that service, on a device of their own."""
+    """A respondent at the form of that service, on their own device."""
     return Visitor(house)
 
 
 @pytest.fixture
 def guest(service: Service) -> Visitor:
-    """Somebody at the form of a service of their own, on every database."""
+    """A respondent at the form of a service that no other test uses, on every database."""
     return Visitor(service)
 
 
 @pytest.fixture
 def ann(service: Service) -> Colleague:
-    """A reviewer at the door of the workbench, with a password and no second factor."""
+    """A reviewer with a password and no second factor, who has signed out."""
     colleague = Colleague(service)
     colleague.accept(invite(service, ANN, name="Ann Lee"))
     colleague.act("/staff/sign-out")
@@ -115,7 +115,7 @@ def ann(service: Service) -> Colleague:
 
 
 def everything(service: Service) -> list[Any]:
-    """Every row of every table of a service that does nothing by itself."""
+    """Every row of every table of a service without background jobs."""
 
     def dump(session: Any) -> list[Any]:
         asked = (f'SELECT * FROM "{table}"' for table in metadata.tables)

@@ -1,7 +1,7 @@
-"""Somebody at the hosted form with a browser that runs no scripts: reads a page, and sends what it holds.
+"""A respondent whose browser runs no scripts: reads a page of the hosted form and sends its fields.
 
-Office: forms as HTML says they are sent (checked, not disabled, the button pressed). Refuses: to know
-addresses beyond the first, and to send what no page offered, unless a test asks for it.
+Responsible for: sending forms as HTML specifies (checked, not disabled, the pressed button). Never: uses
+addresses beyond the first, or sends what no page contains, unless a test asks for it.
 """
 
 import datetime as dt
@@ -36,21 +36,21 @@ class Form:
         return self.attributes["action"] or ""
 
     def offers(self, name: str) -> list[Attributes]:
-        """The inputs of a question that can be used as the page stands."""
+        """The inputs of a question that are not disabled."""
         return [each for each in self.inputs if each.get("name") == name and "disabled" not in each]
 
     def codes(self, name: str) -> list[str]:
         return [each.get("value") or "" for each in self.offers(name)]
 
     def value(self, name: str) -> str:
-        """What a field holds as the page was sent."""
+        """The value of a field in the page as received."""
         return next(each.get("value") or "" for each in self.inputs if each.get("name") == name)
 
     def checked(self, name: str) -> list[str]:
         return [each.get("value") or "" for each in self.offers(name) if "checked" in each]
 
     def pairs(self) -> Pairs:
-        """What is sent when nothing is changed."""
+        """The pairs that are sent when nothing is changed."""
         return [
             (each["name"] or "", each.get("value") or "")
             for each in self.inputs
@@ -58,7 +58,7 @@ class Form:
         ]
 
     def filled(self, values: Mapping[str, list[str]]) -> Pairs:
-        """What is sent with these values instead."""
+        """The pairs that are sent with these values instead."""
         kept = [(name, value) for name, value in self.pairs() if name not in values]
         return kept + [(name, value) for name, each in values.items() for value in each]
 
@@ -72,9 +72,9 @@ class Read(HTMLParser):
         self.links: list[Attributes] = []
         self.headings: list[str] = []
         self.lang = ""
-        self._within: list[bool] = []  # is each fieldset around us disabled?
+        self._within: list[bool] = []  # is each fieldset around the current element disabled?
         self._heading = False
-        self._written: Attributes | None = None  # the textarea around us
+        self._written: Attributes | None = None  # the textarea around the current text
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -115,7 +115,7 @@ class Read(HTMLParser):
 
 @dataclass
 class Visitor:
-    """`peer`: where the connection comes from; `base`: how the service is addressed."""
+    """`peer`: where the connection comes from; `base`: the base URL of the service."""
 
     service: Service
     peer: str = "testclient"
@@ -127,7 +127,7 @@ class Visitor:
         self.browser = self.service.client.beside((self.peer, 50000), base_url=self.base)
         self.page: Response
 
-    # --- looking -----------------------------------------------------------------------------------
+    # --- reading a page ----------------------------------------------------------------------------
 
     @property
     def read(self) -> Read:
@@ -139,7 +139,7 @@ class Visitor:
 
     @property
     def form(self) -> Form:
-        """The form in the middle of the page: neither the one to leave nor the one for languages."""
+        """The main form of the page: neither the one for leaving nor the one for languages."""
         others = ("leave", "languages")
         return next(each for each in self.read.forms if each.attributes.get("class") not in others)
 
@@ -149,10 +149,10 @@ class Visitor:
 
     @property
     def secret(self) -> str:
-        """What the session's cookie holds."""
+        """The value of the session cookie."""
         return next((each.value or "" for each in self.browser.cookies.jar if "form" in each.name), "")
 
-    # --- acting ------------------------------------------------------------------------------------
+    # --- actions -----------------------------------------------------------------------------------
 
     def get(self, path: str, **headers: str) -> Response:
         return self._see(self.browser.get(path, headers=headers))
@@ -164,7 +164,7 @@ class Visitor:
         return self._see(self.browser.post(path, data=data, headers=headers))
 
     def _see(self, page: Response) -> Response:
-        """What holds of every page, whatever else stands on it."""
+        """Assert what holds for every page, whatever its content."""
         self.page = page
         assert page.headers["cache-control"] in ("no-store", "public, max-age=31536000, immutable")
         assert "unsafe" not in page.headers["content-security-policy"]
@@ -177,12 +177,12 @@ class Visitor:
         return page
 
     def open(self, language: str = "", age: float = 60) -> None:
-        """The first page, as somebody holds it who opened it `age` seconds ago."""
+        """Open the first page, as if it had been opened `age` seconds ago."""
         self.age = age
         self.get("/form" + (f"?language={language}" if language else ""))
 
     def send(self, answers: Mapping[str, Any] | None = None, **more: Any) -> Response:
-        """The form of this page with what it asks of `answers`, and further fields as they are given."""
+        """Send the form of this page with those of `answers` that it asks, and with additional fields."""
         form = self.form
         values = {
             name: _typed(value)
@@ -203,7 +203,7 @@ class Visitor:
             self.send(answers)
 
     def fill_in(self, answers: Mapping[str, Any], until: str = "/form/check") -> None:
-        """From page to page as the form leads."""
+        """Fill in page by page, following the form."""
         for _ in range(25):
             self.seen.append(self.heading)
             assert self.page.status_code == 200, self.page.text
@@ -217,7 +217,7 @@ class Visitor:
         raise AssertionError(f"{until} was not reached: {self.seen}")
 
     def go_through(self, answers: Mapping[str, Any], language: str = "") -> None:
-        """The whole journey: to the summary."""
+        """The whole journey, up to the summary."""
         self.open(language)
         self.fill_in(answers)
         self.send()

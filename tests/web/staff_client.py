@@ -1,7 +1,7 @@
-"""Somebody of the staff with a browser that runs no scripts: reads a page, and sends what it holds.
+"""A staff user whose browser runs no scripts: reads a page of the staff app and sends its fields.
 
-Office: signed in through the door, or put inside at once where signing in is not what is tested. Refuses: to
-know addresses beyond what a page offers, unless a test asks for it.
+Responsible for: signing in through the login page, or starting a session directly where login is not tested.
+Never: uses addresses that no page contains, unless a test asks for it.
 """
 
 import base64
@@ -35,13 +35,13 @@ ANN = "ann@clinic.example"
 
 
 def code(secret: bytes, at: dt.datetime | None = None, step: int = 0) -> str:
-    """What an app shows then, or so many steps later."""
+    """The code that an authenticator app shows at that time, or this many steps later."""
     moment = int((at or now()).timestamp()) + step * STEP
     return TOTP(secret, 6, SHA1(), STEP).generate(moment).decode()
 
 
 def invite(service: Service, email: str, *roles: str, name: str = "") -> str:
-    """Add somebody; the secret of their link."""
+    """Add a staff user; returns the secret of the invitation link."""
     secret, wanted = users.new_secret(), NewStaffUser(email, roles or ("reviewer",), name)
     work = partial(users.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND)
     service.database.write_blocking(work)
@@ -49,7 +49,7 @@ def invite(service: Service, email: str, *roles: str, name: str = "") -> str:
 
 
 def told(service: Service, action: str) -> int:
-    """How often that stands in the audit trail."""
+    """How many audit events have this action."""
     return service.read(partial(count, action=action))
 
 
@@ -66,7 +66,7 @@ class Colleague:
         self.page: Response
         self.id = ""
 
-    # --- looking -----------------------------------------------------------------------------------
+    # --- reading a page ----------------------------------------------------------------------------
 
     @property
     def read(self) -> Read:
@@ -78,11 +78,11 @@ class Colleague:
 
     @property
     def location(self) -> str:
-        """Where the page sends the browser."""
+        """The target of the response's redirect."""
         return self.page.headers.get("location", "")
 
     def form(self, action: str) -> Form:
-        """The form of this page that is sent there."""
+        """The form of this page with this action."""
         return next(each for each in self.read.forms if each.action == action)
 
     @property
@@ -91,11 +91,11 @@ class Colleague:
 
     @property
     def token(self) -> str:
-        """What a form of this session carries."""
+        """The CSRF token of this session's forms."""
         keyring = self.service.services.submissions.vault.keyring
         return keyring.sign("staff token", self.cookie.encode())
 
-    # --- acting ------------------------------------------------------------------------------------
+    # --- actions -----------------------------------------------------------------------------------
 
     def get(self, path: str, **headers: str) -> Response:
         return self._see(self.browser.get(path, headers=self.headers | headers))
@@ -104,41 +104,41 @@ class Colleague:
         return self._see(self.browser.post(path, data=data, headers=self.headers | headers))
 
     def act(self, path: str, **data: str | list[str]) -> Response:
-        """Send a form of this session, whatever page it stands on."""
+        """Send a form of this session without opening its page."""
         return self.post(path, {"token": self.token, **data})
 
     def send(self, action: str, **values: str) -> Response:
-        """The form of this page, with these values."""
+        """Send the form of this page, with these values."""
         pairs = self.form(action).filled({name: [value] for name, value in values.items()})
         return self.post(action, dict(pairs))
 
     def follow(self) -> Response:
-        """Where the last page has sent us."""
+        """Follow the redirect of the last response."""
         return self.get(self.location)
 
     def _see(self, page: Response) -> Response:
-        """What holds of every page, whatever else stands on it."""
+        """Assert what holds for every page, whatever its content."""
         self.page = page
         assert page.headers["cache-control"] == "no-store"
         assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
         assert "unsafe" not in page.headers["content-security-policy"]
         return page
 
-    # --- getting in --------------------------------------------------------------------------------
+    # --- signing in --------------------------------------------------------------------------------
 
     def sign_in(self, email: str, password: str = PASSWORD, then: str = "") -> Response:
-        """Through the door: e-mail address and password."""
+        """Sign in on the login page with e-mail address and password."""
         self.get("/staff/sign-in" + (f"?next={then}" if then else ""))
         return self.send("/staff/sign-in", email=email, password=password)
 
     def accept(self, link: str, password: str = PASSWORD) -> Response:
-        """By a link, choosing a password."""
+        """Accept an invitation link and choose a password."""
         self.get("/staff/welcome")
         self.send("/staff/welcome", link=link)
         return self.send("/staff/welcome/password", password=password, again=password)
 
     def inside(self, *roles: str, email: str = "") -> "Colleague":
-        """Signed in at once, with these roles and a second factor, without going through the door."""
+        """Start a session for a new user with these roles and a second factor, without the login page."""
         address = email or f"{'-'.join(roles) or 'nobody'}@clinic.example"
         invite(self.service, address, *roles)
         secret = users.new_secret()
@@ -147,7 +147,7 @@ class Colleague:
         return self
 
     def wait(self, passed: dt.timedelta, *, seen: bool = False) -> None:
-        """Let so much time pass for this session; `seen`: pages were asked for all the while."""
+        """Let this much time pass for this session; `seen`: with page requests during that time."""
         shift = partial(_shift, secret=self.cookie, passed=passed, seen=seen)
         self.service.database.write_blocking(shift)
 
@@ -170,7 +170,7 @@ def _shift(session: Session, *, secret: str, passed: dt.timedelta, seen: bool) -
 
 
 def with_factor(colleague: Colleague) -> bytes:
-    """Set a second factor up on an open session; gives the app's secret. The step of now is spent."""
+    """Set up a second factor in an open session; returns the app's secret. Uses up the current step."""
     colleague.get("/staff/second-factor/set-up")
     key = re.search(r'id="key">([A-Z2-7 ]+)<', colleague.page.text)
     assert key

@@ -1,8 +1,4 @@
-"""The interface's words in every language: all there, places and plurals whole, easy to read, nothing banned.
-
-What is gathered from templates and pages is what `dev.py messages` gathers. Refuses: the edition's texts,
-which the content check reads.
-"""
+"""Interface texts in each language: complete, placeholders and plurals correct, easy to read, none banned."""
 
 import ast
 import re
@@ -22,7 +18,7 @@ WANTED = wanted()
 LANGUAGES = ["es", "ht", "pt-BR"]
 PLACE = re.compile(r"%(?:\(\w+\))?[a-z%]")
 MARKUP = re.compile(r"\{[{%#].*?[}%#]\}|<[^>]*>", re.DOTALL)
-SAYS_NOTHING = {"left.html"}  # stands for an empty page, in no language
+SAYS_NOTHING = {"left.html"}  # shows an empty page; is not translated
 
 
 def edition() -> Edition:
@@ -45,7 +41,7 @@ def kept(language: str) -> Catalog:
 
 
 def hard_or_banned(words: list[str], language: str) -> list[str]:
-    """Judged with a number in each place."""
+    """Messages that are hard to read or contain banned phrases, with a number in each placeholder."""
     texts = edition().texts[language]
     spoken = [PLACE.sub("7", each) for each in words]
     hard = [f"{each}: {told}" for each in spoken if (told := exceeds_reading_level(each, language))]
@@ -62,7 +58,7 @@ def test_a_page_says_nothing_that_is_not_a_message() -> None:
 
 
 def test_every_message_of_a_page_is_gathered_since_it_is_said_by_one_name() -> None:
-    """A translator bound to another name than `_` is not seen by Babel: its words would stay English."""
+    """Babel finds a translator only by the name `_`; with another, its messages would stay English."""
     bound = [
         (ast.unparse(node.targets[0]), ast.unparse(node.value))
         for folder in ("form", "html")
@@ -70,7 +66,9 @@ def test_every_message_of_a_page_is_gathered_since_it_is_said_by_one_name() -> N
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Assign)
     ]
-    translators = [(name, made) for name, made in bound if re.search(r"gettext$|^gettext_for\((?!edition)", made)]
+    translators = [
+        (name, made) for name, made in bound if re.search(r"gettext$|^gettext_for\((?!edition)", made)
+    ]
     assert len(translators) >= 5
     assert [each for each in translators if each[0] != "_"] == []
 

@@ -1,6 +1,6 @@
 """Tables of staff users, their sessions and invitations, login throttles and API keys.
 
-Office: the schema. Refuses: queries.
+Responsible for: the schema. Never: runs queries.
 """
 
 from sqlalchemy import (

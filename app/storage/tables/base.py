@@ -1,6 +1,6 @@
-"""What every table is made of: metadata with its naming convention, ids, times in UTC.
+"""What all tables share: metadata with its naming convention, ids, times in UTC.
 
-Office: the types. Refuses: tables.
+Responsible for: the column types. Never: defines tables.
 """
 
 import datetime as dt

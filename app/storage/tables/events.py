@@ -1,7 +1,6 @@
-"""Tables of the booking links, the outbox and webhooks: handoffs, events, webhook endpoints and deliveries.
+"""Tables of the outbox, webhooks and handoffs (one-time links of bookings).
 
-Responsible for: the second half of the schema (tables.py holds the first half, and what both share). Never:
-runs queries (one file per noun).
+Responsible for: the schema. Never: runs queries.
 """
 
 from sqlalchemy import (
@@ -20,7 +19,7 @@ from sqlalchemy import (
 
 from app.storage.tables.base import Id, UtcDateTime, metadata
 
-__all__ = ["metadata"]  # of both halves
+__all__ = ["metadata"]  # the one that all tables share
 
 # One-time links: a booking system asks a respondent to fill in the questionnaire. Only the secret's hash is
 # stored.

@@ -1,6 +1,6 @@
 """Tables of the audit log, its chain and the encryption keys.
 
-Office: the schema. Refuses: queries.
+Responsible for: the schema. Never: runs queries.
 """
 
 from sqlalchemy import (

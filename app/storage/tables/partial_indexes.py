@@ -13,7 +13,7 @@ from app.storage.tables import auth, operations, review
 from app.storage.tables.events import deliveries, metadata
 from app.storage.tables.submissions import ORDER, QUEUED, alerts, flags, submissions
 
-__all__ = ["auth", "metadata", "operations", "review"]  # every table is known
+__all__ = ["auth", "metadata", "operations", "review"]  # importing these modules registers every table
 
 
 def _index(name: str | None, *columns: sa.Column[Any], where: sa.ColumnElement[bool]) -> None:

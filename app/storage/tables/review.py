@@ -1,6 +1,6 @@
 """Tables of the work of staff: flag actions, notes, earlier versions, views of a case, saved filters.
 
-Office: the schema. Refuses: queries.
+Responsible for: the schema. Never: runs queries.
 """
 
 from sqlalchemy import (

@@ -1,7 +1,7 @@
-"""Tables of submissions: what was answered, flags, alerts, form tokens, idempotency keys, the contact index.
+"""Tables of submissions: answers, flags, alerts, form tokens, idempotency keys, the contact index.
 
-What is encrypted is LargeBinary; what is plain is what lists need: ids, states, times. Office: the schema,
-equal to the newest migration (a test compares). Refuses: queries.
+Encrypted columns are LargeBinary; what lists need (ids, states, times) is stored in plain text.
+Responsible for: the schema, equal to the newest migration (a test compares them). Never: runs queries.
 """
 
 from sqlalchemy import (
@@ -57,14 +57,14 @@ Index(None, submissions.c.test, submissions.c.updated_at, submissions.c.id)
 
 Index(None, submissions.c.held, submissions.c.retained_until)
 
-# the queue: each state in the order of due dates, for each filter; partial indexes where possible
+# the queue: each state ordered by due date, for each filter; partial indexes where possible
 QUEUED = submissions.c.test, submissions.c.review
 
 ORDER = submissions.c.due_at, submissions.c.id
 
 _ASKED = (submissions.c[name] for name in ("status", "attention", "retained_until", "held"))
 
-Index("ix_submissions_queue", *QUEUED, *ORDER, *_ASKED)  # all columns that counts need
+Index("ix_submissions_queue", *QUEUED, *ORDER, *_ASKED)  # all columns that the counts need
 
 Index("ix_submissions_queue_language", *QUEUED, submissions.c.language, *ORDER)
 

@@ -1,6 +1,6 @@
-"""The address of a one-time link.
+"""URLs of a one-time link.
 
-Office: its two forms. Refuses: to store or log one.
+Responsible for: the two forms of the link. Never: stores or logs one.
 """
 
 from app.web.dependencies import Services

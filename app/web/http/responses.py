@@ -1,6 +1,6 @@
-"""What the routes of the API share: JSON responses, idempotency keys, lists of problems.
+"""What the API routes share: JSON responses, idempotency keys, lists of problems.
 
-Office: the parts. Refuses: routes.
+Responsible for: these shared parts. Never: defines routes.
 """
 
 import re

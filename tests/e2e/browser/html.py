@@ -6,8 +6,8 @@ those of `recommended` that find mistakes and not matters of style: unknown or u
 classes, inline style (our content policy forbids it). `form-dup-name` is not among them, because inputs with
 several answers share a name, in checkboxes and in hidden fields. One rule is disabled:
 
-- `require-sri`: our pages load from their own origin only, and whoever could change a file there could change
-  its hash in the page as well.
+- `require-sri`: our pages load from their own origin only, and anyone who could change a file there could
+  change its hash in the page as well.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Every state of every page, in every language: axe, the HTML standard, narrow and rotated screens, targets.
 
-One walk per language (tour.py) measures each state. What depends on texts (their language, their width, the
-height of targets) is measured in every language. Axe and the HTML standard, which judge structure and colour,
+One walk per language (page_tour.py) measures each state. What depends on texts (their language, their width,
+the height of targets) is measured in every language. Axe and the HTML standard, for structure and colour,
 check each state in English and, in turn, in one other language, at the width of a phone and of a desktop;
 with --thorough in all languages at both. Pages without scripts have less on them, never more;
 test_every_page.py walks through them.

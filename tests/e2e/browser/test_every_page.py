@@ -1,6 +1,6 @@
 """Every page of the form at both widths, with and without scripts, each visited once in one long session.
 
-device.py checks what no page may do; these tests only check that each page is the expected one. The
+mobile_device.py checks what no page may do; these tests only check that each page is the expected one. The
 screenshots that --thorough leaves in test-results/ are for human review.
 """
 

@@ -1,6 +1,6 @@
 """The summary as Chromium prints it: at most two sheets, with its whole content and no controls.
 
-Refuses: the PDF that the server makes (tests/web/html/test_pdf.py).
+The PDF that the server makes is tested in tests/web/html/test_pdf.py.
 """
 
 import io

@@ -1,6 +1,7 @@
 """Nothing leaks: not by requests, addresses, history, logs, cookies or what stays on a device.
 
-A whole walk over every page (tour.py) is recorded on the network. Never: trusts what a page says of itself.
+A whole walk over every page (page_tour.py) is recorded on the network. Never: trusts what a page says of
+itself.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""The feed read forward while eight write, and two processes link: nothing is skipped, nothing is told twice.
+"""The feed read during eight writers, with two processes chaining events: no event is skipped or repeated.
 
-Refuses: samples; everything that was acknowledged is counted, and everything that was read.
+Never: takes samples; every acknowledged submission and every event read is counted.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ WRITERS, ENOUGH, PATIENCE = 8, 240, 60.0
 
 
 class Reader:
-    """A program that follows along: it keeps `next`, and never looks back."""
+    """A client that reads forward: it stores `next` and never reads an earlier page."""
 
     def __init__(self, server: Server, key: str) -> None:
         self.line, self.next = Line(server, key), ""
@@ -28,7 +28,7 @@ class Reader:
         self.reads = 0
 
     def step(self, wait: int = 0) -> int:
-        """Read on once; how many events that brought."""
+        """Read the next page; returns the number of its events."""
         after = f"&after={self.next}" if self.next else ""
         answer = self.line.ask("GET", f"/v1/events?limit=7&wait={wait}{after}")
         assert answer.status == 200, answer.content
@@ -68,7 +68,7 @@ def test_a_reader_during_eight_writers_skips_nothing_and_hears_nothing_twice(
 
 @contextlib.contextmanager
 def following(reader: Reader) -> Iterator[None]:
-    """It reads on by itself, waiting, for the length of the block."""
+    """Within the block, the reader continues on its own thread with long polling."""
     over = threading.Event()
 
     def follow() -> None:

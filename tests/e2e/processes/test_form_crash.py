@@ -1,7 +1,8 @@
-"""The form and kill -9: between any two pages, and in the middle of sending one.
+"""The form and kill -9: between any two pages, and while a page is being sent.
 
-Office: a page whose answer arrived is kept; one that got none is sent again and harms nothing; the cookie and
-the link still open the same form; begun once, sent once, flags once. Refuses: clean shut-downs, and samples.
+Responsible for: a page that was answered is stored; a page without an answer can be sent again without harm;
+the cookie and the resume link still open the same form; one start, one submission, each flag once. Never:
+tests clean shutdowns, or takes samples.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ from tests.server import Server
 
 UNLIMITED = {"PRECONSULT_FORM_START_LIMIT_PER_NETWORK": "1000000", "PRECONSULT_FORM_START_LIMIT": "1000000"}
 WRITERS = 4
-POINTS = [  # of pages that are saved
+POINTS = [  # transactions in which pages are saved
     CrashPoint("before_commit", "submissions", 6),
     CrashPoint("after_commit", "submissions", 9),
     CrashPoint("statement", "audit_events", 12),
@@ -43,10 +44,10 @@ RANDOM_KILLS, LONGEST = 5, 0.5  # with --thorough; seconds of load before each
 
 @dataclass
 class Undisturbed:
-    """A journey that nothing happens to: what every other one has to come to."""
+    """An uninterrupted journey: the expected outcome of all others."""
 
     person: Person
-    checks: list[str] = field(default_factory=list)  # all answers in words, after each page sent
+    checks: list[str] = field(default_factory=list)  # the check page's text after each page sent
 
     @classmethod
     def walk(cls, server: Server) -> "Undisturbed":
@@ -65,7 +66,7 @@ class Undisturbed:
 
 
 def answers_in_words(person: Person) -> str:
-    """The page of all answers."""
+    """The text of the check page, which lists all answers."""
     return person.open("/form/check").words
 
 
@@ -74,7 +75,10 @@ def answers_in_words(person: Person) -> str:
 
 @dataclass
 class Caught:
-    """Somebody the blow catches after `place` pages; `in_vain`: the next is sent too, and its answer lost."""
+    """A respondent whose server is killed after `place` pages.
+
+    `in_vain`: the next page is sent too, and its response is lost.
+    """
 
     person: Person
     place: int
@@ -91,15 +95,15 @@ class Caught:
 
     @property
     def kept(self) -> int:
-        """Pages that must be there."""
+        """Number of pages that must be stored."""
         return self.place + self.in_vain
 
     def saves_a_page_twice(self, calm: Undisturbed) -> bool:
-        """Beginning and sending off have one effect each, however often they are asked for."""
+        """Is a repeated page saved twice? Starting and submitting have one effect, however often sent."""
         return self.in_vain and 0 < self.place < calm.pages - 1
 
     def go_on(self, calm: Undisturbed) -> None:
-        """Find all of it again, by the cookie and by the link; then to the end, the open page sent again."""
+        """Check the stored answers by cookie and link; then send the open page again and finish."""
         person = self.person
         if self.place and self.kept < calm.pages:
             assert answers_in_words(person) == calm.checks[self.kept - 1], self
@@ -123,7 +127,7 @@ def test_the_form_survives_a_kill_between_any_two_pages(
     with mortal(tmp_path, database_url, **UNLIMITED) as server:
         server.start()
         calm = Undisturbed.walk(server)
-        odd = int("sqlite" in database_url)  # each database sends every other page in vain, and the ends
+        odd = int("sqlite" in database_url)  # each database loses every other response, and both ends
         vain = sorted({0, *range(odd, calm.pages, 2), calm.pages - 1})
         caught = [Caught(Person(server), place) for place in range(calm.pages)]
         caught += [Caught(Person(server), place, in_vain=True) for place in vain]
@@ -141,17 +145,17 @@ def test_the_form_survives_a_kill_between_any_two_pages(
     is_sound(database_url, postgres)
 
 
-# --- in the middle of sending one ------------------------------------------------------------------
+# --- while a page is being sent --------------------------------------------------------------------
 
 
 @dataclass
 class Crowd:
-    """People who fill in one form after the other, and send again what nobody answered."""
+    """Respondents who fill in one form after the other, and send again each page that was not answered."""
 
     server: Server
     begun: list[Person] = field(default_factory=list)
     broken: int = 0
-    again: Counter[int] = field(default_factory=Counter)  # pages that were sent again, by id of the person
+    again: Counter[int] = field(default_factory=Counter)  # number of pages sent again, by id of the person
     failures: list[BaseException] = field(default_factory=list)
 
     @contextmanager
@@ -184,7 +188,7 @@ class Crowd:
                 person.hang_up()
 
     def step(self, person: Person) -> bool:
-        """One request; True while there is more to do."""
+        """Make one request; returns whether there is more to do."""
         sending = person.sheet is not None and person.form is not None
         try:
             return person.step()
@@ -235,7 +239,7 @@ def _kill_at_random(server: Server, crowd: Crowd) -> None:
             kill(server)
 
 
-# --- the truth -------------------------------------------------------------------------------------
+# --- what is stored --------------------------------------------------------------------------------
 
 
 def together(acts: list[Any]) -> None:
@@ -247,9 +251,9 @@ def together(acts: list[Any]) -> None:
 def everything_is_kept_once(
     server: Server, url: str, everybody: list[Person]
 ) -> Iterator[tuple[Person, int]]:
-    """The submission of each, held against all they told; then how often a page of it was saved.
+    """Assert that each submission is stored once with all answers; yields how often its pages were saved.
 
-    The first of `everybody` was not disturbed.
+    The first of `everybody` was not interrupted.
     """
     theirs = _submissions(url, everybody)
     assert Counter(theirs) == Counter(column(url, "SELECT id FROM submissions"))
@@ -275,14 +279,14 @@ def everything_is_kept_once(
 
 
 def _submissions(url: str, everybody: list[Person]) -> list[str]:
-    """What the cookie of each opens."""
+    """The id of the submission that each cookie opens."""
     held = rows(url, "SELECT secret_hash, submission_id FROM capabilities")
     opened = {bytes(hashed): submission for hashed, submission in held}
     return [opened[hashlib.sha256(person.secret.encode()).digest()] for person in everybody]
 
 
 def _acts(url: str, submission: str, flags: list[str]) -> Counter[str]:
-    """What the audit trail tells of a submission and its flags, but for links."""
+    """The audit events of a submission and its flags, except those of links."""
     ids = ", ".join(f"'{each}'" for each in (submission, *flags))
     acts = column(url, f"SELECT action FROM audit_events WHERE object_id IN ({ids})")
     return Counter(each for each in acts if not each.startswith("link."))

@@ -1,6 +1,6 @@
-"""SIGTERM under load: who is being served is answered, nobody else is told "kept", and the end is quiet.
+"""SIGTERM under load: requests in progress are answered, no unsaved data is acknowledged, the exit is clean.
 
-Refuses: exit statuses but 0, tracebacks, lines that are no log lines.
+Never: accepts an exit status other than 0, tracebacks, or output that is not a log line.
 """
 
 import json
@@ -46,9 +46,9 @@ def test_a_request_half_sent_when_the_stop_comes_is_still_answered(database_url:
         whole = request("POST", "/v1/submissions", attempt.body, key=key, idempotency_key=attempt.key)
         with Wire(server.port) as wire:
             wire.send(whole[:-40])
-            time.sleep(0.3)  # the server reads what there is; it gives no sign of it
+            time.sleep(0.3)  # the server reads what has arrived, without a visible sign
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)  # the server begins to stop; it gives no sign of it
+            time.sleep(0.3)  # the server begins to stop, without a visible sign
             wire.send(whole[-40:])
             assert [answer.status for answer in wire.answers()] == [201]
             assert wire.closed

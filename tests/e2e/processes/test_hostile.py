@@ -1,6 +1,6 @@
-"""Whatever anybody sends: an honest answer, never an accident, and everybody else is served meanwhile.
+"""Hostile requests: each gets a proper response and causes no server error; other clients are still served.
 
-Refuses: 5xx, answers to smuggled requests, memory that grows with what is sent.
+Never: accepts a 5xx, responses to smuggled requests, or memory that grows with the size of requests.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ def test_a_hostile_body_is_refused_or_kept_as_it_is(database_url: str, tmp_path:
         "right to left",
     }
     assert {answer.status for answer in read.values()} == {200}
-    assert all(answer.json() for answer in read.values())  # it is UTF-8, and JSON
+    assert all(answer.json() for answer in read.values())  # the response is valid UTF-8 and JSON
     assert column(database_url, "SELECT count(*) FROM submissions") == [len(kept) + 1]
     assert '"accident"' not in server.log.read_text()
 
@@ -79,7 +79,7 @@ def test_a_body_of_another_kind_is_refused(server: Server, key: str) -> None:
             kind: line.ask("POST", PATH, hostile.GOOD_BYTES, **headers)
             for kind, headers in hostile.KINDS.items()
         }
-    accepted = {"latin": 201}  # a charset says nothing: JSON is UTF-8 (RFC 8259)
+    accepted = {"latin": 201}  # the charset is ignored: JSON is UTF-8 (RFC 8259)
     assert {kind: answer.status for kind, answer in found.items() if answer.status != 415} == accepted
     assert all(_is_honest(answer) for answer in found.values())
 
@@ -112,7 +112,7 @@ def _all_at_once(server: Server, requests: dict[str, bytes]) -> dict[str, list[W
             wire.send(raw)
             return wire.answers()
 
-    # none waits for another: silence, which takes a second, is how many of them end
+    # all at once, because many of them end with a second of silence
     with ThreadPoolExecutor(len(requests)) as threads:
         return dict(zip(requests, threads.map(ask, requests.values()), strict=True))
 
@@ -130,7 +130,7 @@ def test_a_body_without_end_is_refused_before_it_fills_the_memory(server: Server
             most[0] = max(most[0], process.memory_info().rss)
         answers = wire.answers()
         assert wire.closed
-    assert [answer.status for answer in answers] in ([413], [])  # it may have hung up before we read
+    assert [answer.status for answer in answers] in ([413], [])  # it may close before we read
     assert most[0] - before < 64 * MEGABYTE
 
 
@@ -159,7 +159,7 @@ def test_300_rude_connections_keep_nobody_from_submitting_and_are_dropped(
 ) -> None:
     whole = request("POST", PATH, hostile.GOOD_BYTES, key=key)
     reading = request("GET", "/v1/questionnaires/ketamine-preconsult") * 200
-    deaf = 75 if thorough else 24  # they ask and never read: what fills their lines takes long to make
+    deaf = 75 if thorough else 24  # they never read; responses that fill their buffers take long to make
     sendings = [b"", whole[:70], whole[:-9]] * ((300 - deaf) // 3) + [reading] * deaf
     with contextlib.ExitStack() as rude:
         wires = [rude.enter_context(Wire(server.port)) for _ in sendings]
@@ -170,7 +170,7 @@ def test_300_rude_connections_keep_nobody_from_submitting_and_are_dropped(
         with Line(server, key) as line:
             assert [line.post(Attempt(number)).status for number in range(20)] == [201] * 20
             assert line.ask("GET", "/readyz").status == 200
-        for wire in wires[:-deaf]:  # nobody waits for ever for a request that does not come
+        for wire in wires[:-deaf]:  # the server does not wait forever for an incomplete request
             wire.socket.settimeout(20)
             assert [answer.status for answer in wire.answers()] in ([], [408])
             assert wire.closed

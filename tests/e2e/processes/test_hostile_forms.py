@@ -1,6 +1,6 @@
-"""Whatever anybody sends to the hosted form: a page with the footer, nothing back unescaped, no accident.
+"""Hostile requests to the hosted form: each gets a page with the footer, nothing unescaped, no server error.
 
-Refuses: 5xx, redirects to elsewhere, headers and cookies that a request has put together.
+Never: accepts a 5xx, a redirect to another origin, or headers and cookies built from a request.
 """
 
 import re
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def victim(server: Server) -> Iterator[Person]:
-    """Somebody on the page about pain."""
+    """A respondent on the page about pain."""
     person = at_page(server, "pain_types")
     yield person
     person.hang_up()
@@ -44,7 +44,7 @@ def at_page(server: Server, question: str) -> Person:
     person = Person(server)
     while person.sheet is None or person.form is None or not person.form.asks(question):
         assert person.step()
-    person.hang_up()  # it may be long until the next page, longer than a line is kept open
+    person.hang_up()  # the next page may be requested later than an idle connection stays open
     return person
 
 
@@ -54,7 +54,7 @@ def test_a_hostile_form_gets_a_page_and_never_its_own_words(
     with serving(tmp_path, database_url, **UNLIMITED) as server:
         person = at_page(server, "pain_types")
         assert person.form is not None
-        places = {person.form.action}  # where what is sent goes into the database
+        places = {person.form.action}  # where submitted values are written to the database
         if "sqlite" in database_url or thorough:
             places |= {"/form", "/form/check", "/form/language", "/form/resume", "/form/save"}
         raw = {
@@ -75,7 +75,7 @@ def test_a_hostile_form_gets_a_page_and_never_its_own_words(
         statuses = {told[0].status for told in found.values()}
         assert statuses == {303, 400, 403, 413, 422} | ({200} if len(places) > 1 else set())
         person.hang_up()
-        person.look()  # whatever was sent, the person goes on
+        person.look()  # whatever was sent, the respondent can continue
         person.finish()
         person.hang_up()
         assert person.at == "/form/summary"
@@ -134,10 +134,10 @@ def test_bodies_cut_short_or_slow_get_a_page_and_no_accident(server: Server, vic
     assert list(statuses.values()) == [[408]] * len(slow)
     assert {each for told in found.values() for each in amiss(told[0])} == set()
     short = request("POST", place, content, **headers | {"content_length": "9"})
-    with Wire(server.port) as wire:  # the rest is no request
+    with Wire(server.port) as wire:  # the rest is not a valid request
         wire.send(short)
         assert [each.status // 100 for each in wire.answers()] in ([4], [4, 4])
-    for _ in range(20):  # people who lose the network while they send
+    for _ in range(20):  # respondents who lose the network while they send
         with Wire(server.port) as wire:
             wire.send(request("POST", place, content, **headers)[:-5])
             wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
@@ -162,7 +162,7 @@ def test_markup_in_a_text_field_is_shown_again_as_it_was_typed(server: Server, n
             answer.content
         )
         assert Sheet(answer.content).form(name) is not None
-    else:  # a name may look like anything; it is masked from now on
+    else:  # a name may contain anything; it is masked from now on
         assert (name, answer.status) == ("contact_name", 303)
         person.at = answer.headers["location"]
         check = person.open("/form/check")
@@ -172,7 +172,7 @@ def test_markup_in_a_text_field_is_shown_again_as_it_was_typed(server: Server, n
     person.hang_up()
 
 
-# --- what is amiss with an answer ------------------------------------------------------------------
+# --- what is wrong with a response -----------------------------------------------------------------
 
 
 def amiss(answer: WireAnswer) -> list[str]:
@@ -203,7 +203,7 @@ def all_at_once(server: Server, requests: dict[str, bytes]) -> dict[str, list[Wi
 
 
 def honest(content: bytes, person: Person) -> bytes:
-    """The body with the token and an instance of honest pages in place."""
+    """The body with the token and a form instance of regular pages filled in."""
     assert person.form is not None
     token = dict(person.form.filled({})).get("token", "")
     content = content.replace(b"TOKEN", b"token=" + token.encode())
@@ -215,7 +215,7 @@ def honest(content: bytes, person: Person) -> bytes:
 
 
 def closing(person: Person) -> dict[str, Any]:
-    """Headers of an honest form, after whose answer the line is closed."""
+    """Headers of a regular form that close the connection after the response."""
     return {"content_type": FORM, "cookie": cookie(person), "connection": "close"}
 
 
@@ -224,7 +224,7 @@ def cookie(person: Person) -> str:
 
 
 def _headed(method: str, target: str, content: bytes, person: Person, headers: dict[str, str]) -> bytes:
-    """A request with odd headers, byte for byte."""
+    """A request with unusual headers, byte for byte."""
     given = {"host": "127.0.0.1", "content-length": str(len(content)), "content-type": FORM}
     given |= {"cookie": cookie(person), "connection": "close"}
     given |= {name.replace("_", "-"): value for name, value in headers.items()}

@@ -1,6 +1,6 @@
-"""The sealing keys change under a service at work: nobody notices, and nothing stays under an older key.
+"""Encryption keys are rotated under load: no request fails, and nothing remains under an older key.
 
-Refuses: pauses, restarts and samples.
+Never: pauses, restarts the server, or takes samples.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from tests.e2e.processes.writers import PATH, Ledger, Line, finish, writing
 from tests.server import PATIENCE, Server, serving
 
 KEPT_BEFORE = {"sqlite": 2000, "postgresql+psycopg": 800}  # with --thorough
-BATCH, BATCHES = 50, 3  # without: small ones, so that few rows are several
+BATCH, BATCHES = 50, 3  # without: small batches, so that a few rows make several
 ROTATIONS = 2
 
 
@@ -52,7 +52,7 @@ def test_keys_are_rotated_under_load_and_nobody_notices(
 
 
 def _rotate(server: Server, ledger: Ledger) -> tuple[str, int]:
-    """What `preconsult keys rotate` does, in this process, with people writing before and after."""
+    """Rotate as `preconsult keys rotate` does, in this process; submissions are written before and after."""
     assert ledger.first.wait(PATIENCE)
     with contextlib.closing(Database(server.database)) as database:
         found = key_rotation.rotate(
@@ -64,7 +64,7 @@ def _rotate(server: Server, ledger: Ledger) -> tuple[str, int]:
 
 
 def _read(server: Server, key: str, ledger: Ledger, read: list[int], over: threading.Event) -> None:
-    """Somebody reads the oldest and the newest answers, again and again."""
+    """Read old answers and the newest one repeatedly."""
     with Line(server, key) as line:
         while not over.wait(0.02):
             kept = list(ledger.acknowledged.values())

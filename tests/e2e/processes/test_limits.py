@@ -1,6 +1,6 @@
-"""Limits across replicas: two servers, one store, one limit; and what happens while the store is down.
+"""Limits across replicas: two servers, one store, one limit; and the behaviour while the store is down.
 
-Refuses: to assert how fast anything is.
+Never: asserts how fast anything is.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tests.postgres_server import Postgres
 from tests.redis_server import Redis
 from tests.server import Server, serving
 
-LIMIT, REPLICAS, TRIES = 200, 2, 300  # a replica draws two places at once
+LIMIT, REPLICAS, TRIES = 200, 2, 300  # a replica leases two places at a time
 PATH = "/v1/submissions"
 KEYRING = f"k1:{'A' * 43}="
 SPOOFED = (
@@ -41,7 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 def replicas(
     store: Redis, postgres: Postgres, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Server]]:
-    """Two servers on one PostgreSQL, one keyring and one store. Each test asks with keys of its own."""
+    """Two servers on one PostgreSQL, one keyring and one store. Each test uses its own keys."""
     settings = {"KEYRING": KEYRING, "REDIS_URL": store.url, "LOG_LEVEL": "warning"}
     settings |= {"REQUESTS_PER_KEY": str(LIMIT), "REQUESTS_PER_NETWORK": str(LIMIT)}
     more = {f"PRECONSULT_{name}": value for name, value in settings.items()}
@@ -55,7 +55,7 @@ def replicas(
 
 
 def accepted(replicas: list[Server], headers: list[dict[str, str]]) -> int:
-    """How many of `TRIES` requests at each replica, from all at once, were let through."""
+    """The number of accepted requests, when `TRIES` are sent to each replica in parallel."""
 
     def ask(server: Server) -> list[int]:
         with httpx.Client(base_url=server.url) as client:
@@ -71,15 +71,15 @@ def accepted(replicas: list[Server], headers: list[dict[str, str]]) -> int:
 
 
 def counted_alone(replicas: list[Server]) -> int:
-    """How often a replica has said that it counts for itself."""
+    """How often a replica has logged that it counts by itself."""
     return sum(each.log.read_text().count("limits_not_shared") for each in replicas)
 
 
 def within_a_minute(replicas: list[Server], asked: Callable[[], int]) -> int:
-    """What `asked` counts, done within one minute of the clock.
+    """The result of `asked` when it runs within one minute of the clock.
 
-    It is tried again in the next one where the machine was so busy that the store took too long to answer;
-    a replica says so once a minute.
+    It is repeated in the next minute if the machine was so busy that the store responded too late; a replica
+    logs that once a minute.
     """
     for _ in range(5):
         minute, alone = time.time() // 60, counted_alone(replicas)
@@ -120,9 +120,7 @@ def test_what_is_left_counts_for_both(replicas: list[Server]) -> None:
 
 
 def test_while_the_store_is_down_requests_are_answered_and_the_log_says_so_once(tmp_path: Path) -> None:
-    settings = {
-        "PRECONSULT_RATE_LIMIT_PER_KEY": str(LIMIT)
-    }  # so small that it asks the store again and again
+    settings = {"PRECONSULT_RATE_LIMIT_PER_KEY": str(LIMIT)}  # so low that the store is queried repeatedly
     with (
         redis_server.running(tmp_path) as store,
         serving(tmp_path, PRECONSULT_REDIS_URL=store.url, **settings) as server,
@@ -133,7 +131,7 @@ def test_while_the_store_is_down_requests_are_answered_and_the_log_says_so_once(
             store.stop()
             first = time.time() // 60
             answers = [before, *(client.get(f"{server.url}{PATH}") for _ in range(5))]
-            minutes = int(time.time() // 60 - first) + 1  # it says so once a minute
+            minutes = int(time.time() // 60 - first) + 1  # one log line per minute
         assert {answer.status_code for answer in answers} == {200}
         log = server.log.read_text()
         assert 1 <= log.count("limits_not_shared") <= minutes

@@ -1,6 +1,6 @@
-"""Nothing a person told us is readable at rest, in a backup, in a log or in an error.
+"""Nothing that a person entered is readable at rest, in a backup, in a log or in an error.
 
-Refuses: a scanner that was not seen to find what was planted.
+Never: trusts a scanner that has not been seen to find planted values.
 """
 
 import base64
@@ -68,7 +68,7 @@ def test_nothing_told_in_confidence_can_be_read_anywhere_or_comes_back_in_an_err
     secrets += talk.visits.secrets
     assert len(talk.visits.secrets) > 8
     assert {200, 303, 403, 404, 405, 422} < set(talk.visits.troubles)
-    assert talk.visits.troubles[-1] in (500, 503)  # SQLite calls a table that is not there busy
+    assert talk.visits.troubles[-1] in (500, 503)  # SQLite reports a missing table as busy
     hashes = {bytes(each) for each in column(database_url, "SELECT secret_hash FROM capabilities")}
     assert hashes >= {hashlib.sha256(secret.encode()).digest() for secret in talk.visits.hashed}
     confided = [*contact_forms(), *HEALTH, *STRAY.values(), *secrets]
@@ -87,7 +87,7 @@ def _no_error_repeats_what_it_was_told(talk: Conversation) -> None:
     confided = [*contact_forms(), *CONTACT.values(), *STRAY.values(), talk.key[-38:-6]]
     for answer in problems:
         assert answer.headers["content-type"] == "application/problem+json"
-        content = re.sub(rb'"pointer": ?"[^"]*"', b"", answer.content)  # a pointer names the member at fault
+        content = re.sub(rb'"pointer": ?"[^"]*"', b"", answer.content)  # a pointer names the invalid member
         head = "\n".join(answer.headers.values()).encode()
         assert sightings(content + head, confided) == []
 
@@ -114,7 +114,7 @@ def _at_rest(server: Server, url: str, request: pytest.FixtureRequest) -> dict[s
 
 
 def _in_values(url: str, confided: list[str]) -> list[str]:
-    """Sightings in the single values of every table, also where one is deflated, or told as hex by a dump."""
+    """Canaries in single values of every table, also in deflated ones and those a dump prints as hex."""
     engine, found = sa.create_engine(url), []
     tables = sa.MetaData()
     tables.reflect(engine)

@@ -1,8 +1,8 @@
-"""Schemathesis, all its checks, against a running server: what OpenAPI says is what happens.
+"""Schemathesis with all its checks against a running server: responses match the OpenAPI description.
 
-Office: examples, coverage, fuzzing and stateful phases, on both databases; with --thorough three seeds and
-more examples. Refuses: switched-off checks; what OpenAPI can't say is in schemathesis.toml, each line with
-its reason.
+Responsible for: examples, coverage, fuzzing and stateful phases, on both databases; with --thorough three
+seeds and more examples. Never: disables a check; schemathesis.toml lists what OpenAPI cannot express, each
+line with its reason.
 """
 
 import subprocess

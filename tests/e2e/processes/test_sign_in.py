@@ -1,6 +1,6 @@
-"""The door of the workbench from outside: how long it takes tells nobody who is on the staff.
+"""Login timing as seen by a client: the response time does not reveal which addresses are staff users.
 
-Refuses: absolute times; both kinds of tries are made in turn, and only compared with each other.
+Never: asserts absolute times; both kinds of attempts are made in turn and only compared with each other.
 """
 
 import random
@@ -20,13 +20,13 @@ ANN, PASSWORD = "ann@clinic.example", "blue river 92 walnut"
 
 @dataclass(frozen=True)
 class Trial:
-    """So many tries of each kind tell them apart by this much."""
+    """The number of attempts of each kind, and the difference that it can detect."""
 
     each: int
 
     @property
     def alike(self) -> float:
-        """How far from 0.5 chance takes the Mann-Whitney measure when both kinds take as long."""
+        """Distance from 0.5 that the Mann-Whitney measure reaches by chance if both take equally long."""
         sigma = sqrt((2 * self.each + 1) / (12 * self.each * self.each))
         return 3 * sigma + 0.05
 
@@ -69,7 +69,7 @@ def _join(server: Server, browser: httpx.Client) -> None:
 
 
 def _enter(server: Server, browser: httpx.Client, number: int, email: str, password: str) -> httpx.Response:
-    """A try from a network of its own, so that none is turned away."""
+    """Try to log in from a different network each time, so that no attempt is rate-limited."""
     browser.cookies.clear()
     headers = {"origin": server.url, "x-forwarded-for": f"198.{18 + number // 250}.{number % 250}.7"}
     data = {"email": email, "password": password}

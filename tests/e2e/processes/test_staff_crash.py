@@ -1,7 +1,7 @@
-"""kill -9 while staff's programs act: what was answered is kept, once, with its word on record and its event.
+"""kill -9 while staff programs act: an acknowledged action is stored once, with its audit event and event.
 
-At chosen points of the service's own work; with --thorough at random moments too. Whoever got no answer looks
-at the version: it tells whether the act was done. Refuses: clean shut-downs.
+The server is killed at chosen points of its own work; with --thorough at random moments too. A program
+without a response checks the version, which shows whether the action was done. Never: tests clean shutdowns.
 """
 
 import http.client
@@ -31,7 +31,7 @@ POINTS = [
     CrashPoint("before_commit", "notes", 3),
     CrashPoint("after_commit", "versions", 4),
     CrashPoint("answer", "200", 9),
-    CrashPoint("after_commit", "audit_head", 2),  # events are made when the audit trail is linked
+    CrashPoint("after_commit", "audit_head", 2),  # events are created when audit events are chained
 ]
 RANDOM_KILLS = 5  # with --thorough
 EVENTS = {"note.added": None, "submission.corrected": "submission.corrected", "flag.seen": None,
@@ -40,18 +40,18 @@ EVENTS = {"note.added": None, "submission.corrected": "submission.corrected", "f
 
 @dataclass
 class Clerk:
-    """Acts on a case of their own, one act after the other, each at the version they know of."""
+    """Acts on one case, one action after the other, each at the version it knows."""
 
     case: str
     flag: str
     version: int
-    done: list[tuple[str, str]] = field(default_factory=list)  # action on record, and what it said
+    done: list[tuple[str, str]] = field(default_factory=list)  # audit action, and the text or value sent
     broken: int = 0
     odd: list[Answer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._acts = self._plan()
-        self._open: tuple[str, str, str, dict[str, Any]] | None = None  # not known to be done
+        self._open: tuple[str, str, str, dict[str, Any]] | None = None  # not confirmed yet
 
     def _plan(self) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         steps = cycle(("in_review", "needs_contact"))
@@ -65,7 +65,7 @@ class Clerk:
             yield f"review.{step}", "", "PUT review", {"review": step}
 
     def act(self, line: Line) -> None:
-        """The next act; or, where no answer came to the last, first look whether it was done."""
+        """Send the next action; if the last one got no response, first check whether it was done."""
         if self._open:
             found = line.ask("GET", f"{PATH}/{self.case}")
             version = int(found.headers["etag"].strip('"')) if found.status == 200 else self.version
@@ -97,7 +97,7 @@ class Clerk:
             time.sleep(0.02)
 
     def finish(self, line: Line) -> None:
-        """Until nothing is open: the last act was done once."""
+        """Repeat the last action until it is confirmed."""
         give_up = time.monotonic() + PATIENCE
         while self._open and time.monotonic() < give_up:
             self.try_to(line)
@@ -187,7 +187,7 @@ def everything_is_on_record_and_told_once(server: Server, key: str, url: str, cl
     }
     give_up = time.monotonic() + PATIENCE
     told: dict[str, Counter[str]] = {}
-    while told != wanted and time.monotonic() < give_up:  # linked within about a second
+    while told != wanted and time.monotonic() < give_up:  # chained within about a second
         told = {case: Counter() for case in by_case}
         for case, kind in rows(url, "SELECT submission_id, type FROM events"):
             if case in told and kind in EVENTS.values():

@@ -1,6 +1,6 @@
-"""Starts: together on an empty database, and refused in one line when a key or the content is not right.
+"""Starts: several on an empty database, and rejected in one line when a key or the content is invalid.
 
-Refuses: servers that are left running.
+Never: leaves a server running.
 """
 
 import shutil
@@ -23,7 +23,7 @@ from tests.server import PATIENCE, ROOT, Server, serving
 
 
 def refused(server: Server) -> str:
-    """What a server prints that does not start."""
+    """The output of a server that does not start."""
     with pytest.raises(AssertionError):
         server.start()
     assert server.process is not None
@@ -38,7 +38,7 @@ def keep_one(server: Server) -> None:
 
 @pytest.fixture(scope="module")
 def with_one_kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a service that has kept a submission, and stopped."""
+    """The data directory of a stopped service that has stored one submission."""
     folder = tmp_path_factory.mktemp("kept")
     with serving(folder) as server:
         keep_one(server)

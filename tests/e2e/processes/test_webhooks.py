@@ -1,7 +1,7 @@
-"""Webhooks from outside: receivers that behave as real ones do on a bad day, and servers that are killed.
+"""Webhooks from outside: receivers that fail as real ones do, and servers that are killed.
 
-Real servers, real HTTP on loopback, the reference library for signatures. Refuses: absolute times; what is
-held against each other is who got what, in which order, and how often.
+Uses real servers, real HTTP on loopback, and the reference library for signatures. Never: asserts absolute
+times; the tests compare who received what, in which order, and how often.
 """
 
 import contextlib
@@ -31,14 +31,14 @@ from tests.server import PATIENCE, ROOT, Server
 from tests.webhook_receivers import Answer, Received, Receiver, receiver, reset, silent
 
 RETRIES = ",".join(["1"] * 30)
-LEASED = 90.0  # seconds that a delivery may take whose process was killed
+LEASED = 90.0  # maximum seconds of a delivery whose process was killed
 SCOPES = ("submissions:write", "review", "events", "webhooks")
 OPEN_TYPES = ["submission.started", "submission.submitted", "review.changed"]
 
 
 @dataclass
 class Clinic:
-    """A server, a key that may do all of this, and the endpoints made on it with their secrets."""
+    """A server, a key with all scopes used here, and the endpoints created on it with their secrets."""
 
     server: Server
     key: str
@@ -58,7 +58,7 @@ class Clinic:
         return str(made["id"])
 
     def case(self) -> None:
-        """Somebody begins, sends, and is looked at: three events of one submission."""
+        """A respondent starts and submits, and staff begin the review: three events of one submission."""
         self.cases += 1
         any_version = {"if-match": "*"}
         draft = self.ask("POST", "/v1/submissions", json=body(CARA, status="draft"))
@@ -67,7 +67,7 @@ class Clinic:
         self.ask("PUT", f"{path}/review", json={"review": "in_review"}, headers=any_version)
 
     def events(self) -> list[dict[str, Any]]:
-        """All that was told, once everything is."""
+        """All published events, once all are published."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             told = self.ask("GET", "/v1/events", params={"limit": 1000, "type": OPEN_TYPES})["events"]
@@ -85,7 +85,7 @@ class Clinic:
         return found
 
     def settled(self, *endpoints: str) -> None:
-        """Wait until nothing is on its way to these."""
+        """Wait until no delivery to these endpoints is pending."""
         until = time.monotonic() + LEASED
         for endpoint in endpoints:
             while any(each["state"] == "pending" for each in self.deliveries(endpoint)):
@@ -95,7 +95,7 @@ class Clinic:
 
 @dataclass
 class Moody:
-    """What a receiver answers, and which events it has taken with a yes, in order."""
+    """A receiver's answers, and the events it has accepted, in order."""
 
     mood: Callable[[Received, int], Answer]
     seen: Counter[str] = field(default_factory=Counter)
@@ -119,7 +119,7 @@ def clinic(folder: Path, database_url: str = "", **environment: str) -> Iterator
 
 
 def first_then(given: Answer, *, events: int) -> Callable[[Received, int], Answer]:
-    """That at the first try of each of so many events, else yes."""
+    """Answers `given` to the first attempt of each of this many events, otherwise accepts."""
     chosen = set[str]()
 
     def mood(received: Received, seen: int) -> Answer:
@@ -131,7 +131,7 @@ def first_then(given: Answer, *, events: int) -> Callable[[Received, int], Answe
 
 
 def in_order(yes: list[str], told: list[dict[str, Any]]) -> bool:
-    """Did each submission's events arrive first in the order they were told?"""
+    """Did each submission's events first arrive in the order in which they were published?"""
     first = list(dict.fromkeys(yes))
     of = {each["id"]: each["data"]["submission_id"] for each in told}
     return all(
@@ -142,7 +142,7 @@ def in_order(yes: list[str], told: list[dict[str, Any]]) -> bool:
 
 
 def genuine(taken: list[Received], secret: str, told: list[dict[str, Any]]) -> bool:
-    """Is every message signed, the event it says it is, and the same at every try?"""
+    """Is every message signed, equal to its event, and the same at every attempt?"""
     known = {each["id"]: each for each in told}
     bodies: dict[str, set[bytes]] = {}
     for each in taken:
@@ -152,9 +152,9 @@ def genuine(taken: list[Received], secret: str, told: list[dict[str, Any]]) -> b
 
 
 def let_leases_end(url: str) -> int:
-    """While nothing runs: as if the time had passed in which tries of a killed process are its own; how many.
+    """End the leases of a killed process, as if their time had passed; returns how many there were.
 
-    They are those put off for longer than a failed try is.
+    A leased delivery is due later than a failed attempt would be. Call it while no server runs.
     """
     now, row = dt.datetime.now(dt.UTC), deliveries.c
     engine = sa.create_engine(url)
@@ -187,7 +187,7 @@ def test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing(
         receivers = {name: stack.enter_context(receiver(mood)) for name, mood in moods.items()}
         endpoints = {name: here.endpoint(each) for name, each in receivers.items()}
         for number in range(cases):
-            if number in kills:  # while a try is under way, of which nobody will ever know the end
+            if number in kills:  # during an attempt whose outcome is never recorded
                 before = len(receivers["waits"].wait(1))
                 holding.set()
                 here.case()
@@ -252,7 +252,7 @@ def test_nothing_of_what_was_answered_goes_out(tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def working(server: Server) -> Iterator[subprocess.Popen[bytes]]:
-    """A `preconsult work` beside it."""
+    """A `preconsult work` process beside the server."""
     with (server.data_dir / "work.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "work"], cwd=ROOT, env=server.env, stdout=log, stderr=log
@@ -288,7 +288,7 @@ def test_a_server_may_leave_it_to_workers_which_stop_when_told(database_url: str
         endpoint = here.endpoint(other)
         here.case()
         told = here.events()
-        time.sleep(1.5 * POLL_SECONDS)  # in which it would have looked for what is due
+        time.sleep(1.5 * POLL_SECONDS)  # time in which the server would have looked for due deliveries
         assert (other.taken, len(here.deliveries(endpoint))) == ([], 3)
         with working(here.server) as process:
             here.settled(endpoint)

@@ -1,6 +1,6 @@
-"""What is really there: asked of the server by everybody who was told "kept", and of the database itself.
+"""Checks what is really stored: by requests with what was acknowledged, and in the database itself.
 
-Refuses: samples. Every acknowledgement is held against what is there.
+Never: takes samples. Every acknowledgement is compared with what is stored.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ from tests.server import Server
 
 
 def rows(url: str, statement: str) -> list[Any]:
-    """Rows straight from the database."""
+    """Rows, read directly from the database."""
     engine = sa.create_engine(url)
     try:
         with engine.connect() as connection:
@@ -31,7 +31,7 @@ def column(url: str, statement: str) -> list[Any]:
 
 
 def nothing_is_lost_or_doubled(server: Server, key: str, ledger: Ledger, url: str) -> None:
-    """Call it when every attempt was answered at last (writers.finish)."""
+    """Assert that each acknowledged submission is stored once. Call it after writers.finish."""
     assert not ledger.unanswered
     assert not ledger.odd, ledger.odd[:3]
     told = {attempt: answer["id"] for attempt, answer in ledger.acknowledged.items()}
@@ -43,11 +43,11 @@ def nothing_is_lost_or_doubled(server: Server, key: str, ledger: Ledger, url: st
     audited = Counter(column(url, "SELECT object_id FROM audit_events WHERE action = 'submission.submitted'"))
     assert audited == Counter(told.values())
     everybody_finds_their_own(server, key, ledger)
-    assert len(column(url, "SELECT id FROM submissions")) == len(told)  # asking again made none
+    assert len(column(url, "SELECT id FROM submissions")) == len(told)  # repeated requests created none
 
 
 def everybody_finds_their_own(server: Server, key: str, ledger: Ledger) -> None:
-    """Each acknowledged submission by its own access token, and the first answer again by its key."""
+    """Each submission can be read with its access token, and its key returns the first response again."""
     items = list(ledger.acknowledged.items())
     with ThreadPoolExecutor(4) as threads:
         wrong = [each for found in threads.map(lambda share: _wrong(server, key, share),
@@ -77,7 +77,7 @@ def _differences(line: Line, attempt: Attempt, answer: dict[str, Any]) -> list[s
 
 
 def is_sound(url: str, postgres: Postgres | None) -> None:
-    """The database itself finds nothing amiss: every page, row, index and foreign key."""
+    """Assert that the database's own checks find no error: every page, row, index and foreign key."""
     if postgres is None:
         assert column(url, "PRAGMA integrity_check") == ["ok"]
         assert rows(url, "PRAGMA foreign_key_check") == []

@@ -1,7 +1,7 @@
-"""A whole visit to the hosted form, canaries in every field, right and wrong ones.
+"""A complete visit to the hosted form, valid and invalid, with canaries in every field.
 
-Office: every page, the ways back in, the copies, the troubles; it keeps each secret that was handed out.
-Refuses: to judge.
+Responsible for: every page, the resume links, the copies, the errors; records each secret that was issued.
+Never: judges.
 """
 
 from urllib.parse import quote
@@ -22,7 +22,7 @@ COPIES = (
 
 
 class Visits:
-    """`secrets`: cookies, links, tokens and signed forms; `hashed`: those that the database knows by hash."""
+    """`secrets`: cookies, links, tokens and signed forms; `hashed`: those that are stored as a hash."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -40,7 +40,7 @@ class Visits:
         return Person(self.server, TOLD, noise, {"c": STRAY["header"]})
 
     def pay(self) -> None:
-        """From the first page to the last, with a wrong turn on each page, a link, and a second device."""
+        """Visit every page, with invalid requests on each, a link, and a second device."""
         first = self.person()
         while first.step():
             self._note(first)
@@ -68,7 +68,7 @@ class Visits:
         self.secrets.discard("")
 
     def _err(self, person: Person) -> None:
-        """What goes wrong on a page: no answer fits, the token and the address are not right."""
+        """Invalid requests on a page: wrong answers, a wrong token, wrong addresses."""
         form = person.form
         assert form is not None
         good = form.filled(TOLD)
@@ -86,13 +86,13 @@ class Visits:
         self._sent(person, "/form/language", [("language", value), ("back", f"/{quote(value)}")])
 
     def _sent(self, person: Person, path: str, pairs: Pairs) -> None:
-        """Send it, on a cookie of its own: what is wrong may still open another form."""
+        """Send it and restore the cookies: even an invalid request may open another form."""
         held = dict(person.cookies)
         self.troubles.append(person.ask("POST", path, pairs).status)
         person.cookies = held
 
     def _leave(self) -> None:
-        """Somebody who gives up, and somebody whose cookie is none."""
+        """A respondent who quits, and then sends an invalid cookie."""
         gone = self.person()
         gone.go_to(2, shown=True)
         self.secrets.add(gone.secret)
@@ -105,7 +105,7 @@ class Visits:
         gone.hang_up()
 
     def be_unlucky(self) -> None:
-        """Meet an accident on our side: call it while a table is missing."""
+        """Cause a server error: call it while a table is missing."""
         person = self.person()
         person.look()
         form = person.form

@@ -1,7 +1,7 @@
-"""HTTP as bytes on a socket: what no client library would send.
+"""HTTP as bytes on a socket: for requests that no client library would send.
 
-Office: sends what it is given, reads answers until the server closes or falls silent. Refuses: to mend
-anything; to go anywhere but 127.0.0.1.
+Responsible for: sending the given bytes, and reading responses until the server closes or falls silent.
+Never: corrects a request, or connects to anything but 127.0.0.1.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-SILENCE = 1.0  # seconds without a byte that mean "no more answers"
+SILENCE = 1.0  # seconds without a byte after which no more responses are expected
 PATIENCE = 20.0  # seconds for the first byte
 
 
@@ -29,7 +29,7 @@ class WireAnswer:
 
 
 def request(method: str, target: str, body: bytes = b"", *, key: str = "", **more: str) -> bytes:
-    """A well-formed request, to be sent as it is or spoilt."""
+    """A well-formed request, to be sent as it is or modified."""
     headers = {"host": "127.0.0.1", "content-type": "application/json", "content-length": str(len(body))}
     headers |= {"authorization": f"Bearer {key}"} if key else {}
     headers |= {name.replace("_", "-"): value for name, value in more.items()}
@@ -51,12 +51,12 @@ class Wire:
         self.socket.close()
 
     def send(self, sent: bytes) -> None:
-        """Send; a server that hung up in the middle has answered already, or never will."""
+        """Send; a server that closed the connection early has already responded, or never will."""
         with contextlib.suppress(ConnectionError):
             self.socket.sendall(sent)
 
     def answers(self) -> list[WireAnswer]:
-        """Every answer until the server closes or falls silent."""
+        """Every response until the server closes or falls silent."""
         got, give_up = b"", time.monotonic() + PATIENCE
         while time.monotonic() < give_up:
             self.socket.settimeout(SILENCE if got else PATIENCE)

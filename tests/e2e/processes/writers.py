@@ -1,7 +1,7 @@
-"""Writers: people's submissions under way while a server is killed, starved or stopped.
+"""Writers: submissions in progress while a server is killed, overloaded or stopped.
 
-Office: threads that post, and post again with the same key until somebody answers; they remember what was
-acknowledged. Refuses: to give up on an unanswered request, to send anybody but 127.0.0.1 anything.
+Responsible for: threads that post, and post again with the same key until they get a response; a record of
+what was acknowledged. Never: gives up an unanswered request, or connects to anything but 127.0.0.1.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from tests.sample_answers import CARA, body
 from tests.server import Server
 
 PATH = "/v1/submissions"
-PATIENCE = 60.0  # seconds for one answer
+PATIENCE = 60.0  # seconds to wait for one response
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Line:
     def ask(
         self, method: str, path: str, content: bytes | None = None, *, credential: str = "", **more: str
     ) -> Answer:
-        """The answer. Raises OSError or HTTPException when none came."""
+        """The response. Raises OSError or HTTPException if there is none."""
         headers = self._headers | ({"content-type": "application/json"} if content else {})
         headers |= {"authorization": f"Bearer {credential}"} if credential else {}
         headers |= {name.replace("_", "-"): value for name, value in more.items()}
@@ -87,13 +87,13 @@ class Line:
 
 @dataclass
 class Ledger:
-    """What the writers know. Every attempt ends in `acknowledged`, under its own key, or in `unanswered`."""
+    """What the writers know: each attempt ends in `acknowledged`, under its own key, or in `unanswered`."""
 
     acknowledged: dict[Attempt, dict[str, Any]] = field(default_factory=dict)
     unanswered: set[Attempt] = field(default_factory=set)
     statuses: Counter[int] = field(default_factory=Counter)
-    broken: int = 0  # connections that broke before an answer
-    odd: list[bytes] = field(default_factory=list)  # answers nobody may get
+    broken: int = 0  # connections that broke before a response
+    odd: list[bytes] = field(default_factory=list)  # responses that must never occur
     first: threading.Event = field(default_factory=threading.Event)  # set by any acknowledgement
     breath: float = 0.003  # seconds between two requests of a writer
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -102,7 +102,7 @@ class Ledger:
         return Attempt(next(self._numbers))
 
     def note(self, attempt: Attempt, answer: Answer) -> bool:
-        """Is this attempt done?"""
+        """Record a response; returns whether this attempt is done."""
         self.statuses[answer.status] += 1
         if answer.status == 201:
             self.acknowledged[attempt] = answer.json()
@@ -116,7 +116,7 @@ class Ledger:
 
 @contextlib.contextmanager
 def writing(server: Server, key: str, ledger: Ledger, *, writers: int = 4) -> Iterator[Callable[[], None]]:
-    """Writers at work for the length of the block; it gives what ends them early."""
+    """Writers run until the block ends; yields the function that ends them early."""
     over = threading.Event()
     waiting = sorted(ledger.unanswered, key=lambda attempt: attempt.number)
     shares = [waiting[first::writers] for first in range(writers)]
@@ -142,7 +142,7 @@ def _write(server: Server, key: str, ledger: Ledger, first: list[Attempt], over:
             ledger.unanswered.add(attempt)
             while not _posted(line, attempt, ledger) and not over.wait(0.03):
                 pass
-            time.sleep(ledger.breath)  # milliseconds, as the ledger says
+            time.sleep(ledger.breath)  # the caller chooses the length: milliseconds
 
 
 def _posted(line: Line, attempt: Attempt, ledger: Ledger) -> bool:
@@ -154,7 +154,7 @@ def _posted(line: Line, attempt: Attempt, ledger: Ledger) -> bool:
 
 
 def finish(server: Server, key: str, ledger: Ledger) -> None:
-    """Post once more what nobody answered, until somebody does."""
+    """Post each unanswered attempt again until it is answered."""
     give_up = time.monotonic() + PATIENCE
     with Line(server, key) as line:
         while ledger.unanswered and time.monotonic() < give_up:

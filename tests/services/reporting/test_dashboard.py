@@ -64,7 +64,7 @@ class House:
         self.service.database.write_blocking(lambda session: session.execute(statement) and None)
 
     def looked(self, ids: Sequence[str], after: dt.timedelta) -> None:
-        """Somebody looked at each so long after it was sent."""
+        """Record a staff view of each submission, this long after it was submitted."""
         row = submissions_table.c
         known = sa.select(row.id, row.submitted_at).where(row.id.in_(ids))
         for each in self.service.read(lambda session: session.execute(known).all()):
@@ -198,7 +198,7 @@ def test_how_soon_somebody_looked(house: House) -> None:
 
 def test_flags_are_met_when_somebody_acts_in_time_and_a_look_is_no_act(house: House) -> None:
     house.came(12, 3 * HOUR, NOA)
-    house.came(6, dt.timedelta(minutes=1), NOA)  # their time has not come
+    house.came(6, dt.timedelta(minutes=1), NOA)  # not due yet
     ids = house.service.read(lambda session: list(session.execute(sa.select(flags_table).order_by("id"))))
     mine = [each for each in ids if each.priority == 1][:24]
     assert len(mine) == 24  # the flags self_harm_now and no_contact_route of each submission

@@ -50,7 +50,7 @@ class Clinic:
 
     @property
     def desk(self) -> SubmissionService:
-        """The desk of a clinic that has disabled the optional question groups in `off`."""
+        """The submission services of a clinic that has disabled the optional question groups in `off`."""
         desk = self.service.services.submissions
         if self.off is None:
             return desk

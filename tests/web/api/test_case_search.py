@@ -1,4 +1,4 @@
-"""What programs of the staff look up: whose case it is, and to whom it can be given."""
+"""What staff programs look up: which respondent a case belongs to, and to whom it can be assigned."""
 
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ def searched(service: Service) -> int:
     return service.read(partial(audit_log.count, action="cases.searched"))
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_nobody_else_learns_whose_case_it_is_or_who_works_here(service: Service, create: Create) -> None:
@@ -81,7 +81,7 @@ def test_its_address_offers_what_it_takes_and_not_what_a_submission_would(
     assert other.headers["allow"] == "DELETE, GET, PATCH"
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 @pytest.mark.both_databases

@@ -1,4 +1,4 @@
-"""POST /v1/submissions: refused, out of scope, malformed, and the main job."""
+"""POST /v1/submissions: rejected, outside the scope, malformed, and the regular use."""
 
 import json
 from typing import Any
@@ -256,7 +256,7 @@ def test_contact_details_are_kept_only_with_permission(service: Service, create:
     def kept(document: dict[str, Any]) -> object:
         return service.read(
             lambda session: (
-                service.services.submissions.vault.decrypt_record(  # what is sealed, opened as staff would
+                service.services.submissions.vault.decrypt_record(  # decrypted as for staff
                     session.execute(submissions.select().where(submissions.c.id == document["id"]))
                     .mappings()
                     .one(),

@@ -1,4 +1,4 @@
-"""Drafts: saved as they come, safe from the first answer on, submitted once."""
+"""Drafts: saved as answers arrive, protected from the first answer on, submitted once."""
 
 from typing import Any
 

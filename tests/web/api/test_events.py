@@ -1,4 +1,4 @@
-"""The feed by REST: who may read it, cursors that are refused, what a key is told, and waiting for more."""
+"""The event feed over REST: who may read it, rejected cursors, what each key gets, and long polling."""
 
 import base64
 import threading
@@ -25,7 +25,7 @@ def reader(service: Service) -> Headers:
 
 
 def told(service: Service) -> None:
-    """Everything that was done so far is in the feed."""
+    """Publish everything that was done so far to the feed."""
     work = partial(outbox.publish_pending, keyring=service.services.submissions.vault.keyring, limit=1000)
     while service.database.write_blocking(partial(work, now=now())):
         pass
@@ -43,7 +43,7 @@ def cursor(*parts: str) -> str:
     return base64.urlsafe_b64encode(str(list(parts)).replace("'", '"').encode()).decode().rstrip("=")
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_who_has_no_key_for_events_reads_none(service: Service, create: Create) -> None:
@@ -76,7 +76,7 @@ def test_a_cursor_from_another_past_is_gone_and_says_how_to_go_on(service: Servi
     assert "/v1/readiness" in answer.json()["detail"]
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 @pytest.mark.both_databases
@@ -132,7 +132,7 @@ def test_a_test_key_reads_tests_and_nothing_else(service: Service, create: Creat
     assert (live["data"]["test"], trial["data"]["test"]) == (False, True)
 
 
-# --- waiting ---------------------------------------------------------------------------------------
+# --- long polling ----------------------------------------------------------------------------------
 
 
 def test_whoever_waits_is_told_as_soon_as_something_happens(

@@ -1,4 +1,4 @@
-"""/fhir: refused, out of scope, malformed, and the same job as /v1."""
+"""/fhir: rejected, outside the scope, malformed, and the same use as /v1."""
 
 import json
 import random
@@ -51,7 +51,7 @@ def edition(service: Service) -> Edition:
 
 @pytest.fixture
 def partner(service: Service) -> Headers:
-    """A program that speaks FHIR."""
+    """A client that speaks FHIR."""
     return service.key("fhir")
 
 
@@ -61,7 +61,7 @@ def post(service: Service, document: Any, headers: Headers, path: str = HERE) ->
 
 
 def issues(answer: Any) -> list[tuple[str, str, str]]:
-    """Type, our code and place of each issue; the answer is an OperationOutcome through and through."""
+    """Type, our code and location of each issue; asserts that the whole response is an OperationOutcome."""
     document = answer.json()
     assert answer.headers["content-type"] == FHIR
     assert answer.headers["cache-control"] == "no-store"
@@ -72,7 +72,7 @@ def issues(answer: Any) -> list[tuple[str, str, str]]:
     ]
 
 
-# --- refused -----------------------------------------------------------------------------------------
+# --- rejected ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [HERE, VALIDATE])
@@ -304,7 +304,7 @@ def test_whatever_stands_anywhere_in_a_resource_is_answered_with_a_valid_outcome
 
 
 def spoil(document: Json, dice: random.Random) -> None:
-    """Put something hostile in a place at random."""
+    """Put a hostile value at a random place."""
     places: list[tuple[Any, Any]] = []
     pending: list[Any] = [document]
     while pending:
@@ -319,7 +319,7 @@ def spoil(document: Json, dice: random.Random) -> None:
         node[key] = dice.choice(HOSTILE)
 
 
-# --- what can be asked -------------------------------------------------------------------------------
+# --- what clients can request ------------------------------------------------------------------------
 
 
 def test_metadata_is_a_capability_statement_of_4_0_1(service: Service) -> None:
@@ -412,7 +412,7 @@ def test_an_edition_that_fhir_can_not_say_is_not_offered(
     fhir._represent.cache_clear()
 
 
-# --- handed in ---------------------------------------------------------------------------------------
+# --- submitted ---------------------------------------------------------------------------------------
 
 
 def test_completed_is_submitted_and_the_resource_comes_back(
@@ -567,7 +567,7 @@ def test_a_dry_run_tells_what_is_amiss_and_keeps_nothing(
     assert service.read(partial(audit_log.count, action="submission.submitted")) == 0
 
 
-# --- as /v1 does -------------------------------------------------------------------------------------
+# --- the same behaviour as /v1 -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -589,12 +589,12 @@ def test_any_answers_give_the_digest_of_an_evaluation(
     same()
 
 
-# --- the description ---------------------------------------------------------------------------------
+# --- the API description -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_answers_are_as_described(service: Service, edition: Edition, partner: Headers) -> None:
-    described = service.client.app.openapi()  # type: ignore[attr-defined] # of FastAPI
+    described = service.client.app.openapi()  # type: ignore[attr-defined] # FastAPI's method
     questionnaire = "/fhir/Questionnaire/{resource}"
     made = post(service, sent(edition, NOA), partner)
     told = [

@@ -1,4 +1,4 @@
-"""One-time links by REST: who may not, what is refused, made once, taken back, made anew, shown once."""
+"""One-time links over REST: permissions, invalid requests, creation, revocation, renewal, shown once."""
 
 import datetime as dt
 import json
@@ -61,7 +61,7 @@ def secret_of(document: Any) -> str:
     return str(document["link"].partition("#")[2])
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_who_has_no_booking_key_makes_and_sees_nothing(service: Service, booking: Headers) -> None:
@@ -151,7 +151,7 @@ def test_what_was_taken_back_is_not_made_anew(service: Service, booking: Headers
     assert service.read(partial(audit_log.count, action="handoff.revoked")) == 1
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 def test_a_link_is_told_once_and_only_its_hash_is_kept(service: Service, booking: Headers) -> None:
@@ -228,7 +228,7 @@ def test_links_are_listed_by_booking_the_newest_first_a_page_at_a_time(
     assert "link" not in answer.json()["items"][0]
 
 
-# --- the same request again ------------------------------------------------------------------------
+# --- repeated requests -----------------------------------------------------------------------------
 
 
 def again(service: Service, headers: Headers, key: str, **body: Any) -> Any:

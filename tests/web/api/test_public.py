@@ -1,4 +1,4 @@
-"""What anybody may read: questionnaires, their answer schema, citable passages, health, and 404 elsewhere."""
+"""What everyone may read: questionnaires, their answer schema, citable passages, health; 404 elsewhere."""
 
 from typing import Any
 

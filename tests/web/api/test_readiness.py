@@ -1,4 +1,4 @@
-"""Readiness by REST: who may ask, cheap to ask again and to wait for; a booking key sees nothing else."""
+"""Readiness over REST: permissions, cheap repetition and long polling; a booking key sees nothing else."""
 
 import threading
 import time
@@ -33,7 +33,7 @@ def ask(service: Service, headers: Headers, *references: str, **query: Any) -> A
     return service.client.get("/v1/readiness", params=asked, headers=headers)
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_who_has_no_booking_key_learns_nothing(service: Service, create: Create) -> None:
@@ -64,7 +64,7 @@ def test_a_list_that_is_amiss_is_refused(
 
 @pytest.mark.both_databases
 def test_a_booking_key_opens_nothing_that_could_show_answers(service: Service, create: Create) -> None:
-    """Every operation the API describes, but the few that anybody may ask and those that are its own."""
+    """Every operation of the API, except the few that are public and those for booking keys."""
     made = create(NOA | PAT, contact=PAT_CONTACT, booking_reference="B-1")
     case = Team(service, somebody(service, "manager")).drawn(made["id"])
     headers = service.key("bookings", "events", "webhooks")
@@ -73,7 +73,7 @@ def test_a_booking_key_opens_nothing_that_could_show_answers(service: Service, c
     for path, operations in _app(service).openapi()["paths"].items():
         for method, operation in operations.items():
             if {} in operation.get("security", [{}]):
-                continue  # anybody may ask it, with or without a key
+                continue  # public, with or without a key
             names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "path"]
             address = path.format(**{name: parts.get(name, made["id"]) for name in names})
             sent: Any = {"answers": {}} if method == "patch" else {} if method in ("post", "put") else None
@@ -84,7 +84,7 @@ def test_a_booking_key_opens_nothing_that_could_show_answers(service: Service, c
             assert [each for each in told if each in answer.text] == [], (method, path)
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 def test_a_booking_is_told_by_its_state_and_times_alone(

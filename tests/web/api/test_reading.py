@@ -1,4 +1,4 @@
-"""Reading submissions: who may, what they see, lists, summaries in three media types, verification."""
+"""Reading submissions: permissions, visible fields, lists, summaries in three media types, verification."""
 
 import datetime as dt
 from functools import partial

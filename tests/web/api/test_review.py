@@ -1,4 +1,4 @@
-"""The review by REST: who may not, what is refused, and the same acts as in the workbench."""
+"""The review over REST: permissions, invalid requests, and the same actions as in the staff app."""
 
 import threading
 from functools import partial
@@ -43,7 +43,7 @@ def team(service: Service) -> Team:
     return Team(service, somebody(service, "manager"))
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ACTS)
@@ -109,7 +109,7 @@ def test_a_step_there_is_not_is_a_conflict(service: Service, staff: Headers, cas
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:preconsult:problem:not-this-step")
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 def test_a_case_is_reviewed_by_a_program(service: Service, staff: Headers, team: Team, case: str) -> None:

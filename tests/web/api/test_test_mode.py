@@ -1,4 +1,4 @@
-"""Test mode: what a key `pc_test_…` makes is marked, and moves no count that staff or live programs see."""
+"""Test mode: what a `pc_test_…` key creates is marked, and changes no count of staff or live clients."""
 
 import datetime as dt
 import re
@@ -21,7 +21,7 @@ SUBMISSIONS = "/v1/submissions"
 
 @pytest.fixture
 def tester(service: Service) -> Headers:
-    """A program in test mode that may do whatever a program may."""
+    """A client in test mode with every scope that a client needs here."""
     return service.key("submissions:write", "submissions:read", "bookings", "events", test=True)
 
 
@@ -39,7 +39,7 @@ def made(service: Service, key: Headers, answers: Answers, **more: object) -> st
 
 
 def counted(service: Service, boss: Colleague) -> Iterator[object]:
-    """Every count that staff see: of the queue, of what is late, of the dashboard, of the page itself."""
+    """Every count that staff see: queue, overdue cases, dashboard, and the queue page itself."""
     at, desk = now(), service.services.submissions
     yield service.read(lambda session: queue.counts(session, at))
     yield service.read(lambda session: queue.overdue(session, at))

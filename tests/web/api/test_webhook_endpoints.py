@@ -1,4 +1,4 @@
-"""Webhook endpoints by REST: who may not, what is refused, and what an engineer of a booking system does."""
+"""Webhook endpoints over REST: permissions, invalid requests, and what a booking system's engineer does."""
 
 import datetime as dt
 import threading
@@ -53,13 +53,13 @@ def send(service: Service, endpoint: str, path: str, headers: Headers, version: 
 
 
 def acts(service: Service) -> list[str]:
-    """What was done to endpoints, in order."""
+    """The audit actions on endpoints and deliveries, in order."""
     asked = audit_log.Filters()
     found = service.read(partial(audit_log.page, filters=asked, before=None, limit=100))
     return [each.action for each in reversed(found) if each.object_type in ("endpoint", "delivery")]
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_without_the_scope_nothing_is_made_or_told(service: Service, create: Create) -> None:
@@ -173,7 +173,7 @@ def test_there_are_twenty_of_each_mode_however_many_come_at_once(service: Servic
     make(service, service.key("webhooks", test=True))
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 def test_an_endpoint_is_made_and_its_secret_is_shown_once(service: Service, booking: Headers) -> None:

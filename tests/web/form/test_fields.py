@@ -1,4 +1,4 @@
-"""What a page of the form begins with: what was said, else what the edition says it begins with."""
+"""Initial values of a form page: the respondent's answers, otherwise the edition's initial values."""
 
 import datetime as dt
 from typing import Any
@@ -23,7 +23,7 @@ def edition() -> Edition:
 
 
 def shown(edition: Edition, typed: SubmittedValues | None = None, **answers: Any) -> dict[str, Any]:
-    """By name: what is chosen or stands in each question of the page."""
+    """The selected codes or the value of each question of the page, by name."""
     terms = RetentionPolicy.from_settings(hours=72, days=30)
     drawn = assess_new(
         edition, SubmissionInput(answers, {}, complete=False), new_token(), now=NOW, terms=terms

@@ -1,4 +1,4 @@
-"""The form's first page: kept ready for somebody new, and yet everybody's own."""
+"""The form's first page: rendered once and cached, with a form instance of its own for each respondent."""
 
 import re
 

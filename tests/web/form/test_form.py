@@ -1,4 +1,4 @@
-"""The hosted form without scripts: whom it refuses, what it makes of what is sent, and whole journeys."""
+"""The hosted form without scripts: rejected requests, how input is handled, and whole journeys."""
 
 import datetime as dt
 import time
@@ -62,14 +62,14 @@ PLAIN = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def listed(service: Service, **query: Any) -> list[dict[str, Any]]:
-    """The submissions as the office lists them."""
+    """The submissions as the list API returns them."""
     answer = service.client.get("/v1/submissions", params=query, headers=service.key("submissions:read"))
     rows: list[dict[str, Any]] = answer.json()["items"]
     return rows
 
 
 def kept(service: Service) -> dict[str, Any]:
-    """The newest submission as the office reads it."""
+    """The newest submission as the API returns it."""
     found = listed(service)[0]["id"]
     reader = service.key("submissions:read")
     document: dict[str, Any] = service.client.get(f"/v1/submissions/{found}", headers=reader).json()
@@ -77,7 +77,7 @@ def kept(service: Service) -> dict[str, Any]:
 
 
 def at(visitor: Visitor, name: str) -> str:
-    """The address of the page that asks a question."""
+    """The path of the page that asks a question."""
     work = partial(
         form_sessions.read,
         desk=visitor.service.services.submissions,
@@ -95,7 +95,7 @@ def token(visitor: Visitor) -> str:
 
 
 def asking(visitor: Visitor, *names: str, **values: str | list[str]) -> list[tuple[str, str]]:
-    """A page's fields as they are sent by a browser that was shown these questions."""
+    """The fields that a browser sends from a page with these questions."""
     pairs = [("token", token(visitor)), *(("asked", name) for name in (*names, *values))]
     for name, value in values.items():
         pairs += [(name, each) for each in ([value] if isinstance(value, str) else value)]
@@ -103,7 +103,7 @@ def asking(visitor: Visitor, *names: str, **values: str | list[str]) -> list[tup
 
 
 def shift_sessions(service: Service, hours: int) -> None:
-    """Let every session end `hours` before now."""
+    """Set the end of every session to `hours` before now."""
     over = sa.update(capabilities).where(capabilities.c.kind == "session")
     ended = now() - dt.timedelta(hours=hours)
     service.database.write_blocking(lambda session: session.execute(over.values(expires_at=ended)) and None)
@@ -111,12 +111,12 @@ def shift_sessions(service: Service, hours: int) -> None:
 
 @pytest.fixture
 def begun(visitor: Visitor) -> Visitor:
-    """Somebody who has begun, for tests that show that what they send changes nothing."""
+    """A respondent who has started the form, to check that a rejected request changes nothing."""
     visitor.begin(START)
     return visitor
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
@@ -138,7 +138,7 @@ WRONG = ["none", "empty", "garbage", "dots", "accents", "long", "another session
 
 
 def wrong_token(visitor: Visitor, wrong: str) -> list[tuple[str, str]]:
-    """The fields of a form that carries another token than the one of its session, or none."""
+    """The fields of a form with a missing token or one of another session."""
     other, here = Visitor(visitor.service), visitor.service.services
     if wrong == "another session's":
         other.begin(START)
@@ -386,7 +386,7 @@ def test_a_respondent_is_not_told_that_their_form_is_marked(service: Service, we
 def test_too_many_forms_from_one_network_are_asked_to_wait(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time, "time", lambda: 480_000 * 3600 + 900.0)  # no hour strikes meanwhile
+    monkeypatch.setattr(time, "time", lambda: 480_000 * 3600 + 900.0)  # no new hour begins during the test
     with opened(tmp_path, trusted_proxies="10.0.0.0/8") as service:
         here = Visitor(service, "192.0.2.7")
         for _ in range(30):
@@ -442,7 +442,7 @@ def test_a_first_page_with_something_amiss_does_not_count_as_a_form(
         assert visitor.secret
 
 
-# --- amiss -----------------------------------------------------------------------------------------
+# --- invalid answers -------------------------------------------------------------------------------
 
 
 def test_the_first_page_says_what_is_amiss_and_begins_nothing(visitor: Visitor) -> None:
@@ -464,7 +464,7 @@ def test_a_page_says_what_is_amiss_with_each_question_and_keeps_what_was_chosen(
 
 
 def targets(visitor: Visitor, stem: str) -> list[str]:
-    """Where the links of the error summary lead, each to something that is on the page."""
+    """The targets of the error summary's links; asserts that each is on the page."""
     found = [href for each in visitor.read.links if (href := each["href"] or "").startswith(stem)]
     assert [each for each in found if f'id="{each[1:]}"' not in visitor.page.text] == []
     return found
@@ -560,7 +560,7 @@ def test_answers_that_are_missing_are_listed_with_the_way_to_each(visitor: Visit
     assert visitor.path == at(visitor, "urgent_signs")
 
 
-# --- late ------------------------------------------------------------------------------------------
+# --- expired ---------------------------------------------------------------------------------------
 
 
 def test_a_page_sent_after_the_session_ended_is_kept_and_nothing_is_shown(guest: Visitor) -> None:
@@ -607,7 +607,7 @@ def test_two_tabs_and_a_form_sent_twice_are_harmless(guest: Visitor) -> None:
     assert [row["status"] for row in listed(guest.service)] == ["submitted"]
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- successful ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("answers", [CARA, NOA, ROSA, CALLED], ids=["cara", "noa", "rosa", "called"])

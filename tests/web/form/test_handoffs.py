@@ -1,4 +1,4 @@
-"""Where a one-time link leads: a look uses nothing up, the first page does, once; and the way back."""
+"""One-time links: opening one does not use it, the first page of the form does, once; and the return link."""
 
 import datetime as dt
 import threading
@@ -35,7 +35,7 @@ def settings(settings: Settings) -> Settings:
 
 
 def hand_off(service: Service, *, test: bool = False, **more: Any) -> tuple[str, Handoff]:
-    """(secret, link) of a fresh one-time link."""
+    """The secret and the handoff of a new one-time link."""
     secret = form_sessions.new_secret()
     wanted = NewHandoff("B-1", test=test, returns=(SITE,), **more)
     made = handoffs.build(wanted, secret, key_id="testkey1", now=now())
@@ -52,7 +52,7 @@ def revoked(service: Service) -> str:
 
 def expired(service: Service) -> str:
     secret, made = hand_off(service)
-    from app.storage.bookings import handoffs as rows  # noqa: PLC0415 - its time is over
+    from app.storage.bookings import handoffs as rows  # noqa: PLC0415 - only this test needs it
 
     service.database.write_blocking(lambda session: rows.change(session, made.id, expires_at=now()))
     return secret
@@ -76,7 +76,7 @@ def drafts(service: Service) -> list[Any]:
     return service.read(lambda session: [tuple(row) for row in session.execute(asked)])
 
 
-# --- nothing is opened -----------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [revoked, expired, used, lambda _: form_sessions.new_secret()])
@@ -142,7 +142,7 @@ def test_a_link_taken_back_after_its_button_was_pressed_opens_nothing(
     assert drafts(service) == []
 
 
-# --- something is ----------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("test", [False, True])
@@ -184,9 +184,7 @@ def test_the_first_page_sent_twice_opens_one_draft(service: Service, guest: Visi
     cookies = dict(guest.browser.cookies)
     guest.post("/form", pairs)
     first = guest.path
-    guest.browser.cookies.update(
-        cookies
-    )  # as the second of two clicks is sent: before the first was answered
+    guest.browser.cookies.update(cookies)  # the second of two clicks is sent before the first is answered
     guest.post("/form", pairs)
     assert guest.path == first
     assert len(drafts(service)) == 1
@@ -241,7 +239,7 @@ def test_clearing_the_device_takes_the_link_along(service: Service, guest: Visit
     assert "preconsult_handoff" not in guest.browser.cookies
 
 
-# --- the way back ----------------------------------------------------------------------------------
+# --- the return link -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

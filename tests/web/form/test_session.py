@@ -1,4 +1,4 @@
-"""Beside the questions: the way back in, leaving, the summary and its copies, deleting, the clinic's look."""
+"""The form apart from its questions: resume link, leaving, summary and copies, deletion, branding."""
 
 import gzip
 import re
@@ -28,7 +28,7 @@ PIXEL = bytes.fromhex(
 
 
 def link_of(visitor: Visitor) -> str:
-    """A fresh link back in, whole, as it stands on the page."""
+    """A new resume link, complete, as shown on the page."""
     visitor.get("/form/save")
     visitor.send()
     found = re.search(r'value="(http[^"]+/form/resume#[^"]+)"', visitor.page.text)
@@ -37,12 +37,12 @@ def link_of(visitor: Visitor) -> str:
 
 
 def come_back(visitor: Visitor, link: str) -> None:
-    """Paste a link where one is asked for."""
+    """Paste a link into the page that asks for one."""
     visitor.get("/form/resume")
     visitor.send(link=link)
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_what_is_for_development_is_not_there_in_production(visitor: Visitor, pa
     assert visitor.browser.get(path).status_code == 404
 
 
-# --- the way back in -------------------------------------------------------------------------------
+# --- the resume link -------------------------------------------------------------------------------
 
 
 def test_a_link_opens_the_form_on_another_device_where_it_was_left(guest: Visitor) -> None:
@@ -308,7 +308,7 @@ def _rows(service: Service, table: Any) -> int:
     return service.read(lambda session: len(session.execute(table.select()).all()))
 
 
-# --- the clinic's look -----------------------------------------------------------------------------
+# --- the clinic's branding -------------------------------------------------------------------------
 
 
 def test_the_clinics_name_logo_colours_contact_and_privacy_text_are_shown_as_words(tmp_path: Path) -> None:

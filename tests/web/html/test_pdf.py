@@ -1,4 +1,4 @@
-"""The summary as a PDF, read back with pypdf. White space is not compared: lines break anywhere."""
+"""The summary as a PDF, read back with pypdf. White space is not compared: lines can break anywhere."""
 
 import copy
 import datetime as dt
@@ -31,7 +31,7 @@ HOSTILE = '#strong[x] $x^2$ *a* _b_ "\\ `c` @d <e> // f /* g #read("/etc/passwd"
 
 
 def said_to(answers: Answers, language: str = "en") -> dict[str, Any]:
-    """What a page or a PDF is made from, for these answers; a copy, to be changed at will."""
+    """The data from which a page or a PDF of these answers is made; a copy that a test may change."""
     assert EDITION
     evaluation = EDITION.evaluate(EDITION.check(answers).answers)
     summary = EDITION.summarise(evaluation, language) | {"made_at": "2026-11-24T16:04:05.678901Z"}
@@ -131,7 +131,7 @@ def test_a_quotation_longer_than_a_page_loses_no_word() -> None:
     words["summary"]["topics"][0]["quotations"][0]["exact"] = "endless " * 2000
     counts = [page.count("endless") for page in pages(words)]
     assert sum(counts) == 2000
-    assert max(counts) < 800  # what runs off the paper could still be extracted
+    assert max(counts) < 800  # text that runs off the page could still be extracted
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,4 +1,4 @@
-"""Who is at the other end: believed of our own proxies, and of nobody else."""
+"""The client's address: taken from headers of our own proxies, and of no other sender."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def status_from(service: Service, peer: str, headers: dict[str, str]) -> int:
-    """The answer to a create from `peer` with a key that is bound to the victim's network."""
+    """The status of a create request from `peer` with a key that is bound to the victim's network."""
     bound = service.key("submissions:write", cidrs=("192.0.2.0/24",))
     there = service.client.beside((peer, PORT))
     return there.post("/v1/submissions", json=body(CARA), headers=bound | headers).status_code
@@ -65,7 +65,7 @@ def test_a_stranger_behind_the_proxy_who_writes_another_address_is_refused_its_k
 ) -> None:
     written = {name.lower(): value for name, value in headers.items()}
     sent = written.pop("x-forwarded-for", None)
-    appended = f"{sent}, {ATTACKER}" if sent else ATTACKER  # as nginx and others do
+    appended = f"{sent}, {ATTACKER}" if sent else ATTACKER  # as nginx and other proxies do
     assert status_from(service, PROXY, written | {"x-forwarded-for": appended}) == 403
 
 

@@ -1,4 +1,4 @@
-"""A route that is to go says so on every answer, the problems among them; today none does."""
+"""A deprecated route says so in every response, including problems; no route is deprecated today."""
 
 import datetime as dt
 from pathlib import Path
@@ -29,7 +29,7 @@ router = APIRouter()
     **deprecated(since=SINCE, sunset=SUNSET, link=LINK),
 )
 async def old(which: str) -> Response:
-    """A toy."""
+    """An example of a deprecated route."""
     if which == "gone":
         raise Gone("It is gone.")
     return Response("here")
@@ -37,7 +37,7 @@ async def old(which: str) -> Response:
 
 @router.get("/v1/aging", **deprecated(since=SINCE))
 async def aging() -> Response:
-    """A toy without an end."""
+    """An example of a deprecated route without a sunset date."""
     return Response("here")
 
 

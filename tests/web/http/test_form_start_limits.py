@@ -1,4 +1,4 @@
-"""How many forms may be begun: by one network, by everybody, and at what price in memory."""
+"""Limits on form starts: for one network, for all together, and the memory they use."""
 
 import gc
 import time
@@ -15,10 +15,10 @@ HOUR = 3600.0
 
 
 class Clock:
-    """The time that the limits see; it stands still unless told to go on."""
+    """The time that the limits see; it changes only when a test calls `go`."""
 
     def __init__(self) -> None:
-        self.wall, self.steady = 480_000 * HOUR + 900, 1000.0  # a quarter past
+        self.wall, self.steady = 480_000 * HOUR + 900, 1000.0  # a quarter past the hour
 
     def go(self, seconds: float) -> None:
         self.wall += seconds
@@ -36,7 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 
 
 class _Time:
-    """What stands in for the module `time` in the modules under test, and nowhere else."""
+    """Replaces the module `time` in the modules under test only."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -49,7 +49,7 @@ class _Time:
 
 
 def taken(limits: FormStartLimiter, network: str, times: int) -> int:
-    """How many of so many tries were let through."""
+    """The number of these attempts that were allowed."""
     return sum(limits.take(network) == 0 for _ in range(times))
 
 
@@ -146,15 +146,13 @@ def test_memory_does_not_grow_with_the_networks_that_come() -> None:
                 sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    assert sizes[1] - sizes[0] < 100_000, (
-        "5 bytes for each of 19,399; an entry takes over 100"
-    )
+    assert sizes[1] - sizes[0] < 100_000, "5 bytes for each of 19,399; an entry takes over 100"
     assert len(_aliases(limits)) == 600
 
 
 def test_memory_does_not_grow_with_the_hours(clock: Clock) -> None:
     limits, most = FormStartLimiter(per_network=30, total=500), 0
-    for hour in range(26):  # each with networks never seen before
+    for hour in range(26):  # each hour with networks never seen before
         for number in range(500):
             limits.take(f"2001:{hour:x}:{number:x}::/48")
         _sweep()
@@ -168,7 +166,7 @@ def test_memory_does_not_grow_with_the_hours(clock: Clock) -> None:
 
 
 def _sweep() -> None:
-    """The library forgets what is over on a thread of its own, 10 ms after something was counted."""
+    """Wait until the library's own thread has deleted expired counts, 10 ms after something was counted."""
     time.sleep(0.1)
 
 
@@ -188,7 +186,7 @@ def test_each_network_has_its_own_limit() -> None:
 
 def test_places_come_free_one_by_one_as_the_hour_before_fades(clock: Clock) -> None:
     limits = FormStartLimiter(per_network=30, total=600)
-    clock.go(2600)  # a minute and forty seconds to the hour
+    clock.go(2600)  # a hundred seconds before the next hour
     assert taken(limits, HERE, 40) == 30
     clock.go(100 + 1)
     assert taken(limits, HERE, 40) == 1

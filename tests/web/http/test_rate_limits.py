@@ -1,4 +1,4 @@
-"""How many requests a minute: by a key, by a network, and who pays for wrong credentials."""
+"""Request limits per minute: for a key, for a network, and which of them counts invalid credentials."""
 
 import asyncio
 import datetime as dt
@@ -31,7 +31,7 @@ QUESTIONNAIRES, SUBMISSIONS = "/v1/questionnaires", "/v1/submissions"
 
 
 class Clock:
-    """The time that the limits see; it stands still unless told to go on."""
+    """The time that the limits see; it changes only when a test calls `go`."""
 
     def __init__(self) -> None:
         self.at = 30_000_000 * 60.0 + 18
@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def limited(tmp_path: Path, clock: Clock) -> Iterator[Service]:
-    """A service with limits that a test can reach."""
+    """A service with limits low enough for a test to reach."""
     assert clock
     with opened(tmp_path, rate_limit_per_key=PER_KEY, rate_limit_per_network=PER_NETWORK) as found:
         yield found
@@ -61,7 +61,7 @@ def statuses(
     return [service.client.get(path, headers=headers).status_code for _ in range(times)]
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_a_network_past_its_limit_is_told_how_long_to_wait(limited: Service) -> None:
@@ -118,7 +118,7 @@ def test_no_header_about_where_it_comes_from_lets_anything_through(limited: Serv
     assert set(tried) == {429}
 
 
-# --- counted apart ---------------------------------------------------------------------------------
+# --- counted separately ----------------------------------------------------------------------------
 
 
 def test_a_valid_key_goes_on_while_its_network_waits(limited: Service) -> None:
@@ -162,7 +162,7 @@ def test_pages_and_health_are_no_business_of_these_limits(limited: Service) -> N
         assert 429 not in statuses(limited, PER_NETWORK + 2, path=path)
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 def test_every_answer_made_with_a_key_tells_what_is_left(limited: Service) -> None:
@@ -198,7 +198,7 @@ def test_requests_that_come_at_once_get_no_more_than_the_limit(limited: Service)
     assert found.count(200) == PER_KEY
 
 
-# --- kept apart from people, and bounded -----------------------------------------------------------
+# --- separate from people, and bounded -------------------------------------------------------------
 
 
 def scope(peer: str) -> Scope:
@@ -245,7 +245,7 @@ async def _many(found: RateLimiter, sizes: list[int]) -> int:
     return refused
 
 
-# --- a store that is not there ---------------------------------------------------------------------
+# --- an unavailable store --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_a_draw_that_comes_back_in_the_next_minute_is_not_counted_there() -> Non
         count = rate_limits.LeasedCounter("key", 100, store)  # type: ignore[arg-type]
         first = asyncio.create_task(count.take("a", 7))
         await asyncio.sleep(0)
-        count._minute, count._drawn = 8, {}  # somebody else came in the next minute
+        count._minute, count._drawn = 8, {}  # another request arrived in the next minute
         store.go.set()
         assert await first < 0
         return await count.take("a", 8)

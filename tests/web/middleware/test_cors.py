@@ -1,4 +1,4 @@
-"""A form on the clinic's own website calls the API; no other website does."""
+"""A form on the clinic's own website may call the API; no other website may."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -44,7 +44,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def asked(service: Service, path: str, method: str, *headers: str, origin: str = CLINIC) -> Any:
-    """The answer to a preflight."""
+    """The response to a preflight."""
     wanted = {"origin": origin, "access-control-request-method": method}
     wanted |= {"access-control-request-headers": ", ".join(headers)} if headers else {}
     return service.client.options(path, headers=wanted)
@@ -128,21 +128,21 @@ def test_a_page_can_read_every_problem_whoever_makes_it(
 ) -> None:
     browser, client = service.key("submissions:write", origins=(CLINIC,)) | FROM, service.client
     path = "/v1/submissions"
-    assert readable(client.post(path, json={}, headers=FROM)) == 401  # Lane
+    assert readable(client.post(path, json={}, headers=FROM)) == 401  # the fast path
     assert readable(client.get(f"{path}/x", headers=FROM)) == 401  # an exception handler
     assert readable(client.get(path, headers=browser)) == 403
     assert readable(client.get("/v1/questionnaires/none", headers=FROM)) == 404
-    assert readable(client.get("/v1/questionnaires/a/b/c/d", headers=FROM)) == 404  # the framework
+    assert readable(client.get("/v1/questionnaires/a/b/c/d", headers=FROM)) == 404  # FastAPI's router
     assert readable(client.put(path, headers=FROM)) == 405
     assert readable(client.post(path, content=b"x", headers=browser | {"content-type": "text/plain"})) == 415
     much = b" " * (service.services.settings.max_body_bytes + 1)
     typed = browser | {"content-type": "application/json"}
     assert (
         readable(client.post(path, content=much, headers=typed)) == 413
-    )  # the shell, before the application
-    assert readable(client.post(path, content=iter([much]), headers=typed)) == 413  # the shell, in the middle
+    )  # the request guard, before the application
+    assert readable(client.post(path, content=iter([much]), headers=typed)) == 413  # guard, while reading
     monkeypatch.setattr("app.web.authentication.parse", lambda _: 1 / 0)
-    assert readable(client.post(path, json=body(CARA), headers=browser)) == 500  # the shell, at the last
+    assert readable(client.post(path, json=body(CARA), headers=browser)) == 500  # request guard, at the end
     assert readable(client.get(f"{path}/x", headers=browser)) == 500
 
 
@@ -153,18 +153,18 @@ def test_a_page_can_read_that_its_body_was_too_slow(service: Service) -> None:
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b"{"
-        await asyncio.sleep(30)  # never answers
+        await asyncio.sleep(30)  # longer than the server waits
 
     async def post() -> httpx.Response:
         transport = httpx.ASGITransport(app=service.client.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             return await client.post("/v1/evaluations", content=slowly(), headers=headers)
 
-    assert readable(asyncio.run(post())) == 408  # the shell, while the body comes in
+    assert readable(asyncio.run(post())) == 408  # the request guard, while the body arrives
 
 
 def readable(answer: Any) -> int:
-    """The status of a problem that a page of the clinic can read, with all we expose."""
+    """The status of a problem that a page of the clinic can read, with all exposed headers."""
     assert answer.headers["access-control-allow-origin"] == CLINIC
     assert words(answer.headers["access-control-expose-headers"]) == set(EXPOSED_HEADERS)
     assert "origin" in words(answer.headers["vary"])

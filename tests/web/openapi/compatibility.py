@@ -1,7 +1,7 @@
-"""What of a description of the API would break a program that was written for an older one.
+"""Finds the changes of an API description that would break a client written for an older one.
 
-Office: one sentence for each break. Refuses: to look into `Answers_…`, which follow the editions a clinic
-installs; and to call an addition a break: programs ignore what they do not know.
+Responsible for: one sentence for each breaking change. Never: compares `Answers_…`, which follow the editions
+a clinic installs, or reports an addition: clients ignore members they do not know.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ EITHER = ("anyOf", "oneOf")
 
 
 def breaks(old: Json, new: Json) -> list[str]:
-    """What a program written for `old` can no longer rely on in `new`."""
+    """What a client written for `old` can no longer rely on in `new`."""
     return list(dict.fromkeys(_Comparison(old, new).all()))
 
 
@@ -39,7 +39,7 @@ class _Comparison:
             yield f"the schema {name} is gone, or has another name"
 
     def operation(self, old: Json, new: Json, where: str, asked: bool) -> Iterator[str]:
-        """`asked`: the program asks and we answer; a webhook is the other way round."""
+        """`asked`: the client sends the request and the service responds; for a webhook it is the reverse."""
         if old.get("operationId") != new.get("operationId"):
             yield f"{where} has another operationId"
         if asked:
@@ -86,7 +86,7 @@ class _Comparison:
                 yield from self.schema(told["schema"], there.get("schema", {}), where, sent)
 
     def schema(self, old: Json, new: Json, where: str, sent: bool) -> Iterator[str]:
-        """`sent`: the program writes it, so that less must not be taken; else it reads it."""
+        """`sent`: the client writes it, so the new schema must accept as much; otherwise it reads it."""
         one, other = old.get("$ref", ""), new.get("$ref", "")
         if one.startswith(CONTENT) or (one and (one, other, sent) in self._under_way):
             return
@@ -102,7 +102,7 @@ class _Comparison:
         self._under_way.discard((one, other, sent))
 
     def one(self, old: Json, new: Json, where: str, sent: bool) -> Iterator[str]:
-        """The same of schemas that are neither references nor choices."""
+        """The same for schemas that are neither references nor choices."""
         if "$ref" in old or "$ref" in new:
             yield from self.schema(old, new, where, sent)
             return
@@ -147,7 +147,7 @@ def _kinds(schema: Json) -> list[Json]:
 
 
 def _types(schema: Json) -> set[str]:
-    """A whole number is a number."""
+    """The accepted types; `number` includes `integer`."""
     named = {schema["type"]} if "type" in schema else set()
     return named | ({"integer"} if "number" in named else set())
 

@@ -1,4 +1,4 @@
-"""What is described today breaks no program written for the last release; and a break would be found."""
+"""The current API description breaks no client of the last release, and every breaking change is found."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ LIMIT, TEST = (*LISTED, "parameters", NAMED.index("limit")), (*LISTED, "paramete
 
 
 def at(document: Json, *place: str | int) -> Any:
-    """What stands at a place."""
+    """The value at a place in a document."""
     found: Any = document
     for part in place:
         found = found[part]
@@ -34,27 +34,27 @@ def at(document: Json, *place: str | int) -> Any:
 
 
 def drop(*place: str | int) -> Change:
-    """What stands at a place is there no more."""
+    """A change that removes the value at a place."""
     return lambda document: at(document, *place[:-1]).pop(place[-1])
 
 
 def put(value: object, *place: str | int) -> Change:
-    """Something (else) stands at a place."""
+    """A change that sets the value at a place."""
     return lambda document: at(document, *place[:-1]).__setitem__(place[-1], value)
 
 
 def more(value: object, *place: str | int) -> Change:
-    """One more in a list."""
+    """A change that adds one element to a list."""
     return lambda document: at(document, *place).append(value)
 
 
 def less(value: object, *place: str | int) -> Change:
-    """One fewer in a list."""
+    """A change that removes one element from a list."""
     return lambda document: at(document, *place).remove(value)
 
 
 def renamed(document: Json) -> None:
-    """A schema has another name, and all that points to it follows."""
+    """Rename a schema and update the reference to it."""
     schemas = document["components"]["schemas"]
     schemas["Kept"] = schemas.pop("SubmissionPage")
     at(document, *LISTED, "responses", "200", "content", "application/json", "schema")["$ref"] = (
@@ -71,7 +71,7 @@ def test_the_last_release_breaks_nothing_of_itself() -> None:
     assert breaks(RELEASED, copy.deepcopy(RELEASED)) == []
 
 
-# --- each break is found ---------------------------------------------------------------------------
+# --- each breaking change is found -----------------------------------------------------------------
 
 NEEDED = {"name": "X-New", "in": "header", "required": True, "schema": {}}
 BODY = {"required": True, "content": {}}
@@ -138,7 +138,7 @@ def test_a_webhook_that_is_no_longer_sent_or_has_lost_a_member_is_found() -> Non
     assert "POST handoff.created body/data/state is gone" in found
 
 
-# --- an addition is none ---------------------------------------------------------------------------
+# --- an addition is not a breaking change ----------------------------------------------------------
 
 TEXT = {"type": "string"}
 ADDITIONS: dict[str, Change] = {

@@ -1,4 +1,4 @@
-"""The description of the API: complete, current, valid, and true of every answer."""
+"""The API description: complete, current, valid, and correct for every response."""
 
 import json
 import re

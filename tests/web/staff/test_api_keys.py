@@ -1,4 +1,4 @@
-"""API keys, as an administrator makes and ends them."""
+"""API keys, as an administrator creates and revokes them."""
 
 import datetime as dt
 import re
@@ -26,7 +26,7 @@ def every(service: Service) -> list[ApiKey]:
     return service.read(api_keys.list_all)
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ["reviewer", "manager", "auditor"])
@@ -64,7 +64,7 @@ def test_a_password_given_a_while_ago_is_asked_for_again(service: Service, boss:
     assert every(service) == []
 
 
-# --- amiss -----------------------------------------------------------------------------------------
+# --- invalid input ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_key_that_is_not_there_is_told_as_a_page(boss: Colleague, key_id: str)
     assert boss.act(f"/staff/keys/{key_id}/revoke").status_code == 404
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 def test_a_list_without_keys_says_what_one_is_for(boss: Colleague) -> None:
@@ -153,7 +153,7 @@ def test_two_keys_of_one_program_are_live_at_once_so_that_it_can_change_over(
     for headers in (old, new):
         assert service.client.get("/v1/submissions", headers=headers).status_code == 200
     boss.act(f"/staff/keys/{old['authorization'].split('_')[2]}/revoke")
-    service.services.authenticator._seen.clear()  # as after a second
+    service.services.authenticator._seen.clear()  # as if the cache of a second had expired
     statuses = [service.client.get("/v1/submissions", headers=each).status_code for each in (old, new)]
     assert statuses == [401, 200]
 

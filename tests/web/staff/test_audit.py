@@ -1,4 +1,4 @@
-"""The auditor's pages: who may see them, what they show, and that looking is on record."""
+"""The auditor's pages: who may see them, what they show, and that each view is recorded."""
 
 import datetime as dt
 import html
@@ -36,7 +36,7 @@ def kept(service: Service, website: dict[str, str]) -> str:
     return str(made["id"])
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ["reviewer", "manager", "administrator"])
@@ -83,7 +83,7 @@ def test_nothing_is_told_of_what_was_never_there(auditor: Colleague, submission:
     assert told(auditor.service, "access.read") == 0
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 def test_the_trail_shows_who_did_what_and_that_it_was_looked_at(

@@ -1,4 +1,4 @@
-"""The queue and the cases without scripts: whom they refuse, what stands on them, what an act leaves."""
+"""The queue and the cases without scripts: rejected requests, what is shown, and the effects of actions."""
 
 import datetime as dt
 import re
@@ -31,7 +31,7 @@ def ann(service: Service) -> Colleague:
 
 @pytest.fixture
 def team(service: Service) -> Team:
-    """A manager, at work elsewhere."""
+    """A manager who works on cases outside this browser."""
     return Team(service, somebody(service, "manager", name="Mika Manager"))
 
 
@@ -40,15 +40,15 @@ def told(service: Service, action: str) -> int:
 
 
 def act(ann: Colleague, team: Team, case: str, path: str, **data: Any) -> Any:
-    """An act on a case as it stands now."""
+    """Send an action on a case with its current version."""
     version = str(team.drawn(case).record.version)
     return ann.act(f"/staff/cases/{case}/{path}", **({"version": version} | data))
 
 
-OUR_PAGE = {"sec-fetch-site": "same-origin"}  # as a browser says it
+OUR_PAGE = {"sec-fetch-site": "same-origin"}  # as a browser sends it
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 def test_words_from_another_session_are_not_taken_up_unless_our_own_page_sent_them(
@@ -137,7 +137,7 @@ def test_a_case_that_is_not_there_is_told_as_a_page(ann: Colleague, case: str) -
         )
 
 
-# --- amiss -----------------------------------------------------------------------------------------
+# --- invalid input ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_step_that_comes_too_late_can_be_taken_all_the_same(ann: Colleague, te
     assert team.drawn(case).record.review == "in_review"
 
 
-# --- works: the queue ------------------------------------------------------------------------------
+# --- accepted: the queue ---------------------------------------------------------------------------
 
 
 def test_an_empty_queue_says_what_would_stand_there(ann: Colleague) -> None:
@@ -341,7 +341,7 @@ def test_a_view_is_kept_and_taken_away(ann: Colleague, service: Service) -> None
     assert (told(service, "view.saved"), told(service, "view.forgotten")) == (1, 1)
 
 
-# --- works: a case ---------------------------------------------------------------------------------
+# --- accepted: a case ------------------------------------------------------------------------------
 
 
 def test_a_case_shows_what_was_said_and_what_it_rests_on(ann: Colleague, team: Team) -> None:
@@ -571,7 +571,7 @@ def test_every_language_of_a_case_reads_in_both_languages(ann: Colleague, team: 
     assert "Español" in page
 
 
-# --- works: how long a case is kept ----------------------------------------------------------------
+# --- accepted: how long a case is retained ---------------------------------------------------------
 
 
 @pytest.fixture

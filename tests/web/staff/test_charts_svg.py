@@ -1,4 +1,4 @@
-"""Pictures of figures: well-formed, named, without scripts or styles, and silent on what is not shown."""
+"""SVG charts: well-formed, labelled, without scripts or styles; a suppressed count does not appear."""
 
 import xml.etree.ElementTree as ET
 

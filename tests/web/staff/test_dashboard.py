@@ -1,4 +1,4 @@
-"""The dashboard and the files that leave the workbench, as somebody of the staff gets them."""
+"""The dashboard and the exported files of the staff app, as a staff user gets them."""
 
 import datetime as dt
 import re
@@ -38,7 +38,7 @@ def house(service: Service) -> House:
 
 
 def member(house: House, *roles: Role, ago: dt.timedelta = dt.timedelta(0)) -> Client:
-    """The browser of somebody who signed in so long ago."""
+    """The browser of a staff user who signed in `ago` before now."""
     secret, person_id = f"secret-{uuid7()}", str(uuid7())
     at = now() - ago
     person = Person(person_id, f"{person_id}@clinic.example", "Mo", roles, None, b"set up", None, at, None)
@@ -57,14 +57,14 @@ def told(house: House, like: str) -> list[str]:
 
 
 def see(page: Response) -> str:
-    """What holds of every answer of the workbench."""
+    """Assert what holds for every response of the staff app."""
     assert page.headers["cache-control"] == "no-store"
     assert "unsafe" not in page.headers["content-security-policy"]
     assert " style=" not in page.text
     return page.text
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/staff/dashboard", *FILES, *(each.format(STRANGE) for each in OF_A_CASE)])
@@ -137,7 +137,7 @@ def test_where_no_pdf_is_made_the_page_says_what_to_do(house: House, monkeypatch
     assert told(house, "%exported") == []
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 @pytest.mark.both_databases

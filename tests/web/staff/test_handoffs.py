@@ -1,4 +1,4 @@
-"""One-time links, as whoever works with the queue makes and takes them back."""
+"""One-time links, as staff who work with the queue create and revoke them."""
 
 import re
 from functools import partial
@@ -24,7 +24,7 @@ def every(service: Service) -> list[Handoff]:
     return service.read(page)
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ["administrator", "auditor"])
@@ -68,7 +68,7 @@ def test_what_is_not_there_and_what_is_a_test_is_not_taken_back(service: Service
     assert "T-1" not in ann.get(PATH).text
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 def test_a_link_is_made_shown_once_and_taken_back_once(service: Service, ann: Colleague) -> None:

@@ -1,4 +1,4 @@
-"""Signing in to the workbench: who is kept out, how often one may try, and where it leads."""
+"""Login to the staff app: who is rejected, how often a user may try, and where it leads."""
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
@@ -26,13 +26,13 @@ FOREIGN: list[dict[str, str]] = [
 
 
 def let_pass(session: Session, passed: dt.timedelta) -> None:
-    """Let so much time pass for whoever has to wait."""
+    """Move the throttles into the past, as if this much time had passed."""
     for row in session.execute(sa.select(throttles)).all():
         moved = sa.update(throttles).where(throttles.c.bucket == row.bucket)
         session.execute(moved, {"arrival": row.arrival - passed})
 
 
-# --- refused -----------------------------------------------------------------------------------------
+# --- rejected ----------------------------------------------------------------------------------------
 
 
 def test_the_service_does_not_start_with_a_route_that_nobody_has_declared(service: Service) -> None:
@@ -143,7 +143,7 @@ def test_the_owner_gets_in_from_another_network_meanwhile(ann: Colleague) -> Non
 
 @pytest.mark.both_databases
 def test_one_network_may_not_try_many_accounts(ann: Colleague) -> None:
-    """A try comes free every two seconds, so a slow machine gets more of them before it is refused."""
+    """An attempt becomes free every two seconds, so a slow machine gets more before it is rejected."""
     answers: list[int] = []
     while 429 not in answers and len(answers) < 300:
         answers.append(ann.sign_in(f"n{len(answers)}@clinic.example", "x").status_code)
@@ -165,7 +165,7 @@ def test_waiting_helps(ann: Colleague) -> None:
     assert [ann.sign_in(ANN, "x").status_code for _ in range(5)] == [422] * 5
 
 
-# --- works -------------------------------------------------------------------------------------------
+# --- accepted ----------------------------------------------------------------------------------------
 
 
 def test_signing_in_leads_to_where_one_was_going(ann: Colleague) -> None:

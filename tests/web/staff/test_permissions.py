@@ -1,7 +1,7 @@
-"""Every route against everybody: made from the table of routes, so that none can be forgotten.
+"""Every route with every caller: generated from the table of routes, so that no route is missed.
 
-A route of the workbench says itself who may come; what the roles permit is written down here once more, and
-for each route of the API which scopes open it.
+A route of the staff app declares which permission it needs. This file repeats independently what the roles
+permit, and which scopes open each route of the API.
 """
 
 import datetime as dt
@@ -94,11 +94,11 @@ V1: dict[tuple[str, str], set[str] | None] = {
 }
 
 
-QUERIES = {"/v1/readiness": "?booking_reference=B-1"}  # asked for before who is asking
+QUERIES = {"/v1/readiness": "?booking_reference=B-1"}  # checked before the caller is authorized
 
 
 def workbench() -> list[Route]:
-    """Every route of the workbench: method, path, what it asks for."""
+    """Every route of the staff app: method, path, required permission."""
     app = FastAPI()
     for module in WORKBENCH:
         app.include_router(module.router)
@@ -116,7 +116,7 @@ def api() -> list[tuple[str, str]]:
 
 
 STAFF = workbench()
-REFUSES = {"/staff/account/second-factor/remove"}  # itself: a role that needs one keeps it
+REFUSES = {"/staff/account/second-factor/remove"}  # even if permitted: a role may require the factor
 GUARDED = [route for route in STAFF if route[2] != "anybody"]
 
 
@@ -128,7 +128,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def names(house: Service) -> dict[str, str]:
-    """What stands in a path for each of its parts."""
+    """A value for each path parameter."""
     team = Team(house, somebody(house, "manager"))
     case = team.submit(NOA, contact=True)
     other = somebody(house, "reviewer", name="Olga Other")
@@ -155,7 +155,7 @@ def ask(colleague: Colleague, route: Route, names: dict[str, str]) -> Any:
 
 
 def leaks(answer: Any, names: dict[str, str]) -> list[str]:
-    """What of a case stands in an answer."""
+    """The details of a case that a response contains."""
     told = [*PAT_CONTACT.values(), "self-harm", "S_NOW", names["flag"]]
     return [each for each in told if each in answer.text]
 
@@ -176,7 +176,7 @@ def test_every_route_of_the_api_is_in_the_table() -> None:
     assert {route for route in api() if route[1].startswith(("/v1", "/fhir"))} == set(V1)
 
 
-# --- the workbench ---------------------------------------------------------------------------------
+# --- the staff app ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{route[0]} {route[1]}")
@@ -188,7 +188,7 @@ def test_a_route_of_the_workbench_opens_for_whom_it_says_and_for_nobody_else(
         answer = ask(colleague, route, names)
         if route[2] == "signed_in" or route[2] in ALLOWED[role]:
             assert answer.status_code not in (401, 403) or route[1] in REFUSES, (role, answer.text)
-        elif route[1] == "/staff":  # where everybody arrives: on to the first page that is theirs
+        elif route[1] == "/staff":  # redirects to the first page that the user may open
             assert (answer.status_code, colleague.location != "/staff") == (303, True), role
         else:
             assert answer.status_code == 403, role
@@ -228,7 +228,7 @@ def test_somebody_disabled_is_out_of_every_page_at_once(house: Service, names: d
 
 @pytest.fixture(scope="module")
 def service_key(house: Service) -> Headers:
-    """A key of every scope there is: it opens no page."""
+    """A key with every scope: it opens no page."""
     return house.key(*SCOPES)
 
 
@@ -269,7 +269,7 @@ def test_a_route_of_the_api_opens_for_the_scopes_it_says_and_for_nothing_else(
 
 
 def _call(house: Service, method: str, address: str, headers: Headers) -> Any:
-    """With a body that is amiss on purpose, wherever one is read only of who may."""
+    """Send a body that is invalid on purpose, where a body is read only for permitted callers."""
     amiss = {"no_such_member": True} if method in ("POST", "PUT") else None
     fine: Any = {"answers": {}} if method == "PATCH" else None
     return house.client.request(method, address, headers=headers | {"if-match": '"999"'}, json=amiss or fine)

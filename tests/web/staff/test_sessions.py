@@ -1,4 +1,4 @@
-"""Sessions of the workbench: what never opens one, what ends it, and what asks for the password again."""
+"""Sessions of the staff app: what never starts one, what ends it, and what asks for the password again."""
 
 import datetime as dt
 from functools import partial
@@ -18,7 +18,7 @@ MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
 
 
-# --- refused -----------------------------------------------------------------------------------------
+# --- rejected ----------------------------------------------------------------------------------------
 
 
 def test_a_cookie_from_before_signing_in_is_never_taken_over(ann: Colleague) -> None:
@@ -104,7 +104,7 @@ def test_somebody_disabled_is_out_at_once(ann: Colleague) -> None:
     ann.sign_in(ANN)
     person = ann.service.read(partial(users.find_by_email, email=ANN))
     ann.service.database.write_blocking(
-        partial(people.change, staff_id=person.id, disabled_at=now())  # even where the session was left
+        partial(people.change, staff_id=person.id, disabled_at=now())  # even if the session still existed
     )
     assert ann.get("/staff/account").status_code == 303
 
@@ -120,7 +120,7 @@ def test_other_roles_another_password_and_a_new_link_end_sessions(ann: Colleague
         assert ann.get("/staff/account").status_code == 303
 
 
-# --- the password again ------------------------------------------------------------------------------
+# --- asking for the password again -------------------------------------------------------------------
 
 
 @pytest.mark.both_databases
@@ -148,7 +148,7 @@ def test_an_act_on_one_person_leads_back_to_that_person(service: Service) -> Non
     assert boss.location == f"/staff/confirm?next=%2Fstaff%2Fpeople%2F{boss.id}"
 
 
-# --- works -------------------------------------------------------------------------------------------
+# --- accepted ----------------------------------------------------------------------------------------
 
 
 def test_a_changed_password_ends_all_other_sessions(ann: Colleague) -> None:

@@ -1,4 +1,4 @@
-"""The page on the system, and the line that tells whoever works with the queue that alerts fail."""
+"""The system page, and the notice about failing alerts that users of the queue see."""
 
 import datetime as dt
 import re
@@ -31,7 +31,7 @@ COMMAND = Actor("command")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The content is checked elsewhere."""
+    """Skip the check of the content: other tests cover it."""
     monkeypatch.setattr("app.web.staff.system.check", lambda _folder, today: [])
 
 
@@ -42,7 +42,7 @@ def team(service: Service) -> Team:
 
 @pytest.fixture
 def posted(tmp_path: Path) -> Iterator[Service]:
-    """A service with a mail server that nobody listens at."""
+    """A service whose mail server accepts no connections."""
     with opened(
         tmp_path,
         smtp_url="smtps://intake:s3cret-word@127.0.0.1:1",
@@ -53,13 +53,13 @@ def posted(tmp_path: Path) -> Iterator[Service]:
 
 
 def fail(service: Service) -> None:
-    """The alert that waits longest fails."""
+    """Fail the alert that has waited longest."""
     found = service.database.write_blocking(partial(alerts.claim, now=now()))
     assert found
     service.database.write_blocking(partial(alerts.reschedule, alert=found, error="TimeoutError", now=now()))
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ["reviewer", "manager"])
@@ -87,7 +87,7 @@ def test_without_the_sessions_token_nothing_is_tried(service: Service, team: Tea
     assert told(service, "alerts.tried_again") == 0
 
 
-# --- works: settings -------------------------------------------------------------------------------
+# --- accepted: settings ----------------------------------------------------------------------------
 
 
 def test_secrets_are_never_shown() -> None:
@@ -120,7 +120,7 @@ def test_a_long_text_is_cut_and_escaped() -> None:
     assert len(line.value) < 250
 
 
-# --- works: editions -------------------------------------------------------------------------------
+# --- accepted: editions ----------------------------------------------------------------------------
 
 
 def test_every_edition_stands_there_with_its_review_and_languages(service: Service) -> None:
@@ -153,7 +153,7 @@ def test_what_the_check_finds_is_shown_and_asked_once_a_day(
     assert len(asked) == number > 0
 
 
-# --- works: health ---------------------------------------------------------------------------------
+# --- accepted: health ------------------------------------------------------------------------------
 
 
 @pytest.mark.both_databases
@@ -188,7 +188,7 @@ def test_an_old_backup_is_told(service: Service, days: int | None, old: bool) ->
     assert ("by pg_dump" in page) is (days is None and not service.database.is_sqlite)
 
 
-# --- works: alerts ---------------------------------------------------------------------------------
+# --- accepted: alerts ------------------------------------------------------------------------------
 
 
 def test_without_a_server_it_says_that_nothing_is_sent(service: Service, team: Team) -> None:

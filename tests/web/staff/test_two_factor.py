@@ -1,4 +1,4 @@
-"""The second factor and one-time links: what opens nothing, what opens once."""
+"""The second factor and one-time links: what is rejected, and what is accepted only once."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from app.storage.auth import users as people
 from tests.conftest import Service
 from tests.web.staff_client import ANN, PASSWORD, Colleague, code, invite, recovery_codes, told, with_factor
 
-# --- refused -----------------------------------------------------------------------------------------
+# --- rejected ----------------------------------------------------------------------------------------
 
 
 def test_a_role_that_needs_a_second_factor_sees_nothing_before_it_is_set_up(service: Service) -> None:
@@ -144,7 +144,7 @@ def test_looking_at_a_link_does_not_use_it_and_works_without_scripts(service: Se
     assert colleague.heading == "Choose a password"
 
 
-# --- works -------------------------------------------------------------------------------------------
+# --- accepted ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.both_databases

@@ -1,4 +1,4 @@
-"""The staff, as an administrator sees and changes it."""
+"""Staff users, as an administrator views and changes them."""
 
 import re
 from functools import partial
@@ -9,7 +9,7 @@ from app.services.auth import users
 from tests.conftest import Service
 from tests.web.staff_client import Colleague, told
 
-# --- refused -----------------------------------------------------------------------------------------
+# --- rejected ----------------------------------------------------------------------------------------
 
 
 def test_a_page_of_another_role_is_refused(service: Service) -> None:
@@ -55,7 +55,7 @@ def test_whose_work_is_not_the_queue_arrives_elsewhere(service: Service, role: s
     assert colleague.follow().status_code == 200
 
 
-# --- works -------------------------------------------------------------------------------------------
+# --- accepted ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.both_databases

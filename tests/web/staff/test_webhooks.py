@@ -1,4 +1,4 @@
-"""Webhook endpoints, as an administrator makes, watches and ends them."""
+"""Webhook endpoints, as an administrator creates, monitors and removes them."""
 
 import datetime as dt
 import re
@@ -43,7 +43,7 @@ def made(service: Service, boss: Colleague, **more: str | list[str]) -> Endpoint
 def settle(
     service: Service, endpoint: Endpoint, outcome: DeliveryResult, at: dt.datetime | None = None
 ) -> None:
-    """What waits for it is tried, and answered so."""
+    """Attempt the deliveries that are due to this endpoint, with this result."""
     keyring, when = service.services.submissions.vault.keyring, at or now()
     work = partial(webhook_deliveries.claim, keyring=keyring, wanted={endpoint.id: 9}, now=when)
     for each in service.database.write_blocking(work):
@@ -57,7 +57,7 @@ def settle(
         service.database.write_blocking(partial(done, pauses=[60], jitter=1.0))
 
 
-# --- refused ---------------------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ["reviewer", "manager", "auditor"])
@@ -109,7 +109,7 @@ def test_what_is_not_there_is_told_as_a_page(boss: Colleague, act: str) -> None:
     assert boss.get(f"/staff/webhooks/{NOBODY}").status_code == 404
 
 
-# --- amiss -----------------------------------------------------------------------------------------
+# --- invalid input ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_twenty_first_is_not_made(service: Service, boss: Colleague) -> None
     assert len(every(service)) == MAX_ENDPOINTS
 
 
-# --- works -----------------------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------------
 
 
 def test_an_endpoint_is_made_and_its_secret_shown_once(service: Service, boss: Colleague) -> None:

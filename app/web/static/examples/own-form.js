@@ -1,7 +1,7 @@
-// A clinic's own form over the REST API of preconsult. Copy it, change what you like, and keep its manners: a section
-// is saved before the next is shown; what a save raises is shown before anything else; a quotation stays with its
-// cautions; the emergency line is on the page in every state, also when nothing can be reached.
-// Refuses: innerHTML, cookies, storage, other servers.
+// A clinic's own form over the REST API of preconsult. Copy it, change what you like, and preserve these rules: a
+// section is saved before the next is shown; an interruption that a save raises is shown before anything else; a
+// quotation stays with its cautions; the emergency line is on the page in every state, even if the service is down.
+// Never: uses innerHTML, cookies, browser storage or other servers.
 "use strict";
 (() => {
   const here = document.currentScript.dataset; // data-server, data-key, data-questionnaire
@@ -19,10 +19,10 @@
     kept: "What you wrote is still here. Please try again, or call the clinic.",
     operator: "If you run this website", origin: `Is the service up? Does PRECONSULT_ALLOWED_ORIGINS name ${location.origin}?`,
   };
-  const items = new Map(), shown = new Set(), keys = new Map(); // questions by linkId; rules that have stood alone; keys by body
+  const items = new Map(), shown = new Set(), keys = new Map(); // questions by linkId; rules shown alone; keys by body
   let questionnaire, sections, open, possible, at = 0, draft = null, etag, raised = [], begun = false;
 
-  // --- elements: words are only ever set as text ------------------------------------------------------------
+  // --- elements: texts are never inserted as HTML -----------------------------------------------------------
   function el(tag, props, ...inside) {
     const node = document.createElement(tag);
     for (const [name, value] of Object.entries(props)) name in node ? (node[name] = value) : node.setAttribute(name, value);
@@ -38,16 +38,16 @@
       each.call && way(`tel:${each.call.replaceAll(" ", "")}`, words.call(each.call)),
       each.text && way(`sms:${each.text.replaceAll(" ", "")}`, words.text(each.text)),
       each.chat_url && way(each.chat_url, words.chat), each.note && el("span", {}, each.note)))));
-  function alone(...inside) { // one state of the page, read from its heading on; the first one takes nobody's place
+  function alone(...inside) { // show one state of the page and focus its heading, except on the first call
     stage.replaceChildren(...inside.flat(2).filter(Boolean));
     const heading = stage.querySelector("h1");
     heading.tabIndex = -1;
     if (begun) { heading.focus({ preventScroll: true }); stage.scrollIntoView(); }
     begun = true;
   }
-  const show = (...inside) => alone(raised.map((each) => block(each, "crisis")), ...inside); // the crisis blocks stay on top
+  const show = (...inside) => alone(raised.map((each) => block(each, "crisis")), ...inside); // crisis blocks stay at the top
 
-  // --- the service: asked again when no answer comes, with the same key, so that nothing is kept twice -----------
+  // --- the service: a request without a response is repeated with the same key, so nothing is stored twice -------
   async function call(method, path, headers, body) {
     for (let pause = 1; ; pause *= 3) {
       const last = pause > 3;
@@ -63,7 +63,7 @@
     }
   }
   const json = { "Content-Type": "application/json" }, bearer = (secret) => ({ Authorization: `Bearer ${secret}` });
-  async function save(without = []) { // a draft, then its changes; the access token lives in this page only
+  async function save(without = []) { // create a draft, then change it; the access token is stored in this page only
     const given = { answers: {}, contact: {} };
     for (const { linkId, item, inputs } of items.values()) {
       if (inputs.length === 0 || without.includes(linkId)) continue;
@@ -80,9 +80,9 @@
     return (draft = await call("POST", "/v1/submissions", headers, body));
   }
 
-  // --- which questions are asked: the law of silence --------------------------------------------------------------
-  // Of a question that is not asked every comparison is false. Of one that is asked and not answered, or answered with
-  // an option that means "not known", it is unknown (null), but for a comparison that names that very option.
+  // --- which questions are asked: three-valued conditions ---------------------------------------------------------
+  // Every comparison with a question that is not asked is false. If it is asked but not answered, or answered with an
+  // option that means "not known", the comparison is unknown (null), except one that names that very option.
   const compare = {
     "=": (a, [b]) => a === b, "!=": (a, [b]) => a !== b, in: (a, named) => named.includes(a),
     "<": (a, [b]) => a < b, "<=": (a, [b]) => a <= b, ">": (a, [b]) => a > b, ">=": (a, [b]) => a >= b,
@@ -102,7 +102,7 @@
     }
     return silent.includes(given) && !named.includes(given) ? null : compare[when.operator](given, named);
   }
-  function answer(linkId) { // as the API takes it; null is none
+  function answer(linkId) { // in the format of the API; null if not answered
     const { item, inputs } = items.get(linkId), text = inputs[0].value.trim();
     if (item.type === "string") return text || null;
     if (item.type === "integer") return /^-?\d+$/.test(text) ? Number(text) : text || null;
@@ -112,7 +112,7 @@
   }
   const must = (item) => item.required || (item.requiredWhen !== undefined && truth(item.requiredWhen) === true);
   const lacks = ({ linkId, item }) => open.has(linkId) && must(item) && !(item.mustBeTrue ? answer(linkId) : answer(linkId) !== null);
-  function look(enough) { // in reading order: a condition names earlier questions only
+  function look(enough) { // from top to bottom: a condition refers to earlier questions only
     open = new Set();
     for (const { linkId, item, group } of items.values()) {
       if ([group, item].every((each) => !each.enableWhen || enough(truth(each.enableWhen)))) open.add(linkId);
@@ -120,7 +120,7 @@
     return open;
   }
   function settle() {
-    possible = look((told) => told !== false); // what is asked, or may still be
+    possible = look((told) => told !== false); // questions that are asked, or may still be
     look((told) => told === true);
     for (const { linkId, item, node, skip } of items.values()) {
       node.hidden = !open.has(linkId);
@@ -148,7 +148,7 @@
     const rows = options.filter(({ code }) => !item.mustBeTrue || code === "true").map(({ code, label, exclusive }, place) => {
       const type = item.repeats || item.mustBeTrue ? "checkbox" : "radio";
       const box = input({ id: place ? `${linkId}-${place}` : linkId, type, value: code });
-      box.onchange = () => { // an option that goes with no other unticks the others, and they untick it
+      box.onchange = () => { // an exclusive option clears the others, and they clear it
         for (const other of item.repeats ? kept.inputs : []) {
           if (other !== box && (exclusive || other.exclusive)) other.checked = false;
         }
@@ -166,7 +166,7 @@
   const having = (some) => sections.filter(({ group }) => group.item.some(({ linkId, type }) => type !== "display" && some.has(linkId)));
   const next = () => having(open).find((each) => sections.indexOf(each) > at);
   const before = () => having(open).findLast((each) => sections.indexOf(each) < at);
-  function step(to, errors = []) { // to a section, or past the last one to the button that sends
+  function step(to, errors = []) { // show a section, or after the last one the send button
     at = to ? sections.indexOf(to) : sections.length;
     const back = before() && button(words.back, () => step(before()), "secondary");
     if (!to) return show(el("h1", {}, words.sure), p("", words.ready), button(words.send, guarded(finish)), back);
@@ -175,11 +175,11 @@
       unreviewed && p("notice", words.unreviewed), to.form, back);
     if (errors.length) stage.querySelector(".errors").focus();
   }
-  const asked = (pointer) => { // the question of /answers/<linkId>… or /contact/<kind>
+  const asked = (pointer) => { // the question that /answers/<linkId>… or /contact/<kind> refers to
     const [, where, name] = pointer.split("/");
     return where === "contact" ? [...items.values()].find(({ item }) => item.contact === name) : items.get(name);
   };
-  function mistakes(errors) { // each beside its question, and listed on top
+  function mistakes(errors) { // show each error beside its question and in a list at the top
     for (const { error, node } of items.values()) if (error) { error.hidden = true; node.classList.remove("wrong"); }
     const lines = errors.map(({ pointer, detail }) => {
       const found = asked(pointer);
@@ -196,27 +196,27 @@
   async function goOn() {
     const from = sections[at], mine = from.group.item.map(({ linkId }) => items.get(linkId));
     const errors = mine.filter(lacks).map(({ linkId }) => ({ pointer: `/answers/${linkId}`, detail: words.required }));
-    if (errors.length && !draft) return step(from, errors); // nothing is kept before the first section is agreed to
+    if (errors.length && !draft) return step(from, errors); // nothing is stored before the first section is complete
     const saved = await save().catch((problem) => {
       if (!problem.errors) throw problem;
-      errors.push(...problem.errors); // what is good is kept, although something beside it is not
+      errors.push(...problem.errors); // save the valid answers without the invalid ones
       const faulty = problem.errors.map(({ pointer }) => asked(pointer)?.linkId);
       return draft && !faulty.includes(undefined) ? save(faulty) : { interruptions: raised };
     });
     interrupt(saved.interruptions, () => (errors.length ? step(from, errors) : step(next())));
   }
-  async function finish() { // the same ETag again finds it sent, should the first answer have been lost
+  async function finish() { // a repeat with the same ETag succeeds if the first response was lost
     const headers = { ...bearer(draft.access_token), "If-Match": etag };
     const sent = await call("POST", `/v1/submissions/${draft.id}/submit`, headers);
     draft = null;
     interrupt(sent.interruptions, () => letter(sent));
   }
-  function interrupt(interruptions, onward) { // what is new and of kind `page` stands alone, with one way on
+  function interrupt(interruptions, onward) { // show new interruptions of kind `page` alone, with one button
     raised = interruptions;
     const fresh = raised.filter(({ kind, rule }) => kind === "page" && !shown.has(rule));
     if (fresh.length === 0) return onward();
     fresh.forEach(({ rule }) => shown.add(rule));
-    const number = next() && fresh[0].resources.find((each) => each.call)?.call; // where the form stops, nobody is told to
+    const number = next() && fresh[0].resources.find((each) => each.call)?.call; // no instruction to call where the form ends
     alone(el("h1", {}, number ? words.call(number) : words.help), fresh.map((each) => block(each, "interruption")),
       button(words.go, onward));
   }
@@ -229,7 +229,7 @@
       return el("li", {}, item.text, " ", el("strong", {}, [answer].flat().map((code) => label(item, code)).join(", ")));
     };
     const caution = ({ text }) => p("caution", el("strong", {}, words.caution), ": ", text);
-    const quotation = (each) => el("figure", {}, // one unit: the words as they are, where they stand, what to note
+    const quotation = (each) => el("figure", {}, // one unit: verbatim text, its source, its cautions
       el("blockquote", { lang: each.lang }, each.exact), each.gist && p("gist", el("em", {}, words.gist), ": ", each.gist),
       el("figcaption", {}, p("source", words.source(each.section), ` (${each.passage}, ${each.start}–${each.end})`), each.cautions.map(caution)));
     const topic = ({ text, because, quotations }) => el("section", { className: "topic" }, p("lead", text),
@@ -242,8 +242,8 @@
       p("source", words.made(day(summary.made_at), summary.edition)));
   }
 
-  // --- what can go wrong: told on the page, which keeps all that was written -------------------------------------------
-  const guarded = (work) => async () => { // one thing at a time, however often a button is pressed
+  // --- failures: shown on the page; what was entered stays in the form -------------------------------------------------
+  const guarded = (work) => async () => { // one action at a time, however often a button is pressed
     if (stage.ariaBusy === "true") return;
     stage.ariaBusy = "true";
     try { await work(); } catch (problem) { trouble(problem, guarded(work)); }
@@ -258,7 +258,7 @@
       sections && button(words.back, () => step(sections[at] || before()), "secondary"),
       el("details", {}, el("summary", {}, words.operator), p("", status ? `${title}. ${detail} ${instance}` : words.origin)));
   }
-  window.addEventListener("beforeunload", (event) => { if (draft) event.preventDefault(); }); // begun and not sent
+  window.addEventListener("beforeunload", (event) => { if (draft) event.preventDefault(); }); // started and not sent
   guarded(async () => {
     questionnaire = await call("GET", `/v1/questionnaires/${here.questionnaire}`, { "Accept-Language": document.documentElement.lang });
     footer.textContent = questionnaire.footer;
