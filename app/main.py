@@ -238,7 +238,6 @@ def build_services(settings: Settings) -> Services:
         keyring=vault.keyring,
         proxies=settings.proxies,
         counts=counts,
-        starts=(settings.form_start_limit_per_network, settings.form_start_limit),
     )
     return Services(
         settings=settings,
@@ -252,7 +251,10 @@ def build_services(settings: Settings) -> Services:
         theme=Theme.from_settings(settings),
         ledger=ledger,
         form_start_limiter=FormStartLimiter(
-            per_network=settings.form_start_limit_per_network, total=settings.form_start_limit
+            per_network=settings.form_start_limit_per_network,
+            total=settings.form_start_limit,
+            keyring=vault.keyring,
+            counts=counts,
         ),
         mailer=post,
         address_policy=address_policy(settings),

@@ -27,9 +27,9 @@ WARM = 150  # requests of each kind before measuring
 PEOPLE = 16  # respondents for each form: this many drafts, and as many submitted
 MANY = "1000000"
 SETTINGS = {  # those of a clinic with four languages; limits are never reached
-    "UNREVIEWED_TRANSLATIONS": "true",
-    "FORM_STARTS": MANY,
-    "FORM_STARTS_PER_NETWORK": MANY,
+    "ALLOW_UNREVIEWED_TRANSLATIONS": "true",
+    "FORM_START_LIMIT": MANY,
+    "FORM_START_LIMIT_PER_NETWORK": MANY,
 }
 
 

@@ -73,7 +73,7 @@ def ours(
     """The product, migrated, with a new API key. `program`: the module that serves; `more`: settings."""
     folder.mkdir()
     settings = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "LOG_LEVEL": log_level}
-    settings |= {"REQUESTS_PER_KEY": str(10**9), "REQUESTS_PER_NETWORK": str(10**9), **more}
+    settings |= {"RATE_LIMIT_PER_KEY": str(10**9), "RATE_LIMIT_PER_NETWORK": str(10**9), **more}
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PRECONSULT_")}
     environment |= {f"PRECONSULT_{name}": value for name, value in settings.items() if value}
     cli = [sys.executable, "-m", "app.cli"]

@@ -183,7 +183,7 @@ def _errors_of_first(edition: Edition, group: Item, sent: FormPageInput, languag
 async def _let_in(request: Request, here: Services) -> None:
     """Count one started form, in this process and across replicas. Raises TooMany."""
     found = client_address.client_network(client_address.client_address(request.scope, here.settings.proxies))
-    wait = here.form_start_limiter.take(found) or await here.rate_limiter.hit_form_start(found)
+    wait = await here.form_start_limiter.hit(found)
     if wait:
         raise TooManyRequests("Too many forms are being begun.", retry_after=wait)
 

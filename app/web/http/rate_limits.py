@@ -119,11 +119,7 @@ class LeasedCounter:
 
 
 class RateLimiter:
-    """Both rate limits of a running service; with `counts` they apply across replicas.
-
-    With `counts` this also holds for the limits of started forms (`starts`: per hour, by one network and in
-    total), which limits.py counts for this process.
-    """
+    """Both rate limits of a running service; with `counts` they apply across replicas."""
 
     def __init__(
         self,
@@ -133,7 +129,6 @@ class RateLimiter:
         keyring: Keyring,
         proxies: Networks = (),
         counts: RedisCounters | None = None,
-        starts: tuple[int, int] = (0, 0),
     ) -> None:
         self._key, self._network = (
             LeasedCounter(kind, limit, counts) if counts else LocalCounter(limit)
@@ -145,11 +140,6 @@ class RateLimiter:
         }
         self._keyring, self._proxies, self._counts = keyring, proxies, counts
         self._minute, self._secret = 0, b""
-        self._starts = [
-            LeasedCounter(kind, limit, counts, HOUR)
-            for kind, limit in zip(("start", "starts"), starts, strict=True)
-            if counts
-        ]
 
     async def hit_key(self, scope: Scope, key_id: str) -> None:
         """Count a request made with a key; its response reports the number left. Raises TooMany."""
@@ -166,18 +156,6 @@ class RateLimiter:
         scope[COUNTED] = True
         if left < 0:  # no headers otherwise: caches may store public responses
             self._set_headers(scope, "network", left, SECONDS - second)
-
-    async def hit_form_start(self, found: str) -> int:
-        """Count a form started from a network, across replicas.
-
-        Return 0, or the seconds to wait. Without a store, return 0.
-        """
-        hour, second = divmod(int(time.time()), HOUR)
-        name = self._keyring.digest("networks of forms", f"{hour} {found}".encode()).hex()
-        for count, each in zip(self._starts, (name, OTHERS), strict=False):
-            if await count.take(each, hour) < 0:
-                return HOUR - second
-        return 0
 
     async def close(self) -> None:
         """Close the connection to the store."""

@@ -6,7 +6,7 @@ questionnaire. Never: refers to other sites, or leaves a status code undocumente
 
 import json
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -182,7 +182,7 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
     known = components.setdefault("schemas", {})
     routes = (route for route in app.routes if isinstance(route, APIRoute))
     fields = (route.body_field for route in routes if route.body_field)
-    bodies = {cast(type[BaseModel], each.field_info.annotation) for each in fields}
+    bodies: set[Any] = {each.field_info.annotation for each in fields}
     models = (*bodies, submissions.SubmissionIn, submissions.ProblemOut, QuestionnaireResponseInput)
     _, inputs = models_json_schema([(model, "validation") for model in models], ref_template=REF + "{model}")
     known.update(inputs["$defs"])

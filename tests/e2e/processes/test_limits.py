@@ -17,7 +17,7 @@ import pytest
 
 from app.adapters.redis_counters import RedisCounters
 from app.encryption import Keyring
-from app.web.http.rate_limits import RateLimiter
+from app.web.http.form_start_limits import FormStartLimiter
 from tests import redis_server
 from tests.postgres_server import Postgres
 from tests.redis_server import Redis
@@ -42,8 +42,8 @@ def replicas(
     store: Redis, postgres: Postgres, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Server]]:
     """Two servers on one PostgreSQL, one keyring and one store. Each test uses its own keys."""
-    settings = {"KEYRING": KEYRING, "REDIS_URL": store.url, "LOG_LEVEL": "warning"}
-    settings |= {"REQUESTS_PER_KEY": str(LIMIT), "REQUESTS_PER_NETWORK": str(LIMIT)}
+    settings = {"ENCRYPTION_KEYS": KEYRING, "REDIS_URL": store.url, "LOG_LEVEL": "warning"}
+    settings |= {"RATE_LIMIT_PER_KEY": str(LIMIT), "RATE_LIMIT_PER_NETWORK": str(LIMIT)}
     more = {f"PRECONSULT_{name}": value for name, value in settings.items()}
     postgres.create_database("limits", template)
     with ExitStack() as stack:
@@ -141,19 +141,16 @@ def test_while_the_store_is_down_requests_are_answered_and_the_log_says_so_once(
 def test_forms_begun_are_counted_by_all_replicas_together(
     store: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.web.http.rate_limits.time", type("time", (), {"time": lambda: 1_800_000_100.0}))
+    monkeypatch.setattr(
+        "app.web.http.form_start_limits.time", type("time", (), {"time": lambda: 1_800_000_100.0})
+    )
     keyring = Keyring([("k1", bytes(32))])
 
     async def begin() -> list[int]:
         stores = [RedisCounters(store.url) for _ in range(REPLICAS)]
-        found = [
-            RateLimiter(per_key=1, per_network=1, keyring=keyring, counts=each, starts=(3, 5))
-            for each in stores
-        ]
-        waits = [
-            await each.hit_form_start(here) for here in ("a", "b", "c") for _ in range(3) for each in found
-        ]
-        for each in found:
+        found = [FormStartLimiter(per_network=3, total=5, keyring=keyring, counts=each) for each in stores]
+        waits = [await each.hit(network) for network in ("a", "b", "c") for _ in range(3) for each in found]
+        for each in stores:
             await each.close()
         return waits
 

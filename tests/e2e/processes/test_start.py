@@ -134,8 +134,8 @@ def test_replicas_with_a_key_file_each_are_told_that_it_must_be_one_keyring(
     [
         ("PUBLIC_URL", "http://clinic.example"),
         ("DATABASE_URL", "postgresql+psycopg://u:s3cret@/d?host=/nowhere&sslmode=disable"),
-        ("KEYRING", "k1:s3cret"),
-        ("KEYRING_FILE", "/nowhere/s3cret"),
+        ("ENCRYPTION_KEYS", "k1:s3cret"),
+        ("ENCRYPTION_KEYS_FILE", "/nowhere/s3cret"),
         ("DATABASE_URL_FILE", "/nowhere/s3cret"),
         ("MAX_BODY_BYTES", "-1"),
         ("ENV", "s3cret"),

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.encryption import Keyring
 from app.web.http.form_start_limits import DAY, FormStartLimiter
 
 HERE, THERE = "192.0.2.0/24", "2001:db8:1::/48"
@@ -48,6 +49,11 @@ class _Time:
         return self.clock.steady
 
 
+def limiter(per_network: int, total: int) -> FormStartLimiter:
+    """The limits of one process."""
+    return FormStartLimiter(per_network, total, keyring=Keyring([("k", bytes(32))]))
+
+
 def taken(limits: FormStartLimiter, network: str, times: int) -> int:
     """The number of these attempts that were allowed."""
     return sum(limits.take(network) == 0 for _ in range(times))
@@ -55,27 +61,27 @@ def taken(limits: FormStartLimiter, network: str, times: int) -> int:
 
 @pytest.mark.usefixtures("clock")
 def test_a_network_past_its_limit_is_told_how_long_to_wait() -> None:
-    limits = FormStartLimiter(per_network=3, total=100)
+    limits = limiter(3, 100)
     assert taken(limits, HERE, 3) == 3
     assert 1 <= limits.take(HERE) <= HOUR
 
 
 @pytest.mark.usefixtures("clock")
 def test_everybody_waits_past_the_limit_of_all_however_many_networks_they_come_from() -> None:
-    limits = FormStartLimiter(per_network=3, total=10)
+    limits = limiter(3, 10)
     assert sum(limits.take(f"10.0.{number}.0/24") == 0 for number in range(50)) == 10
     assert 1 <= limits.take(HERE) <= HOUR
 
 
 @pytest.mark.usefixtures("clock")
 def test_a_network_past_its_limit_takes_nothing_from_the_others() -> None:
-    limits = FormStartLimiter(per_network=3, total=10)
+    limits = limiter(3, 10)
     assert taken(limits, HERE, 1000) == 3
     assert sum(limits.take(f"10.0.{number}.0/24") == 0 for number in range(50)) == 7
 
 
 def test_whoever_tries_while_waiting_does_not_wait_longer(clock: Clock) -> None:
-    limits = FormStartLimiter(per_network=3, total=100)
+    limits = limiter(3, 100)
     taken(limits, HERE, 3)
     wait = limits.take(HERE)
     for _ in range(wait - 1):
@@ -87,7 +93,7 @@ def test_whoever_tries_while_waiting_does_not_wait_longer(clock: Clock) -> None:
 
 @pytest.mark.parametrize("late", [0, 1, 600, 1799.5, 3599])
 def test_whoever_waits_as_told_is_let_in(clock: Clock, late: float) -> None:
-    limits = FormStartLimiter(per_network=5, total=7)
+    limits = limiter(5, 7)
     clock.go(late)
     for _ in range(40):
         wait = limits.take(HERE)
@@ -97,7 +103,7 @@ def test_whoever_waits_as_told_is_let_in(clock: Clock, late: float) -> None:
 
 
 def test_no_clock_hour_holds_more_than_the_limit_and_any_hour_less_than_twice(clock: Clock) -> None:
-    limits, began = FormStartLimiter(per_network=30, total=600), []
+    limits, began = limiter(30, 600), []
     for _ in range(6 * 120):
         clock.go(30)
         began += [clock.wall] * taken(limits, HERE, 40)
@@ -109,7 +115,7 @@ def test_no_clock_hour_holds_more_than_the_limit_and_any_hour_less_than_twice(cl
 
 @pytest.mark.usefixtures("clock")
 def test_a_network_is_not_kept_in_clear() -> None:
-    one, other = FormStartLimiter(per_network=3, total=10), FormStartLimiter(per_network=3, total=10)
+    one, other = limiter(3, 10), limiter(3, 10)
     assert one.take(HERE) == other.take(HERE) == 0
     kept, elsewhere = (repr(vars(each._counter.storage)) for each in (one, other))
     assert "LIMITER" in kept or "network/" in kept
@@ -119,7 +125,7 @@ def test_a_network_is_not_kept_in_clear() -> None:
 
 
 def test_the_key_is_thrown_away_after_a_day(clock: Clock) -> None:
-    limits, keys = FormStartLimiter(per_network=1, total=10), []
+    limits, keys = limiter(1, 10), []
     for seconds in (0, DAY - 1, 1, DAY):
         clock.go(seconds)
         limits.take(HERE)
@@ -136,7 +142,7 @@ def _aliases(limits: FormStartLimiter) -> list[str]:
 
 @pytest.mark.usefixtures("clock")
 def test_memory_does_not_grow_with_the_networks_that_come() -> None:
-    limits, sizes = FormStartLimiter(per_network=30, total=600), []
+    limits, sizes = limiter(30, 600), []
     tracemalloc.start()
     try:
         for number in range(20_000):
@@ -151,7 +157,7 @@ def test_memory_does_not_grow_with_the_networks_that_come() -> None:
 
 
 def test_memory_does_not_grow_with_the_hours(clock: Clock) -> None:
-    limits, most = FormStartLimiter(per_network=30, total=500), 0
+    limits, most = limiter(30, 500), 0
     for hour in range(26):  # each hour with networks never seen before
         for number in range(500):
             limits.take(f"2001:{hour:x}:{number:x}::/48")
@@ -171,7 +177,7 @@ def _sweep() -> None:
 
 
 def test_threads_that_come_at_once_get_no_more_than_the_limit() -> None:
-    limits = FormStartLimiter(per_network=30, total=600)
+    limits = limiter(30, 600)
     with ThreadPoolExecutor(16) as pool:
         waits = list(pool.map(limits.take, [HERE] * 400))
     assert waits.count(0) in (30, 31), "31 when the hour struck in between"
@@ -179,13 +185,13 @@ def test_threads_that_come_at_once_get_no_more_than_the_limit() -> None:
 
 @pytest.mark.usefixtures("clock")
 def test_each_network_has_its_own_limit() -> None:
-    limits = FormStartLimiter(per_network=3, total=100)
+    limits = limiter(3, 100)
     assert taken(limits, HERE, 5) == 3
     assert taken(limits, THERE, 5) == 3
 
 
 def test_places_come_free_one_by_one_as_the_hour_before_fades(clock: Clock) -> None:
-    limits = FormStartLimiter(per_network=30, total=600)
+    limits = limiter(30, 600)
     clock.go(2600)  # a hundred seconds before the next hour
     assert taken(limits, HERE, 40) == 30
     clock.go(100 + 1)
