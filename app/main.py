@@ -227,7 +227,7 @@ def build_services(settings: Settings) -> Services:
     registry = CollectorRegistry()
     registry.register(BATCH)
     registry.register(DELIVERY_ATTEMPTS)
-    waiting = Gauge("preconsult_writes_waiting", "Writes not begun yet.", registry=registry)
+    waiting = Gauge("preconsult_pending_writes", "Writes not begun yet.", registry=registry)
     waiting.set_function(lambda: database.pending_writes)
     counter = Counter(
         "preconsult_submissions", "Submissions kept, by status.", ("status",), registry=registry

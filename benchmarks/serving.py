@@ -44,14 +44,14 @@ class Server:
         times = [each.cpu_times() for each in self._all()]
         return sum(float(each.user + each.system) for each in times)
 
-    def works_per_commit(self) -> float | None:
+    def writes_per_commit(self) -> float | None:
         """Average number of units of work per commit, from the metrics page; None where there is none."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
                 lines = [line.split() for line in answer.read().decode().splitlines()]
         except OSError:
             return None
-        name = "preconsult_works_per_commit"
+        name = "preconsult_writes_per_commit"
         found = {line[0]: float(line[-1]) for line in lines if line and line[0].startswith(name)}
         count = found.get(f"{name}_count", 0)
         return found[f"{name}_sum"] / count if count else None

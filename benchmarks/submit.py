@@ -128,7 +128,7 @@ class Bench:
         for one, other in pairs:
             print(ratio(by_name[one], by_name[other]))
         print(f"\n{HEAD}", *(each.row() for each in self.runners), sep="\n")
-        batch = by_name["ours"].server.works_per_commit()
+        batch = by_name["ours"].server.writes_per_commit()
         print(f"\nours: {batch:.1f} works per commit" if batch else "\nours: no works-per-commit metric")
         bare = by_name["bare ASGI"]
         ceiling = bare.middle(lambda r: r.rate) / bare.middle(lambda r: r.busy)

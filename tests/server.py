@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0  # seconds; costs nothing if the condition is met earlier
 PRODUCT = ("-m", "app.cli")  # the arguments for Python
 UNLIMITED = {  # a test of rate limits sets its own
-    f"PRECONSULT_REQUESTS_PER_{each}": str(10**9) for each in ("KEY", "NETWORK")
+    f"PRECONSULT_RATE_LIMIT_PER_{each}": str(10**9) for each in ("KEY", "NETWORK")
 }
 
 

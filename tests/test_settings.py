@@ -201,7 +201,7 @@ def test_a_secret_from_a_file_by_its_former_name_is_refused_with_the_new_one(
 ) -> None:
     monkeypatch.setenv("PRECONSULT_KEYRING_FILE", "/run/secrets/keyring")
     with pytest.raises(
-        StartupError, match="^PRECONSULT_KEYRING_FILE is now PRECONSULT_ENCRYPTION_KEYS_FILE; rename it"
+        StartupError, match=r"^PRECONSULT_KEYRING_FILE is now PRECONSULT_ENCRYPTION_KEYS_FILE; rename it"
     ):
         load_settings()
 

@@ -58,7 +58,7 @@ class AlertJob(PeriodicJob):
             refused = await asyncio.to_thread(post.send, alerts.build_email(alert, self._url))
             work = partial(alerts.mark_sent, alert=alert, refused=refused)
         except Exception as error:  # it is retried, whatever the error
-            log.warning("alert_not_sent", error=type(error).__name__)
+            log.warning("alert_email_failed", error=type(error).__name__)
             work = partial(alerts.reschedule, alert=alert, error=type(error).__name__)
         await self._database.write(partial(work, now=now()))
 

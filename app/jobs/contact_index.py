@@ -22,4 +22,4 @@ async def backfill_contact_index(database: Database, vault: Vault) -> None:
                 partial(contact_index_backfill.backfill_batch, vault=vault, stretch=left, now=now())
             )
     except Exception as error:  # the next start indexes the rest
-        log.error("lookups_failed", error=type(error).__name__, at=error_location(error))
+        log.error("contact_index_backfill_failed", error=type(error).__name__, at=error_location(error))

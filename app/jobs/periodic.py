@@ -28,7 +28,7 @@ class PeriodicJob:
             if self._quiet == 0 and isinstance(error, ChainBroken):
                 log.error("audit_chain_broken", at=error_location(error))
             elif self._quiet == 0:
-                log.error("round_failed", error=type(error).__name__, at=error_location(error))
+                log.error("job_failed", error=type(error).__name__, at=error_location(error))
             return False
         return True
 

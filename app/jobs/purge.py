@@ -25,7 +25,7 @@ async def run_purge_forever(database: Database, told_for: dt.timedelta) -> None:
                 purged = await database.write(work)
                 more, failed = purged.more, failed + purged.failed
                 if purged.submissions or purged.failed:
-                    log.info("purged", count=purged.submissions, failed=purged.failed)
+                    log.info("purge_completed", count=purged.submissions, failed=purged.failed)
             await database.run_in_thread(database.checkpoint)
         except Exception as error:
             log.error("purge_failed", error=type(error).__name__, at=error_location(error))

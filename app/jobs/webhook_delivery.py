@@ -33,7 +33,7 @@ MAX_CONCURRENT, MAX_PER_ENDPOINT = 32, 4  # concurrent deliveries in all and for
 MAX_PER_FAILING_ENDPOINT = 1  # a failing endpoint gets single attempts only
 RESERVED_FOR_HEALTHY = 16  # slots that failing endpoints never take
 DELIVERY_ATTEMPTS = Metric(
-    "preconsult_webhook_tries",
+    "preconsult_webhook_delivery_attempts",
     "Tries to deliver a webhook, by the class of the answer; none: there was no answer.",
     ("answer",),
     registry=None,
@@ -166,7 +166,7 @@ class WebhookDeliveryWorker(PeriodicJob):
             )
             paused = await self._database.write(work)
         except Exception as error:  # it is retried when its lease ends
-            log.error("delivery_not_settled", error=type(error).__name__, at=error_location(error))
+            log.error("webhook_result_not_saved", error=type(error).__name__, at=error_location(error))
             return
         if paused is not None:
             await self._tell(paused)
@@ -181,4 +181,4 @@ class WebhookDeliveryWorker(PeriodicJob):
         try:
             await asyncio.to_thread(self._post.send, webhook_deliveries.build_paused_email(paused, self._url))
         except Exception as error:
-            log.warning("letter_not_sent", error=type(error).__name__)
+            log.warning("email_failed", error=type(error).__name__)

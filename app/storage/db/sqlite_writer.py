@@ -22,7 +22,7 @@ from app.errors import Unavailable
 T = TypeVar("T")
 MAX_BATCH = 64
 BATCH = Histogram(
-    "preconsult_works_per_commit",
+    "preconsult_writes_per_commit",
     "Works committed together.",
     buckets=(1, 2, 4, 8, 16, 32, 64),
     registry=None,

@@ -61,12 +61,12 @@ class PageRoute(APIRoute):
                 raise
             except Exception as error:  # last resort: a user who fills in a form never sees JSON
                 log.error(
-                    "accident",
+                    "unhandled_exception",
                     request_id=request_id(request),
                     error=type(error).__name__,
                     at=error_location(error),
                 )
-                return await error_page(request, Internal("An accident on our side."))
+                return await error_page(request, Internal("An error on our side."))
 
         return handler
 

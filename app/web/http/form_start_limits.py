@@ -5,11 +5,11 @@ wait. Never: stores a network in clear text. In this process a network is identi
 key, which is discarded after a day (and the count of each network with it); in the store by a keyed hash that
 changes every hour.
 
-Of the strategies of `limits`, the count of this process uses the sliding window counter, for three reasons. A network costs two
-counters whatever its limit, and they expire (the moving window of limits 5.8 stores an empty list for each
-key for ever). Slots become free one by one rather than all at once. Every shared storage supports it. The
-drawback: the previous clock hour counts in proportion, so 60 minutes across two clock hours may exceed the
-limit when forms are started unevenly; a single clock hour never does.
+Of the strategies of `limits`, the count of this process uses the sliding window counter, for three reasons.
+A network costs two counters whatever its limit, and they expire (the moving window of limits 5.8 stores an
+empty list for each key for ever). Slots become free one by one rather than all at once. Every shared storage
+supports it. The drawback: the previous clock hour counts in proportion, so 60 minutes across two clock hours
+may exceed the limit when forms are started unevenly; a single clock hour never does.
 """
 
 import hashlib

@@ -115,7 +115,7 @@ class LeasedCounter:
     def _log_unavailable(self, minute: int) -> None:
         if minute != self._told:
             self._told = minute
-            log.warning("limits_not_shared")
+            log.warning("rate_limit_store_unavailable")
 
 
 class RateLimiter:

@@ -100,9 +100,12 @@ class _Request:
             self.status = 499  # logged and counted as in nginx, never sent: the client is gone
         except Exception as error:  # the last handler: every unhandled error is logged and answered
             log.error(
-                "accident", request_id=self.request_id, error=type(error).__name__, at=error_location(error)
+                "unhandled_exception",
+                request_id=self.request_id,
+                error=type(error).__name__,
+                at=error_location(error),
             )
-            await self._answer(Internal("An accident on our side; quote `instance` when you report it."))
+            await self._answer(Internal("An error on our side; quote `instance` when you report it."))
         finally:
             self._log()
 

@@ -130,12 +130,12 @@ class StaffRoute(APIRoute):
                 raise
             except Exception as error:  # last resort: staff never see JSON
                 log.error(
-                    "accident",
+                    "unhandled_exception",
                     request_id=request_id(request),
                     error=type(error).__name__,
                     at=error_location(error),
                 )
-                return trouble(request, Internal("An accident on our side; it is in the log."))
+                return trouble(request, Internal("An error on our side; it is in the log."))
 
         return handler
 

@@ -30,7 +30,7 @@ MEGABYTE = 1 << 20
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("hostile"), PRECONSULT_REQUEST_BODY_TIMEOUT_SECONDS="1") as server:
         yield server
-        accidents = [line for line in server.log.read_text().splitlines() if '"accident"' in line]
+        accidents = [line for line in server.log.read_text().splitlines() if '"unhandled_exception"' in line]
         assert accidents == []
 
 
@@ -70,7 +70,7 @@ def test_a_hostile_body_is_refused_or_kept_as_it_is(database_url: str, tmp_path:
     assert {answer.status for answer in read.values()} == {200}
     assert all(answer.json() for answer in read.values())  # the response is valid UTF-8 and JSON
     assert column(database_url, "SELECT count(*) FROM submissions") == [len(kept) + 1]
-    assert '"accident"' not in server.log.read_text()
+    assert '"unhandled_exception"' not in server.log.read_text()
 
 
 def test_a_body_of_another_kind_is_refused(server: Server, key: str) -> None:

@@ -234,4 +234,4 @@ def _headed(method: str, target: str, content: bytes, person: Person, headers: d
 
 
 def _accidents(server: Server) -> list[str]:
-    return [line for line in server.log.read_text().splitlines() if '"accident"' in line]
+    return [line for line in server.log.read_text().splitlines() if '"unhandled_exception"' in line]

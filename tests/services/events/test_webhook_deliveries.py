@@ -572,7 +572,10 @@ def test_tries_are_counted_by_the_class_of_their_answer(office: Office) -> None:
         office.wait(3600)
     counted = [DELIVERY_ATTEMPTS.labels(name)._value.get() for name in names]
     assert [after - earlier for after, earlier in zip(counted, before, strict=True)] == [1, 1, 1]
-    assert 'preconsult_webhook_tries_total{answer="2xx"}' in office.service.client.get("/metrics").text
+    assert (
+        'preconsult_webhook_delivery_attempts_total{answer="2xx"}'
+        in office.service.client.get("/metrics").text
+    )
 
 
 # --- manual actions, and expiry --------------------------------------------------------------------

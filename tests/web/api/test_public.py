@@ -119,7 +119,7 @@ def test_metrics_label_routes_never_paths(service: Service) -> None:
     assert "SECRET" not in text
     assert 'route="/v1/submissions/{submission}",status="401"' in text
     assert 'route="none",status="404"' in text
-    assert "preconsult_works_per_commit" in text or not service.database.is_sqlite
+    assert "preconsult_writes_per_commit" in text or not service.database.is_sqlite
 
 
 def test_every_answer_carries_the_security_headers(service: Service) -> None:
