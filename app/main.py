@@ -28,6 +28,7 @@ from app.container import (
     open_ledger,
     open_library,
 )
+from app.environment import load_settings
 from app.errors import Problem, StartupError
 from app.jobs.alerts import AlertJob
 from app.jobs.audit_chain import AuditChainJob
@@ -39,7 +40,7 @@ from app.rules.library import Library, load_library
 from app.services.operations.key_rotation import load_vault
 from app.services.submissions.alerts import AlertStatus
 from app.services.submissions.lifecycle import SubmissionService
-from app.settings import Settings, load_settings
+from app.settings import Settings
 from app.storage.db import migrations
 from app.storage.db.sqlite_writer import BATCH
 from app.web.api import (

@@ -5,56 +5,24 @@ Never: starts in production with a setting that is unsafe there; the error is on
 """
 
 import datetime as dt
-import difflib
 import ipaddress
 import math
-import os
 import re
-import sys
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.color_contrast import DARK_PAPER, require_readable
 from app.errors import StartupError
 
 COLOR = r"^#[0-9a-fA-F]{6}$"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
-SECRETS = ("DATABASE_URL", "ENCRYPTION_KEYS", "SMTP_URL", "REDIS_URL")
-FILES = (*SECRETS, "CLINIC_PRIVACY")
-PREFIX = "PRECONSULT_"
-RENAMED = {  # names of the first release
-    "KEYRING": "ENCRYPTION_KEYS",
-    "AUDIT_ANCHOR": "AUDIT_ANCHOR_FILE",
-    "ERASURE_LEDGER": "ERASURE_LEDGER_FILE",
-    "QUEUE_LIMIT": "MAX_PENDING_WRITES",
-    "BODY_SECONDS": "REQUEST_BODY_TIMEOUT_SECONDS",
-    "SWITCHED_OFF": "DISABLED_QUESTIONS",
-    "UNREVIEWED_TRANSLATIONS": "ALLOW_UNREVIEWED_TRANSLATIONS",
-    "FORM_STARTS_PER_NETWORK": "FORM_START_LIMIT_PER_NETWORK",
-    "FORM_STARTS": "FORM_START_LIMIT",
-    "REQUESTS_PER_KEY": "RATE_LIMIT_PER_KEY",
-    "REQUESTS_PER_NETWORK": "RATE_LIMIT_PER_NETWORK",
-    "ON_CALL": "ON_CALL_OUT_OF_HOURS",
-    "SECOND_FACTOR_ROLES": "TWO_FACTOR_ROLES",
-    "RETURN_ORIGINS": "ALLOWED_RETURN_ORIGINS",
-    "STALE_DAYS": "STALE_AFTER_DAYS",
-    "EVENTS_DAYS": "EVENT_RETENTION_DAYS",
-    "RETENTION_DRAFT_HOURS": "DRAFT_RETENTION_HOURS",
-    "RETENTION_DAYS": "SUBMISSION_RETENTION_DAYS",
-    "WORKER": "RUN_WORKER",
-    "WEBHOOK_NETWORKS": "WEBHOOK_ALLOWED_NETWORKS",
-    "LEAVE_URL": "EXIT_URL",
-}
-# what Kubernetes and linked containers put into the environment for a service named `preconsult`
-SERVICE_LINK = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?")
 LOGOS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".svg": "image/svg+xml"}
 STAFF_ROLES = ("reviewer", "manager", "administrator", "auditor")
-DARK_PAPER = "#14191d"
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
@@ -335,12 +303,12 @@ class Settings(BaseSettings):
     @field_validator("clinic_color")
     @classmethod
     def _light(cls, value: str) -> str:
-        return _readable(value, "#ffffff")
+        return require_readable(value, "#ffffff")
 
     @field_validator("clinic_color_dark")
     @classmethod
     def _dark(cls, value: str) -> str:
-        return _readable(value, DARK_PAPER)
+        return require_readable(value, DARK_PAPER)
 
     def refuse_unsafe(self) -> Self:
         """Raise Refusal when a setting is not safe in production."""
@@ -354,79 +322,5 @@ class Settings(BaseSettings):
         return self
 
 
-def contrast(one: str, other: str) -> float:
-    """Return the contrast ratio of two colours `#rrggbb`, 1 to 21 (WCAG 2.2, relative luminance)."""
-    darker, lighter = sorted(_luminance(each) for each in (one, other))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(color: str) -> float:
-    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def _readable(color: str, paper: str) -> str:
-    if contrast(color, paper) < 4.5:
-        raise ValueError(f"its contrast with {paper} is {contrast(color, paper):.2f}, and 4.5 is needed")
-    return color.lower()
-
-
 def _listed(value: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in value.split(",") if each.strip())
-
-
-def load_settings() -> Settings:
-    """Load the settings from the environment. Raises StartupError that names the invalid setting, never
-    its value.
-    """
-    unknown = _unknown_names()
-    try:
-        settings = Settings(**_secrets()).refuse_unsafe()
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = "PRECONSULT_" + "_".join(str(part) for part in first["loc"]).upper()
-        told = first["msg"].removeprefix("Value error, ")
-        raise StartupError(f"{name} can't be used: {told}.") from None
-    if unknown and not settings.development:
-        raise StartupError(unknown[0])
-    for line in unknown:
-        sys.stderr.write(f"preconsult: {line}\n")
-    return settings
-
-
-def _unknown_names() -> list[str]:
-    """Return a line for each `PRECONSULT_` name that is not a setting.
-
-    Raises StartupError for a name of the first release.
-    """
-    in_file = dotenv_values(".env", interpolate=False) if Path(".env").is_file() else {}
-    given = {
-        name.upper().removeprefix(PREFIX)
-        for name in (*os.environ, *in_file)
-        if name.upper().startswith(PREFIX)
-    }
-    known = {name.upper() for name in Settings.model_fields} | {f"{name}_FILE" for name in FILES}
-    lines = []
-    for name in sorted(given - known):
-        former = name if name in RENAMED else name.removesuffix("_FILE")
-        if former in RENAMED:
-            now = RENAMED[former] + name.removeprefix(former)
-            raise StartupError(f"{PREFIX}{name} is now {PREFIX}{now}; rename it.")
-        if not SERVICE_LINK.fullmatch(name):
-            nearest = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {PREFIX}{nearest[0]}?" if nearest else "; remove it."
-            lines.append(f"{PREFIX}{name} is not a setting{hint}")
-    return lines
-
-
-def _secrets() -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in FILES:
-        path = os.environ.get(f"PRECONSULT_{name}_FILE")
-        if path:
-            try:
-                found[name.lower()] = Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                raise StartupError(f"PRECONSULT_{name}_FILE names a file that can't be read.") from None
-    return found

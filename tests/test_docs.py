@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 import dev
 from app.cli import main
+from app.environment import FILES, RENAMED
 from app.errors import every_problem
 from app.fhir import identifiers
 from app.logging import FIELDS
@@ -26,7 +27,7 @@ from app.services.auth.authorization import SCOPES
 from app.services.auth.permissions import ROLES
 from app.services.bookings.readiness import State
 from app.services.events.event_types import TYPES, event_payload
-from app.settings import FILES, RENAMED, Settings
+from app.settings import Settings
 from app.storage.events.outbox import Event
 from app.web.html import form_security
 from app.web.middleware.request_guard import METHODS

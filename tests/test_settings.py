@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from app.color_contrast import DARK_PAPER, contrast
+from app.environment import RENAMED, load_settings
 from app.errors import StartupError
 from app.main import create_app
-from app.settings import DARK_PAPER, RENAMED, Settings, contrast, load_settings
+from app.settings import Settings
 from tests.conftest import LIBRARY
 
 WRONG = {

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from app.cli.context import keyring_at_hand, now, open_database
+from app.environment import load_settings
 from app.errors import StartupError
 from app.services.events import audit_chain
 from app.services.events.audit_chain import ChainBroken
-from app.settings import load_settings
 from app.storage.operations import append_only_file
 
 

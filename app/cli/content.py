@@ -10,9 +10,9 @@ import click
 
 from app.cli.context import now
 from app.container import open_library
+from app.environment import load_settings
 from app.errors import StartupError
 from app.rules.library import CONTENT, check_lock, edition_folders, load, load_library, write_lock
-from app.settings import load_settings
 
 
 @click.group("content")

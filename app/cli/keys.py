@@ -9,11 +9,11 @@ from functools import partial
 import click
 
 from app.cli.context import COMMAND, now, open_database, open_database_for_write
+from app.environment import load_settings
 from app.services.auth import api_keys
 from app.services.auth.api_keys import NewApiKey
 from app.services.auth.authorization import SCOPES
 from app.services.operations.key_rotation import rotate
-from app.settings import load_settings
 from app.storage.auth import api_keys as keys
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from app.cli.context import COMMAND, now, open_database, open_database_for_write
+from app.environment import load_settings
 from app.services.operations import retention, system_status
-from app.settings import load_settings
 from app.storage.db import migrations
 from app.storage.operations import retention as expiry
 

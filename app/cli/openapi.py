@@ -4,9 +4,9 @@ import json
 
 import click
 
+from app.environment import load_settings
 from app.main import build
 from app.rules.library import CONTENT, load_library
-from app.settings import load_settings
 
 
 @click.command("openapi")

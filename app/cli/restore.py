@@ -13,9 +13,10 @@ from sqlalchemy.engine import make_url
 
 from app.cli.context import COMMAND, MAX_EVENTS_TO_LINK, keyring_at_hand, now, open_database
 from app.container import open_ledger
+from app.environment import load_settings
 from app.errors import StartupError
 from app.services.events import audit_chain, outbox
-from app.settings import Settings, load_settings
+from app.settings import Settings
 from app.storage.auth import sessions
 from app.storage.db import sqlite_restore
 from app.storage.db.database import Database

@@ -4,11 +4,11 @@ import click
 
 from app.cli.context import COMMAND, now, open_database_for_write
 from app.container import build_retention_policy, open_library
+from app.environment import load_settings
 from app.errors import StartupError
 from app.services.demo import staff_activity, submissions
 from app.services.operations.key_rotation import load_vault
 from app.services.submissions.lifecycle import SubmissionService
-from app.settings import load_settings
 
 
 @click.command("seed")

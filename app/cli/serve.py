@@ -53,9 +53,9 @@ def _ready(workers: int) -> tuple["FastAPI | str", type["GuardedH11Protocol"]]:
     """Return what uvicorn serves, checked: an application, or for several processes the name of its
     factory.
     """
+    from app.environment import load_settings  # noqa: PLC0415
     from app.errors import StartupError  # noqa: PLC0415 - `serve --help` runs without these
     from app.main import serve_app  # noqa: PLC0415
-    from app.settings import load_settings  # noqa: PLC0415
     from app.web.middleware.uvicorn_protocol import GuardedH11Protocol  # noqa: PLC0415
 
     settings = load_settings()

@@ -9,10 +9,11 @@ from functools import partial
 import click
 
 from app.cli.context import COMMAND, now, open_database, open_database_for_write
+from app.environment import load_settings
 from app.services.auth import two_factor, users
 from app.services.auth.permissions import ROLES
 from app.services.auth.users import NewStaffUser
-from app.settings import Settings, load_settings
+from app.settings import Settings
 from app.storage.auth import users as people
 from app.storage.auth.users import Person
 from app.storage.db.database import Session

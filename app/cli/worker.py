@@ -14,11 +14,12 @@ from app import logging
 from app.cli.context import now, open_database
 from app.container import build_mailer, open_ledger
 from app.encryption import Keyring
+from app.environment import load_settings
 from app.jobs.audit_chain import AuditChainJob
 from app.jobs.webhook_delivery import WebhookDeliveryWorker
 from app.logging import log
 from app.services.operations.key_rotation import load_vault
-from app.settings import Settings, load_settings
+from app.settings import Settings
 from app.storage.db.database import Database
 
 

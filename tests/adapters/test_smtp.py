@@ -11,9 +11,10 @@ import pytest
 
 from app.adapters import smtp
 from app.adapters.smtp import Email, Mailer, SmtpServer
+from app.environment import load_settings
 from app.errors import StartupError
 from app.main import create_app
-from app.settings import Settings, load_settings
+from app.settings import Settings
 from tests.conftest import LIBRARY
 from tests.smtp_server import certificate, sink
 

@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.clock import now
+from app.environment import SECRETS
 from app.errors import InvalidTransition
 from app.rules.authoring.lint import check
 from app.rules.engine.edition import Edition
@@ -20,7 +21,7 @@ from app.rules.library import CONTENT, check_lock
 from app.services.events.audit_chain import OVERDUE_AFTER
 from app.services.operations import system_status
 from app.services.submissions import alerts
-from app.settings import SECRETS, Settings
+from app.settings import Settings
 from app.web.dependencies import Services, get_services
 from app.web.staff.access_control import StaffRoute, permission
 from app.web.staff.layout import actor, go, show

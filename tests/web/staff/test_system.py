@@ -10,10 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from app.clock import now
+from app.environment import SECRETS
 from app.rules.authoring.edition_files import LintError
 from app.services.operations import system_status
 from app.services.submissions import alerts
-from app.settings import SECRETS, Settings
+from app.settings import Settings
 from app.storage.events.audit_log import Actor
 from app.storage.submissions.alerts import AlertBacklog
 from app.storage.tables.submissions import alerts as alerts_table
