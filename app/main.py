@@ -32,7 +32,6 @@ from app.environment import load_settings
 from app.errors import Problem, StartupError
 from app.jobs.alerts import AlertJob
 from app.jobs.audit_chain import AuditChainJob
-from app.jobs.contact_index import backfill_contact_index
 from app.jobs.purge import run_purge_forever
 from app.jobs.webhook_delivery import DELIVERY_ATTEMPTS, WebhookDeliveryWorker, address_policy
 from app.logging import log
@@ -280,10 +279,9 @@ async def _lifespan(here: Services, _app: FastAPI) -> AsyncIterator[None]:
         here.database, here.submissions.vault.keyring, here.settings.audit_anchor_file, here.ledger
     )
     linking = asyncio.create_task(trail.run_forever())
-    indexing = asyncio.create_task(backfill_contact_index(here.database, here.submissions.vault))
     alerts = AlertJob(here.database, here.mailer, str(here.settings.public_url), here.alert_status)
     alerting = asyncio.create_task(alerts.run_forever())
-    tasks = [purging, linking, indexing, alerting]
+    tasks = [purging, linking, alerting]
     if here.settings.run_worker:
         delivering = WebhookDeliveryWorker.from_settings(
             here.settings, here.database, here.submissions.vault.keyring, here.mailer

@@ -14,6 +14,10 @@ COMMANDS = {  # name: (module:attribute, first sentences of its help)
         "maintenance:backup_database",
         "Copy the embedded database to FILE while the service runs. Store the encryption keys elsewhere.",
     ),
+    "contact-index": (
+        "contact_index:contact_index_group",
+        "The index for searches by phone number or e-mail address: rebuild.",
+    ),
     "content": ("content:content_group", "Editions: check, show, diff, lock."),
     "keys": ("keys:keys_group", "API keys (create, list, revoke) and the encryption key (rotate)."),
     "migrate": (

@@ -1,10 +1,9 @@
-"""Background jobs of a server: chains audit events, publishes the chain head, indexes older contacts."""
+"""Background jobs of a server: chains audit events, publishes the chain head."""
 
 import asyncio
 import contextlib
 import json
 import threading
-import time
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +19,9 @@ from app.services.events.audit_chain import VerificationReport, parse_anchors
 from app.settings import Settings
 from app.storage.db.database import Database
 from app.storage.events import audit_log
-from app.storage.events.audit_log import Actor, AuditAction, count
+from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.operations import append_only_file
 from app.storage.tables.operations import audit_events, audit_head
-from app.storage.tables.submissions import lookups
 from app.web.dependencies import Services
 from tests.conftest import Service, idle, working
 from tests.databases import Shared
@@ -180,30 +178,9 @@ def test_a_service_that_stops_leaves_nothing_unlinked(
         website = service.key("submissions:write")
         document = body(PAT, contact=PAT_CONTACT)
         assert service.client.post("/v1/submissions", json=document, headers=website).status_code == 201
-        give_up = time.monotonic() + 10
-        while not service.read(partial(count, action="lookups.made")):  # by the job that runs at the start
-            assert time.monotonic() < give_up
-            time.sleep(0.01)
     again = Database(settings.database)
     unlinked = sa.select(sa.func.count()).where(audit_events.c.position.is_(None))
     assert again.read_blocking(lambda session: session.execute(unlinked).scalar_one()) == 0
     again.close()
     heads = append_only_file.lines(tmp_path / "heads")
-    assert json.loads(heads[-1])["position"] == 3
-
-
-def test_submissions_of_an_older_release_are_found_after_the_start(
-    at_head: Shared, settings: Settings
-) -> None:
-    with idle(settings) as service, working(service):
-        website = service.key("submissions:write")
-        document = body(PAT, contact=PAT_CONTACT)
-        assert service.client.post("/v1/submissions", json=document, headers=website).status_code == 201
-        service.database.write_blocking(lambda session: session.execute(sa.delete(lookups)) and None)
-    with idle(settings) as service, working(service):
-        asked = sa.select(sa.func.count()).select_from(lookups)
-        give_up = time.monotonic() + 10
-        while service.read(lambda session: session.execute(asked).scalar_one()) < 2:
-            assert time.monotonic() < give_up
-            time.sleep(0.02)
-        assert service.read(partial(count, action="lookups.made")) == 1
+    assert json.loads(heads[-1])["position"] == 2

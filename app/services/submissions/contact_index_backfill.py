@@ -1,49 +1,45 @@
 """Backfill of the contact index, which finds cases by phone number or e-mail address, for older submissions.
 
-Responsible for: adding submissions stored before the index existed, once after an upgrade, one batch at a
-time. Never: reads them all again at every start; an audit event records that it was done.
+Responsible for: adding submissions stored before the index existed, one batch per transaction, and one
+audit event at the end. Never: runs by itself, or stops at a submission that cannot be decrypted.
 """
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from app.storage.db.database import Session
+from app.storage.db.database import Database
 from app.storage.events import audit_log
 from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.submissions import contact_index
 from app.storage.submissions.submissions import Vault
 
-INDEXER = Actor("service", "lookups")
-MEANWHILE = dt.timedelta(days=1)  # a previous release may store submissions beside this one for this long
 BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """The range of ids to process: after `after`, below `until`."""
+class BackfillReport:
+    """How many submissions were processed, and how many of them could not be decrypted."""
 
-    after: str
-    until: str = "g"
-
-
-def pending_range(session: Session) -> Stretch:
-    """Return all ids the first time; after that, the ids within one day before and after that time."""
-    done = audit_log.events_by(session, "lookups", limit=1)
-    if not done:
-        return Stretch("")
-    return Stretch(
-        contact_index.min_id_at(done[0].at - MEANWHILE), contact_index.min_id_at(done[0].at + MEANWHILE)
-    )
+    processed: int
+    failed: int
 
 
-def backfill_batch(session: Session, vault: Vault, stretch: Stretch, *, now: dt.datetime) -> Stretch | None:
-    """Index one batch; return the range that is left, or None at the end.
+def backfill(
+    database: Database, vault: Vault, *, now: dt.datetime, actor: Actor, progress: Callable[[int], object]
+) -> BackfillReport:
+    """Index every submission that is not in the index yet; `progress` receives the size of each batch.
 
-    The end is recorded in the audit log once.
+    An interrupted run loses nothing: the next one continues with the submissions that are left.
     """
-    last = contact_index.backfill(session, vault, stretch.after, stretch.until, BATCH)
-    if last is not None:
-        return Stretch(last, stretch.until)
-    if not audit_log.events_by(session, "lookups", limit=1):
-        audit_log.record(session, INDEXER, now, AuditAction("lookups.made", "service", None))
-    return None
+    processed = failed = 0
+    last: str | None = ""
+    while last is not None:
+        work = partial(contact_index.backfill, vault=vault, after=last, limit=BATCH)
+        batch = database.write_blocking(work)
+        processed, failed, last = processed + batch.processed, failed + batch.failed, batch.last
+        progress(batch.processed)
+    done = AuditAction("lookups.made", "service", None)
+    database.write_blocking(lambda session: audit_log.record(session, actor, now, done))
+    return BackfillReport(processed, failed)

@@ -106,12 +106,8 @@ def count(session: Session, action: str) -> int:
 
 def events_of(session: Session, object_id: str, after: int = 0, limit: int = 100) -> list[Event]:
     """Return the events of an object after event `after`, oldest first."""
-    return _events(session, _OF.object_id == object_id, after, limit)
-
-
-def events_by(session: Session, actor_id: str, after: int = 0, limit: int = 100) -> list[Event]:
-    """Return the events of an actor after event `after`, oldest first."""
-    return _events(session, _OF.actor_id == actor_id, after, limit)
+    asked = sa.select(*EVENT).where(_OF.object_id == object_id, _OF.seq > after)
+    return [Event(*row) for row in session.execute(asked.order_by(_OF.seq).limit(limit))]
 
 
 def page(session: Session, filters: Filters, before: int | None, limit: int) -> list[Event]:
@@ -176,11 +172,6 @@ def listed_among(session: Session, actor: Actor, ids: Sequence[str], since: dt.d
     mine = (_OF.actor_id == actor.id, _OF.action == LISTED, _OF.at >= since)
     asked = sa.select(_OF.object_id).where(_OF.object_id.in_(ids), *mine)
     return set(session.execute(asked).scalars())
-
-
-def _events(session: Session, wanted: sa.ColumnElement[bool], after: int, limit: int) -> list[Event]:
-    asked = sa.select(*EVENT).where(wanted, _OF.seq > after).order_by(_OF.seq).limit(limit)
-    return [Event(*row) for row in session.execute(asked)]
 
 
 def _fitting(session: Session, filters: Filters) -> list[sa.ColumnElement[bool]]:

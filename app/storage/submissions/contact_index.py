@@ -7,12 +7,10 @@ a rotation loses nothing and requires no rewrite. Never: stores values in clear 
 and parts. A number written in another way is the same number.
 """
 
-import contextlib
-import datetime as dt
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import sqlalchemy as sa
 
@@ -25,6 +23,16 @@ Kind = Literal["phone", "email"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PURPOSE, SIZE = "lookup", 16
 HERE = "1"  # the country code of a ten-digit number: the United States and their neighbours
+
+
+class Batch(NamedTuple):
+    """One batch of a backfill: the last id (None when nothing was left), and how many submissions were
+    processed and how many of them could not be decrypted.
+    """
+
+    last: str | None
+    processed: int
+    failed: int
 
 
 def index(session: Session, keyring: Keyring, submission: str, contact: Mapping[str, str]) -> None:
@@ -59,28 +67,24 @@ def find(session: Session, keyring: Keyring, kind: Kind, value: str, *, limit: i
     return list(session.execute(asked.limit(limit)).scalars())
 
 
-def backfill(session: Session, vault: Vault, after: str, until: str, limit: int) -> str | None:
-    """Index the next submissions that are not in the index yet. Returns the id of the last one, or None
-    when there are none.
+def count_missing(session: Session) -> int:
+    """Return the number of submissions with contact details that are not in the index."""
+    return session.execute(sa.select(sa.func.count()).where(*_missing())).scalar_one()
 
-    Only ids after `after` and below `until` are considered.
-    """
-    known = sa.exists().where(lookups.c.submission_id == submissions.c.id)
-    asked = sa.select(submissions.c.id).where(
-        submissions.c.id > after, submissions.c.id < until, submissions.c.contact.is_not(None), ~known
-    )
+
+def backfill(session: Session, vault: Vault, after: str, limit: int) -> Batch:
+    """Index the next submissions after the id `after` that are not in the index yet."""
+    asked = sa.select(submissions.c.id).where(submissions.c.id > after, *_missing())
     ids = list(session.execute(asked.order_by(submissions.c.id).limit(limit)).scalars())
+    failed = 0
     for each in ids:
-        with contextlib.suppress(DecryptionError):  # one that cannot be decrypted does not stop the others
+        try:
             found = fetch(session, vault, each, lock=True)
+        except DecryptionError:  # the others are indexed all the same
+            failed += 1
+        else:
             reindex(session, vault.keyring, each, found[0].contact if found else {})
-    return ids[-1] if ids else None
-
-
-def min_id_at(at: dt.datetime) -> str:
-    """Return the prefix at which ids created at that time begin (UUIDv7 counts milliseconds)."""
-    digits = f"{max(0, int(at.timestamp() * 1000)):012x}"
-    return f"{digits[:8]}-{digits[8:]}"
+    return Batch(ids[-1] if ids else None, len(ids), failed)
 
 
 def normalise(kind: Kind, value: str) -> str:
@@ -106,6 +110,12 @@ def _message(kind: Kind, value: str) -> bytes:
     """Return the message to digest, `kind|value`; empty for a value that can be neither."""
     spelled = normalise(kind, value)
     return f"{kind}|{spelled}".encode("utf-8", "replace") if spelled else b""
+
+
+def _missing() -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions of submissions with contact details that are not in the index."""
+    indexed = sa.exists().where(lookups.c.submission_id == submissions.c.id)
+    return submissions.c.contact.is_not(None), ~indexed
 
 
 def _cut(digest: bytes) -> bytes:

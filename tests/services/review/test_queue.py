@@ -238,7 +238,8 @@ def test_a_search_finds_exactly_and_is_on_record_without_what_for(team: Team) ->
         assert search(team, text) == []
     assert search(team, other) == [other]
     assert team.told("cases.searched") == 12
-    events = team.service.read(partial(audit_log.events_by, actor_id=team.who.actor("x").id or "", limit=50))
+    by = audit_log.Filters(actor=team.who.actor("x").id)
+    events = team.service.read(partial(audit_log.page, filters=by, before=None, limit=50))
     assert {event.object_id for event in events} == {None}
 
 

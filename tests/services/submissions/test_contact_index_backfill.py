@@ -12,9 +12,11 @@ from app.clock import now
 from app.encryption import Keyring
 from app.services.operations import retention
 from app.services.operations.key_rotation import rotate
-from app.storage.events.audit_log import Actor
+from app.services.submissions import contact_index_backfill
+from app.services.submissions.contact_index_backfill import BackfillReport, backfill
+from app.storage.events.audit_log import Actor, count
 from app.storage.submissions import contact_index as rows
-from app.storage.submissions.contact_index import Kind, backfill, find, min_id_at, normalise
+from app.storage.submissions.contact_index import Kind, find, normalise
 from app.storage.tables.base import metadata
 from app.storage.tables.submissions import lookups, submissions
 from tests.conftest import Service
@@ -51,17 +53,15 @@ class Index:
         asked = sa.select(sa.func.count()).select_from(lookups)
         return self.service.read(lambda session: session.execute(asked).scalar_one())
 
-    def fill(self, after: str = "", until: str = "g", limit: int = 2) -> list[str]:
-        """Index batch after batch; returns the last id of each batch."""
-        lasts = []
-        last: str | None = after
-        while last is not None:
-            work = partial(
-                backfill, vault=self.service.services.submissions.vault, after=last, until=until, limit=limit
-            )
-            last = self.service.database.write_blocking(work)
-            lasts += [last] if last else []
-        return lasts
+    def backfill(self) -> tuple[BackfillReport, list[int]]:
+        """Index what is missing; returns the report and the progress."""
+        sizes: list[int] = []
+        database, vault = self.service.database, self.service.services.submissions.vault
+        report = backfill(database, vault, now=now(), actor=Actor("command"), progress=sizes.append)
+        return report, sizes
+
+    def missing(self) -> int:
+        return self.service.read(rows.count_missing)
 
 
 @pytest.fixture
@@ -176,17 +176,41 @@ def test_rotation_of_keys_loses_nobody(index: Index) -> None:
     assert index.find("phone", PHONE) == [second, first]
 
 
-def test_what_was_kept_before_there_were_look_ups_is_found_too(index: Index) -> None:
+def test_backfill_indexes_what_was_stored_without_the_index(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact_index_backfill, "BATCH", 2)
     made = [index.make()["id"] for _ in range(5)]
     index.make(CARA)
-    index.service.database.write_blocking(lambda session: session.execute(sa.delete(lookups)) and None)
-    poisoned = sa.update(submissions).where(submissions.c.id == made[2]).values(contact=b"x" * 40)
-    index.service.database.write_blocking(lambda session: session.execute(poisoned) and None)
-    assert index.fill(until=made[1]) == [made[0]]
-    assert index.fill(after=min_id_at(now() + dt.timedelta(hours=1))) == []
-    assert index.fill(after=min_id_at(now() - dt.timedelta(hours=1))) == [made[2], made[4]]
+    remove = sa.delete(lookups).where(lookups.c.submission_id != made[0])
+    index.service.database.write_blocking(lambda session: session.execute(remove) and None)
+    unreadable = sa.update(submissions).where(submissions.c.id == made[2]).values(contact=b"x" * 40)
+    index.service.database.write_blocking(lambda session: session.execute(unreadable) and None)
+    assert index.missing() == 4
+    assert index.backfill() == (BackfillReport(processed=4, failed=1), [2, 2, 0])
     assert index.find("phone", PHONE) == [made[4], made[3], made[1], made[0]]
-    assert index.fill() == [made[2]]
+    assert index.missing() == 1
+    assert index.backfill() == (BackfillReport(processed=1, failed=1), [1, 0])
+    assert index.service.read(partial(count, action="lookups.made")) == 2
+
+
+def test_interrupted_backfill_continues_with_what_is_left(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact_index_backfill, "BATCH", 2)
+    made = [index.make()["id"] for _ in range(3)]
+    index.service.database.write_blocking(lambda session: session.execute(sa.delete(lookups)) and None)
+
+    def interrupt(_size: int) -> None:
+        raise KeyboardInterrupt
+
+    database, vault = index.service.database, index.service.services.submissions.vault
+    with pytest.raises(KeyboardInterrupt):
+        backfill(database, vault, now=now(), actor=Actor("command"), progress=interrupt)
+    assert index.find("email", EMAIL) == made[1::-1]
+    assert index.service.read(partial(count, action="lookups.made")) == 0
+    assert index.backfill() == (BackfillReport(processed=1, failed=0), [1, 0])
+    assert index.find("email", EMAIL) == made[::-1]
 
 
 # --- what is stored --------------------------------------------------------------------------------
