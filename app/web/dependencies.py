@@ -36,7 +36,7 @@ class Services:
 
     `kept`: counts stored submissions, by status; `limits`: the limits of started forms.
     `first_pages`: the form's first page as a new user sees it, by language.
-    `figures`: the dashboard charts by (days, test), with the time of computation; `counting` is their lock.
+    `dashboard_cache`: the dashboard charts by (days, test), with the time of computation.
     `post`: sends e-mail, None without a mail server; `outlook`: the alert status found by the last run.
     `reach`: where webhooks may be sent; `waiting`: long-polling requests.
     `checked`: what today's check of the content found; `checking` is its lock.

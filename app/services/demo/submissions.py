@@ -71,24 +71,26 @@ def seed(
 
     They are created in order of arrival, so that lists, which are sorted by id, show the newest first.
     """
-    drawn = [
-        _dated(assess_new(edition, given, new_token(), now=at, terms=terms))
+    assessments = [
+        _with_arrival_id(assess_new(edition, given, new_token(), now=at, terms=terms))
         for at, given in demo_timeline(edition, count=count, number=number, now=now, terms=terms)
     ]
-    for place in range(0, count, BATCH):
-        database.write_blocking(partial(_keep, vault=vault, batch=drawn[place : place + BATCH], actor=actor))
-    return Seeded(count, sum(each.record.status == "draft" for each in drawn))
+    for start in range(0, count, BATCH):
+        database.write_blocking(
+            partial(_create_batch, vault=vault, batch=assessments[start : start + BATCH], actor=actor)
+        )
+    return Seeded(count, sum(each.record.status == "draft" for each in assessments))
 
 
-def _dated(drawn: Assessment) -> Assessment:
-    """Return the submission with an id of its arrival time, as real ones have; lists and figures use it."""
-    made = uuid7(nanoseconds=round(drawn.record.created_at.timestamp() * 1000) * 10**6)
-    return replace(drawn, record=replace(drawn.record, id=str(made)))
+def _with_arrival_id(assessment: Assessment) -> Assessment:
+    """Return the submission with an id of its arrival time, which lists and the dashboard use."""
+    new_id = uuid7(nanoseconds=round(assessment.record.created_at.timestamp() * 1000) * 10**6)
+    return replace(assessment, record=replace(assessment.record, id=str(new_id)))
 
 
-def _keep(session: Session, *, vault: Vault, batch: list[Assessment], actor: Actor) -> None:
-    for drawn in batch:
-        lifecycle.create(session, vault, drawn, actor=actor)
+def _create_batch(session: Session, *, vault: Vault, batch: list[Assessment], actor: Actor) -> None:
+    for assessment in batch:
+        lifecycle.create(session, vault, assessment, actor=actor)
 
 
 def demo_timeline(
@@ -96,12 +98,12 @@ def demo_timeline(
 ) -> list[tuple[dt.datetime, SubmissionInput]]:
     """Return when each of `count` people arrived, earliest first, and their input."""
     chance = random.Random(number)  # noqa: S311 - not a secret; it must be reproducible
-    came = []
+    timeline = []
     for given in demo_respondents(edition, count, chance):
-        kept = terms.submitted if given.complete else terms.draft
-        ago = min(WEEK, kept * DRAFT_SHARE) * chance.random()
-        came.append((now - ago // dt.timedelta(milliseconds=1) * dt.timedelta(milliseconds=1), given))
-    return sorted(came, key=lambda each: each[0])
+        retention = terms.submitted if given.complete else terms.draft
+        ago = min(WEEK, retention * DRAFT_SHARE) * chance.random()
+        timeline.append((now - ago // dt.timedelta(milliseconds=1) * dt.timedelta(milliseconds=1), given))
+    return sorted(timeline, key=lambda each: each[0])
 
 
 def demo_respondents(edition: Edition, count: int, chance: random.Random) -> list[SubmissionInput]:

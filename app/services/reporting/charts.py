@@ -1,6 +1,6 @@
 """Charts of the dashboard: each states its finding in its title and has a table below it.
 
-Responsible for: counting what storage returned and suppressing small counts (`disclosure.py`). Whether a
+Responsible for: counting what storage returned and suppressing small counts (`small_counts.py`). Whether a
 target was met or missed describes the work of staff, not a person, so both counts of a group that is shown
 are shown. Never: knows how a chart is rendered.
 """
@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from app.rules.engine.edition import Edition
 from app.rules.library import Library
@@ -21,6 +22,7 @@ MAX_TOPICS = 12
 LANGUAGE = "en"  # language of the staff app
 TOO_FEW = "too few"
 PRIORITIES = range(1, 5)
+Kind = Literal["columns", "lines", "bars", "shares"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Chart:
     name: str
     title: str
     note: str
-    kind: str  # columns, lines, bars or shares
+    kind: Kind
     head: tuple[str, ...]
     rows: tuple[tuple[Shown, ...], ...]
     values: tuple[tuple[float | None, ...], ...]
@@ -42,16 +44,16 @@ class Chart:
 def arrivals(days: int, labels: Sequence[str], counts: Sequence[int], before: int) -> Chart:
     """Return the chart of how many questionnaires arrived, by bin."""
     cells, earlier = suppress_cells(counts), suppress(before)
-    told = f"{earlier:,}" if isinstance(earlier, int) else earlier
-    came = _said(sum(counts), "questionnaire", "questionnaires")
+    earlier_text = f"{earlier:,}" if isinstance(earlier, int) else earlier
+    arrived = _count_phrase(sum(counts), "questionnaire", "questionnaires")
     return Chart(
         name="arrivals",
-        title=f"{came} arrived in the last {days} days; {told} in the {days} days before",
+        title=f"{arrived} arrived in the last {days} days; {earlier_text} in the {days} days before",
         note="Each counts on the day it was begun.",
         kind="columns",
         head=("From", "Arrived"),
         rows=tuple(zip(labels, cells, strict=True)),
-        values=tuple((_drawn(cell),) for cell in cells),
+        values=tuple((_plotted_value(cell),) for cell in cells),
     )
 
 
@@ -59,14 +61,14 @@ def time_to_first_view(
     ends: Sequence[dt.datetime], labels: Sequence[str], sample: Sequence[Arrival], note: str
 ) -> Chart:
     """Return the chart of the time to the first view: median and ninth decile, binned like the arrivals."""
-    waits: list[list[float]] = [[] for _ in labels]
+    seconds: list[list[float]] = [[] for _ in labels]
     for each in sample:
-        place = bisect_right(ends, each.submitted_at) - 1
-        if each.looked_at and 0 <= place < len(waits):
-            waits[place].append(_wait(each))
-    every = [_wait(each) for each in sample if each.looked_at]
-    pairs = [_middle_and_most(each) for each in waits]
-    overall = _middle_and_most(every)
+        index = bisect_right(ends, each.submitted_at) - 1
+        if each.looked_at and 0 <= index < len(seconds):
+            seconds[index].append(_seconds_to_first_view(each))
+    all_seconds = [_seconds_to_first_view(each) for each in sample if each.looked_at]
+    pairs = [_median_and_ninth_decile(each) for each in seconds]
+    overall = _median_and_ninth_decile(all_seconds)
     title = "Too few cases were looked at to say how soon"
     if overall:
         half, most = (format_duration(each) for each in overall)
@@ -93,7 +95,7 @@ def flags(found: Sequence[FlagOutcome], now: dt.datetime, note: str = "") -> Cha
     settled = [flag for flag in found if flag.acted_at or flag.due_at <= now]
     met = [flag for flag in settled if flag.acted_at and flag.acted_at <= flag.due_at]
     people = {each: {flag.submission for flag in settled if flag.priority == each} for each in PRIORITIES}
-    told = suppress_cells([len(each) for each in people.values()])
+    cells = suppress_cells([len(each) for each in people.values()])
     totals, in_time = (Counter(flag.priority for flag in each) for each in (settled, met))
     title = f"Flags met in time: {len(met):,} of {len(settled):,}"
     if len(set().union(*people.values())) < MIN_CELL_COUNT:
@@ -108,11 +110,11 @@ def flags(found: Sequence[FlagOutcome], now: dt.datetime, note: str = "") -> Cha
             (f"Priority {each}", totals[each], in_time[each])
             if isinstance(cell, int)
             else (f"Priority {each}", cell, SUPPRESSED)
-            for each, cell in zip(PRIORITIES, told, strict=True)
+            for each, cell in zip(PRIORITIES, cells, strict=True)
         ),
         values=tuple(
             (in_time[each], totals[each] - in_time[each]) if isinstance(cell, int) else (None, None)
-            for each, cell in zip(PRIORITIES, told, strict=True)
+            for each, cell in zip(PRIORITIES, cells, strict=True)
         ),
     )
 
@@ -136,13 +138,13 @@ def topics(sample: Sequence[Arrival], library: Library, note: str) -> Chart:
     names: dict[tuple[str, str], str] = {}
     for questionnaire, rule in found:
         edition = library.current(questionnaire)
-        kept = edition and any(each.id == rule and not each.interruption for each in edition.book.rules)
-        if edition and kept:
+        is_topic = edition and any(each.id == rule and not each.interruption for each in edition.book.rules)
+        if edition and is_topic:
             names[questionnaire, rule] = f"{rule}: {edition.texts[LANGUAGE].rules.get(rule, '')}"
     ranked = sorted(names, key=lambda each: (-found[each] if found[each] >= MIN_CELL_COUNT else 0, each))[
         :MAX_TOPICS
     ]
-    cells = [_apart(found[each], len(opened)) for each in ranked]
+    cells = [_suppress_with_remainder(found[each], len(opened)) for each in ranked]
     title = "Too few cases to say what most are about"
     if ranked and isinstance(cells[0], int):
         title = f"Topic most often shown: {ranked[0][1]} ({cells[0]:,} of {len(opened):,})"
@@ -159,12 +161,12 @@ def drop_off(drafts: Sequence[AbandonedDraft], library: Library) -> Chart:
     for found in {draft.edition for draft in drafts}:
         edition = library.find(*found)
         pages = _pages(edition) if edition else {}
-        order |= {name: place for place, name in enumerate(pages.values())}
+        order |= {name: index for index, name in enumerate(pages.values())}
         answered = [draft.answered for draft in drafts if draft.edition == found and edition]
         stopped.update(_last_page(pages, each) for each in answered if each is not None)
     names = sorted(stopped, key=lambda name: order.get(name, -1))
     cells = suppress_cells([stopped[name] for name in names])
-    title = f"{_said(stopped.total(), 'form', 'forms')} begun and left"
+    title = f"{_count_phrase(stopped.total(), 'form', 'forms')} begun and left"
     return _bars(
         "left", title, "Drafts that are still kept, by the last page answered.", "Page", names, cells
     )
@@ -183,7 +185,7 @@ def _bars(
         kind="bars",
         head=(what, "People"),
         rows=tuple(zip(labels, cells, strict=True)),
-        values=tuple((_drawn(cell),) for cell in cells),
+        values=tuple((_plotted_value(cell),) for cell in cells),
     )
 
 
@@ -205,31 +207,31 @@ def _last_page(pages: dict[str, str], answered: Iterable[str]) -> str:
     return next((page for name, page in reversed(pages.items()) if name in given), "no answer yet")
 
 
-def _apart(count: int, everybody: int) -> Shown:
+def _suppress_with_remainder(count: int, total: int) -> Shown:
     """Return a count, unless it or the rest of the total is too small to show."""
-    return SUPPRESSED if 0 < everybody - count < MIN_CELL_COUNT else suppress(count)
+    return SUPPRESSED if 0 < total - count < MIN_CELL_COUNT else suppress(count)
 
 
-def _drawn(cell: Shown) -> int | None:
+def _plotted_value(cell: Shown) -> int | None:
     return cell if isinstance(cell, int) else None
 
 
-def _said(count: int, one: str, many: str) -> str:
+def _count_phrase(count: int, one: str, many: str) -> str:
     cell = suppress(count)
     if not count:
         return f"No {one}"
     return f"{cell:,} {many}" if isinstance(cell, int) else f"F{cell[1:]} {many}"
 
 
-def _wait(arrival: Arrival) -> float:
+def _seconds_to_first_view(arrival: Arrival) -> float:
     """Return the seconds until the first view; 0 when it was first viewed as a draft."""
     assert arrival.looked_at is not None  # noqa: S101 - callers pass only viewed ones
     return max(0.0, (arrival.looked_at - arrival.submitted_at).total_seconds())
 
 
-def _middle_and_most(waits: Sequence[float]) -> tuple[float, float] | None:
-    """Return median and ninth decile (nearest rank); None for fewer than `LEAST` values."""
-    ordered = sorted(waits)
+def _median_and_ninth_decile(seconds: Sequence[float]) -> tuple[float, float] | None:
+    """Return median and ninth decile (nearest rank); None for fewer than `MIN_CELL_COUNT` values."""
+    ordered = sorted(seconds)
     if len(ordered) < MIN_CELL_COUNT:
         return None
     return ordered[math.ceil(len(ordered) / 2) - 1], ordered[math.ceil(len(ordered) * 0.9) - 1]

@@ -1,8 +1,8 @@
-"""Figures of the dashboard for one period: arrivals, time to the first view, and where people stopped.
+"""Data of the dashboard for one period: arrivals, time to the first view, and where people stopped.
 
 Responsible for: querying storage for one period of the clinic's calendar and having each chart made
-(`pictures.py`). Never: uses names or free text, or decrypts more than about `MOST` rows; above that, a sample
-of each day or week stands for all, and the chart says so.
+(`charts.py`). Never: uses names or free text, or decrypts more than about `MAX_ROWS` rows; above that, a
+sample of each day or week stands for all, and the chart says so.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from app.services.reporting.charts import Chart
 from app.services.reporting.small_counts import MIN_CELL_COUNT
 from app.services.submissions.business_hours import BusinessHours
 from app.storage.db.database import Session
-from app.storage.reporting import dashboard as figures
+from app.storage.reporting import dashboard as queries
 from app.storage.reporting.dashboard import Arrival, DateRange
 from app.storage.submissions.submissions import Vault
 
@@ -49,7 +49,7 @@ class Period:
         return DateRange(self.midnight(begins), self.midnight(ends), self.test)
 
     @property
-    def is_complete(self) -> DateRange:
+    def current(self) -> DateRange:
         return self.date_range(self.days - 1, -1)
 
     @property
@@ -68,15 +68,15 @@ class Period:
         return (self.today - ago * DAY).isoformat()
 
 
-def dashboard(
+def build_charts(
     session: Session, vault: Vault, library: Library, period: Period, *, idle: dt.timedelta
 ) -> tuple[Chart, ...]:
     """Return all charts of a period. `idle`: a draft without a change for this long counts as abandoned."""
-    flags = figures.flag_outcomes(session, period.is_complete, MAX_ROWS)
-    drafts = figures.abandoned(session, vault, period.is_complete, period.now - idle, MAX_ROWS)
+    flags = queries.flag_outcomes(session, period.current, MAX_ROWS)
+    drafts = queries.abandoned(session, vault, period.current, period.now - idle, MAX_ROWS)
     marks, counts = _bins(session, period)
     sample = _sample(session, vault, period, marks, counts)
-    before = figures.count(session, period.previous, "submitted")
+    before = queries.count(session, period.previous, "submitted")
     note = _note(len(sample), sum(counts))
     newest = f"From the newest {MAX_ROWS:,}." if len(flags) == MAX_ROWS else ""
     labels = [period.day(ago) for ago in marks[:-1]]
@@ -94,13 +94,13 @@ def dashboard(
 def _sample(
     session: Session, vault: Vault, period: Period, marks: Sequence[int], counts: Sequence[int]
 ) -> list[Arrival]:
-    """Return all arrivals; above `MOST`, the newest of each bin in proportion to its count."""
+    """Return all arrivals; above `MAX_ROWS`, the newest of each bin in proportion to its count."""
     if sum(counts) <= MAX_ROWS:
-        return figures.arrivals(session, vault, period.is_complete, MAX_ROWS)
-    stretches = (period.date_range(*pair) for pair in pairwise(marks))
+        return queries.arrivals(session, vault, period.current, MAX_ROWS)
+    ranges = (period.date_range(*pair) for pair in pairwise(marks))
     shares = (math.ceil(count * MAX_ROWS / sum(counts)) for count in counts)
-    pairs = zip(stretches, shares, strict=True)
-    return [each for pair in pairs if pair[1] for each in figures.arrivals(session, vault, *pair)]
+    pairs = zip(ranges, shares, strict=True)
+    return [each for pair in pairs if pair[1] for each in queries.arrivals(session, vault, *pair)]
 
 
 def _note(opened: int, arrived: int) -> str:
@@ -114,12 +114,12 @@ def _bins(session: Session, period: Period) -> tuple[list[int], list[int]]:
     by_day = period.axis_labels(1)
     if period.days <= 31:
         counts = _counts(session, period, by_day)
-        came = [count for count in counts if count]
-        if sum(count < MIN_CELL_COUNT for count in came) * 2 <= len(came):
+        nonzero = [count for count in counts if count]
+        if sum(count < MIN_CELL_COUNT for count in nonzero) * 2 <= len(nonzero):
             return by_day, counts
     by_week = period.axis_labels(7)
     return by_week, _counts(session, period, by_week)
 
 
 def _counts(session: Session, period: Period, marks: Sequence[int]) -> list[int]:
-    return [figures.count(session, period.date_range(*pair), "submitted") for pair in pairwise(marks)]
+    return [queries.count(session, period.date_range(*pair), "submitted") for pair in pairwise(marks)]

@@ -43,105 +43,105 @@ class CaseData:
 
 def summary_for_export(session: Session, desk: SubmissionService, turn: StaffCommand) -> Assessment:
     """Return a case whose summary is exported. Raises Forbidden, NotFound, NotSubmitted."""
-    drawn = _opened(session, desk, turn)
-    require_submitted(drawn)
-    _taken(session, turn, "summary.exported")
-    return drawn
+    assessment = _load_for_export(session, desk, turn)
+    require_submitted(assessment)
+    _record_export(session, turn, "summary.exported")
+    return assessment
 
 
 def case_document(
     session: Session, desk: SubmissionService, turn: StaffCommand, *, contact: bool = False
 ) -> Json:
     """Return everything that is stored about a case. Raises Forbidden and NotFound."""
-    drawn = _opened(session, desk, turn)
+    assessment = _load_for_export(session, desk, turn)
     if contact:
         require_permission(turn.principal, "contact")
-        _taken(session, turn, "contact.exported")
-    _taken(session, turn, "case.exported")
-    kept = _kept(session, drawn)
-    told: Json = {
+        _record_export(session, turn, "contact.exported")
+    _record_export(session, turn, "case.exported")
+    data = _load_case_data(session, assessment)
+    document: Json = {
         "format": FORMAT,
         "exported_at": format_timestamp(turn.now),
-        "submission": _plain(drawn.record, kept),
+        "submission": _plain(assessment.record, data),
     }
-    told |= {"contact": dict(drawn.record.contact)} if contact else {}
-    return told | {
-        "answers": _answers(drawn.edition, drawn.record.answers["answers"]),
-        "raised_on_answers_not_kept": list(drawn.record.answers["raised"]),
-        "summary": drawn.summary() if drawn.record.trace else None,
-        "rested_on": drawn.record.trace,
-        "undetermined": [asdict(each) for each in drawn.evaluation.undetermined],
-        "flags": [_flag(flag, drawn.edition, kept) for flag in drawn.record.flags],
-        "notes": [_by(each, kept, body=each.body) for each in kept.notes],
-        "versions": [_version(each, drawn.edition, contact=contact) for each in kept.versions],
-        "history": [_event(each, kept) for each in kept.history],
+    document |= {"contact": dict(assessment.record.contact)} if contact else {}
+    return document | {
+        "answers": _answers(assessment.edition, assessment.record.answers["answers"]),
+        "raised_on_answers_not_kept": list(assessment.record.answers["raised"]),
+        "summary": assessment.summary() if assessment.record.trace else None,
+        "rested_on": assessment.record.trace,
+        "undetermined": [asdict(each) for each in assessment.evaluation.undetermined],
+        "flags": [_flag(flag, assessment.edition, data) for flag in assessment.record.flags],
+        "notes": [_by(each, data, body=each.body) for each in data.notes],
+        "versions": [_version(each, assessment.edition, contact=contact) for each in data.versions],
+        "history": [_event(each, data) for each in data.history],
     }
 
 
-def _opened(session: Session, desk: SubmissionService, turn: StaffCommand) -> Assessment:
+def _load_for_export(session: Session, desk: SubmissionService, turn: StaffCommand) -> Assessment:
     require_permission(turn.principal, "export")
     return load_case(session, desk, turn, "case", lock=False)
 
 
-def _taken(session: Session, turn: StaffCommand, action: str) -> None:
+def _record_export(session: Session, turn: StaffCommand, action: str) -> None:
     audit_log.record(session, turn.actor, turn.now, AuditAction(action, "submission", turn.submission))
 
 
-def _kept(session: Session, drawn: Assessment) -> CaseData:
-    record = drawn.record
-    notes = cases.notes_of(session, record.id, drawn.key)
+def _load_case_data(session: Session, assessment: Assessment) -> CaseData:
+    record = assessment.record
+    notes = cases.notes_of(session, record.id, assessment.key)
     actions = cases.actions_of(session, record.id)
     events = cases.history(session, [record.id, *(flag.id for flag in record.flags)], ALL)
     done: list[Note | FlagAction | HistoryEntry] = [*notes, *actions, *events]
     names = cases.staff_names(session, [record.assignee_id, *(each.actor_id for each in done)])
-    versions = cases.versions_of(session, record.id, drawn.key)
+    versions = cases.versions_of(session, record.id, assessment.key)
     return CaseData(tuple(notes), tuple(actions), tuple(events), tuple(versions), names)
 
 
-def _plain(record: Record, kept: CaseData) -> Json:
+def _plain(record: Record, data: CaseData) -> Json:
     fields = (name for name in Record.__slots__ if name not in SEALED)
-    told = {name: _json_value(getattr(record, name)) for name in fields}
-    return told | {"assignee": kept.names.get(record.assignee_id or "")}
+    document = {name: _json_value(getattr(record, name)) for name in fields}
+    return document | {"assignee": data.names.get(record.assignee_id or "")}
 
 
 def _answers(edition: Edition, answers: Mapping[str, Any]) -> list[Json]:
     """Return the answers in reading order, with question and answer text in the edition's own language."""
-    words = edition.phrasebooks[edition.languages[0]].items
+    texts = edition.phrasebooks[edition.languages[0]].items
     return [
         {
             "link_id": name,
-            "question": words[name].text,
+            "question": texts[name].text,
             "answer": answers[name],
-            "said": _said(words[name].options, answers[name]),
+            "said": _answer_texts(texts[name].options, answers[name]),
         }
         for name in edition.questionnaire.order(answers)
     ]
 
 
-def _said(options: Mapping[str, str], answer: Any) -> list[str]:
+def _answer_texts(options: Mapping[str, str], answer: Any) -> list[str]:
     codes: Iterable[Any] = answer if isinstance(answer, list | tuple) else [answer]
     return [options.get(str(code), str(code)) for code in codes]
 
 
-def _flag(flag: FlagRecord, edition: Edition, kept: CaseData) -> Json:
-    told = {name: _json_value(getattr(flag, name)) for name in FlagRecord.__slots__}
-    done = [_by(each, kept, action=each.action) for each in kept.actions if each.flag_id == flag.id]
+def _flag(flag: FlagRecord, edition: Edition, data: CaseData) -> Json:
+    document = {name: _json_value(getattr(flag, name)) for name in FlagRecord.__slots__}
+    done = [_by(each, data, action=each.action) for each in data.actions if each.flag_id == flag.id]
     wanted = {each.id: each.action for each in edition.meta.flags}
-    return told | {"asks_for": wanted.get(flag.kind), "actions": done}
+    return document | {"asks_for": wanted.get(flag.kind), "actions": done}
 
 
 def _version(version: SubmissionVersion, edition: Edition, *, contact: bool) -> Json:
-    told: Json = {"version": version.version, "replaced_at": format_timestamp(version.replaced_at)}
-    told |= {"contact": dict(version.contact)} if contact else {}
-    return told | {"answers": _answers(edition, version.answers["answers"]), "rested_on": version.trace}
+    document: Json = {"version": version.version, "replaced_at": format_timestamp(version.replaced_at)}
+    document |= {"contact": dict(version.contact)} if contact else {}
+    return document | {"answers": _answers(edition, version.answers["answers"]), "rested_on": version.trace}
 
 
-def _event(event: HistoryEntry, kept: CaseData) -> Json:
-    return _by(event, kept, action=event.action, object_type=event.object_type, object_id=event.object_id)
+def _event(event: HistoryEntry, data: CaseData) -> Json:
+    return _by(event, data, action=event.action, object_type=event.object_type, object_id=event.object_id)
 
 
-def _by(done: Note | FlagAction | HistoryEntry, kept: CaseData, **more: Any) -> Json:
-    name = kept.names.get(done.actor_id or "")
+def _by(done: Note | FlagAction | HistoryEntry, data: CaseData, **more: Any) -> Json:
+    name = data.names.get(done.actor_id or "")
     return {
         "at": format_timestamp(done.at),
         "by": done.actor_kind,

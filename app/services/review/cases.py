@@ -76,15 +76,15 @@ class Case:
 
 def view_case(session: Session, desk: SubmissionService, turn: StaffCommand) -> Case:
     """Return a case with everything that was done about it; the view is recorded in the audit log first."""
-    drawn = load_case(session, desk, turn, "case", lock=False)
+    assessment = load_case(session, desk, turn, "case", lock=False)
     before = _seen_before(session, turn)
     cases.record_first_view(session, turn.submission, turn.now)
     audit_log.record(
         session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
     )
-    mark_viewed(session, turn, drawn.record.version)
-    record = replace(drawn.record, looked_at=drawn.record.looked_at or turn.now)
-    return _case(session, turn, replace(drawn, record=record), before)
+    mark_viewed(session, turn, assessment.record.version)
+    record = replace(assessment.record, looked_at=assessment.record.looked_at or turn.now)
+    return _case(session, turn, replace(assessment, record=record), before)
 
 
 def history(session: Session, desk: SubmissionService, turn: StaffCommand) -> list[HistoryEntry]:
@@ -92,20 +92,20 @@ def history(session: Session, desk: SubmissionService, turn: StaffCommand) -> li
 
     This call is recorded as a read too.
     """
-    drawn = load_case(session, desk, turn, "case", lock=False)
+    assessment = load_case(session, desk, turn, "case", lock=False)
     audit_log.record(
         session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
     )
-    return cases.history(session, _ids(drawn))
+    return cases.history(session, _ids(assessment))
 
 
 def reveal_contact(session: Session, desk: SubmissionService, turn: StaffCommand) -> Case:
     """Return a case to show its contact details once; each time is recorded in the audit log."""
-    drawn = load_case(session, desk, turn, "contact", lock=False)
+    assessment = load_case(session, desk, turn, "contact", lock=False)
     audit_log.record(
         session, turn.actor, turn.now, AuditAction("contact.revealed", "submission", turn.submission)
     )
-    return _case(session, turn, drawn, _seen_before(session, turn))
+    return _case(session, turn, assessment, _seen_before(session, turn))
 
 
 def load_case(
@@ -139,16 +139,16 @@ def _seen_before(session: Session, turn: StaffCommand) -> CaseView | None:
     return cases.last_views(session, turn.principal.id, [turn.submission]).get(turn.submission)
 
 
-def _case(session: Session, turn: StaffCommand, drawn: Assessment, seen: CaseView | None) -> Case:
-    record = drawn.record
-    notes = cases.notes_of(session, record.id, drawn.key)
+def _case(session: Session, turn: StaffCommand, assessment: Assessment, seen: CaseView | None) -> Case:
+    record = assessment.record
+    notes = cases.notes_of(session, record.id, assessment.key)
     actions = cases.actions_of(session, record.id)
-    events = cases.history(session, _ids(drawn))
+    events = cases.history(session, _ids(assessment))
     done: list[Note | FlagAction | HistoryEntry] = [*notes, *actions, *events]
     names = cases.staff_names(session, [record.assignee_id, *(each.actor_id for each in done)])
     news = _news(turn.actor, events) if seen else ()
     twins = tuple(cases.merged_into(session, record.id))
-    return Case(drawn, tuple(notes), tuple(actions), tuple(events), names, seen, news, twins)
+    return Case(assessment, tuple(notes), tuple(actions), tuple(events), names, seen, news, twins)
 
 
 def _news(me: Actor, events: Sequence[HistoryEntry]) -> tuple[HistoryEntry, ...]:
@@ -156,13 +156,13 @@ def _news(me: Actor, events: Sequence[HistoryEntry]) -> tuple[HistoryEntry, ...]
 
     The order of the events decides, not their times.
     """
-    told = (each for each in events[1:] if each.action != audit_log.LISTED)  # listings are not news
-    others = takewhile(lambda each: (each.actor_kind, each.actor_id) != (me.kind, me.id), told)
+    relevant = (each for each in events[1:] if each.action != audit_log.LISTED)  # listings are not news
+    others = takewhile(lambda each: (each.actor_kind, each.actor_id) != (me.kind, me.id), relevant)
     return tuple(each for each in others if each.action not in (audit_log.VIEWED, audit_log.REFUSED))
 
 
-def _ids(drawn: Assessment) -> list[str]:
-    return [drawn.record.id, *(flag.id for flag in drawn.record.flags)]
+def _ids(assessment: Assessment) -> list[str]:
+    return [assessment.record.id, *(flag.id for flag in assessment.record.flags)]
 
 
 # --- decisions -------------------------------------------------------------------------------------
@@ -176,33 +176,33 @@ def change_status(
     A review cannot become ready or closed while a flag with a due date is open. When a merged case is
     reopened, the merge is undone.
     """
-    drawn = load_case(session, desk, turn, "review")
-    if review == drawn.record.review:
-        return drawn
-    _require_step(drawn, review)
+    assessment = load_case(session, desk, turn, "review")
+    if review == assessment.record.review:
+        return assessment
+    _require_step(assessment, review)
     if review == "ready":
-        _require_sent(drawn)
-        _require_off_the_clock(drawn)
+        _require_sent(assessment)
+        _require_off_the_clock(assessment)
     acts, changes = (
         [AuditAction(f"review.{review}", "submission", turn.submission)],
         dict[str, Any](review=review),
     )
     if review == "closed":
-        drawn, closed = close_with_case(session, turn, drawn)
-        acts, changes = [*acts, *closed], changes | pending_attention(drawn.record.flags)
-    elif drawn.record.merged_into:
+        assessment, closed = close_with_case(session, turn, assessment)
+        acts, changes = [*acts, *closed], changes | pending_attention(assessment.record.flags)
+    elif assessment.record.merged_into:
         acts.append(AuditAction("submission.unmerged", "submission", turn.submission))
         changes["merged_into"] = None
-    return save_changes(session, turn, drawn, *acts, **changes)
+    return save_changes(session, turn, assessment, *acts, **changes)
 
 
 def assign(session: Session, desk: SubmissionService, turn: StaffCommand, assignee: str | None) -> Assessment:
     """Assign a case to a staff user who may review it, or to no one. Raises Unprocessable."""
-    drawn = load_case(session, desk, turn, "review")
-    if assignee == drawn.record.assignee_id:
-        return drawn
+    assessment = load_case(session, desk, turn, "review")
+    if assignee == assessment.record.assignee_id:
+        return assessment
     found = _reviewer(session, assignee)
-    return save_changes(session, turn, drawn, _assigned(turn, assignee), assignee_id=found)
+    return save_changes(session, turn, assessment, _assigned(turn, assignee), assignee_id=found)
 
 
 def reviewers(session: Session) -> list[tuple[str, str]]:
@@ -211,49 +211,49 @@ def reviewers(session: Session) -> list[tuple[str, str]]:
 
 
 def save_changes(
-    session: Session, turn: StaffCommand, drawn: Assessment, *acts: AuditAction, **plain: Any
+    session: Session, turn: StaffCommand, assessment: Assessment, *acts: AuditAction, **plain: Any
 ) -> Assessment:
     """Store a change of plain columns: a new version, with audit events, marked as viewed by its author.
 
     Without audit actions nothing is stored.
     """
     if not acts:
-        return drawn
-    changes = plain | {"version": drawn.record.version + 1, "updated_at": turn.now}
+        return assessment
+    changes = plain | {"version": assessment.record.version + 1, "updated_at": turn.now}
     submissions.update_columns(session, turn.submission, **changes)
     audit_log.record(session, turn.actor, turn.now, *acts)
     mark_viewed(session, turn, changes["version"])
-    return replace(drawn, record=replace(drawn.record, **changes))
+    return replace(assessment, record=replace(assessment.record, **changes))
 
 
-def _require_step(drawn: Assessment, review: Review) -> None:
-    at = cast("Review", drawn.record.review)
+def _require_step(assessment: Assessment, review: Review) -> None:
+    at = cast("Review", assessment.record.review)
     if review not in STEPS[at]:
         ways = " or ".join(STEPS[at])
         raise InvalidTransition(f"The review is {at}; from there it goes to {ways}.")
 
 
-def _require_sent(drawn: Assessment) -> None:
-    if drawn.record.status == "draft":
+def _require_sent(assessment: Assessment) -> None:
+    if assessment.record.status == "draft":
         raise InvalidTransition("This form has not been sent yet; nobody is ready by a form half filled in.")
 
 
 def close_with_case(
-    session: Session, turn: StaffCommand, drawn: Assessment
+    session: Session, turn: StaffCommand, assessment: Assessment
 ) -> tuple[Assessment, list[AuditAction]]:
     """Close the flags that only wait for the consultation, together with their case.
 
     Raises NotThisStep while a flag with a due date is open.
     """
-    _require_off_the_clock(drawn)
-    ids = [flag.id for flag in drawn.record.flags if flag.closed_at is None]
+    _require_off_the_clock(assessment)
+    ids = [flag.id for flag in assessment.record.flags if flag.closed_at is None]
     for flag in ids:
         _act(session, turn, flag, "closed")
-    return _closed(session, turn, drawn, ids), [AuditAction("flag.closed", "flag", flag) for flag in ids]
+    return _closed(session, turn, assessment, ids), [AuditAction("flag.closed", "flag", flag) for flag in ids]
 
 
-def _require_off_the_clock(drawn: Assessment) -> None:
-    if any(flag.due_at and flag.closed_at is None for flag in drawn.record.flags):
+def _require_off_the_clock(assessment: Assessment) -> None:
+    if any(flag.due_at and flag.closed_at is None for flag in assessment.record.flags):
         raise InvalidTransition("A flag with a time to act by is open. Close its flags first.")
 
 
@@ -263,9 +263,9 @@ def _reviewer(session: Session, assignee: str | None) -> str | None:
         return None
     found = users.fetch(session, assignee) if ID.fullmatch(assignee) else None
     if found is None or not _may_review(found):
-        told = "Take somebody of the staff who may review."
+        message = "Take somebody of the staff who may review."
         raise InvalidRequest(
-            "There is nobody of that id.", errors=[FieldError("/assignee", "unknown_assignee", told)]
+            "There is nobody of that id.", errors=[FieldError("/assignee", "unknown_assignee", message)]
         )
     return found.id
 
@@ -286,10 +286,12 @@ def add_note(
     session: Session, desk: SubmissionService, turn: StaffCommand, text: str
 ) -> tuple[Assessment, Note]:
     """Add a note to a case. Raises Unprocessable."""
-    drawn = load_case(session, desk, turn, "review")
+    assessment = load_case(session, desk, turn, "review")
     note = Note(str(uuid7()), turn.actor.kind, turn.actor.id, turn.now, normalise_note(text))
-    cases.add_note(session, turn.submission, note, drawn.key)
-    return save_changes(session, turn, drawn, AuditAction("note.added", "submission", turn.submission)), note
+    cases.add_note(session, turn.submission, note, assessment.key)
+    return save_changes(
+        session, turn, assessment, AuditAction("note.added", "submission", turn.submission)
+    ), note
 
 
 def normalise_note(text: str) -> str:
@@ -304,8 +306,8 @@ def normalise_note(text: str) -> str:
     return body
 
 
-def _no_note(code: str, told: str) -> InvalidRequest:
-    return InvalidRequest(told, errors=[FieldError("/text", code, told)])
+def _no_note(code: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, errors=[FieldError("/text", code, message)])
 
 
 # --- flags -----------------------------------------------------------------------------------------
@@ -318,17 +320,17 @@ def act_on_flag(
 
     Raises NotFound and NotThisStep.
     """
-    drawn = load_case(session, desk, turn, "review")
-    found = next((each for each in drawn.record.flags if each.id == flag), None)
+    assessment = load_case(session, desk, turn, "review")
+    found = next((each for each in assessment.record.flags if each.id == flag), None)
     if found is None:
         raise NotFound("There is no such flag on this case.")
     if found.closed_at:
         raise InvalidTransition("This flag is closed already.")
     done = _act(session, turn, flag, action)
     if action == "closed":
-        drawn = _closed(session, turn, drawn, [flag])
-    act, plain = AuditAction(f"flag.{action}", "flag", flag), pending_attention(drawn.record.flags)
-    return save_changes(session, turn, drawn, act, **plain), done
+        assessment = _closed(session, turn, assessment, [flag])
+    act, plain = AuditAction(f"flag.{action}", "flag", flag), pending_attention(assessment.record.flags)
+    return save_changes(session, turn, assessment, act, **plain), done
 
 
 def _act(session: Session, turn: StaffCommand, flag: str, action: Action) -> FlagAction:
@@ -337,10 +339,10 @@ def _act(session: Session, turn: StaffCommand, flag: str, action: Action) -> Fla
     return done
 
 
-def _closed(session: Session, turn: StaffCommand, drawn: Assessment, ids: list[str]) -> Assessment:
+def _closed(session: Session, turn: StaffCommand, assessment: Assessment, ids: list[str]) -> Assessment:
     cases.close_flags(session, ids, turn.now)
     alerts.discard(session, ids)
     flags = tuple(
-        replace(each, closed_at=turn.now) if each.id in ids else each for each in drawn.record.flags
+        replace(each, closed_at=turn.now) if each.id in ids else each for each in assessment.record.flags
     )
-    return replace(drawn, record=replace(drawn.record, flags=flags))
+    return replace(assessment, record=replace(assessment.record, flags=flags))

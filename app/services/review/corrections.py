@@ -79,23 +79,25 @@ def apply_correction(
     checked, evaluation = validate_and_evaluate(
         before.edition, given, record.language, tuple(record.answers["raised"])
     )
-    drawn = replace(before, evaluation=evaluation, enabled=checked.enabled, missing=checked.missing)
-    drawn = with_evaluation(drawn, checked, given, turn.now, desk.terms)
-    if _same(drawn.record.answers["answers"], record.answers["answers"]):
+    assessment = replace(before, evaluation=evaluation, enabled=checked.enabled, missing=checked.missing)
+    assessment = with_evaluation(assessment, checked, given, turn.now, desk.terms)
+    if _same(assessment.record.answers["answers"], record.answers["answers"]):
         raise InvalidTransition("These are the answers it has already; nothing was changed.")
-    until = record.retained_until if complete else max(record.retained_until, drawn.record.retained_until)
-    after = replace(drawn.record, version=record.version + 1, submitted_at=record.submitted_at)
+    until = (
+        record.retained_until if complete else max(record.retained_until, assessment.record.retained_until)
+    )
+    after = replace(assessment.record, version=record.version + 1, submitted_at=record.submitted_at)
     after = replace(after, trace=after.trace and after.trace | {"made_at": format_timestamp(turn.now)})
-    drawn = replace(drawn, record=replace(after, retained_until=until))
+    assessment = replace(assessment, record=replace(after, retained_until=until))
     cases.insert_version(session, str(uuid7()), record, turn.now, before.key)
-    submissions.replace(session, desk.vault, drawn.record, drawn.key)
-    if drawn.record.contact != record.contact:
-        contact_index.reindex(session, desk.vault.keyring, record.id, drawn.record.contact)
+    submissions.replace(session, desk.vault, assessment.record, assessment.key)
+    if assessment.record.contact != record.contact:
+        contact_index.reindex(session, desk.vault.keyring, record.id, assessment.record.contact)
     act = AuditAction(CORRECTED, "submission", record.id)
-    audit_log.record(session, turn.actor, turn.now, act, *flag_audit_events(drawn.record))
-    alerts.create_for_new_flags(session, drawn.record)
-    mark_viewed(session, turn, drawn.record.version)
-    return drawn
+    audit_log.record(session, turn.actor, turn.now, act, *flag_audit_events(assessment.record))
+    alerts.create_for_new_flags(session, assessment.record)
+    mark_viewed(session, turn, assessment.record.version)
+    return assessment
 
 
 def answers_at_version(session: Session, desk: SubmissionService, turn: StaffCommand) -> Assessment:
@@ -103,12 +105,14 @@ def answers_at_version(session: Session, desk: SubmissionService, turn: StaffCom
 
     It is not shown to any user. Raises Forbidden, NotFound.
     """
-    drawn = load_case(session, desk, turn, "correct", lock=False)
-    if turn.version is None or turn.version >= drawn.record.version:
-        return drawn
-    older = cases.versions_of(session, turn.submission, drawn.key)
+    assessment = load_case(session, desk, turn, "correct", lock=False)
+    if turn.version is None or turn.version >= assessment.record.version:
+        return assessment
+    older = cases.versions_of(session, turn.submission, assessment.key)
     then = next((each for each in older if each.version >= turn.version), None)
-    return replace(drawn, record=replace(drawn.record, answers=then.answers)) if then else drawn
+    return (
+        replace(assessment, record=replace(assessment.record, answers=then.answers)) if then else assessment
+    )
 
 
 def _same(one: Json, other: Json) -> bool:
@@ -127,36 +131,36 @@ def corrections(
 
     The view is recorded in the audit log. Raises Forbidden, NotFound.
     """
-    drawn = load_case(session, desk, turn, "case", lock=False)
+    assessment = load_case(session, desk, turn, "case", lock=False)
     audit_log.record(
         session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
     )
-    older = cases.versions_of(session, turn.submission, drawn.key)
+    older = cases.versions_of(session, turn.submission, assessment.key)
     states = [(each.answers["answers"], each.trace) for each in older]
-    states.append((drawn.record.answers["answers"], drawn.record.trace))
+    states.append((assessment.record.answers["answers"], assessment.record.trace))
     done = [each for each in cases.history(session, [turn.submission]) if each.action == CORRECTED]
     by = {each.at: each for each in done}
     found = [
-        _difference(desk, drawn, each, states[place], by.get(each.replaced_at))
+        _difference(desk, assessment, each, states[place], by.get(each.replaced_at))
         for place, each in enumerate(older, 1)
     ]
-    return drawn, found[::-1], cases.staff_names(session, [each.actor_id for each in done])
+    return assessment, found[::-1], cases.staff_names(session, [each.actor_id for each in done])
 
 
 def _difference(
     desk: SubmissionService,
-    drawn: Assessment,
+    assessment: Assessment,
     before: SubmissionVersion,
     after: tuple[Json, Json | None],
     by: HistoryEntry | None,
 ) -> CorrectionDiff:
     was, now = _plain(before.answers["answers"]), _plain(after[0])
-    order = [name for name in drawn.edition.questionnaire.by_id if name in was or name in now]
+    order = [name for name in assessment.edition.questionnaire.by_id if name in was or name in now]
     then, fires = (before.trace or {}).get("rules", ()), (after[1] or {}).get("rules", ())
     return CorrectionDiff(
-        drawn,
+        assessment,
         before,
-        desk.assess(replace(drawn.record, answers=before.answers, trace=before.trace), drawn.key)
+        desk.assess(replace(assessment.record, answers=before.answers, trace=before.trace), assessment.key)
         if before.trace
         else None,
         tuple(Change(n, was.get(n), now.get(n)) for n in order if was.get(n) != now.get(n)),
@@ -178,19 +182,19 @@ def merge(session: Session, desk: SubmissionService, turn: StaffCommand, into: s
     other = replace(turn, submission=into, version=None)
     pair = {each.submission: each for each in (turn, other)}
     found = {name: _one_of_two(session, desk, turn, pair[name]) for name in sorted(pair)}
-    drawn, target = found[turn.submission], found[into]
-    if drawn.record.test != target.record.test:
+    assessment, target = found[turn.submission], found[into]
+    if assessment.record.test != target.record.test:
         raise InvalidRequest(NOT_FOUND_TARGET)
-    _require_apart(drawn, target)
-    drawn, closed = close_with_case(session, turn, drawn)
-    counts_for = target.record.booking_reference or drawn.record.booking_reference
+    _require_apart(assessment, target)
+    assessment, closed = close_with_case(session, turn, assessment)
+    counts_for = target.record.booking_reference or assessment.record.booking_reference
     merged_from = AuditAction("submission.merged_from", "submission", into)
     save_changes(session, other, target, merged_from, booking_reference=counts_for)
     act, flags = (
         AuditAction("submission.merged", "submission", turn.submission),
-        pending_attention(drawn.record.flags),
+        pending_attention(assessment.record.flags),
     )
-    return save_changes(session, turn, drawn, act, *closed, merged_into=into, review="closed", **flags)
+    return save_changes(session, turn, assessment, act, *closed, merged_into=into, review="closed", **flags)
 
 
 def _one_of_two(
@@ -203,8 +207,8 @@ def _one_of_two(
         raise InvalidRequest(NOT_FOUND_TARGET) from None
 
 
-def _require_apart(drawn: Assessment, target: Assessment) -> None:
-    if drawn.record.merged_into:
+def _require_apart(assessment: Assessment, target: Assessment) -> None:
+    if assessment.record.merged_into:
         raise InvalidTransition(
             "This case is merged into another one already. Reopen it to take it out again."
         )

@@ -62,7 +62,7 @@ def page(
     ids = [row.id for row in found.rows]
     opened = queue.decrypt_rows(session, desk.vault, ids)
     seen = cases.last_views(session, principal.id, ids) if isinstance(principal, StaffPrincipal) else {}
-    lines = (_line(desk, row, opened.get(row.id), seen.get(row.id)) for row in found.rows)
+    lines = (_queue_item(desk, row, opened.get(row.id), seen.get(row.id)) for row in found.rows)
     names = cases.staff_names(session, (row.assignee_id for row in found.rows))
     return QueuePage(tuple(lines), found.following, names)
 
@@ -95,36 +95,40 @@ def search_cases(
     The search is recorded in the audit log, the search text is not. Raises Forbidden and Unprocessable.
     """
     require_permission(principal, "queue")
-    wanted = text.strip()
-    if not wanted or len(wanted) > MAX_SEARCH_LENGTH or not wanted.isprintable():
+    query = text.strip()
+    if not query or len(query) > MAX_SEARCH_LENGTH or not query.isprintable():
         raise InvalidRequest("Give a whole phone number, e-mail address, booking reference or case number.")
-    kind: contact_index.Kind = "email" if "@" in wanted else "phone"
+    kind: contact_index.Kind = "email" if "@" in query else "phone"
     ids = [
-        *contact_index.find(session, desk.vault.keyring, kind, wanted),
-        *queue.find_by_reference(session, wanted),
+        *contact_index.find(session, desk.vault.keyring, kind, query),
+        *queue.find_by_reference(session, query),
     ]
     audit_log.record(session, actor, now, AuditAction("cases.searched", "cases", None))
     return Filters(states=queue.STATES, ids=tuple(dict.fromkeys(ids)))
 
 
-def _line(
-    desk: SubmissionService, row: QueueRow, opened: DecryptedRow | None, look: cases.CaseView | None
+def _queue_item(
+    desk: SubmissionService, row: QueueRow, opened: DecryptedRow | None, last_view: cases.CaseView | None
 ) -> QueueItem:
-    is_new, changed = look is None, look is not None and look.version < row.version
+    is_new, changed = last_view is None, last_view is not None and last_view.version < row.version
     if opened is None:
         return QueueItem(row, None, 0, is_new, changed)
     try:
         edition = desk.edition(row, opened.answers.get("off", ()))
     except Unavailable:
         return QueueItem(row, None, 0, is_new, changed)
-    return QueueItem(row, _why(edition, opened), _unknown(edition, opened), is_new, changed)
+    return QueueItem(
+        row, _flag_texts(edition, opened), _count_open_conditions(edition, opened), is_new, changed
+    )
 
 
-def _why(edition: Edition, opened: DecryptedRow) -> tuple[str, ...]:
-    words = edition.texts[edition.languages[0]].flags
-    return tuple(dict.fromkeys(words.get(kind, kind) for kind, _ in opened.flags))
+def _flag_texts(edition: Edition, opened: DecryptedRow) -> tuple[str, ...]:
+    texts = edition.texts[edition.languages[0]].flags
+    return tuple(dict.fromkeys(texts.get(kind, kind) for kind, _ in opened.flags))
 
 
-def _unknown(edition: Edition, opened: DecryptedRow) -> int:
-    kept = edition.check(opened.answers["answers"], complete=False)
-    return len(edition.evaluate(kept.answers, opened.answers["raised"], enabled=kept.enabled).open_conditions)
+def _count_open_conditions(edition: Edition, opened: DecryptedRow) -> int:
+    checked = edition.check(opened.answers["answers"], complete=False)
+    return len(
+        edition.evaluate(checked.answers, opened.answers["raised"], enabled=checked.enabled).open_conditions
+    )

@@ -26,12 +26,12 @@ def save_view(
 ) -> View:
     """Save these filters under a name. Raises Forbidden and Unprocessable."""
     require_permission(who, "queue")
-    said = unicodedata.normalize("NFC", name).strip()
-    if not said or len(said) > MAX_NAME_LENGTH or not said.isprintable():
-        raise _refused("/name", f"Give the view a name of at most {MAX_NAME_LENGTH} characters.")
+    normalized = unicodedata.normalize("NFC", name).strip()
+    if not normalized or len(normalized) > MAX_NAME_LENGTH or not normalized.isprintable():
+        raise _invalid("/name", f"Give the view a name of at most {MAX_NAME_LENGTH} characters.")
     if len(saved_views.list_for(session, who.id)) >= MAX_VIEWS:
-        raise _refused("/name", f"You have {MAX_VIEWS} views; take one away first.")
-    view = View(str(uuid7()), who.id, said, query, now)
+        raise _invalid("/name", f"You have {MAX_VIEWS} views; take one away first.")
+    view = View(str(uuid7()), who.id, normalized, query, now)
     saved_views.insert(session, view)
     audit_log.record(session, actor, now, AuditAction("view.saved", "view", view.id))
     return view
@@ -45,5 +45,5 @@ def delete_view(session: Session, who: StaffPrincipal, view: str, *, now: dt.dat
     audit_log.record(session, actor, now, AuditAction("view.forgotten", "view", view))
 
 
-def _refused(pointer: str, told: str) -> InvalidRequest:
-    return InvalidRequest(told, errors=[FieldError(pointer, "invalid", told)])
+def _invalid(pointer: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, errors=[FieldError(pointer, "invalid", message)])

@@ -1,1 +1,1 @@
-"""Rows behind figures."""
+"""Queries of the dashboard."""

@@ -20,7 +20,7 @@ from app.storage.tables.review import flag_actions
 from app.storage.tables.submissions import flags, submissions
 
 Json = dict[str, Any]
-LOOKED_ONLY = ("seen",)  # actions that record only a view, not that anything was done
+VIEW_ACTIONS = ("seen",)  # actions that record only a view, not that anything was done
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,16 @@ def min_id_at(at: dt.datetime) -> str:
     return f"{text[:8]}-{text[8:]}-0000-0000-000000000000"
 
 
-def count(session: Session, stretch: DateRange, status: str) -> int:
+def count(session: Session, date_range: DateRange, status: str) -> int:
     """Return how many submissions have a status, using the index on (test, status, id) alone."""
-    asked = sa.select(sa.func.count()).select_from(submissions).where(*_within(stretch, status))
-    return int(session.execute(asked).scalar_one())
+    statement = sa.select(sa.func.count()).select_from(submissions).where(*_within(date_range, status))
+    return int(session.execute(statement).scalar_one())
 
 
-def arrivals(session: Session, vault: Vault, stretch: DateRange, limit: int) -> list[Arrival]:
+def arrivals(session: Session, vault: Vault, date_range: DateRange, limit: int) -> list[Arrival]:
     """Return the newest submitted submissions, at most `limit`."""
     row = submissions.c
-    asked = sa.select(
+    statement = sa.select(
         row.id,
         row.questionnaire,
         row.edition,
@@ -90,40 +90,40 @@ def arrivals(session: Session, vault: Vault, stretch: DateRange, limit: int) -> 
         row.data_key,
         row.trace,
     )
-    asked = asked.where(*_within(stretch, "submitted")).order_by(row.id.desc()).limit(limit)
-    return [_arrival(each, vault) for each in session.execute(asked).mappings()]
+    statement = statement.where(*_within(date_range, "submitted")).order_by(row.id.desc()).limit(limit)
+    return [_arrival(each, vault) for each in session.execute(statement).mappings()]
 
 
 def abandoned(
-    session: Session, vault: Vault, stretch: DateRange, idle: dt.datetime, limit: int
+    session: Session, vault: Vault, date_range: DateRange, idle: dt.datetime, limit: int
 ) -> list[AbandonedDraft]:
     """Return the newest drafts that have not been changed since `idle`, at most `limit`."""
     row = submissions.c
-    asked = sa.select(row.id, row.questionnaire, row.edition, row.data_key, row.answers)
-    asked = asked.where(*_within(stretch, "draft"), row.updated_at < idle)
-    found = session.execute(asked.order_by(row.id.desc()).limit(limit)).mappings()
-    return [_left(each, vault) for each in found]
+    statement = sa.select(row.id, row.questionnaire, row.edition, row.data_key, row.answers)
+    statement = statement.where(*_within(date_range, "draft"), row.updated_at < idle)
+    found = session.execute(statement.order_by(row.id.desc()).limit(limit)).mappings()
+    return [_abandoned_draft(each, vault) for each in found]
 
 
-def flag_outcomes(session: Session, stretch: DateRange, limit: int) -> list[FlagOutcome]:
+def flag_outcomes(session: Session, date_range: DateRange, limit: int) -> list[FlagOutcome]:
     """Return the newest flags that have a due date, at most `limit`, using the index on the submission id."""
     acted = sa.select(sa.func.min(flag_actions.c.at)).where(
-        flag_actions.c.flag_id == flags.c.id, flag_actions.c.action.not_in(LOOKED_ONLY)
+        flag_actions.c.flag_id == flags.c.id, flag_actions.c.action.not_in(VIEW_ACTIONS)
     )
     is_test = sa.select(submissions.c.test).where(submissions.c.id == flags.c.submission_id)
-    asked = sa.select(
+    statement = sa.select(
         flags.c.submission_id,
         flags.c.priority,
         flags.c.due_at,
         flags.c.closed_at,
         acted.scalar_subquery().label("acted_at"),
     ).where(
-        flags.c.submission_id >= min_id_at(stretch.since),
-        flags.c.submission_id < min_id_at(stretch.until),
+        flags.c.submission_id >= min_id_at(date_range.since),
+        flags.c.submission_id < min_id_at(date_range.until),
         flags.c.due_at.is_not(None),
-        is_test.scalar_subquery() == stretch.test,  # a join would scan the submissions of the whole period
+        is_test.scalar_subquery() == date_range.test,  # a join would scan the submissions of the whole period
     )
-    found = session.execute(asked.order_by(flags.c.submission_id.desc()).limit(limit)).mappings()
+    found = session.execute(statement.order_by(flags.c.submission_id.desc()).limit(limit)).mappings()
     return [_flag(row) for row in found]
 
 
@@ -132,14 +132,14 @@ def _flag(row: sa.RowMapping) -> FlagOutcome:
     return FlagOutcome(row["submission_id"], row["priority"], row["due_at"], acted)
 
 
-def _within(stretch: DateRange, status: str) -> Sequence[sa.ColumnElement[bool]]:
+def _within(date_range: DateRange, status: str) -> Sequence[sa.ColumnElement[bool]]:
     row = submissions.c
-    begins, ends = min_id_at(stretch.since), min_id_at(stretch.until)
-    return row.test == stretch.test, row.status == status, row.id >= begins, row.id < ends
+    first, end = min_id_at(date_range.since), min_id_at(date_range.until)
+    return row.test == date_range.test, row.status == status, row.id >= first, row.id < end
 
 
 def _arrival(row: sa.RowMapping, vault: Vault) -> Arrival:
-    trace = _opened(row, "trace", vault)
+    trace = _decrypt_field(row, "trace", vault)
     return Arrival(
         language=row["language"],
         edition=(row["questionnaire"], row["edition"]),
@@ -149,16 +149,16 @@ def _arrival(row: sa.RowMapping, vault: Vault) -> Arrival:
     )
 
 
-def _left(row: sa.RowMapping, vault: Vault) -> AbandonedDraft:
-    answers = _opened(row, "answers", vault)
+def _abandoned_draft(row: sa.RowMapping, vault: Vault) -> AbandonedDraft:
+    answers = _decrypt_field(row, "answers", vault)
     return AbandonedDraft(
         edition=(row["questionnaire"], row["edition"]),
         answered=None if answers is None else tuple(answers["answers"]),
     )
 
 
-def _opened(row: sa.RowMapping, name: str, vault: Vault) -> Json | None:
-    """Return a decrypted field, or None when it cannot be decrypted: one row must not block the figures of
+def _decrypt_field(row: sa.RowMapping, name: str, vault: Vault) -> Json | None:
+    """Return a decrypted field, or None when it cannot be decrypted: one row must not block the counts of
     all others.
     """
     try:

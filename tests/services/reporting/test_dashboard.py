@@ -1,4 +1,4 @@
-"""Tests of the dashboard's figures: what is left out, which counts are too small to show, and the rest."""
+"""Tests of the data of the dashboard: what is left out, which counts are too small to show, and the rest."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -43,22 +43,24 @@ class House:
 
     def came(self, number: int, ago: dt.timedelta, answers: Answers = SHE, **more: Any) -> list[str]:
         """Create this many submissions, one second apart; returns their ids."""
-        drawn = [
-            self._drawn(self.now - ago + dt.timedelta(seconds=each), answers, more) for each in range(number)
+        assessments = [
+            self._assess(self.now - ago + dt.timedelta(seconds=each), answers, more) for each in range(number)
         ]
-        keep = partial(lifecycle.create, vault=self.service.services.submissions.vault, actor=ME)
+        create = partial(lifecycle.create, vault=self.service.services.submissions.vault, actor=ME)
         self.service.database.write_blocking(
-            lambda session: [keep(session, drawn=each) for each in drawn] and None
+            lambda session: [create(session, drawn=each) for each in assessments] and None
         )
-        return [each.record.id for each in drawn]
+        return [each.record.id for each in assessments]
 
-    def _drawn(self, at: dt.datetime, answers: Answers, more: dict[str, Any]) -> Assessment:
-        desk = self.service.services.submissions
-        edition = desk.library.current("ketamine-preconsult")
+    def _assess(self, at: dt.datetime, answers: Answers, more: dict[str, Any]) -> Assessment:
+        submissions = self.service.services.submissions
+        edition = submissions.library.current("ketamine-preconsult")
         assert edition
-        drawn = assess_new(edition, SubmissionInput(answers, **more), new_token(), now=at, terms=desk.terms)
-        made = str(uuid7(nanoseconds=int(at.timestamp() * 1000) * 10**6))
-        return replace(drawn, record=replace(drawn.record, id=made))
+        assessment = assess_new(
+            edition, SubmissionInput(answers, **more), new_token(), now=at, terms=submissions.terms
+        )
+        new_id = str(uuid7(nanoseconds=int(at.timestamp() * 1000) * 10**6))
+        return replace(assessment, record=replace(assessment.record, id=new_id))
 
     def run(self, statement: Any) -> None:
         self.service.database.write_blocking(lambda session: session.execute(statement) and None)
@@ -71,10 +73,16 @@ class House:
             looked = sa.update(submissions_table).where(row.id == each.id)
             self.run(looked.values(looked_at=each.submitted_at + after))
 
-    def pictures(self, days: int = 7, *, test: bool = False) -> dict[str, Chart]:
-        desk = self.service.services.submissions
-        period = Period(days, self.now, desk.terms.hours, test)
-        work = partial(dashboard.dashboard, vault=desk.vault, library=desk.library, period=period, idle=HOUR)
+    def charts(self, days: int = 7, *, test: bool = False) -> dict[str, Chart]:
+        submissions = self.service.services.submissions
+        period = Period(days, self.now, submissions.terms.hours, test)
+        work = partial(
+            dashboard.build_charts,
+            vault=submissions.vault,
+            library=submissions.library,
+            period=period,
+            idle=HOUR,
+        )
         return {each.name: each for each in self.service.read(work)}
 
 
@@ -83,15 +91,15 @@ def house(service: Service) -> House:
     return House(service)
 
 
-def cells(picture: Chart, place: int = 1) -> dict[Any, Any]:
-    return {row[0]: row[place] for row in picture.rows}
+def cells(chart: Chart, place: int = 1) -> dict[Any, Any]:
+    return {row[0]: row[place] for row in chart.rows}
 
 
 # --- left out --------------------------------------------------------------------------------------
 
 
-def test_an_empty_house_says_so_in_every_picture(house: House) -> None:
-    shown = house.pictures(30)
+def test_empty_service_has_a_title_for_every_chart(house: House) -> None:
+    shown = house.charts(30)
     assert [each.title for each in shown.values()] == [
         "No questionnaire arrived in the last 30 days; 0 in the 30 days before",
         "Too few cases were looked at to say how soon",
@@ -105,10 +113,10 @@ def test_an_empty_house_says_so_in_every_picture(house: House) -> None:
 def test_tests_are_left_out_and_can_be_shown_apart(house: House) -> None:
     house.came(6, 2 * HOUR, NOA, test=True)
     house.came(7, 3 * HOUR, SHE)
-    assert house.pictures()["arrivals"].title.startswith("7 questionnaires arrived")
-    assert house.pictures()["flags"].title == "No flag fell due"
-    assert house.pictures(test=True)["arrivals"].title.startswith("6 questionnaires arrived")
-    assert house.pictures(test=True)["languages"].title == "Language most used: English (6 of 6)"
+    assert house.charts()["arrivals"].title.startswith("7 questionnaires arrived")
+    assert house.charts()["flags"].title == "No flag fell due"
+    assert house.charts(test=True)["arrivals"].title.startswith("6 questionnaires arrived")
+    assert house.charts(test=True)["languages"].title == "Language most used: English (6 of 6)"
 
 
 def test_drafts_and_what_came_before_are_no_arrivals(house: House) -> None:
@@ -117,19 +125,19 @@ def test_drafts_and_what_came_before_are_no_arrivals(house: House) -> None:
     house.came(8, 14 * DAY)
     house.came(9, 6 * DAY)
     title = "9 questionnaires arrived in the last 7 days; 6 in the 7 days before"
-    assert house.pictures()["arrivals"].title == title
+    assert house.charts()["arrivals"].title == title
 
 
 @pytest.mark.parametrize("number", [1, 4])
-def test_of_too_few_people_nothing_is_told(house: House, number: int) -> None:
+def test_counts_of_too_few_people_are_suppressed(house: House, number: int) -> None:
     ids = house.came(number, 2 * HOUR, NOA | {"health_topics": ["liver"]})
     house.looked(ids, HOUR)
     house.came(number, 2 * HOUR, complete=False)
-    for picture in house.pictures().values():
-        assert not any(str(number) == str(cell) for row in picture.rows for cell in row[1:]), picture
-        assert not any(value for values in picture.values for value in values), picture
-        assert f"{number} " not in picture.title.replace("7 days", "")
-    assert house.pictures()["arrivals"].title == (
+    for chart in house.charts().values():
+        assert not any(str(number) == str(cell) for row in chart.rows for cell in row[1:]), chart
+        assert not any(value for values in chart.values for value in values), chart
+        assert f"{number} " not in chart.title.replace("7 days", "")
+    assert house.charts()["arrivals"].title == (
         "Fewer than 5 questionnaires arrived in the last 7 days; 0 in the 7 days before"
     )
 
@@ -138,7 +146,7 @@ def test_a_small_cell_takes_another_with_it_so_that_the_total_gives_nothing_away
     house.came(9, 2 * HOUR)
     house.came(3, 2 * HOUR, language="es")
     house.came(20, 3 * HOUR, language="pt-BR")
-    assert cells(house.pictures()["languages"]) == {
+    assert cells(house.charts()["languages"]) == {
         "Portuguese (Brazil)": 20,
         "English": SUPPRESSED,
         "Spanish": FEW,
@@ -149,19 +157,19 @@ def test_a_topic_that_all_but_a_few_have_is_not_shown(house: House) -> None:
     house.came(20, 2 * HOUR)
     house.came(2, 2 * HOUR, SHE | {"pain_types": ["fibromyalgia"]})
     house.came(6, 2 * HOUR, SHE | {"health_topics": ["liver"]})
-    found = {str(name).partition(":")[0]: cell for name, cell in cells(house.pictures()["topics"]).items()}
+    found = {str(name).partition(":")[0]: cell for name, cell in cells(house.charts()["topics"]).items()}
     assert found["P_CRPS"] == SUPPRESSED
     assert found["P_FIBRO"] == FEW
     assert found["K_LIVER"] == 6
 
 
-def test_a_row_that_does_not_open_keeps_nobody_else_from_the_figures(house: House) -> None:
+def test_a_row_that_does_not_open_does_not_hide_the_others(house: House) -> None:
     poisoned, *_ = house.came(7, 2 * HOUR)
     left, *_ = house.came(6, 3 * HOUR, complete=False)
     row = submissions_table.c
     house.run(sa.update(submissions_table).where(row.id == poisoned).values(trace=b"x" * 40))
     house.run(sa.update(submissions_table).where(row.id == left).values(answers=b"x" * 40))
-    shown = house.pictures()
+    shown = house.charts()
     assert shown["arrivals"].title.startswith("7 questionnaires")
     assert shown["topics"].title.endswith("(6 of 6)")
     assert shown["left"].title == "5 forms begun and left"
@@ -170,16 +178,16 @@ def test_a_row_that_does_not_open_keeps_nobody_else_from_the_figures(house: Hous
 # --- shown -----------------------------------------------------------------------------------------
 
 
-def test_days_are_the_clinics_and_few_a_day_are_told_by_the_week(house: House) -> None:
+def test_days_are_the_clinics_and_few_a_day_are_shown_by_week(house: House) -> None:
     house.came(6, 13 * HOUR)  # yesterday at 23:00
     house.came(7, HOUR)
-    assert cells(house.pictures()["arrivals"])["2093-11-23"] == 6
-    assert cells(house.pictures()["arrivals"])["2093-11-24"] == 7
-    assert cells(house.pictures()["arrivals"])["2093-11-22"] == 0
+    assert cells(house.charts()["arrivals"])["2093-11-23"] == 6
+    assert cells(house.charts()["arrivals"])["2093-11-24"] == 7
+    assert cells(house.charts()["arrivals"])["2093-11-22"] == 0
     for each in range(2, 7):
         house.came(2, each * DAY)
     house.came(5, 20 * DAY)
-    assert cells(house.pictures(30)["arrivals"]) == {
+    assert cells(house.charts(30)["arrivals"]) == {
         "2093-10-26": 0, "2093-10-28": 0, "2093-11-04": 5, "2093-11-11": 0, "2093-11-18": 23
     }  # fmt: skip
 
@@ -189,11 +197,11 @@ def test_how_soon_somebody_looked(house: House) -> None:
     house.looked(house.came(4, 26 * HOUR), dt.timedelta(hours=2))
     house.looked(house.came(1, 27 * HOUR), dt.timedelta(minutes=-5))  # viewed while still a draft
     house.came(3, 2 * HOUR)
-    picture = house.pictures()["looks"]
-    assert picture.title == "Half were looked at within 12 min, nine in ten within 2 h"
-    assert picture.rows[-1] == ("2093-11-24", "12 min", "12 min")
-    assert picture.rows[-2] == ("2093-11-23", "2 h", "2 h")
-    assert picture.rows[-3] == ("2093-11-22", "too few", "too few")
+    chart = house.charts()["looks"]
+    assert chart.title == "Half were looked at within 12 min, nine in ten within 2 h"
+    assert chart.rows[-1] == ("2093-11-24", "12 min", "12 min")
+    assert chart.rows[-2] == ("2093-11-23", "2 h", "2 h")
+    assert chart.rows[-3] == ("2093-11-22", "too few", "too few")
 
 
 def test_flags_are_met_when_somebody_acts_in_time_and_a_look_is_no_act(house: House) -> None:
@@ -212,12 +220,12 @@ def test_flags_are_met_when_somebody_acts_in_time_and_a_look_is_no_act(house: Ho
             "at": flag.due_at + (late if place >= 4 else -HOUR / 60),
         }
         house.run(sa.insert(flag_actions_table).values(**act))
-    picture = house.pictures()["flags"]
-    assert picture.title == "Flags met in time: 16 of 24"
-    assert picture.rows[0] == ("Priority 1", 24, 16)
-    assert picture.rows[1:] == tuple((f"Priority {each}", 0, 0) for each in (2, 3, 4))
+    chart = house.charts()["flags"]
+    assert chart.title == "Flags met in time: 16 of 24"
+    assert chart.rows[0] == ("Priority 1", 24, 16)
+    assert chart.rows[1:] == tuple((f"Priority {each}", 0, 0) for each in (2, 3, 4))
     house.run(sa.update(flags_table).where(flags_table.c.id == mine[0].id).values(closed_at=mine[0].due_at))
-    assert house.pictures()["flags"].title == "Flags met in time: 17 of 24"
+    assert house.charts()["flags"].title == "Flags met in time: 17 of 24"
 
 
 def test_forms_that_were_left_stop_at_the_last_page_answered(house: House) -> None:
@@ -225,9 +233,9 @@ def test_forms_that_were_left_stop_at_the_last_page_answered(house: House) -> No
     house.came(6, 2 * HOUR, first, complete=False)
     house.came(8, 2 * HOUR, CARA, complete=False)
     house.came(9, HOUR / 2, first, complete=False)  # may still be in progress
-    picture = house.pictures()["left"]
-    assert picture.title == "14 forms begun and left"
-    assert [row[1] for row in picture.rows] == [6, 8]
+    chart = house.charts()["left"]
+    assert chart.title == "14 forms begun and left"
+    assert [row[1] for row in chart.rows] == [6, 8]
 
 
 def test_beyond_what_is_opened_the_newest_speak_for_all_and_it_is_said(
@@ -236,7 +244,7 @@ def test_beyond_what_is_opened_the_newest_speak_for_all_and_it_is_said(
     monkeypatch.setattr(dashboard, "MAX_ROWS", 6)
     house.came(6, 2 * HOUR, language="es")
     house.came(9, 3 * HOUR)
-    shown = house.pictures()
+    shown = house.charts()
     assert shown["arrivals"].title.startswith("15 questionnaires")
     assert shown["languages"].title == "Language most used: Spanish (6 of 6)"
     assert shown["languages"].note == "From 6 of 15: of each day or week the newest."
@@ -246,26 +254,28 @@ def test_beyond_that_each_day_speaks_in_its_share(house: House, monkeypatch: pyt
     monkeypatch.setattr(dashboard, "MAX_ROWS", 20)
     house.came(10, 2 * HOUR, NOA, language="es")
     house.came(30, 26 * HOUR)
-    shown = house.pictures()
+    shown = house.charts()
     assert cells(shown["languages"]) == {"English": 15, "Spanish": 5}
     assert shown["flags"].note.endswith("From the newest 20.")
 
 
 def test_every_count_goes_by_an_index(house: House) -> None:
     house.came(6, 2 * HOUR, NOA)
-    desk = house.service.services.submissions
-    period = Period(7, house.now, desk.terms.hours)
+    submissions = house.service.services.submissions
+    period = Period(7, house.now, submissions.terms.hours)
 
     def work(session: Session) -> list[str]:
-        asked: list[tuple[str, Any]] = []
-        event.listen(session, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
-        dashboard.dashboard(session, desk.vault, desk.library, period, idle=HOUR)
-        mine = asked[:]
+        executed: list[tuple[str, Any]] = []
+        event.listen(session, "before_cursor_execute", lambda *args: executed.append((args[2], args[3])))
+        dashboard.build_charts(session, submissions.vault, submissions.library, period, idle=HOUR)
+        recorded = executed[:]
         explain = "EXPLAIN QUERY PLAN " if house.service.database.is_sqlite else "EXPLAIN "
         if not house.service.database.is_sqlite:  # the planner reads a table of six rows without an index
             session.exec_driver_sql("SET LOCAL enable_seqscan = off")
         return [
-            str(tuple(row)) for each in mine for row in session.exec_driver_sql(explain + each[0], each[1])
+            str(tuple(row))
+            for each in recorded
+            for row in session.exec_driver_sql(explain + each[0], each[1])
         ]
 
     plans = house.service.read(work)
@@ -282,11 +292,11 @@ def test_an_id_of_a_time_sorts_before_all_made_from_then_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "text"),
     [
         (0, "0 min"), (1, "1 min"), (3540, "59 min"), (3541, "1 h"), (6000, "1 h 40 min"),
         (48 * 3600, "2 days"), (49 * 3600, "2 days 1 h"),
     ],
 )  # fmt: skip
-def test_a_duration_in_words(seconds: int, told: str) -> None:
-    assert format_duration(seconds) == told
+def test_a_duration_in_words(seconds: int, text: str) -> None:
+    assert format_duration(seconds) == text

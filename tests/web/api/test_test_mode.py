@@ -45,7 +45,11 @@ def counted(service: Service, boss: Colleague) -> Iterator[object]:
     yield service.read(lambda session: queue.overdue(session, at))
     period = Period(7, at, desk.terms.hours, test=False)
     count = partial(
-        dashboard.dashboard, vault=desk.vault, library=desk.library, period=period, idle=dt.timedelta(hours=1)
+        dashboard.build_charts,
+        vault=desk.vault,
+        library=desk.library,
+        period=period,
+        idle=dt.timedelta(hours=1),
     )
     yield repr(service.read(count))
     yield re.findall(r"/staff/cases/[0-9a-f-]{36}", boss.get("/staff/queue").text)

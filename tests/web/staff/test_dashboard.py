@@ -50,13 +50,13 @@ def member(house: House, *roles: Role, ago: dt.timedelta = dt.timedelta(0)) -> C
     return browser
 
 
-def told(house: House, like: str) -> list[str]:
+def audit_actions(house: House, like: str) -> list[str]:
     row = audit_events_table.c
-    asked = sa.select(row.action).where(row.action.like(like)).order_by(row.seq)
-    return list(house.service.read(lambda session: session.execute(asked).scalars()))
+    statement = sa.select(row.action).where(row.action.like(like)).order_by(row.seq)
+    return list(house.service.read(lambda session: session.execute(statement).scalars()))
 
 
-def see(page: Response) -> str:
+def check_page(page: Response) -> str:
     """Assert what holds for every response of the staff app."""
     assert page.headers["cache-control"] == "no-store"
     assert "unsafe" not in page.headers["content-security-policy"]
@@ -84,8 +84,8 @@ def test_only_a_manager_takes_files(house: House, role: Role) -> None:
     for path in (*FILES, *(each.format(case) for each in OF_A_CASE)):
         page = browser.get(path)
         assert page.status_code == 403
-        see(page)
-    assert told(house, "%exported") == []
+        check_page(page)
+    assert audit_actions(house, "%exported") == []
 
 
 def test_a_file_asks_for_the_password_again(house: House) -> None:
@@ -94,7 +94,7 @@ def test_a_file_asks_for_the_password_again(house: House) -> None:
     for path in (*FILES, *(each.format(case) for each in OF_A_CASE)):
         page = browser.get(path)
         assert (page.status_code, page.headers["location"][:14]) == (303, "/staff/confirm")
-    assert told(house, "%exported") == []
+    assert audit_actions(house, "%exported") == []
     assert browser.get("/staff/dashboard").status_code == 200
 
 
@@ -104,7 +104,7 @@ def test_a_case_that_is_not_there_is_a_page_that_says_so(house: House, case: str
     for path in OF_A_CASE:
         page = browser.get(path.format(case))
         assert page.status_code == 404
-        see(page)
+        check_page(page)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_a_filter_that_is_not_known_takes_nothing(house: House, query: str) -> N
     for path in ("/staff/export", "/staff/export.csv"):
         page = browser.get(f"{path}?{query}")
         assert page.status_code == 400
-        see(page)
-    assert told(house, "%exported") == []
+        check_page(page)
+    assert audit_actions(house, "%exported") == []
 
 
 def test_too_many_cases_are_a_page_and_no_file(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_too_many_cases_are_a_page_and_no_file(house: House, monkeypatch: pytest
     house.came(2, HOUR)
     page = member(house, "manager").get("/staff/export.csv")
     assert page.status_code == 422
-    assert "narrow the filter" in see(page)
+    assert "narrow the filter" in check_page(page)
 
 
 def test_where_no_pdf_is_made_the_page_says_what_to_do(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,8 +133,8 @@ def test_where_no_pdf_is_made_the_page_says_what_to_do(house: House, monkeypatch
     monkeypatch.setattr("app.web.html.pdf.installed", lambda: False)
     page = member(house, "manager").get(f"/staff/cases/{case}/export.pdf")
     assert page.status_code == 501
-    assert "makes no PDF" in see(page)
-    assert told(house, "%exported") == []
+    assert "makes no PDF" in check_page(page)
+    assert audit_actions(house, "%exported") == []
 
 
 # --- accepted --------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_everybody_sees_the_dashboard_and_nobody_a_person(house: House, role: Ro
     house.came(7, HOUR, NOA, booking_reference="BK-7")
     house.came(3, 2 * HOUR, PAT, contact=PAT_CONTACT)
     page = member(house, role).get("/staff/dashboard?days=7")
-    text = see(page)
+    text = check_page(page)
     assert "10 questionnaires arrived in the last 7 days" in text
     assert text.count('<svg class="chart') == text.count("<details>") >= 4
     assert 'aria-current="page">Last 7 days' in text
@@ -159,12 +159,10 @@ def test_an_empty_clinic_has_a_dashboard_too_and_any_period_is_one_of_three(hous
     for query in ("", "?days=7", "?days=90", "?days=0", "?days=x", "?days=30&test=1", "?days=" + "9" * 5000):
         page = browser.get(f"/staff/dashboard{query}")
         assert page.status_code == 200
-        assert "arrived in the last" in see(page)
+        assert "arrived in the last" in check_page(page)
 
 
-def test_figures_are_counted_every_ten_minutes_and_it_is_said(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_charts_are_counted_every_ten_minutes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     browser, at = member(house, "reviewer"), now()
     clock = [at]
     monkeypatch.setattr(dashboard, "now", lambda: clock[0])
@@ -183,20 +181,20 @@ def test_a_list_leaves_as_csv_and_is_on_record(house: House, monkeypatch: pytest
     house.came(5, HOUR, NOA, booking_reference="=1+1")
     house.came(1, HOUR)
     browser = member(house, "manager")
-    offer = see(browser.get("/staff/export?attention=1"))
+    offer = check_page(browser.get("/staff/export?attention=1"))
     assert "(attention: 1)" in offer
     ways = [each.replace("&amp;", "&") for each in re.findall(r'href="(/staff/export\.csv[^"]*)"', offer)]
     assert ways == ["/staff/export.csv?attention=1", "/staff/export.csv?answers=1&attention=1"]
-    assert told(house, "%exported") == []
+    assert audit_actions(house, "%exported") == []
     plain, full = (browser.get(each) for each in ways)
     for page in (plain, full):
         assert page.headers["content-type"] == "text/csv; charset=utf-8"
         assert re.fullmatch(r'attachment; filename="cases-[\d-]+\.csv"', page.headers["content-disposition"])
         assert len(page.text.splitlines()) == 6
-        assert '"\'=1+1"' in see(page)
+        assert '"\'=1+1"' in check_page(page)
     assert "self_harm_thoughts" not in plain.text
     assert "self_harm_thoughts" in full.text
-    assert told(house, "%exported") == ["list.exported", "answers.exported", *["case.exported"] * 5]
+    assert audit_actions(house, "%exported") == ["list.exported", "answers.exported", *["case.exported"] * 5]
 
 
 def test_a_case_leaves_as_json_and_pdf(house: House) -> None:
@@ -206,9 +204,9 @@ def test_a_case_leaves_as_json_and_pdf(house: House) -> None:
     assert plain.headers["content-disposition"] == f'attachment; filename="case-{case}.json"'
     assert "contact" not in plain.json()
     assert browser.get(f"/staff/cases/{case}/export.json?contact=1").json()["contact"] == PAT_CONTACT
-    letter = browser.get(f"/staff/cases/{case}/export.pdf")
-    assert (letter.headers["content-type"], letter.content[:5]) == ("application/pdf", b"%PDF-")
-    assert told(house, "%exported") == [
+    pdf = browser.get(f"/staff/cases/{case}/export.pdf")
+    assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    assert audit_actions(house, "%exported") == [
         "case.exported",
         "contact.exported",
         "case.exported",

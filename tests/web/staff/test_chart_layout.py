@@ -1,12 +1,13 @@
-"""SVG charts: well-formed, labelled, without scripts or styles; a suppressed count does not appear."""
+"""Rendered charts: well-formed, labelled SVG without scripts or styles; suppressed counts do not appear."""
 
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from app.services.reporting.charts import Chart
+from app.services.reporting.charts import Chart, Kind
 from app.services.reporting.small_counts import FEW, SUPPRESSED
-from app.web.staff.charts_svg import KINDS, draw
+from app.web.html.templates import environment
+from app.web.staff.chart_layout import KINDS, layout
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -19,17 +20,23 @@ HOSTILE = [
 ]
 
 
-def picture(kind: str, values: list[tuple[float | None, ...]], label: str = "a", **more: str) -> Chart:
-    told = {"name": "mine", "title": "What was found", "note": "A note."} | more
+def chart(kind: Kind, values: list[tuple[float | None, ...]], label: str = "a", **more: str) -> Chart:
+    texts = {"name": "mine", "title": "What was found", "note": "A note."} | more
     rows = tuple(
         (f"{label}{place}", *(SUPPRESSED if each is None else int(each) for each in row))
         for place, row in enumerate(values)
     )
-    return Chart(**told, kind=kind, head=("What", "How many", "Met"), rows=rows, values=tuple(values))
+    return Chart(**texts, kind=kind, head=("What", "How many", "Met"), rows=rows, values=tuple(values))
 
 
-def parsed(drawn: str) -> ET.Element:
-    return ET.fromstring("".join(drawn).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+def render(chart: Chart) -> str:
+    """Render the SVG of a chart as the dashboard does."""
+    macros = environment("en").get_template("staff/charts.html").module
+    return str(macros.chart_svg(chart, layout(chart)))  # type: ignore[attr-defined]
+
+
+def parse(svg: str) -> ET.Element:
+    return ET.fromstring(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
 
 
 def found(root: ET.Element, tag: str, name: str = "") -> list[ET.Element]:
@@ -40,8 +47,8 @@ def found(root: ET.Element, tag: str, name: str = "") -> list[ET.Element]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("words", HOSTILE)
-def test_words_stay_words(kind: str, words: str) -> None:
-    root = parsed(draw(picture(kind, [(3, 1), (5, 5)], label=words, title=words, note=words)))
+def test_words_stay_words(kind: Kind, words: str) -> None:
+    root = parse(render(chart(kind, [(3, 1), (5, 5)], label=words, title=words, note=words)))
     assert {each.tag.removeprefix(SVG) for each in root.iter()} <= {
         "svg", "title", "desc", "rect", "line", "text", "circle", "path"
     }  # fmt: skip
@@ -54,10 +61,10 @@ def test_words_stay_words(kind: str, words: str) -> None:
 @pytest.mark.parametrize(
     "values", [[], [(0, 0)], [(None, None)], [(None, None), (7, 3)], [(10**9, 1)], [(0.01, 0.02)]]
 )
-def test_any_figures_make_a_picture_within_its_frame(
-    kind: str, values: list[tuple[float | None, ...]]
+def test_any_values_make_a_chart_within_its_view_box(
+    kind: Kind, values: list[tuple[float | None, ...]]
 ) -> None:
-    root = parsed(draw(picture(kind, values)))
+    root = parse(render(chart(kind, values)))
     assert root.get("role") == "img"
     assert root.get("aria-labelledby") == "mine-title mine-desc"
     wide, high = (float(each) for each in (root.get("viewBox") or "").split()[2:])
@@ -70,16 +77,16 @@ def test_any_figures_make_a_picture_within_its_frame(
 
 
 def test_what_is_not_shown_has_no_size_of_its_own() -> None:
-    kept = [parsed(draw(picture(kind, [(None,), (20,)]))) for kind in ("columns", "bars")]
-    for root in kept:
-        [stub] = found(root, "rect", "kept-back")
-        assert "6.0" in (stub.get("width"), stub.get("height"))
-    assert "·" in [each.text for each in found(kept[1], "text", "number")]
-    assert FEW not in "".join(draw(picture("bars", [(None,)])))
+    roots = [parse(render(chart(kind, [(None,), (20,)]))) for kind in ("columns", "bars")]
+    for root in roots:
+        [bar] = found(root, "rect", "suppressed")
+        assert "6.0" in (bar.get("width"), bar.get("height"))
+    assert "·" in [each.text for each in found(roots[1], "text", "number")]
+    assert FEW not in render(chart("bars", [(None,)]))
 
 
 def test_a_line_has_a_gap_where_nothing_is_shown() -> None:
-    root = parsed(draw(picture("lines", [(1, 2), (2, 3), (None, None), (4, 6), (1, 1)])))
+    root = parse(render(chart("lines", [(1, 2), (2, 3), (None, None), (4, 6), (1, 1)])))
     assert [(each.get("d") or "").count("M") for each in found(root, "path")] == [2, 2]
     assert len(found(root, "circle", "line-1")) == 4
 
@@ -88,7 +95,7 @@ def test_shares_stand_side_by_side_and_say_how_many_of_how_many() -> None:
     mine = Chart(
         "mine", "t", "", "shares", ("Priority", "Fell due", "Met"), (("Priority 1", 24, 18),), ((18, 6),)
     )
-    root = parsed(draw(mine))
+    root = parse(render(mine))
     first, second = found(root, "rect")
     ends = float(first.get("x") or 0) + float(first.get("width") or 0)
     assert ends == pytest.approx(float(second.get("x") or 0), abs=0.2)
@@ -101,5 +108,5 @@ def test_shares_stand_side_by_side_and_say_how_many_of_how_many() -> None:
     [(1, "1"), (3, "4"), (5, "6"), (7, "8"), (9, "10"), (11, "20"), (150, "200"), (0.3, "0.4")],
 )
 def test_heights_are_read_by_round_numbers(most: float, top: str) -> None:
-    root = parsed(draw(picture("columns", [(most,)])))
+    root = parse(render(chart("columns", [(most,)])))
     assert found(root, "text", "scale")[-1].text == top
