@@ -1,9 +1,9 @@
 """Encryption at rest: a data key per submission, wrapped by the newest key of the keyring.
 
 Responsible for: all use of ciphers. AES-256-GCM with random 96-bit nonces (NIST SP 800-38D); the associated
-data is `table|column|row id`, so a ciphertext that was moved elsewhere cannot be decrypted. The format of
-wrapped keys is `<key id>.<nonce><ciphertext>`. Never: returns data it can't verify, or falls back to
-plaintext.
+data is `table|column|row id`, by the names at the time of the first row, so a ciphertext that was moved
+elsewhere cannot be decrypted. The format of wrapped keys is `<key id>.<nonce><ciphertext>`. Never: returns
+data it can't verify, or falls back to plaintext.
 """
 
 import base64
@@ -23,6 +23,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from app.errors import StartupError
 
 KEY_BYTES, NONCE_BYTES = 32, 12
+# Associated data: the names that table and column had when the first rows were encrypted. They stay the same
+# when a table or column is renamed, or stored rows could not be decrypted.
+DATA_KEY_PLACE = ("submissions", "data_key")
+KEY_CHECK_PLACE = ("sealing_keys", "proof")
 KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -107,11 +111,11 @@ class Keyring:
 
     def wrap(self, key: DataKey, row: str) -> bytes:
         """Wrap `key` for storage in the row it belongs to."""
-        return self.seal(key._key, "submissions", "data_key", row)
+        return self.seal(key._key, *DATA_KEY_PLACE, row)
 
     def unwrap(self, wrapped: bytes, row: str) -> DataKey:
         """Return the data key of a row. Raises Unopenable."""
-        return DataKey(self.open(wrapped, "submissions", "data_key", row))
+        return DataKey(self.open(wrapped, *DATA_KEY_PLACE, row))
 
     def sign(self, purpose: str, message: bytes) -> str:
         """Return `<key id>.<hex>`: an HMAC-SHA256 of `message` under a key derived from the newest one for
@@ -144,12 +148,12 @@ class Keyring:
 
     def key_check_value(self) -> bytes:
         """Return a check value that only the newest key decrypts, to be stored and checked at every start."""
-        return self.seal(b"preconsult", "sealing_keys", "proof")
+        return self.seal(b"preconsult", *KEY_CHECK_PLACE)
 
-    def verify_key_check(self, proof: bytes) -> bool:
-        """Return whether the key named in `proof` decrypts it."""
+    def verify_key_check(self, key_check: bytes) -> bool:
+        """Return whether the key named in `key_check` decrypts it."""
         try:
-            return self.open(proof, "sealing_keys", "proof") == b"preconsult"
+            return self.open(key_check, *KEY_CHECK_PLACE) == b"preconsult"
         except DecryptionError:
             return False
 

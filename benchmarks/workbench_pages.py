@@ -158,8 +158,8 @@ class House:
     def _cases(self) -> Sequence[Question]:
         row = submissions.c
         kinds = {
-            "with a flag": self._sampled(row.attention.is_not(None)),
-            "without": self._sampled(row.attention.is_(None), row.review == "in_review"),
+            "with a flag": self._sampled(row.priority.is_not(None)),
+            "without": self._sampled(row.priority.is_(None), row.review == "in_review"),
             "closed": self._sampled(row.review == "closed"),
         }
         return [
@@ -214,7 +214,7 @@ class House:
 
 def _sampled(session: Session, *, vault: rows.Vault, wanted: Sequence[Any]) -> list[rows.Record]:
     chance, found, row = random.Random(4), [], submissions.c
-    plain = row.test.is_(False), row.status == "submitted"
+    plain = row.is_test.is_(False), row.status == "submitted"
     for _ in range(OTHERS):
         since = now() - SPAN * (0.02 + 0.97 * chance.random())
         asked = sa.select(row.id).where(row.id > min_id_at(since), *plain, *wanted).order_by(row.id).limit(1)
@@ -235,6 +235,6 @@ def _team(session: Session, secret: str) -> list[str]:
     for number in range(TEAM):
         wanted = users.NewStaffUser(f"colleague{number}@clinic.example", ("manager",), f"Colleague {number}")
         ids.append(users.add(session, wanted, users.new_secret(), now=now(), actor=COMMAND).id)
-    people.change(session, ids[0], totp=b"k.none", password_hash="none")
+    people.change(session, ids[0], totp_secret_encrypted=b"k.none", password_hash="none")
     sessions.create(session, ids[0], secret, now=now())
     return ids

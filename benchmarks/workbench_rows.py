@@ -21,17 +21,17 @@ import app.storage.tables.partial_indexes  # noqa: F401 - they are dropped and c
 from app.encryption import DataKey, pad_to_multiple
 from app.services.submissions.assessment import RetentionPolicy, SubmissionInput, assess_new
 from app.storage.submissions import contact_index as blind
-from app.storage.submissions.submissions import FlagRecord, Record, Vault
+from app.storage.submissions.submissions import PLACES, FlagRecord, Record, Vault
 from app.storage.tables.operations import audit_events
 from app.storage.tables.operations import audit_events as audit_events_table
+from app.storage.tables.review import case_views
+from app.storage.tables.review import case_views as case_views_table
 from app.storage.tables.review import flag_actions as flag_actions_table
-from app.storage.tables.review import looks
-from app.storage.tables.review import looks as looks_table
 from app.storage.tables.review import notes as notes_table
 from app.storage.tables.submissions import alerts as alerts_table
+from app.storage.tables.submissions import contact_index as contact_index_table
 from app.storage.tables.submissions import flags, submissions
 from app.storage.tables.submissions import flags as flags_table
-from app.storage.tables.submissions import lookups as lookups_table
 from app.storage.tables.submissions import submissions as submissions_table
 from benchmarks.payloads import bodies, edition
 
@@ -44,9 +44,9 @@ TARGETS = {1: dt.timedelta(hours=1), 2: dt.timedelta(hours=8), 3: dt.timedelta(h
 LANGUAGES = {"en": 0.7, "es": 0.2, "ht": 0.07, "pt-BR": 0.03}
 FLAGGED, DRAFTS, TESTS, QUARANTINED, ASSIGNED, BOOKED, REACHABLE = 0.125, 0.01, 0.03, 0.003, 0.9, 0.5, 0.6
 FILLED = (  # in the order in which rows may refer to each other
-    submissions_table, flags_table, lookups_table, alerts_table, flag_actions_table, notes_table,
+    submissions_table, flags_table, contact_index_table, alerts_table, flag_actions_table, notes_table,
 )  # fmt: skip
-BIG = (*FILLED, looks_table, audit_events_table)
+BIG = (*FILLED, case_views_table, audit_events_table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Sample:
 
     record: Record
     answers: bytes
-    trace: bytes
+    provenance: bytes
 
 
 @dataclass
@@ -86,10 +86,10 @@ class People:
         attention = self._one(ATTENTION) if self.chance.random() < FLAGGED else None
         sample, key = self.chance.choice(self.samples[attention]), DataKey.fresh()
         row = self._plain(number, at, attention)
-        for name, plain in (("answers", sample.answers), ("trace", sample.trace)):
-            row[name] = key.encrypt(plain, "submissions", name, row["id"])
+        for name, plain in (("answers", sample.answers), ("summary_provenance", sample.provenance)):
+            row[name] = key.encrypt(plain, *PLACES[name], row["id"])
         row["contact"] = self._contact(row, key)
-        row["data_key"] = self.vault.keyring.wrap(key, row["id"])
+        row["wrapped_data_key"] = self.vault.keyring.wrap(key, row["id"])
         self.made[submissions].append(row)
         for flag in sample.record.flags:
             self._flag(row, flag, key)
@@ -110,10 +110,10 @@ class People:
             "edition": edition().version,
             "language": "en" if assignee == self.team[-1] else self._one(LANGUAGES),
             "status": "draft" if draft else "submitted",
-            "attention": attention if state != "closed" else None,
-            "test": self.chance.random() < TESTS,
+            "priority": attention if state != "closed" else None,
+            "is_test": self.chance.random() < TESTS,
             "booking_reference": f"B-{number:07}" if self.chance.random() < BOOKED else None,
-            "quarantine": "honeypot" if self.chance.random() < QUARANTINED else None,
+            "spam_reasons": "honeypot" if self.chance.random() < QUARANTINED else None,
             "version": 4 if state == "closed" else 1 + bool(looked) + bool(assignee),
             "created_at": at,
             "updated_at": looked or at,
@@ -123,9 +123,9 @@ class People:
             "review": state,
             "assignee_id": assignee,
             "due_at": due,
-            "looked_at": looked,
-            "held": self.chance.random() < 0.001,
-            "merged_into": None,
+            "first_viewed_at": looked,
+            "legal_hold": self.chance.random() < 0.001,
+            "merged_into_id": None,
         }
 
     def _contact(self, row: Row, key: DataKey) -> bytes | None:
@@ -137,29 +137,37 @@ class People:
         for kind in blind.KINDS:
             [digest] = blind.digests(self.vault.keyring, kind, given[kind])
             found = {"submission_id": row["id"], "kind": kind, "digest": digest}
-            self.made[lookups_table].append(found)
-        return key.encrypt(pad_to_multiple(to_json(given)), "submissions", "contact", row["id"])
+            self.made[contact_index_table].append(found)
+        return key.encrypt(pad_to_multiple(to_json(given)), *PLACES["contact"], row["id"])
 
     def _flag(self, row: Row, known: FlagRecord, key: DataKey) -> None:
         at, closed = row["created_at"], row["review"] == "closed"
         due = at + TARGETS[known.priority] if known.priority in TARGETS else None
-        flag = FlagRecord(_id(at), known.kind, known.priority, at, due_at=due)
+        flag = FlagRecord(_id(at), known.flag_code, known.priority, at, due_at=due)
         done = {
-            "closed_at": row["looked_at"] if closed else None,
+            "closed_at": row["first_viewed_at"] if closed else None,
             "escalated_at": due if due and due < self.now and not closed else None,
         }
         self.made[flags].append(self.vault.seal_flag(flag, row["id"], key) | done)
         about = {"submission_id": row["id"], "flag_id": flag.id}
-        if due and not row["test"]:
+        if due and not row["is_test"]:
             self.made[alerts_table].append(_alert(about, at))
-        who = {"actor_kind": "staff", "actor_id": row["assignee_id"] or self.team[0], "at": row["looked_at"]}
+        who = {
+            "actor_kind": "staff",
+            "actor_id": row["assignee_id"] or self.team[0],
+            "created_at": row["first_viewed_at"],
+        }
         for action in ("reached", "closed") if closed else ():
             self.made[flag_actions_table].append({"id": _id(at), "action": action} | about | who)
 
     def _note(self, row: Row, key: DataKey) -> None:
         name = _id(row["created_at"])
         body = key.encrypt(pad_to_multiple(to_json("Prefers calls in the afternoon.")), "notes", "body", name)
-        who = {"actor_kind": "staff", "actor_id": row["assignee_id"] or self.team[0], "at": row["looked_at"]}
+        who = {
+            "actor_kind": "staff",
+            "actor_id": row["assignee_id"] or self.team[0],
+            "created_at": row["first_viewed_at"],
+        }
         self.made[notes_table].append({"id": name, "submission_id": row["id"], "body": body} | who)
 
     def _one(self, shares: Mapping[Any, float]) -> Any:
@@ -173,8 +181,8 @@ def samples(now: dt.datetime) -> dict[int | None, list[Sample]]:
     for body in map(json.loads, bodies()):
         given = SubmissionInput(body["answers"], body.get("contact", {}))
         record = assess_new(edition(), given, "no token", now=now, terms=terms).record
-        sealed = (pad_to_multiple(to_json(each)) for each in (record.answers, record.trace))
-        found[record.attention].append(Sample(record, *sealed))
+        sealed = (pad_to_multiple(to_json(each)) for each in (record.answers, record.summary_provenance))
+        found[record.priority].append(Sample(record, *sealed))
     return found
 
 
@@ -243,16 +251,22 @@ def _follow(session: sa.Connection, rows: Sequence[Row], team: Sequence[str], li
     row, first, last = submissions.c, rows[0]["id"], rows[-1]["id"]
     these = row.id.between(first, last)
     who = sa.func.coalesce(row.assignee_id, team[0])
-    seen = sa.select(who, row.id, row.version, row.looked_at).where(these, row.looked_at.is_not(None))
-    session.execute(sa.insert(looks).from_select(["staff_id", "submission_id", "version", "at"], seen))
+    seen = sa.select(who, row.id, row.version, row.first_viewed_at).where(
+        these, row.first_viewed_at.is_not(None)
+    )
+    session.execute(
+        sa.insert(case_views).from_select(
+            ["staff_id", "submission_id", "viewed_version", "last_viewed_at"], seen
+        )
+    )
     nobody = sa.null()
     parts = sa.union_all(
         _events(row.created_at, "respondent", nobody, "submission.submitted", row.id).where(these),
-        _events(row.looked_at, "staff", who, "submission.viewed", row.id).where(
-            these, row.looked_at.is_not(None)
+        _events(row.first_viewed_at, "staff", who, "submission.viewed", row.id).where(
+            these, row.first_viewed_at.is_not(None)
         ),
-        _events(row.looked_at, "staff", who, sa.literal("review.") + row.review, row.id).where(
-            these, row.looked_at.is_not(None)
+        _events(row.first_viewed_at, "staff", who, sa.literal("review.") + row.review, row.id).where(
+            these, row.first_viewed_at.is_not(None)
         ),
         _events(flags.c.raised_at, "respondent", nobody, "flag.raised", flags.c.id, "flag").where(
             flags.c.submission_id.between(first, last)
@@ -260,7 +274,7 @@ def _follow(session: sa.Connection, rows: Sequence[Row], team: Sequence[str], li
     ).subquery()
     place = sa.func.row_number().over(order_by=parts.c.at) + linked
     asked = sa.select(parts, place, sa.literal(b"m" * 32)).order_by(parts.c.at)
-    names = ["at", "actor_kind", "actor_id", "action", "object_id", "object_type", "position", "mac"]
+    names = ["at", "actor_kind", "actor_id", "action", "object_id", "object_type", "chain_position", "mac"]
     kept = sa.insert(audit_events).from_select(names, asked).execution_options(preserve_rowcount=True)
     return session.execute(kept).rowcount
 
@@ -284,8 +298,14 @@ def _settle(engine: sa.Engine) -> None:
 
 
 def _alert(about: Row, at: dt.datetime) -> Row:
-    told = {"kind": "raised", "recipient": "first", "channel": "email", "tries": 1, "failed_with": None}
-    return {"id": _id(at), "created_at": at, "next_try_at": at, "sent_at": at} | told | about
+    told = {
+        "kind": "raised",
+        "recipient": "first",
+        "channel": "email",
+        "attempt_count": 1,
+        "last_error": None,
+    }
+    return {"id": _id(at), "created_at": at, "next_attempt_at": at, "sent_at": at} | told | about
 
 
 def _id(at: dt.datetime) -> str:

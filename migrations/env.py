@@ -8,6 +8,6 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=context.config.attributes["connection"].dialect.name == "sqlite",
-    transactional_ddl=False,  # the transaction is schema.py's, with the lock
+    transactional_ddl=False,  # the transaction is that of app/storage/db/migrations.py, with the lock
 )
 context.run_migrations()

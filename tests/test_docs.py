@@ -96,7 +96,7 @@ def test_the_event_that_is_shown_is_one() -> None:
     data = shown["data"]
     when = dt.datetime.fromisoformat(shown["timestamp"])
     documented = Event(
-        1, shown["id"], shown["type"], when, data["test"], restricted=False, handoff_id=None,
+        1, shown["id"], shown["type"], when, data["test"], requires_review_scope=False, handoff_id=None,
         submission_id=data["submission_id"], booking_reference=data["booking_reference"], state=data["state"],
     )  # fmt: skip
     assert event_payload(documented) == shown

@@ -44,7 +44,7 @@ def test_the_message_of_a_library_is_left_out(capfd: pytest.CaptureFixture[str])
 def test_an_accident_is_told_by_its_place_never_by_its_message() -> None:
     with pytest.raises(StartupError) as refusal:
         api_keys._refuse(api_keys.NewApiKey(CANARY * 30, ()))
-    assert error_location(refusal.value).startswith("keys.py:")
+    assert error_location(refusal.value).startswith("api_keys.py:")
     assert error_location(refusal.value).endswith("_refuse")
 
 

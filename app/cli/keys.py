@@ -52,7 +52,7 @@ def list_keys() -> None:
     with open_database(load_settings()) as database:
         for key in database.read_blocking(keys.list_all):
             state = "live" if key.is_live(now()) else "revoked" if key.revoked_at else "expired"
-            kind = "test" if key.test else "live"
+            kind = "test" if key.is_test else "live"
             used = f"{key.last_used_at:%Y-%m-%d}" if key.last_used_at else "never used"
             click.echo(f"{key.id}  {kind:4}  {state:7}  {used}  {' '.join(sorted(key.scopes))}  {key.name}")
 

@@ -76,7 +76,7 @@ def _disable(session: Session, *, email: str) -> None:
 def _reset(session: Session, *, email: str, secret: str, forget: bool) -> None:
     person = users.find_by_email(session, email)
     users.reset(session, person.id, secret, now=now(), actor=COMMAND)
-    if forget and person.totp is not None:
+    if forget and person.totp_secret_encrypted is not None:
         two_factor.disable(session, person.id, now=now(), actor=COMMAND)
 
 

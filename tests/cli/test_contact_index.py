@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.storage.events.audit_log import Filters, page
 from app.storage.submissions.contact_index import count_missing
-from app.storage.tables.submissions import lookups, submissions
+from app.storage.tables.submissions import contact_index, submissions
 from tests.cli.test_records import Shell
 from tests.conftest import Service
 from tests.databases import Shared
@@ -22,7 +22,7 @@ def unindexed(service: Service, website: dict[str, str]) -> list[str]:
     made = [
         service.client.post("/v1/submissions", json=each, headers=website).json()["id"] for each in documents
     ]
-    service.database.write_blocking(lambda session: session.execute(sa.delete(lookups)) and None)
+    service.database.write_blocking(lambda session: session.execute(sa.delete(contact_index)) and None)
     return made[:3]
 
 
@@ -45,11 +45,11 @@ def test_rebuild_indexes_what_is_missing(service: Service, unindexed: list[str],
     found = service.client.post("/v1/submissions/search", json=asked, headers=review).json()
     assert {each["id"] for each in found["items"]} == set(unindexed)
     assert run("contact-index", "rebuild").stdout == "0 submissions indexed.\n"
-    events = service.read(partial(page, filters=Filters(action="lookups.made"), before=None, limit=9))
+    events = service.read(partial(page, filters=Filters(action="contact_index.made"), before=None, limit=9))
     assert [(each.actor_kind, each.object_type, each.object_id) for each in events] == [
         ("command", "service", None)
     ] * 2
-    assert all(each.position for each in events)
+    assert all(each.chain_position for each in events)
 
 
 def test_rebuild_fails_when_a_submission_cannot_be_decrypted(
@@ -75,4 +75,4 @@ def test_rebuild_without_the_encryption_keys_is_refused(
 
 def test_start_indexes_nothing_and_records_nothing(running: Service, unindexed: list[str]) -> None:
     assert running.read(count_missing) == len(unindexed)
-    assert not running.read(partial(page, filters=Filters(action="lookups.made"), before=None, limit=9))
+    assert not running.read(partial(page, filters=Filters(action="contact_index.made"), before=None, limit=9))

@@ -68,15 +68,15 @@ def test_a_file_that_is_no_anchor_is_refused(run: Shell, tmp_path: Path) -> None
 
 @pytest.mark.both_databases
 def test_tampering_is_told_with_its_place(run: Shell) -> None:
-    run.tamper(sa.update(audit_events).where(audit_events.c.position == 7).values(actor_id="somebody"))
+    run.tamper(sa.update(audit_events).where(audit_events.c.chain_position == 7).values(actor_id="somebody"))
     told = run.refused("audit", "verify")
     assert "broken at position 7" in told
     assert "is not as it was linked" in told
 
 
 def test_commands_go_on_when_the_chain_is_broken_and_say_so(run: Shell) -> None:
-    last = sa.select(sa.func.max(audit_events.c.position)).scalar_subquery()
-    run.tamper(sa.update(audit_events).where(audit_events.c.position == last).values(mac=b"k.0"))
+    last = sa.select(sa.func.max(audit_events.c.chain_position)).scalar_subquery()
+    run.tamper(sa.update(audit_events).where(audit_events.c.chain_position == last).values(mac=b"k.0"))
     made = run("keys", "create", "--name", "n", "--scope", "review")
     assert (made.exit_code, made.stdout.startswith("pc_live_")) == (0, True)
     assert "audit chain is broken" in made.stderr

@@ -144,7 +144,7 @@ def test_a_backup_sealed_under_another_key_is_refused(backed_up: tuple[Clinic, l
 def test_a_backup_whose_chain_is_broken_is_refused(backed_up: tuple[Clinic, list[Document]]) -> None:
     clinic, _ = backed_up
     with contextlib.closing(sqlite3.connect(clinic.backup, isolation_level=None)) as session:
-        session.execute("UPDATE audit_events SET actor_id = 'x' WHERE position = 2")
+        session.execute("UPDATE audit_events SET actor_id = 'x' WHERE chain_position = 2")
     assert "broken at position 2" in clinic.run.refused("restore", str(clinic.backup))
 
 

@@ -21,7 +21,7 @@ from app.storage.db.database import Database
 from app.storage.events import audit_log
 from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.operations import append_only_file
-from app.storage.tables.operations import audit_events, audit_head
+from app.storage.tables.operations import audit_chain_head, audit_events
 from app.web.dependencies import Services
 from tests.conftest import Service, idle, working
 from tests.databases import Shared
@@ -64,7 +64,7 @@ def test_a_broken_chain_is_told_now_and_then_and_stops_nothing(
 ) -> None:
     write(services.database, 3)
     asyncio.run(trail(services).run_once(publish=True))
-    services.database.write_blocking(lambda session: session.execute(sa.delete(audit_head)) and None)
+    services.database.write_blocking(lambda session: session.execute(sa.delete(audit_chain_head)) and None)
     monkeypatch.setattr(periodic, "LOG_EVERY_N_FAILURES", 3)
     kept = trail(services)
 
@@ -179,7 +179,7 @@ def test_a_service_that_stops_leaves_nothing_unlinked(
         document = body(PAT, contact=PAT_CONTACT)
         assert service.client.post("/v1/submissions", json=document, headers=website).status_code == 201
     again = Database(settings.database)
-    unlinked = sa.select(sa.func.count()).where(audit_events.c.position.is_(None))
+    unlinked = sa.select(sa.func.count()).where(audit_events.c.chain_position.is_(None))
     assert again.read_blocking(lambda session: session.execute(unlinked).scalar_one()) == 0
     again.close()
     heads = append_only_file.lines(tmp_path / "heads")

@@ -6,8 +6,8 @@ FAULTS = (
     Fault(
         "A booking system reads the feed of events without the scope for it",
         "app/web/api/events.py",
-        'require_scope(await here.doorkeeper.admit(request), "events")',
-        'require_scope(await here.doorkeeper.admit(request), "events", "bookings")',
+        'Depends(RequireScope("events"))',
+        'Depends(RequireScope("events", "bookings"))',
         ("tests/web/staff/test_permissions.py",),
         only="web",
     ),
@@ -23,9 +23,9 @@ FAULTS = (
     ),
     Fault(
         "A proxy may store a submission",
-        "app/web/api/submissions.py",
-        'headers = etag(1) | {"location": f"/v1/submissions/{kept}", "cache-control": "no-store"}',
-        'headers = etag(1) | {"location": f"/v1/submissions/{kept}"}',
+        "app/web/api/creation.py",
+        'headers = etag(1) | {"location": f"{path}/{created.id}", "cache-control": "no-store"}',
+        'headers = etag(1) | {"location": f"{path}/{created.id}"}',
         ("tests/web/api/test_create.py::test_a_submission_says_until_when_it_is_kept_and_is_never_cached",),
         only="web",
     ),
@@ -47,8 +47,8 @@ FAULTS = (
     Fault(
         "An erasure is acknowledged before it stands in the ledger that a restore reads",
         "app/web/dependencies.py",
-        "        await here.database.on_thread(partial(here.ledger.settle, here.database))\n",
-        "        here.database.on_thread(partial(here.ledger.settle, here.database)).close()\n",
+        "        await here.database.run_in_thread(partial(here.ledger.sync, here.database))\n",
+        "        here.database.run_in_thread(partial(here.ledger.sync, here.database)).close()\n",
         (
             "tests/cli/test_restore.py::test_an_erasure_that_can_not_be_noted_is_not_acknowledged",
             "tests/cli/test_restore.py::test_the_ledger_holds_ids_and_times_and_nothing_else",

@@ -6,8 +6,8 @@ FAULTS = (
     Fault(
         "The FHIR questionnaire joins conditions by `all` where any of them suffices",
         "app/fhir/enable_when.py",
-        'return "any", self.either(condition, wanted=True)',
-        'return "all", self.either(condition, wanted=True)',
+        'return "any", self.any_of(condition, wanted=True)',
+        'return "all", self.any_of(condition, wanted=True)',
         ("tests/fhir/test_enable_when.py",),
     ),
     Fault(

@@ -2,12 +2,10 @@
 
 from tests.mutants.fault import Fault
 
-PAGES = "app/web/pages/"
-
 FAULTS = (
     Fault(
         "Another website sends a form in somebody's name",
-        PAGES + "door.py",
+        "app/web/html/form_security.py",
         '    if site not in (None, "same-origin", "none"):',
         '    if site not in (None, "same-origin", "none", "cross-site"):',
         (
@@ -17,21 +15,21 @@ FAULTS = (
     ),
     Fault(
         "A form without the token of its session is accepted",
-        PAGES + "door.py",
-        "    if not signed(rooms(request), given, held):",
+        "app/web/html/form_security.py",
+        "    if not is_valid_csrf(get_services(request), given, held):",
         "    if not held:",
         ("tests/web/form/test_form.py::test_a_form_without_the_token_of_its_session_is_refused",),
     ),
     Fault(
         "Scripts can read the cookie of the form",
-        PAGES + "door.py",
+        "app/web/html/form_security.py",
         '"Path=/", "HttpOnly"]\n    parts += ["SameSite=None"',
         '"Path=/"]\n    parts += ["SameSite=None"',
         ("tests/web/form/test_form.py::test_the_cookie_of_a_session_is_as_closed_as_it_can_be",),
     ),
     Fault(
         "Forms begun from one network are not counted",
-        PAGES + "form.py",
+        "app/web/form/entry.py",
         "        await _let_in(request, here)\n",
         "        pass\n",
         ("tests/web/form/test_form.py::test_too_many_forms_from_one_network_are_asked_to_wait",),
@@ -39,28 +37,28 @@ FAULTS = (
     ),
     Fault(
         "A page shows a saved phone number in full",
-        PAGES + "fields.py",
+        "app/web/form/fields.py",
         'return str(_("a number that ends in %s")) % digits[-2:]',
         'return str(_("a number that ends in %s")) % digits',
         ("tests/web/form/test_form.py::test_a_contact_detail_is_kept_shown_masked_replaced_and_taken_out",),
     ),
     Fault(
         "The address of a page tells which question it asks",
-        PAGES + "flow.py",
+        "app/web/form/navigation.py",
         'return hmac.digest(self.drawn.record.token_hash, name.encode(), "sha256").hex()[:12]',
         'return name.replace(" ", "-").replace("_", "-")',
         ("tests/web/form/test_form.py::test_an_address_tells_neither_the_question_nor_the_answer",),
     ),
     Fault(
         "A browser stores pages with answers",
-        PAGES + "page.py",
+        "app/web/form/layout.py",
         "return HTMLResponse(content, status, headers=headers(here) | NO_STORE)",
         "return HTMLResponse(content, status, headers=headers(here))",
         ("tests/web/form/test_session.py",),
     ),
     Fault(
         "Pages of the form may load scripts from anywhere",
-        PAGES + "page.py",
+        "app/web/form/layout.py",
         'return {"content-security-policy": policy}',
         'return {"content-security-policy": policy.replace("script-src \'self\'", "script-src *")}',
         (

@@ -75,7 +75,7 @@ FAULTS = (
         "Connections that never send a request stay open for ever",
         "app/web/middleware/uvicorn_protocol.py",
         "        super().connection_made(transport)\n"
-        "        self._watch = self.loop.call_later(SLOWEST_HEAD, self.transport.close)\n",
+        "        self._watch = self.loop.call_later(HEADER_TIMEOUT, self.transport.close)\n",
         "        super().connection_made(transport)\n",
         (HOSTILE + "test_300_rude_connections_keep_nobody_from_submitting_and_are_dropped",),
         only="processes",
@@ -83,7 +83,7 @@ FAULTS = (
     Fault(
         "The head of a request may be as long as a sender likes",
         "app/web/middleware/uvicorn_protocol.py",
-        "if self._head > LARGEST_HEAD and not self.transport.is_closing():",
+        "if self._head > MAX_HEADER_BYTES and not self.transport.is_closing():",
         "if self._head < 0 and not self.transport.is_closing():",
         (HOSTILE + "test_ambiguous_requests_are_refused_and_nothing_smuggled_is_answered",),
         only="processes",

@@ -15,8 +15,8 @@ FAULTS = (
     Fault(
         "A webhook is signed over another id than the one it carries",
         "app/services/events/webhook_deliveries.py",
-        "signing.sign(event.id, at, body,",
-        "signing.sign(delivery.id, at, body,",
+        "event.id, at, body, *acts.active_secrets(",
+        "delivery.id, at, body, *acts.active_secrets(",
         ("tests/services/events/test_webhook_deliveries.py",),
     ),
     Fault(
@@ -67,7 +67,7 @@ FAULTS = (
     Fault(
         "A webhook is sent to the first address of a name although it was not permitted",
         "app/adapters/webhook_transport.py",
-        "permitted = [each for each in found if self._reach.permits(each, bracketed(host))]",
+        "permitted = [each for each in found if self._reach.allows(each, bracketed(host))]",
         "permitted = list(found)",
         SENDER,
     ),
@@ -90,9 +90,9 @@ FAULTS = (
     ),
     Fault(
         "The value of a wrong setting is printed",
-        "app/settings.py",
-        'raise Refusal(f"{name} can\'t be used: {told}.") from None',
-        "raise Refusal(f\"{name} can't be used: {told} {error.errors()[0]['input']}.\") from None",
+        "app/environment.py",
+        'raise StartupError(f"{name} can\'t be used: {reason}.") from None',
+        "raise StartupError(f\"{name} can't be used: {reason} {error.errors()[0]['input']}.\") from None",
         ("tests/test_settings.py",),
     ),
     Fault(
@@ -104,22 +104,22 @@ FAULTS = (
     ),
     Fault(
         "One round that fails keeps all later work of the process from being done",
-        "app/jobs/audit_chain.py",
-        "            return False\n        return True\n\n\nclass Trail",
-        "            raise\n        return True\n\n\nclass Trail",
+        "app/jobs/periodic.py",
+        "            return False\n        return True\n",
+        "            raise\n        return True\n",
         ("tests/jobs/test_periodic.py",),
     ),
     Fault(
         "One receiver that hangs takes every place of the process",
         "app/jobs/webhook_delivery.py",
-        "most = min(room, (EACH_FAILING if fails else EACH) - busy[endpoint])",
+        "most = min(room, (MAX_PER_FAILING_ENDPOINT if fails else MAX_PER_ENDPOINT) - busy[endpoint])",
         "most = room",
         ("tests/services/events/test_webhook_deliveries.py",),
     ),
     Fault(
         "What was written last stays out of the audit trail when the service stops",
         "app/main.py",
-        "    await trail.round(publish=True)\n",
+        "    await trail.run_once(publish=True)\n",
         "",
         ("tests/jobs/test_periodic.py",),
     ),

@@ -2,41 +2,40 @@
 
 from tests.mutants.fault import Fault
 
-WORKBENCH = "app/web/workbench/"
-
 FAULTS = (
     Fault(
         "A second factor's code opens the workbench twice",
         "app/services/auth/two_factor.py",
-        "return step is not None and staff.spend_step(session, person.id, step)",
+        "return step is not None and users.consume_totp_step(session, person.id, step)",
         "return step is not None",
         ("tests/services/auth/test_users.py",),
     ),
     Fault(
         "Passwords can be guessed without end",
         "app/services/auth/login.py",
-        "    for bucket, rate in buckets:\n        throttles.count(session, bucket, rate, now)\n",
+        "    for bucket, rate in buckets:\n        login_throttles.hit(session, bucket, rate, now)\n",
         "",
         ("tests/services/auth/test_users.py",),
     ),
     Fault(
         "A changed password leaves the sessions of whoever knew the old one open",
         "app/services/auth/users.py",
-        "    staff_sessions.end_all(session, staff_id, but=but)\n",
+        "    sessions.end_all(session, staff_id, but=but)\n",
         "",
         ("tests/web/staff/test_sessions.py::test_a_changed_password_ends_all_other_sessions",),
     ),
     Fault(
         "A form of the workbench made for another session is accepted",
-        WORKBENCH + "route.py",
-        'if not rooms(request).desk.vault.keyring.signed("staff token", secret.encode(), token):',
+        "app/web/staff/access_control.py",
+        "if not get_services(request).submissions.vault.keyring"
+        '.signed("staff token", secret.encode(), token):',
         "if not secret:",
         ("tests/web/staff/test_sessions.py::test_a_form_without_the_token_of_its_session_changes_nothing",),
         only="web",
     ),
     Fault(
         "A case is erased without the password being asked for again",
-        WORKBENCH + "route.py",
+        "app/web/staff/access_control.py",
         'if declared["fresh"] and not held.fresh(now()):',
         'if declared["fresh"] and not held.session.fresh_at:',
         (
@@ -46,22 +45,22 @@ FAULTS = (
     ),
     Fault(
         "Signing in leads on to any website",
-        WORKBENCH + "route.py",
-        "return path if len(path) <= LONGEST and SAFE.fullmatch(path) else otherwise",
-        "return path if len(path) <= LONGEST and path else otherwise",
+        "app/web/staff/access_control.py",
+        "return path if len(path) <= MAX_PATH_LENGTH and SAFE.fullmatch(path) else otherwise",
+        "return path if len(path) <= MAX_PATH_LENGTH and path else otherwise",
         ("tests/web/staff/test_login.py::test_signing_in_leads_nowhere_but_to_the_workbench",),
         only="web",
     ),
     Fault(
         "A role without the permission opens a page of the workbench",
-        WORKBENCH + "route.py",
+        "app/web/staff/access_control.py",
         '        require_permission(held.staff, declared["needs"])\n',
         "        pass\n",
         ("tests/web/staff/test_permissions.py",),
     ),
     Fault(
         "A page that refreshes itself keeps the session of an absent person open",
-        WORKBENCH + "route.py",
+        "app/web/staff/access_control.py",
         'if held and held.to_be_seen(at) and "x-refresh" not in request.headers:',
         "if held and held.to_be_seen(at):",
         (
@@ -71,7 +70,7 @@ FAULTS = (
     ),
     Fault(
         "Other websites are sent the cookie of staff",
-        WORKBENCH + "cookies.py",
+        "app/web/staff/cookies.py",
         '"HttpOnly", "SameSite=Strict"]',
         '"HttpOnly", "SameSite=None"]',
         ("tests/web/staff/test_sessions.py::test_the_cookie_is_for_this_site_alone_and_not_for_scripts",),
@@ -79,14 +78,14 @@ FAULTS = (
     ),
     Fault(
         "A proxy may store pages of the workbench",
-        WORKBENCH + "page.py",
+        "app/web/staff/layout.py",
         "return HTMLResponse(content, status, headers=NO_STORE)",
         "return HTMLResponse(content, status)",
         ("tests/web/staff/test_users.py",),
     ),
     Fault(
         "A table with answers may be stored by a proxy",
-        WORKBENCH + "exports.py",
+        "app/web/staff/exports.py",
         'headers=NO_STORE | {"content-disposition": named},',
         'headers={"content-disposition": named},',
         (
@@ -104,7 +103,7 @@ FAULTS = (
     ),
     Fault(
         "Contact details stand on the page of a case without being asked for",
-        WORKBENCH + "case.py",
+        "app/web/staff/case.py",
         'shown = {"contact": None, "note": "", "errors": []} | words',
         'shown = {"contact": dict(found.drawn.record.contact), "note": "", "errors": []} | words',
         (

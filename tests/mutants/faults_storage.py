@@ -9,70 +9,70 @@ WORKBENCH = "migrations/versions/2026-11-24-2000_workbench.py"
 FAULTS = (
     Fault(
         "A failed unit of work leaves half of what it wrote in the database",
-        STORAGE + "writer.py",
+        STORAGE + "db/sqlite_writer.py",
         'driver.execute("ROLLBACK TO work")',
         "pass",
         ("tests/storage/db/test_database.py",),
     ),
     Fault(
         "The service starts on a database that may lose acknowledged answers at power loss",
-        STORAGE + "database.py",
+        STORAGE + "db/database.py",
         "        if not fine:",
         "        if not found:",
         ("tests/storage/db/test_database.py",),
     ),
     Fault(
         "A page of submissions begins with the last one of the page before",
-        STORAGE + "lists.py",
+        STORAGE + "submissions/listing.py",
         "_compared(page, page.after, operator.lt, operator.gt)",
         "_compared(page, page.after, operator.le, operator.ge)",
         ("tests/web/api/test_reading.py::test_pages_follow_each_other_without_gap_or_repetition",),
     ),
     Fault(
         "A page of the queue begins with the last case of the page before",
-        STORAGE + "queue.py",
+        STORAGE + "review/queue.py",
         "(sa.tuple_(_row.due_at, _row.id) > (due, name),) if due",
         "(sa.tuple_(_row.due_at, _row.id) >= (due, name),) if due",
         ("tests/services/review/test_queue.py",),
     ),
     Fault(
         "A flag nobody could be reached about is never escalated",
-        STORAGE + "alerts.py",
+        STORAGE + "submissions/alerts.py",
         'DEALT_WITH = ("reached", "handed_over")',
         'DEALT_WITH = ("reached", "handed_over", "not_reached")',
         ("tests/services/submissions/test_alerts.py",),
     ),
     Fault(
         "A later event overtakes an earlier one of the same submission",
-        STORAGE + "deliveries.py",
+        STORAGE + "events/webhook_deliveries.py",
         "_earlier.c.position < _row.position,",
         "_earlier.c.position < 0,",
         ("tests/services/events/test_webhook_deliveries.py",),
     ),
     Fault(
         "Events of attention are read by keys that may not review",
-        STORAGE + "events.py",
+        STORAGE + "events/outbox.py",
         "    if not wanted.restricted:",
         "    if not wanted.types and not wanted.restricted:",
         ("tests/web/api/test_events.py::test_attention_is_told_only_to_keys_that_may_review",),
     ),
     Fault(
         "A one-time link opens a form again and again",
-        STORAGE + "handoffs.py",
+        STORAGE + "bookings/handoffs.py",
         "return self.opened_at is None and self.revoked_at is None",
         "return self.revoked_at is None",
         ("tests/services/bookings/test_handoffs.py",),
     ),
     Fault(
         "A one-time link opens a form after its time",
-        STORAGE + "handoffs.py",
+        STORAGE + "bookings/handoffs.py",
         "self.revoked_at is None and now < self.expires_at",
         "self.revoked_at is None and bool(now)",
         ("tests/services/bookings/test_handoffs.py",),
     ),
     Fault(
         "A link to choose a password works after three days",
-        STORAGE + "staff.py",
+        STORAGE + "auth/users.py",
         "staff_links.c.secret_hash == secret_hash, staff_links.c.expires_at > now)",
         "staff_links.c.secret_hash == secret_hash, staff_links.c.created_at <= now)",
         (
@@ -81,7 +81,7 @@ FAULTS = (
     ),
     Fault(
         "A link to choose a password works twice",
-        STORAGE + "staff.py",
+        STORAGE + "auth/users.py",
         "    asked = sa.delete(staff_links).where(staff_links.c.secret_hash == secret_hash)\n",
         "    asked = sa.update(staff_links).where(staff_links.c.secret_hash == secret_hash)\n"
         "    asked = asked.values(expires_at=staff_links.c.expires_at)\n",
@@ -89,7 +89,7 @@ FAULTS = (
     ),
     Fault(
         "A revoked API key goes on working",
-        STORAGE + "keys.py",
+        STORAGE + "auth/api_keys.py",
         "return self.revoked_at is None and (self.expires_at",
         "return (self.expires_at",
         ("tests/services/auth/test_api_keys.py",),
@@ -132,7 +132,7 @@ FAULTS = (
     # --- detected on PostgreSQL only ---------------------------------------------------------------
     Fault(
         "Two people who change one case at the same moment overwrite each other",
-        STORAGE + "submissions.py",
+        STORAGE + "submissions/submissions.py",
         "_LOCKED = _BY_ID.with_for_update()",
         "_LOCKED = _BY_ID",
         (
@@ -142,7 +142,7 @@ FAULTS = (
     ),
     Fault(
         "Two processes give the same position in the audit trail twice",
-        STORAGE + "chain.py",
+        STORAGE + "events/audit_chain.py",
         "session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))",
         "pass",
         (
@@ -153,7 +153,7 @@ FAULTS = (
     ),
     Fault(
         "The last two administrators can disable each other at the same moment",
-        STORAGE + "staff.py",
+        STORAGE + "auth/users.py",
         'session.exec_driver_sql("LOCK TABLE staff IN EXCLUSIVE MODE")',
         "pass",
         ("tests/services/auth/test_users.py::test_two_administrators_do_not_disable_each_other_at_once",),
@@ -161,7 +161,7 @@ FAULTS = (
     ),
     Fault(
         "Replicas that start at the same time migrate one database twice",
-        STORAGE + "schema.py",
+        STORAGE + "db/migrations.py",
         "            session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))\n",
         "",
         (
@@ -172,7 +172,7 @@ FAULTS = (
     ),
     Fault(
         "More webhook endpoints than allowed are made when many come at once",
-        STORAGE + "endpoints.py",
+        STORAGE + "events/webhook_endpoints.py",
         'session.exec_driver_sql("LOCK TABLE webhook_endpoints IN SHARE ROW EXCLUSIVE MODE")',
         "pass",
         (
@@ -182,7 +182,7 @@ FAULTS = (
     ),
     Fault(
         "Two replicas send the same alert twice",
-        STORAGE + "alerts.py",
+        STORAGE + "submissions/alerts.py",
         "    .limit(1)\n    .with_for_update(skip_locked=True)\n",
         "    .limit(1)\n",
         ("tests/services/submissions/test_alerts.py::test_several_replicas_send_each_alert_once",),
@@ -190,7 +190,7 @@ FAULTS = (
     ),
     Fault(
         "Two people who open one one-time link at the same moment both begin a form",
-        STORAGE + "handoffs.py",
+        STORAGE + "bookings/handoffs.py",
         "row = session.execute(asked.with_for_update() if lock else asked).mappings().first()",
         "row = session.execute(asked).mappings().first()",
         (
@@ -201,7 +201,7 @@ FAULTS = (
     ),
     Fault(
         "A serialization failure is an error to the caller instead of another try",
-        STORAGE + "database.py",
+        STORAGE + "db/database.py",
         'RETRIED = {"40001", "40P01"}',
         'RETRIED = {"40P01"}',
         ("tests/storage/db/test_database.py::test_serialization_failures_and_deadlocks_are_tried_again",),

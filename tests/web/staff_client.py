@@ -154,7 +154,7 @@ class Colleague:
 
 def _enter(session: Session, *, email: str, secret: str) -> str:
     person = users.find_by_email(session, email)
-    people.change(session, person.id, totp=b"k.none", password_hash="none")
+    people.change(session, person.id, totp_secret_encrypted=b"k.none", password_hash="none")
     staff_sessions.create(session, person.id, secret, now=now())
     return person.id
 
@@ -162,9 +162,11 @@ def _enter(session: Session, *, email: str, secret: str) -> str:
 def _shift(session: Session, *, secret: str, passed: dt.timedelta, seen: bool) -> None:
     found = sessions.fetch(session, hash_token(secret))
     assert found
-    moved = {name: getattr(found[0], name) - passed for name in ("created_at", "fresh_at", "expires_at")}
+    moved = {
+        name: getattr(found[0], name) - passed for name in ("created_at", "reauthenticated_at", "expires_at")
+    }
     if not seen:
-        moved["seen_at"] = found[0].seen_at - passed
+        moved["last_seen_at"] = found[0].last_seen_at - passed
     table = staff_sessions_table
     session.execute(table.update().where(table.c.secret_hash == hash_token(secret)), moved)
 

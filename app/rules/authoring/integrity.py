@@ -1,7 +1,7 @@
 """The conditions for serving an edition: every reference resolves, and every byte matches.
 
-Responsible for: the checks at start-up and in `content check`; quoting.py checks the quotations and
-wording.py the texts. Never: checks style or reachability (lint.py does).
+Responsible for: the checks at start-up and in `content check`; check_quotations.py checks the quotations and
+check_texts.py the texts. Never: checks style or reachability (lint.py does).
 """
 
 from collections import Counter

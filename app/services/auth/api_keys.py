@@ -50,7 +50,7 @@ def create(session: Session, wanted: NewApiKey, *, now: dt.datetime, actor: Acto
         name=wanted.name,
         secret_hash=hash_token(secret),
         scopes=frozenset(wanted.scopes),
-        test=wanted.test,
+        is_test=wanted.test,
         origins=frozenset(wanted.origins),
         cidrs=tuple(wanted.cidrs),
         created_at=now,

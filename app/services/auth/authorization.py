@@ -112,7 +112,7 @@ def require_access(principal: Principal, record: Record | None, *scopes: str) ->
         require_scope(principal, *scopes)
         if principal.key.origins:
             raise Forbidden("A key for browsers may only create; use the submission's access token.")
-        known = record is not None and (record.test or not principal.key.test)
+        known = record is not None and (record.is_test or not principal.key.is_test)
     elif isinstance(principal, StaffPrincipal):
         require_permission(principal, "case")
         known = True

@@ -38,11 +38,11 @@ class ActiveSession:
 
     def fresh(self, now: dt.datetime) -> bool:
         """Return whether the password was entered within the last five minutes."""
-        return now - self.session.fresh_at < FRESH_FOR
+        return now - self.session.reauthenticated_at < FRESH_FOR
 
     def to_be_seen(self, now: dt.datetime) -> bool:
         """Return whether it is time to store the time of the last request again."""
-        return now - self.session.seen_at >= SEEN_EVERY
+        return now - self.session.last_seen_at >= SEEN_EVERY
 
 
 def create(session: Session, staff_id: str, secret: str, *, now: dt.datetime) -> None:
@@ -61,7 +61,7 @@ def get_active(session: Session, secret: str, *, now: dt.datetime) -> ActiveSess
 
 def is_expired(found: StaffSession, now: dt.datetime) -> bool:
     """Return whether the session has expired or has been idle for too long."""
-    return found.expires_at <= now or found.seen_at + IDLE <= now
+    return found.expires_at <= now or found.last_seen_at + IDLE <= now
 
 
 def touch(session: Session, session_id: str, *, now: dt.datetime) -> None:

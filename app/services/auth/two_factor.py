@@ -83,14 +83,19 @@ def enrol(
         raise InvalidRequest(
             "This code does not fit. Check the time on your phone, and type the newest code."
         )
-    users.change(session, staff_id, totp=keyring.seal(secret, *_kept(staff_id)), totp_step=step)
+    users.change(
+        session,
+        staff_id,
+        totp_secret_encrypted=keyring.seal(secret, *_kept(staff_id)),
+        totp_last_used_step=step,
+    )
     audit_log.record(session, actor, now, AuditAction("staff.second_factor_set_up", "staff", staff_id))
     return _fresh_codes(session, staff_id)
 
 
 def disable(session: Session, staff_id: str, *, now: dt.datetime, actor: Actor) -> None:
     """Remove the second factor and the recovery codes."""
-    users.change(session, staff_id, totp=None, totp_step=None)
+    users.change(session, staff_id, totp_secret_encrypted=None, totp_last_used_step=None)
     users.replace_codes(session, staff_id, [])
     audit_log.record(session, actor, now, AuditAction("staff.second_factor_removed", "staff", staff_id))
 
@@ -116,9 +121,9 @@ def verify_code(
         if used:
             audit_log.record(session, actor, now, AuditAction("staff.recovery_code_used", "staff", person.id))
         return used
-    if person.totp is None:
+    if person.totp_secret_encrypted is None:
         return False
-    step = _step_of(keyring.open(person.totp, *_kept(person.id)), typed, now)
+    step = _step_of(keyring.open(person.totp_secret_encrypted, *_kept(person.id)), typed, now)
     return step is not None and users.consume_totp_step(session, person.id, step)
 
 

@@ -56,7 +56,7 @@ def build(wanted: NewHandoff, secret: str, *, key_id: str | None, now: dt.dateti
         appointment_at=wanted.appointment_at,
         language=wanted.language,
         return_url=wanted.return_url,
-        test=wanted.test,
+        is_test=wanted.test,
         api_key_id=key_id,
         version=1,
         created_at=now,
@@ -84,7 +84,7 @@ def find(session: Session, handoff: str, *, test: bool, lock: bool = False) -> H
     """Return one link; test links and live links are separate. Raises NotFound."""
     known = ID.fullmatch(handoff)  # invalid ids are not queried: they may contain a NUL
     found = handoffs.fetch(session, handoff, lock=lock) if known else None
-    if found is None or found.test != test:
+    if found is None or found.is_test != test:
         raise NotFound("There is no such handoff, or its time is long over.")
     return found
 

@@ -58,7 +58,7 @@ def simulate(
     chance = random.Random(number)  # noqa: S311 - not a secret; it must be reproducible
     team = database.write_blocking(partial(_team, now=now, actor=actor))
     rows = database.read_blocking(partial(list_page, page=ListQuery(limit=count, test=True))).rows
-    fresh = [row.id for row in rows if row.looked_at is None and row.review == "new"]
+    fresh = [row.id for row in rows if row.first_viewed_at is None and row.review == "new"]
     done = 0
     for place in range(0, len(fresh), BATCH):
         ids = fresh[place : place + BATCH]

@@ -146,7 +146,7 @@ def _traits(given: SubmissionInput, rules: list[str], flags: list[tuple[str, int
     For a draft: whether it has flags and whether it is suspected spam; the rest is for submitted forms.
     """
     if not given.complete:
-        return frozenset({("draft", bool(flags)), ("draft in quarantine", bool(given.quarantine))})
+        return frozenset({("draft", bool(flags)), ("draft in quarantine", bool(given.spam_reasons))})
     answers = {
         ("answer", name, code)
         for name, answer in given.answers.items()
@@ -156,7 +156,7 @@ def _traits(given: SubmissionInput, rules: list[str], flags: list[tuple[str, int
         ("language", given.language),
         ("contact", frozenset(given.contact)),
         ("booking", given.booking_reference is not None),
-        ("quarantine", given.quarantine),
+        ("quarantine", given.spam_reasons),
     }
     raised = {("rule", each) for each in rules} | {("flag", *each) for each in flags}
     return frozenset(answers | around | raised)
@@ -176,7 +176,7 @@ def _handed_in(edition: Edition, chance: random.Random) -> SubmissionInput:
         booking_reference=f"SEED-{chance.randint(1000, 9999)}" if chance.random() < 0.5 else None,
         complete=complete,
         test=True,
-        quarantine=chance.choice(QUARANTINES) if chance.random() < 0.08 else None,
+        spam_reasons=chance.choice(QUARANTINES) if chance.random() < 0.08 else None,
     )
 
 

@@ -78,8 +78,8 @@ def append_links(session: Session, keyring: Keyring, *, now: dt.datetime, limit:
     for event in audit_chain.waiting(session, limit):
         position += 1
         mac = sign(_event(event, position, mac)).encode()
-        linked.append(event._replace(position=position, mac=mac))
-    audit_chain.link(session, [Link(each.seq, each.position or 0, each.mac or b"") for each in linked])
+        linked.append(event._replace(chain_position=position, mac=mac))
+    audit_chain.link(session, [Link(each.id, each.chain_position or 0, each.mac or b"") for each in linked])
     if linked or not begun:
         signed = keyring.sign(HEAD, _head(position, now, mac)).encode()
         audit_chain.move_head(session, Head(position, signed, now))
@@ -156,7 +156,7 @@ def _end(session: Session, keyring: Keyring) -> tuple[bool, int, bytes]:
 def _fault(session: Session, keyring: Keyring, anchors: Anchors) -> ChainFault | None:
     place, mac = 0, b""
     for event in audit_chain.iter_linked(session):
-        found = event.position or 0
+        found = event.chain_position or 0
         if found != place + 1:
             return _gap(place + 1, found)
         signature = (event.mac or b"").decode("ascii", "replace")
@@ -211,7 +211,7 @@ def _event(event: Event, position: int, before: bytes) -> bytes:
         "object_type": event.object_type,
         "position": position,
         "request_id": event.request_id,
-        "seq": event.seq,
+        "seq": event.id,
     }
     return to_json(fields) + b"|" + before
 

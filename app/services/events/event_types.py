@@ -96,7 +96,7 @@ def event_payload(event: Event) -> Json:
         "booking_reference": event.booking_reference,
         "state": event.state,
     }
-    data = {name: value for name, value in told.items() if value is not None} | {"test": event.test}
+    data = {name: value for name, value in told.items() if value is not None} | {"test": event.is_test}
     return {"id": event.id, "type": event.type, "timestamp": format_timestamp(event.at), "data": data}
 
 

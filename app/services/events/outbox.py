@@ -101,7 +101,7 @@ def _published(session: Session, acts: Sequence[audit_log.Event]) -> list[Event]
     for act, subject in _with(acts, subjects):
         event = _event(act, subject)
         change = (event.type, event.submission_id or "", event.at)
-        if event.restricted and change in before:
+        if event.requires_review_scope and change in before:
             continue
         before.add(change)
         found.append(event)
@@ -115,7 +115,7 @@ def _with(
     for act in acts:
         subject = subjects.get(act.object_id or "")
         if subject is None and act.action == audit_log.ERASED:
-            subject = EventSubject(act.object_id, None, None, test=False)
+            subject = EventSubject(act.object_id, None, None, is_test=False)
         if subject is not None:
             yield act, subject
 
@@ -136,12 +136,12 @@ def _subjects(session: Session, acts: Sequence[audit_log.Event]) -> dict[str, Ev
 def _event(act: audit_log.Event, subject: EventSubject) -> Event:
     kind = ACTIONS[act.action][0]
     return Event(
-        position=act.position or 0,
+        position=act.chain_position or 0,
         id=str(uuid7()),
         type=kind,
         at=act.at,
-        test=subject.test,
-        restricted=kind in RESTRICTED,
+        is_test=subject.is_test,
+        requires_review_scope=kind in RESTRICTED,
         submission_id=None if kind == "handoff.created" else subject.submission_id,
         handoff_id=subject.handoff_id,
         booking_reference=subject.booking_reference,

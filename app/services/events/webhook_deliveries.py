@@ -62,7 +62,11 @@ def fan_out(session: Session, events: Sequence[Event], *, now: dt.datetime) -> i
 
 def _is_for(event: Event, to: Endpoint) -> bool:
     wanted = not to.types or event.type in to.types
-    return wanted and event.test == to.test and (to.restricted or not event.restricted)
+    return (
+        wanted
+        and event.is_test == to.is_test
+        and (to.requires_review_scope or not event.requires_review_scope)
+    )
 
 
 def _new(to: Endpoint, event: Event, now: dt.datetime) -> Delivery:
@@ -71,12 +75,12 @@ def _new(to: Endpoint, event: Event, now: dt.datetime) -> Delivery:
         endpoint_id=to.id,
         event_id=event.id,
         position=event.position,
-        subject=event.subject,
+        ordering_key=event.ordering_key,
         type=event.type,
         state=webhook_deliveries.PENDING,
-        tries=0,
+        attempt_count=0,
         created_at=now,
-        next_try_at=now,
+        next_attempt_at=now,
     )
 
 
@@ -112,8 +116,10 @@ def release(session: Session, claimed: Sequence[Delivery], *, now: dt.datetime) 
     """Release claimed deliveries whose attempts were aborted, so that they can be retried immediately."""
     for delivery in claimed:
         kept = webhook_deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
-        if kept and kept.state == PENDING and kept.tries == delivery.tries:
-            webhook_deliveries.change(session, delivery.id, next_try_at=now, tries=kept.tries - 1)
+        if kept and kept.state == PENDING and kept.attempt_count == delivery.attempt_count:
+            webhook_deliveries.change(
+                session, delivery.id, next_attempt_at=now, attempt_count=kept.attempt_count - 1
+            )
 
 
 def record_result(
@@ -141,8 +147,10 @@ def record_result(
         return None
     if outcome.status == 410 and called == endpoint.url:  # not from a URL that was changed in the meantime
         return _gone(session, endpoint, now)
-    if kept.state == PENDING and kept.tries == delivery.tries:  # no one else has started an attempt
-        pause = _pause(kept.tries, outcome, now, pauses, jitter)
+    if (
+        kept.state == PENDING and kept.attempt_count == delivery.attempt_count
+    ):  # no one else has started an attempt
+        pause = _pause(kept.attempt_count, outcome, now, pauses, jitter)
         if pause is None:
             _end(session, kept, FAILED, now)
         else:
@@ -176,7 +184,7 @@ def _with_events(
 
 
 def _test_event(endpoint: Endpoint, delivery: Delivery) -> Event:
-    made = (0, delivery.event_id, TEST, delivery.created_at, endpoint.test, False)
+    made = (0, delivery.event_id, TEST, delivery.created_at, endpoint.is_test, False)
     return Event(*made, submission_id=None, handoff_id=None, booking_reference=None, state=None)
 
 
@@ -225,7 +233,7 @@ def _arrived(session: Session, endpoint: Endpoint, kept: Delivery, now: dt.datet
 def _gone(session: Session, endpoint: Endpoint, now: dt.datetime) -> Endpoint | None:
     """Handle a 410 response: the endpoint is paused, and nothing is sent to it until a user resumes it."""
     webhook_deliveries.cancel_pending(session, endpoint.id, now)
-    return _paused(session, endpoint, GONE, now) if endpoint.paused_because != GONE else None
+    return _paused(session, endpoint, GONE, now) if endpoint.paused_reason != GONE else None
 
 
 def _failed(session: Session, endpoint: Endpoint, now: dt.datetime) -> Endpoint | None:
@@ -237,14 +245,14 @@ def _failed(session: Session, endpoint: Endpoint, now: dt.datetime) -> Endpoint 
 
 
 def _paused(session: Session, endpoint: Endpoint, because: str, now: dt.datetime) -> Endpoint:
-    values = {"paused_at": now, "paused_because": because, "updated_at": now}
+    values = {"paused_at": now, "paused_reason": because, "updated_at": now}
     webhook_endpoints.change(session, endpoint.id, **values, version=endpoint.version + 1)
     audit_log.record(session, SENDER, now, AuditAction("endpoint.paused", "endpoint", endpoint.id))
     return endpoint
 
 
 def _end(session: Session, delivery: Delivery, state: str, now: dt.datetime) -> None:
-    webhook_deliveries.change(session, delivery.id, state=state, done_at=now)
+    webhook_deliveries.change(session, delivery.id, state=state, finished_at=now)
 
 
 def _pause(

@@ -87,11 +87,11 @@ def prepare(
         url=wanted.url,
         types=tuple(wanted.types),
         description=wanted.description,
-        test=test,
-        restricted=wanted.attention,
+        is_test=test,
+        requires_review_scope=wanted.attention,
         secret=_sealed(keyring, made, secret),
-        former_secret=None,
-        former_until=None,
+        previous_secret=None,
+        previous_secret_expires_at=None,
         version=1,
         created_at=turn.now,
         updated_at=turn.now,
@@ -102,7 +102,7 @@ def prepare(
 def insert(session: Session, new: Endpoint, command: EndpointCommand) -> None:
     """Store a new endpoint. Raises Conflict when there are as many as may be."""
     webhook_endpoints.lock_table(session)
-    if webhook_endpoints.count(session, test=new.test) >= MAX_ENDPOINTS:
+    if webhook_endpoints.count(session, test=new.is_test) >= MAX_ENDPOINTS:
         raise Conflict(f"There are {MAX_ENDPOINTS} endpoints already; remove one first.")
     webhook_endpoints.insert(session, new)
     _on_record(session, command, "endpoint.created", new.id)
@@ -120,7 +120,7 @@ def update(
     values = {name: given[name] for name in ("url", "types", "description") if name in given}
     merged = {"url": found.url, "types": found.types, "description": found.description} | values
     if values:
-        _check(**merged, reach=reach, attention=found.restricted)
+        _check(**merged, reach=reach, attention=found.requires_review_scope)
         webhook_endpoints.change(session, endpoint, **values | {"types": tuple(merged["types"])})
         if merged["url"] != found.url:
             _begin_anew(session, turn, endpoint)
@@ -144,8 +144,8 @@ def rotate_secret(
         session,
         endpoint,
         secret=_sealed(keyring, endpoint, secret),
-        former_secret=found.secret,
-        former_until=turn.now + PREVIOUS_SECRET_TTL,
+        previous_secret=found.secret,
+        previous_secret_expires_at=turn.now + PREVIOUS_SECRET_TTL,
     )
     idempotency.forget(session, endpoint)  # the stored response that contains the previous secret
     _on_record(session, turn, "endpoint.secret_rotated", endpoint)
@@ -191,7 +191,9 @@ def redeliver(session: Session, turn: EndpointCommand, endpoint: str, delivery: 
         raise Conflict("This delivery is still on its way.")
     if found.type != TEST and not webhook_deliveries.events_by_id(session, [found.event_id]):
         raise Conflict("The event of this delivery is no longer kept.")
-    again = found._replace(state=PENDING, tries=0, subject=delivery, next_try_at=turn.now, done_at=None)
+    again = found._replace(
+        state=PENDING, attempt_count=0, ordering_key=delivery, next_attempt_at=turn.now, finished_at=None
+    )
     webhook_deliveries.change(session, delivery, **again._asdict())
     audit_log.record(session, turn.actor, turn.now, AuditAction("delivery.redelivered", "delivery", delivery))
     return again
@@ -205,7 +207,7 @@ def list_endpoints(session: Session, turn: EndpointCommand) -> list[Endpoint]:
     return [
         each
         for each in webhook_endpoints.list_all(session, test=turn.test)
-        if turn.attention or not each.restricted
+        if turn.attention or not each.requires_review_scope
     ]
 
 
@@ -215,8 +217,8 @@ def get_endpoint(session: Session, turn: EndpointCommand, endpoint: str, *, lock
     Raises NotFound, and PreconditionFailed when the endpoint has changed.
     """
     found = webhook_endpoints.fetch(session, endpoint, lock=lock) if ID.fullmatch(endpoint) else None
-    foreign = found is not None and turn.test is not None and found.test != turn.test
-    if found is None or foreign or (found.restricted and not turn.attention):
+    foreign = found is not None and turn.test is not None and found.is_test != turn.test
+    if found is None or foreign or (found.requires_review_scope and not turn.attention):
         raise NotFound("There is no such webhook endpoint.")
     if turn.version is not None and turn.version != found.version:
         raise PreconditionFailed("The endpoint has changed; fetch it again.")
@@ -226,27 +228,31 @@ def get_endpoint(session: Session, turn: EndpointCommand, endpoint: str, *, lock
 def active_secrets(endpoint: Endpoint, keyring: Keyring, now: dt.datetime) -> list[str]:
     """Return the secrets that sign now, newest first."""
     sealed = [endpoint.secret]
-    if endpoint.former_secret is not None and endpoint.former_until and now < endpoint.former_until:
-        sealed += [endpoint.former_secret]
+    if (
+        endpoint.previous_secret is not None
+        and endpoint.previous_secret_expires_at
+        and now < endpoint.previous_secret_expires_at
+    ):
+        sealed += [endpoint.previous_secret]
     return [keyring.open(each, *_place(endpoint.id)).decode() for each in sealed]
 
 
 def reencrypt_secrets(session: Session, keyring: Keyring) -> int:
     """Encrypt every secret with the newest key of the keyring; return how many endpoints changed."""
     moved = 0
-    for name, secret, former in webhook_endpoints.sealed_secrets(session):
+    for name, secret, previous in webhook_endpoints.sealed_secrets(session):
         newer = _newer(keyring, name, secret)
-        newer_former = former and _newer(keyring, name, former)
-        if (newer, newer_former) != (secret, former):
-            moved += webhook_endpoints.reseal(session, (name, secret, former), newer, newer_former)
+        newer_previous = previous and _newer(keyring, name, previous)
+        if (newer, newer_previous) != (secret, previous):
+            moved += webhook_endpoints.reseal(session, (name, secret, previous), newer, newer_previous)
     return moved
 
 
 def _turn_on_or_off(session: Session, turn: EndpointCommand, endpoint: str, *, paused: bool) -> None:
     if paused:
-        webhook_endpoints.change(session, endpoint, paused_at=turn.now, paused_because="by_hand")
+        webhook_endpoints.change(session, endpoint, paused_at=turn.now, paused_reason="by_hand")
     else:
-        webhook_endpoints.change(session, endpoint, paused_at=None, paused_because=None)
+        webhook_endpoints.change(session, endpoint, paused_at=None, paused_reason=None)
         _begin_anew(session, turn, endpoint)
     _on_record(session, turn, "endpoint.paused" if paused else "endpoint.resumed", endpoint)
 

@@ -64,9 +64,9 @@ def time_to_first_view(
     seconds: list[list[float]] = [[] for _ in labels]
     for each in sample:
         index = bisect_right(ends, each.submitted_at) - 1
-        if each.looked_at and 0 <= index < len(seconds):
+        if each.first_viewed_at and 0 <= index < len(seconds):
             seconds[index].append(_seconds_to_first_view(each))
-    all_seconds = [_seconds_to_first_view(each) for each in sample if each.looked_at]
+    all_seconds = [_seconds_to_first_view(each) for each in sample if each.first_viewed_at]
     pairs = [_median_and_ninth_decile(each) for each in seconds]
     overall = _median_and_ninth_decile(all_seconds)
     title = "Too few cases were looked at to say how soon"
@@ -225,8 +225,8 @@ def _count_phrase(count: int, one: str, many: str) -> str:
 
 def _seconds_to_first_view(arrival: Arrival) -> float:
     """Return the seconds until the first view; 0 when it was first viewed as a draft."""
-    assert arrival.looked_at is not None  # noqa: S101 - callers pass only viewed ones
-    return max(0.0, (arrival.looked_at - arrival.submitted_at).total_seconds())
+    assert arrival.first_viewed_at is not None  # noqa: S101 - callers pass only viewed ones
+    return max(0.0, (arrival.first_viewed_at - arrival.submitted_at).total_seconds())
 
 
 def _median_and_ninth_decile(seconds: Sequence[float]) -> tuple[float, float] | None:

@@ -15,6 +15,7 @@ from app.rules.engine.edition import Edition
 from app.services.auth.authorization import require_permission
 from app.services.review.cases import StaffCommand, load_case
 from app.services.submissions.assessment import Assessment
+from app.services.submissions.json_members import member
 from app.services.submissions.lifecycle import SubmissionService
 from app.services.submissions.verification import require_submitted
 from app.storage.db.database import Session
@@ -27,7 +28,7 @@ from app.storage.submissions.submissions import FlagRecord, Record
 Json = dict[str, Any]
 FORMAT = "preconsult-case/1"
 ALL = 1_000_000  # maximum number of events of one case
-SEALED = {"answers", "contact", "trace", "flags", "token_hash"}
+SEALED = {"answers", "contact", "summary_provenance", "flags", "token_hash"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ def case_document(
     return document | {
         "answers": _answers(assessment.edition, assessment.record.answers["answers"]),
         "raised_on_answers_not_kept": list(assessment.record.answers["raised"]),
-        "summary": assessment.summary() if assessment.record.trace else None,
-        "rested_on": assessment.record.trace,
+        "summary": assessment.summary() if assessment.record.summary_provenance else None,
+        "rested_on": assessment.record.summary_provenance,
         "undetermined": [asdict(each) for each in assessment.evaluation.undetermined],
         "flags": [_flag(flag, assessment.edition, data) for flag in assessment.record.flags],
         "notes": [_by(each, data, body=each.body) for each in data.notes],
@@ -100,7 +101,7 @@ def _load_case_data(session: Session, assessment: Assessment) -> CaseData:
 
 def _plain(record: Record, data: CaseData) -> Json:
     fields = (name for name in Record.__slots__ if name not in SEALED)
-    document = {name: _json_value(getattr(record, name)) for name in fields}
+    document = {member(name): _json_value(getattr(record, name)) for name in fields}
     return document | {"assignee": data.names.get(record.assignee_id or "")}
 
 
@@ -124,16 +125,19 @@ def _answer_texts(options: Mapping[str, str], answer: Any) -> list[str]:
 
 
 def _flag(flag: FlagRecord, edition: Edition, data: CaseData) -> Json:
-    document = {name: _json_value(getattr(flag, name)) for name in FlagRecord.__slots__}
+    document = {member(name): _json_value(getattr(flag, name)) for name in FlagRecord.__slots__}
     done = [_by(each, data, action=each.action) for each in data.actions if each.flag_id == flag.id]
     wanted = {each.id: each.action for each in edition.meta.flags}
-    return document | {"asks_for": wanted.get(flag.kind), "actions": done}
+    return document | {"asks_for": wanted.get(flag.flag_code), "actions": done}
 
 
 def _version(version: SubmissionVersion, edition: Edition, *, contact: bool) -> Json:
     document: Json = {"version": version.version, "replaced_at": format_timestamp(version.replaced_at)}
     document |= {"contact": dict(version.contact)} if contact else {}
-    return document | {"answers": _answers(edition, version.answers["answers"]), "rested_on": version.trace}
+    return document | {
+        "answers": _answers(edition, version.answers["answers"]),
+        "rested_on": version.summary_provenance,
+    }
 
 
 def _event(event: HistoryEntry, data: CaseData) -> Json:
@@ -143,7 +147,7 @@ def _event(event: HistoryEntry, data: CaseData) -> Json:
 def _by(done: Note | FlagAction | HistoryEntry, data: CaseData, **more: Any) -> Json:
     name = data.names.get(done.actor_id or "")
     return {
-        "at": format_timestamp(done.at),
+        "at": format_timestamp(done.at if isinstance(done, HistoryEntry) else done.created_at),
         "by": done.actor_kind,
         "by_id": done.actor_id,
         "by_name": name,

@@ -83,7 +83,7 @@ def view_case(session: Session, desk: SubmissionService, turn: StaffCommand) -> 
         session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
     )
     mark_viewed(session, turn, assessment.record.version)
-    record = replace(assessment.record, looked_at=assessment.record.looked_at or turn.now)
+    record = replace(assessment.record, first_viewed_at=assessment.record.first_viewed_at or turn.now)
     return _case(session, turn, replace(assessment, record=record), before)
 
 
@@ -190,9 +190,9 @@ def change_status(
     if review == "closed":
         assessment, closed = close_with_case(session, turn, assessment)
         acts, changes = [*acts, *closed], changes | pending_attention(assessment.record.flags)
-    elif assessment.record.merged_into:
+    elif assessment.record.merged_into_id:
         acts.append(AuditAction("submission.unmerged", "submission", turn.submission))
-        changes["merged_into"] = None
+        changes["merged_into_id"] = None
     return save_changes(session, turn, assessment, *acts, **changes)
 
 

@@ -87,7 +87,11 @@ def apply_correction(
         record.retained_until if complete else max(record.retained_until, assessment.record.retained_until)
     )
     after = replace(assessment.record, version=record.version + 1, submitted_at=record.submitted_at)
-    after = replace(after, trace=after.trace and after.trace | {"made_at": format_timestamp(turn.now)})
+    after = replace(
+        after,
+        summary_provenance=after.summary_provenance
+        and after.summary_provenance | {"made_at": format_timestamp(turn.now)},
+    )
     assessment = replace(assessment, record=replace(after, retained_until=until))
     cases.insert_version(session, str(uuid7()), record, turn.now, before.key)
     submissions.replace(session, desk.vault, assessment.record, assessment.key)
@@ -136,8 +140,8 @@ def corrections(
         session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
     )
     older = cases.versions_of(session, turn.submission, assessment.key)
-    states = [(each.answers["answers"], each.trace) for each in older]
-    states.append((assessment.record.answers["answers"], assessment.record.trace))
+    states = [(each.answers["answers"], each.summary_provenance) for each in older]
+    states.append((assessment.record.answers["answers"], assessment.record.summary_provenance))
     done = [each for each in cases.history(session, [turn.submission]) if each.action == CORRECTED]
     by = {each.at: each for each in done}
     found = [
@@ -156,12 +160,15 @@ def _difference(
 ) -> CorrectionDiff:
     was, now = _plain(before.answers["answers"]), _plain(after[0])
     order = [name for name in assessment.edition.questionnaire.by_id if name in was or name in now]
-    then, fires = (before.trace or {}).get("rules", ()), (after[1] or {}).get("rules", ())
+    then, fires = (before.summary_provenance or {}).get("rules", ()), (after[1] or {}).get("rules", ())
     return CorrectionDiff(
         assessment,
         before,
-        desk.assess(replace(assessment.record, answers=before.answers, trace=before.trace), assessment.key)
-        if before.trace
+        desk.assess(
+            replace(assessment.record, answers=before.answers, summary_provenance=before.summary_provenance),
+            assessment.key,
+        )
+        if before.summary_provenance
         else None,
         tuple(Change(n, was.get(n), now.get(n)) for n in order if was.get(n) != now.get(n)),
         fired=tuple(rule for rule in fires if rule not in then),
@@ -183,7 +190,7 @@ def merge(session: Session, desk: SubmissionService, turn: StaffCommand, into: s
     pair = {each.submission: each for each in (turn, other)}
     found = {name: _one_of_two(session, desk, turn, pair[name]) for name in sorted(pair)}
     assessment, target = found[turn.submission], found[into]
-    if assessment.record.test != target.record.test:
+    if assessment.record.is_test != target.record.is_test:
         raise InvalidRequest(NOT_FOUND_TARGET)
     _require_apart(assessment, target)
     assessment, closed = close_with_case(session, turn, assessment)
@@ -194,7 +201,9 @@ def merge(session: Session, desk: SubmissionService, turn: StaffCommand, into: s
         AuditAction("submission.merged", "submission", turn.submission),
         pending_attention(assessment.record.flags),
     )
-    return save_changes(session, turn, assessment, act, *closed, merged_into=into, review="closed", **flags)
+    return save_changes(
+        session, turn, assessment, act, *closed, merged_into_id=into, review="closed", **flags
+    )
 
 
 def _one_of_two(
@@ -208,9 +217,9 @@ def _one_of_two(
 
 
 def _require_apart(assessment: Assessment, target: Assessment) -> None:
-    if assessment.record.merged_into:
+    if assessment.record.merged_into_id:
         raise InvalidTransition(
             "This case is merged into another one already. Reopen it to take it out again."
         )
-    if target.record.merged_into:
+    if target.record.merged_into_id:
         raise InvalidTransition("The other case is merged into a third one; merge into that.")

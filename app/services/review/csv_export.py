@@ -31,12 +31,12 @@ COLUMNS: Mapping[str, Callable[[SubmissionRow], object]] = {
     "arrived": lambda row: row.submitted_at or row.created_at,
     "status": lambda row: row.status,
     "review": lambda row: row.review,
-    "attention": lambda row: row.attention,
+    "attention": lambda row: row.priority,
     "due": lambda row: row.due_at,
     "language": lambda row: row.language,
     "booking_reference": lambda row: row.booking_reference,
     "edition": lambda row: f"{row.questionnaire} {row.edition}",
-    "test": lambda row: row.test,
+    "test": lambda row: row.is_test,
     "retained_until": lambda row: row.retained_until,
 }
 READABLE = "answers_readable"

@@ -110,7 +110,7 @@ def search_cases(
 def _queue_item(
     desk: SubmissionService, row: QueueRow, opened: DecryptedRow | None, last_view: cases.CaseView | None
 ) -> QueueItem:
-    is_new, changed = last_view is None, last_view is not None and last_view.version < row.version
+    is_new, changed = last_view is None, last_view is not None and last_view.viewed_version < row.version
     if opened is None:
         return QueueItem(row, None, 0, is_new, changed)
     try:

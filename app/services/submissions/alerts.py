@@ -54,7 +54,7 @@ def create_for_new_flags(session: Session, record: Record) -> None:
     Creates none for test submissions.
     """
     raised = [flag for flag in record.flags if flag.due_at and flag.raised_at == record.updated_at]
-    if raised and not record.test:
+    if raised and not record.is_test:
         first = min(raised, key=lambda flag: flag.due_at or flag.raised_at)
         alerts.insert(session, [_new(record.id, first.id, "raised", "first", record.updated_at)])
 
@@ -64,7 +64,7 @@ def escalate(session: Session, *, now: dt.datetime) -> int:
     found = alerts.overdue(session, now=now, most=BATCH_SIZE)
     if found:
         alerts.escalated(session, [each.flag_id for each in found], now)
-        first = {each.submission_id: each.flag_id for each in reversed(found) if not each.test}
+        first = {each.submission_id: each.flag_id for each in reversed(found) if not each.is_test}
         new = [_new(case, flag, "overdue", "second", now) for case, flag in first.items()]
         if new:
             alerts.insert(session, new)
@@ -98,7 +98,7 @@ def mark_sent(session: Session, alert: Alert, *, refused: bool, now: dt.datetime
 
 def reschedule(session: Session, alert: Alert, error: str, *, now: dt.datetime) -> None:
     """Record a failed attempt. The next one follows after a pause that grows to one hour."""
-    pause = PAUSES[min(alert.tries, len(PAUSES)) - 1]
+    pause = PAUSES[min(alert.attempt_count, len(PAUSES)) - 1]
     alerts.mark_failed(session, alert.id, now + pause, error)
 
 
@@ -112,4 +112,6 @@ def retry_failed(session: Session, *, now: dt.datetime, actor: Actor) -> int:
 
 
 def _new(submission: str, flag: str, kind: str, recipient: str, now: dt.datetime) -> Alert:
-    return Alert(str(uuid7()), submission, flag, kind, recipient, EMAIL, now, next_try_at=now, tries=0)
+    return Alert(
+        str(uuid7()), submission, flag, kind, recipient, EMAIL, now, next_attempt_at=now, attempt_count=0
+    )

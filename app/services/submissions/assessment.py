@@ -40,7 +40,7 @@ class SubmissionInput:
     booking_reference: str | None = None
     complete: bool = True
     test: bool = False
-    quarantine: str | None = None
+    spam_reasons: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Assessment:
     def made_at(self) -> str:
         """When the summary was made: at submission, or at the last correction."""
         sent = format_timestamp(self.record.submitted_at or self.record.updated_at)
-        return str((self.record.trace or {}).get("made_at", sent))
+        return str((self.record.summary_provenance or {}).get("made_at", sent))
 
     def summary(self) -> Json:
         """Return the summary with the time it was made."""
@@ -127,10 +127,10 @@ def assess_new(
         edition=edition.version,
         language=language,
         status="draft",
-        attention=None,
-        test=given.test,
+        priority=None,
+        is_test=given.test,
         booking_reference=given.booking_reference,
-        quarantine=given.quarantine,
+        spam_reasons=given.spam_reasons,
         version=1,
         created_at=now,
         updated_at=now,
@@ -139,7 +139,7 @@ def assess_new(
         token_hash=hash_token(token),
         answers={},
         contact={},
-        trace=None,
+        summary_provenance=None,
     )
     drawn = Assessment(record, edition, evaluation, checked.enabled, checked.missing, DataKey.fresh())
     return with_evaluation(drawn, checked, given, now, terms)
@@ -169,7 +169,7 @@ def with_evaluation(
         answers={"answers": dict(kept), "raised": list(evaluation.raised)}
         | ({"off": sorted(drawn.edition.off)} if drawn.edition.off else {}),
         contact=dict(checked.contact),
-        trace=provenance(drawn.edition, evaluation, made["digest"]) if made else None,
+        summary_provenance=provenance(drawn.edition, evaluation, made["digest"]) if made else None,
         flags=flags,
     )
     return replace(drawn, record=record, made=made)
@@ -188,10 +188,10 @@ def _kept_until(
 
 
 def pending_attention(flags: Sequence[FlagRecord]) -> dict[str, Any]:
-    """Return what the open flags require of staff: `attention`, the most urgent priority, and `due_at`."""
+    """Return what the open flags require of staff: `priority`, the most urgent one, and `due_at`."""
     waiting = [flag for flag in flags if flag.closed_at is None]
     return {
-        "attention": min((flag.priority for flag in waiting), default=None),
+        "priority": min((flag.priority for flag in waiting), default=None),
         "due_at": min((flag.due_at for flag in waiting if flag.due_at), default=None),
     }
 
@@ -213,15 +213,15 @@ def _flags(
     raised = {each.flag.id: each.priority for each in evaluation.flags}
     parents_first = sorted(evaluation.flags, key=lambda each: each.flag.target_open == "parent")
     marked = tuple(
-        flag if flag.kind in raised or flag.answer_changed_at else replace(flag, answer_changed_at=now)
+        flag if flag.flag_code in raised or flag.answer_changed_at else replace(flag, answer_changed_at=now)
         for flag in before
     )
     standing: dict[str, int] = {}
     for flag in marked:
         if flag.answer_changed_at is None:
-            standing[flag.kind] = min(flag.priority, standing.get(flag.kind, flag.priority))
+            standing[flag.flag_code] = min(flag.priority, standing.get(flag.flag_code, flag.priority))
     fresh = {kind for kind in raised if raised[kind] < standing.get(kind, LEAST_URGENT + 1)}
-    times = {flag.kind: flag.due_at for flag in marked}
+    times = {flag.flag_code: flag.due_at for flag in marked}
     for kind in (each.flag.id for each in parents_first if each.flag.id in fresh):
         times[kind] = due(kind, raised[kind], now, times)
     new = (

@@ -81,7 +81,7 @@ class SubmissionService:
         known = submissions.ID.fullmatch(submission)  # invalid ids are not queried: they may contain a NUL
         found = submissions.fetch(session, self.vault, submission, lock=lock) if known else None
         record = require_access(principal, found[0] if found else None, *scopes)
-        if found is None or (record.retained_until <= now and not record.held):
+        if found is None or (record.retained_until <= now and not record.legal_hold):
             raise NotFound("There is no such submission, or it has been erased.")
         return found
 
@@ -184,7 +184,7 @@ class SubmissionService:
         """Erase a submission permanently. Raises NotFound, Forbidden, PreconditionFailed, OnHold."""
         record, _ = self.load(session, submission, principal, WRITING, now=now, lock=True)
         require_version(record, version)
-        if record.held:
+        if record.legal_hold:
             raise UnderLegalHold("The clinic has to keep this submission for now; ask the clinic.")
         erase(session, submission, now=now, actor=actor)
 
@@ -212,7 +212,7 @@ class SubmissionService:
         )
         drawn = Assessment(record, edition, evaluation, checked.enabled, checked.missing, key)
         drawn = self._kept_for_visit(session, with_evaluation(drawn, checked, given, now, self.terms))
-        if record.held:  # under a legal hold, the earlier version is stored too
+        if record.legal_hold:  # under a legal hold, the earlier version is stored too
             cases.insert_version(session, str(uuid7()), replace(record, version=record.version - 1), now, key)
         submissions.replace(session, self.vault, drawn.record, drawn.key)
         if drawn.record.contact != record.contact:
@@ -230,7 +230,7 @@ class SubmissionService:
         record = drawn.record
         if record.status == "draft" or record.booking_reference is None:
             return drawn
-        visits = readiness.appointments(session, [record.booking_reference], test=record.test)
+        visits = readiness.appointments(session, [record.booking_reference], test=record.is_test)
         visit = max((record.submitted_at or record.updated_at, *visits.values()))
         until = max(record.retained_until, self.terms.until(visit, complete=True))
         return replace(drawn, record=replace(record, retained_until=until))

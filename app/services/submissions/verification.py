@@ -10,14 +10,14 @@ from app.services.submissions.assessment import Assessment, Json
 
 def require_submitted(drawn: Assessment) -> None:
     """Raise NotSubmitted for a draft."""
-    if drawn.record.trace is None:
+    if drawn.record.summary_provenance is None:
         raise NotSubmitted("There is a summary once it has been submitted.")
 
 
 def verify(drawn: Assessment) -> Json:
     """Return whether the summary equals the one in the record, and what differs. Raises NotSubmitted."""
     require_submitted(drawn)
-    then = drawn.record.trace or {}
+    then = drawn.record.summary_provenance or {}
     digest = drawn.rendered_summary["digest"]
     differences = diff_provenance(then, provenance(drawn.edition, drawn.evaluation, digest))
     return {

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from app.storage.db.database import Session
 from app.storage.tables.auth import api_keys
-from app.storage.tables.operations import sealing_keys
+from app.storage.tables.operations import encryption_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ApiKey:
     name: str
     secret_hash: bytes
     scopes: frozenset[str]
-    test: bool
+    is_test: bool
     origins: frozenset[str]
     cidrs: tuple[str, ...]
     created_at: dt.datetime
@@ -72,7 +72,7 @@ def record_use(session: Session, key_id: str, day: dt.date) -> None:
 
 def key_checks(session: Session) -> dict[str, bytes]:
     """Map encryption key ids to their check values, which only the right key decrypts."""
-    return {row.id: row.proof for row in session.execute(sa.select(sealing_keys))}
+    return {row.id: row.key_check for row in session.execute(sa.select(encryption_keys))}
 
 
 def lock_table(session: Session) -> None:
@@ -80,12 +80,12 @@ def lock_table(session: Session) -> None:
     writer anyway).
     """
     if session.dialect.name != "sqlite":
-        session.exec_driver_sql("LOCK TABLE sealing_keys IN EXCLUSIVE MODE")
+        session.exec_driver_sql("LOCK TABLE encryption_keys IN EXCLUSIVE MODE")
 
 
-def insert_key_check(session: Session, key_id: str, proof: bytes, now: dt.datetime) -> None:
+def insert_key_check(session: Session, key_id: str, key_check: bytes, now: dt.datetime) -> None:
     """Insert the check value of an encryption key."""
-    session.execute(sa.insert(sealing_keys), {"id": key_id, "proof": proof, "created_at": now})
+    session.execute(sa.insert(encryption_keys), {"id": key_id, "key_check": key_check, "created_at": now})
 
 
 def _key(row: sa.RowMapping) -> ApiKey:

@@ -35,24 +35,27 @@ def retry_after(session: Session, bucket: bytes, rate: Rate, now: dt.datetime) -
 def hit(session: Session, bucket: bytes, rate: Rate, now: dt.datetime) -> None:
     """Count one attempt."""
     arrival = _arrival(session, bucket, now) + rate.every
-    session.execute(sa.update(throttles).where(throttles.c.bucket == bucket), {"arrival": arrival})
+    session.execute(
+        sa.update(throttles).where(throttles.c.bucket_key == bucket), {"theoretical_arrival_at": arrival}
+    )
 
 
 def reset(session: Session, bucket: bytes) -> None:
     """Reset the bucket, as if there had been no attempts."""
-    session.execute(sa.delete(throttles).where(throttles.c.bucket == bucket))
+    session.execute(sa.delete(throttles).where(throttles.c.bucket_key == bucket))
 
 
 def delete_older(session: Session, now: dt.datetime) -> int:
     """Delete the buckets that are empty again. Returns how many."""
-    return session.execute(sa.delete(throttles).where(throttles.c.arrival <= now)).rowcount
+    return session.execute(sa.delete(throttles).where(throttles.c.theoretical_arrival_at <= now)).rowcount
 
 
 def _arrival(session: Session, bucket: bytes, now: dt.datetime) -> dt.datetime:
     """Return the theoretical arrival time of the next attempt, never in the past."""
-    row = insert_into(session.dialect, throttles).values(bucket=bucket, arrival=now)
+    row = insert_into(session.dialect, throttles).values(bucket_key=bucket, theoretical_arrival_at=now)
     held = row.on_conflict_do_update(
-        index_elements=[throttles.c.bucket], set_={"arrival": throttles.c.arrival}
-    ).returning(throttles.c.arrival)
+        index_elements=[throttles.c.bucket_key],
+        set_={"theoretical_arrival_at": throttles.c.theoretical_arrival_at},
+    ).returning(throttles.c.theoretical_arrival_at)
     arrival: dt.datetime = session.execute(held).scalar_one()
     return max(arrival, now)

@@ -12,26 +12,28 @@ import sqlalchemy as sa
 
 from app.storage.auth.users import Person, person
 from app.storage.db.database import Session
-from app.storage.tables.auth import staff, staff_sessions
+from app.storage.tables.auth import staff_sessions, staff_users
 
 
 @dataclass(frozen=True, slots=True)
 class StaffSession:
-    """`seen_at`: the time of the last page request; `fresh_at`: the last time the password was given."""
+    """`last_seen_at`: the time of the last page request; `reauthenticated_at`: the last time the password
+    was given.
+    """
 
     secret_hash: bytes
     id: str
     staff_id: str
     created_at: dt.datetime
-    seen_at: dt.datetime
-    fresh_at: dt.datetime
+    last_seen_at: dt.datetime
+    reauthenticated_at: dt.datetime
     expires_at: dt.datetime
 
 
 _COLUMNS = {name: staff_sessions.c[name].label(f"session_{name}") for name in StaffSession.__slots__}
 _HELD = (
-    sa.select(staff, *_COLUMNS.values())
-    .join(staff_sessions, staff_sessions.c.staff_id == staff.c.id)
+    sa.select(staff_users, *_COLUMNS.values())
+    .join(staff_sessions, staff_sessions.c.staff_id == staff_users.c.id)
     .where(staff_sessions.c.secret_hash == sa.bindparam("secret"))
 )
 
@@ -54,19 +56,20 @@ def fetch(session: Session, secret_hash: bytes) -> tuple[StaffSession, Person] |
 def list_for(session: Session, staff_id: str) -> list[StaffSession]:
     """Return every session of a staff user, the most recently used first."""
     mine = sa.select(staff_sessions).where(staff_sessions.c.staff_id == staff_id)
-    rows = session.execute(mine.order_by(staff_sessions.c.seen_at.desc())).mappings()
+    rows = session.execute(mine.order_by(staff_sessions.c.last_seen_at.desc())).mappings()
     return [StaffSession(**row) for row in rows]
 
 
 def touch(session: Session, session_id: str, now: dt.datetime) -> None:
     """Record that the session was used now."""
-    session.execute(sa.update(staff_sessions).where(staff_sessions.c.id == session_id), {"seen_at": now})
+    session.execute(sa.update(staff_sessions).where(staff_sessions.c.id == session_id), {"last_seen_at": now})
 
 
 def mark_reauthenticated(session: Session, session_id: str, now: dt.datetime) -> None:
     """Record that the password was given now."""
     session.execute(
-        sa.update(staff_sessions).where(staff_sessions.c.id == session_id), {"seen_at": now, "fresh_at": now}
+        sa.update(staff_sessions).where(staff_sessions.c.id == session_id),
+        {"last_seen_at": now, "reauthenticated_at": now},
     )
 
 
@@ -89,5 +92,5 @@ def end_all_sessions(session: Session) -> None:
 
 def delete_over(session: Session, *, seen_before: dt.datetime, now: dt.datetime) -> int:
     """Delete the sessions that have expired or were last used before `seen_before`. Returns how many."""
-    over = sa.or_(staff_sessions.c.expires_at <= now, staff_sessions.c.seen_at < seen_before)
+    over = sa.or_(staff_sessions.c.expires_at <= now, staff_sessions.c.last_seen_at < seen_before)
     return session.execute(sa.delete(staff_sessions).where(over)).rowcount

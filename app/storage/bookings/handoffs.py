@@ -29,7 +29,7 @@ class Handoff:
     appointment_at: dt.datetime | None
     language: str | None
     return_url: str | None
-    test: bool
+    is_test: bool
     api_key_id: str | None
     version: int
     created_at: dt.datetime
@@ -73,7 +73,7 @@ def page(
     session: Session, *, test: bool, booking_reference: str | None, after: str | None, limit: int
 ) -> list[Handoff]:
     """Return the next links, newest first."""
-    asked = sa.select(handoffs).where(_OF.test == test).order_by(_OF.id.desc()).limit(limit)
+    asked = sa.select(handoffs).where(_OF.is_test == test).order_by(_OF.id.desc()).limit(limit)
     if booking_reference is not None:
         asked = asked.where(_OF.booking_reference == booking_reference)
     if after is not None:

@@ -39,13 +39,13 @@ def current_submissions(
     erasure does not count.
     """
     of = submissions.alias("counting")
-    counts = sa.and_(of.c.id == sa.func.coalesce(_OF.merged_into, _OF.id), of.c.merged_into.is_(None))
-    kept = sa.or_(of.c.retained_until > now, of.c.held.is_(True))
+    counts = sa.and_(of.c.id == sa.func.coalesce(_OF.merged_into_id, _OF.id), of.c.merged_into_id.is_(None))
+    kept = sa.or_(of.c.retained_until > now, of.c.legal_hold.is_(True))
     first = (of.c.status == "submitted").desc(), of.c.id.desc()
     order = sa.func.row_number().over(partition_by=_OF.booking_reference, order_by=first).label("place")
     columns = of.c.id, _OF.booking_reference, of.c.status, of.c.review, of.c.edition, of.c.submitted_at
     asked = sa.select(*columns, order).select_from(submissions.join(of, counts))
-    found = asked.where(_OF.booking_reference.in_(list(references)), _OF.test == test, kept).subquery()
+    found = asked.where(_OF.booking_reference.in_(list(references)), _OF.is_test == test, kept).subquery()
     rows = session.execute(sa.select(found).where(found.c.place == 1))
     return [BookingSubmission(*row[:-1]) for row in rows]
 
@@ -54,7 +54,7 @@ def appointments(session: Session, references: Collection[str], *, test: bool) -
     """Map each booking to its appointment, taken from the newest link that has one."""
     link = handoffs.c
     asked = sa.select(link.booking_reference, link.appointment_at).order_by(link.id)
-    asked = asked.where(link.booking_reference.in_(list(references)), link.test == test)
+    asked = asked.where(link.booking_reference.in_(list(references)), link.is_test == test)
     rows = session.execute(asked.where(link.appointment_at.is_not(None)))
     return {row.booking_reference: row.appointment_at for row in rows}
 

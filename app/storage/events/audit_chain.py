@@ -13,16 +13,16 @@ import sqlalchemy as sa
 
 from app.storage.db.database import Session
 from app.storage.events.audit_log import EVENT, Event
-from app.storage.tables.operations import audit_events, audit_head
+from app.storage.tables.operations import audit_chain_head, audit_events
 
 LOCK = 0x61756469  # "audi": only one process at a time chains events
 PAGE = 5000
 
 
 class Link(NamedTuple):
-    """The position and MAC that the event `seq` gets."""
+    """The position and MAC that the event `event_id` gets."""
 
-    seq: int
+    event_id: int
     position: int
     mac: bytes
 
@@ -38,19 +38,19 @@ class Head:
 
 _WAITING = (
     sa.select(*EVENT)
-    .where(audit_events.c.position.is_(None))
-    .order_by(audit_events.c.seq)
+    .where(audit_events.c.chain_position.is_(None))
+    .order_by(audit_events.c.id)
     .limit(sa.bindparam("most"))
 )
 _LINK = (
     sa.update(audit_events)
-    .where(audit_events.c.seq == sa.bindparam("linked"), audit_events.c.position.is_(None))
-    .values(position=sa.bindparam("place"), mac=sa.bindparam("sealed"))
+    .where(audit_events.c.id == sa.bindparam("linked"), audit_events.c.chain_position.is_(None))
+    .values(chain_position=sa.bindparam("place"), mac=sa.bindparam("sealed"))
 )
 _FOLLOWING = (
     sa.select(*EVENT)
-    .where(audit_events.c.position > sa.bindparam("after"))
-    .order_by(audit_events.c.position)
+    .where(audit_events.c.chain_position > sa.bindparam("after"))
+    .order_by(audit_events.c.chain_position)
     .limit(PAGE)
 )
 
@@ -71,15 +71,15 @@ def begin_snapshot(session: Session) -> None:
 
 def head(session: Session) -> Head | None:
     """Return the head of the chain, or None when the chain has not been started."""
-    row = session.execute(sa.select(audit_head)).first()
+    row = session.execute(sa.select(audit_chain_head)).first()
     return None if row is None else Head(row.position, row.mac, row.at)
 
 
 def move_head(session: Session, to: Head) -> None:
     """Set the head of the chain."""
     moved = {"position": to.position, "mac": to.mac, "at": to.at}
-    if session.execute(sa.update(audit_head).values(moved)).rowcount == 0:
-        session.execute(sa.insert(audit_head), moved | {"id": 1})
+    if session.execute(sa.update(audit_chain_head).values(moved)).rowcount == 0:
+        session.execute(sa.insert(audit_chain_head), moved | {"id": 1})
 
 
 def waiting(session: Session, limit: int) -> list[Event]:
@@ -89,34 +89,34 @@ def waiting(session: Session, limit: int) -> list[Event]:
 
 def has_pending(session: Session) -> bool:
     """Return whether an event has no position yet, or the chain has not been started."""
-    waits = sa.exists().where(audit_events.c.position.is_(None))
-    begun = sa.exists().where(audit_head.c.id == 1)
+    waits = sa.exists().where(audit_events.c.chain_position.is_(None))
+    begun = sa.exists().where(audit_chain_head.c.id == 1)
     return bool(session.execute(sa.select(sa.or_(waits, sa.not_(begun)))).scalar_one())
 
 
 def link(session: Session, links: Sequence[Link]) -> None:
     """Store the positions and MACs of events. An event that already has a position stays unchanged."""
-    rows = [{"linked": each.seq, "place": each.position, "sealed": each.mac} for each in links]
+    rows = [{"linked": each.event_id, "place": each.position, "sealed": each.mac} for each in links]
     if rows:
         session.execute(_LINK, rows)
 
 
 def mac_at(session: Session, position: int) -> bytes | None:
     """Return the MAC of the event at a position, or None when there is none."""
-    asked = sa.select(audit_events.c.mac).where(audit_events.c.position == position)
+    asked = sa.select(audit_events.c.mac).where(audit_events.c.chain_position == position)
     return session.execute(asked).scalar_one_or_none()
 
 
 def linked_count(session: Session) -> int:
     """Return how many events have a position."""
-    asked = sa.select(sa.func.count()).where(audit_events.c.position.is_not(None))
+    asked = sa.select(sa.func.count()).where(audit_events.c.chain_position.is_not(None))
     return int(session.execute(asked).scalar_one())
 
 
 def backlog(session: Session) -> tuple[int, dt.datetime | None]:
     """Return how many events have no position yet, and the time of the oldest of them."""
     asked = sa.select(sa.func.count(), sa.func.min(audit_events.c.at))
-    count, oldest = session.execute(asked.where(audit_events.c.position.is_(None))).one()
+    count, oldest = session.execute(asked.where(audit_events.c.chain_position.is_(None))).one()
     return count, oldest
 
 
@@ -125,4 +125,4 @@ def iter_linked(session: Session) -> Iterator[Event]:
     after = -(2**62)
     while page := session.execute(_FOLLOWING, {"after": after}).all():
         yield from (Event(*row) for row in page)
-        after = page[-1].position
+        after = page[-1].chain_position

@@ -28,9 +28,9 @@ class Actor:
 
 
 class Event(NamedTuple):
-    """A stored event. `position` and `mac` are None until it is chained (storage/events/audit_chain.py)."""
+    """A stored event. `chain_position` and `mac` are None until it is chained (audit_chain.py)."""
 
-    seq: int
+    id: int
     at: dt.datetime
     actor_kind: str
     actor_id: str | None
@@ -38,7 +38,7 @@ class Event(NamedTuple):
     object_type: str
     object_id: str | None
     request_id: str | None
-    position: int | None = None
+    chain_position: int | None = None
     mac: bytes | None = None
 
 
@@ -68,7 +68,7 @@ class AccessSummary:
     acts: dict[str, int]
 
 
-_INSERT = CompiledInsert(lambda _dialect: sa.insert(audit_events), "seq", "position", "mac")
+_INSERT = CompiledInsert(lambda _dialect: sa.insert(audit_events), "id", "chain_position", "mac")
 _OF = audit_events.c
 EVENT = tuple(_OF[name] for name in Event._fields)
 ERASED, VIEWED, LISTED = "submission.erased", "submission.viewed", "submission.listed"
@@ -106,16 +106,16 @@ def count(session: Session, action: str) -> int:
 
 def events_of(session: Session, object_id: str, after: int = 0, limit: int = 100) -> list[Event]:
     """Return the events of an object after event `after`, oldest first."""
-    asked = sa.select(*EVENT).where(_OF.object_id == object_id, _OF.seq > after)
-    return [Event(*row) for row in session.execute(asked.order_by(_OF.seq).limit(limit))]
+    asked = sa.select(*EVENT).where(_OF.object_id == object_id, _OF.id > after)
+    return [Event(*row) for row in session.execute(asked.order_by(_OF.id).limit(limit))]
 
 
 def page(session: Session, filters: Filters, before: int | None, limit: int) -> list[Event]:
     """Return the events that match the filters, newest first, before event `before`."""
     asked = sa.select(*EVENT).where(*_fitting(session, filters))
     if before is not None:
-        asked = asked.where(_OF.seq < before)
-    return [Event(*row) for row in session.execute(asked.order_by(_OF.seq.desc()).limit(limit))]
+        asked = asked.where(_OF.id < before)
+    return [Event(*row) for row in session.execute(asked.order_by(_OF.id.desc()).limit(limit))]
 
 
 def access_report(session: Session, submission: str) -> list[AccessSummary]:
@@ -135,12 +135,12 @@ def access_report(session: Session, submission: str) -> list[AccessSummary]:
 
 def find_by_time(session: Session, at: dt.datetime) -> int:
     """Return the first event at about that time, by binary search: times have no index, and follow the
-    order of `seq`.
+    order of ids.
     """
-    ends = (sa.select(end(_OF.seq)).scalar_subquery() for end in (sa.func.min, sa.func.max))
+    ends = (sa.select(end(_OF.id)).scalar_subquery() for end in (sa.func.min, sa.func.max))
     first, last = session.execute(sa.select(*ends)).one()
     low, high = first or 0, (last or 0) + 1
-    asked = sa.select(_OF.at).where(_OF.seq >= sa.bindparam("middle")).order_by(_OF.seq).limit(1)
+    asked = sa.select(_OF.at).where(_OF.id >= sa.bindparam("middle")).order_by(_OF.id).limit(1)
     while low < high:
         middle = (low + high) // 2
         found = session.execute(asked, {"middle": middle}).scalar_one_or_none()
@@ -149,16 +149,16 @@ def find_by_time(session: Session, at: dt.datetime) -> int:
 
 
 def newest(session: Session) -> int:
-    """Return the `seq` of the newest event, or 0 when there is none."""
-    return int(session.execute(sa.select(sa.func.max(_OF.seq))).scalar_one() or 0)
+    """Return the id of the newest event, or 0 when there is none."""
+    return int(session.execute(sa.select(sa.func.max(_OF.id))).scalar_one() or 0)
 
 
 def actions_after(session: Session, actions: Sequence[str], past: int) -> list[tuple[str, str, dt.datetime]]:
     """Return (action, object id, time) of the events with these actions after event `past`, in the order
     they were written.
     """
-    asked = sa.select(_OF.action, _OF.object_id, _OF.at).where(_OF.seq > past, _OF.action.in_(actions))
-    return [tuple(row) for row in session.execute(asked.order_by(_OF.seq))]
+    asked = sa.select(_OF.action, _OF.object_id, _OF.at).where(_OF.id > past, _OF.action.in_(actions))
+    return [tuple(row) for row in session.execute(asked.order_by(_OF.id))]
 
 
 def erased_among(session: Session, ids: list[str]) -> set[str]:
@@ -185,7 +185,7 @@ def _fitting(session: Session, filters: Filters) -> list[sa.ColumnElement[bool]]
     if filters.object_id is not None:
         wanted += [_OF.object_id == filters.object_id]
     if filters.begin is not None:
-        wanted += [_OF.at >= filters.begin, _OF.seq >= find_by_time(session, filters.begin - SLACK)]
+        wanted += [_OF.at >= filters.begin, _OF.id >= find_by_time(session, filters.begin - SLACK)]
     if filters.end is not None:
-        wanted += [_OF.at < filters.end, _OF.seq <= find_by_time(session, filters.end + SLACK)]
+        wanted += [_OF.at < filters.end, _OF.id <= find_by_time(session, filters.end + SLACK)]
     return wanted

@@ -11,32 +11,32 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from app.storage.db.database import Session
-from app.storage.tables.events import events, handoffs
+from app.storage.tables.events import handoffs, outbox_events
 from app.storage.tables.operations import audit_events
 from app.storage.tables.submissions import flags, submissions
 
-_OF = events.c
+_OF = outbox_events.c
 PURGED = 1000  # in one unit of work
 
 
 class Event(NamedTuple):
-    """An event. `position` is its position in the audit chain. `restricted`: only for clients with the
-    scope `review`.
+    """An event. `position` is its position in the audit chain. `requires_review_scope`: only for
+    clients with the scope `review`.
     """
 
     position: int
     id: str
     type: str
     at: dt.datetime
-    test: bool
-    restricted: bool
+    is_test: bool
+    requires_review_scope: bool
     submission_id: str | None
     handoff_id: str | None
     booking_reference: str | None
     state: str | None
 
     @property
-    def subject(self) -> str:
+    def ordering_key(self) -> str:
         """Its ordering key: the one-time link it all started with, else the submission."""
         return self.handoff_id or self.submission_id or self.id
 
@@ -51,7 +51,7 @@ class EventSubject(NamedTuple):
     submission_id: str | None
     handoff_id: str | None
     booking_reference: str | None
-    test: bool
+    is_test: bool
     status: str | None = None
     review: str | None = None
 
@@ -69,14 +69,16 @@ _COLUMNS = [_OF[name] for name in Event._fields]
 
 def insert(session: Session, new: Sequence[Event]) -> None:
     """Insert new events."""
-    session.execute(sa.insert(events), [each._asdict() for each in new])
+    session.execute(sa.insert(outbox_events), [each._asdict() for each in new])
 
 
 def page(session: Session, wanted: EventFilter, *, after: int, until: int, limit: int) -> list[Event]:
     """Return the events after the position `after` and up to `until`, oldest first."""
-    asked = sa.select(*_COLUMNS).where(_OF.position > after, _OF.position <= until, _OF.test == wanted.test)
+    asked = sa.select(*_COLUMNS).where(
+        _OF.position > after, _OF.position <= until, _OF.is_test == wanted.test
+    )
     if not wanted.restricted:
-        asked = asked.where(_OF.restricted.is_(False))
+        asked = asked.where(_OF.requires_review_scope.is_(False))
     if wanted.types:
         asked = asked.where(_OF.type.in_(list(wanted.types)))
     return [Event(*row) for row in session.execute(asked.order_by(_OF.position).limit(limit))]
@@ -88,7 +90,7 @@ def has_gap(session: Session, after: int, actions: Collection[str]) -> bool:
     It is one statement: an event published between two statements would look lost.
     """
     oldest = sa.select(sa.func.min(_OF.position)).scalar_subquery()
-    place = audit_events.c.position
+    place = audit_events.c.chain_position
     asked = sa.select(place).where(place > after, audit_events.c.action.in_(list(actions)))
     asked = asked.where(sa.or_(oldest.is_(None), place < oldest))
     return session.execute(asked.limit(1)).first() is not None
@@ -106,7 +108,7 @@ def delete_older(session: Session, before: dt.datetime) -> int:
         if at >= before:
             break
         gone = position
-    return session.execute(sa.delete(events).where(_OF.position <= gone)).rowcount if gone else 0
+    return session.execute(sa.delete(outbox_events).where(_OF.position <= gone)).rowcount if gone else 0
 
 
 # --- objects of events -----------------------------------------------------------------------------
@@ -116,12 +118,12 @@ def of_submissions(session: Session, ids: Collection[str]) -> dict[str, EventSub
     """Map each submission to what is known of it. For an erased one that is what was published before."""
     listed = list(ids)
     found: dict[str, EventSubject] = {}
-    told = sa.select(_OF.submission_id, _OF.handoff_id, _OF.booking_reference, _OF.test)
+    told = sa.select(_OF.submission_id, _OF.handoff_id, _OF.booking_reference, _OF.is_test)
     told = told.where(_OF.submission_id.in_(listed))
     begun = sa.select(*_OF_HANDOFF).where(handoffs.c.submission_id.in_(listed))
     for asked in (told.order_by(_OF.position), begun):
         found |= {row.submission_id: EventSubject(*row) for row in session.execute(asked)}
-    names = ("id", "booking_reference", "test", "status", "review")
+    names = ("id", "booking_reference", "is_test", "status", "review")
     kept = sa.select(*(submissions.c[name] for name in names)).where(submissions.c.id.in_(listed))
     for name, *rest in session.execute(kept):
         handoff = found[name].handoff_id if name in found else None
@@ -156,5 +158,5 @@ def published_for(
 
 
 _OF_HANDOFF = [
-    handoffs.c.submission_id, handoffs.c.id, handoffs.c.booking_reference, handoffs.c.test,
+    handoffs.c.submission_id, handoffs.c.id, handoffs.c.booking_reference, handoffs.c.is_test,
 ]  # fmt: skip

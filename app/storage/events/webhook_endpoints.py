@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from app.storage.db.database import Session
-from app.storage.tables.events import deliveries, webhook_endpoints
+from app.storage.tables.events import webhook_deliveries, webhook_endpoints
 
 GONE = "gone"  # why an endpoint is paused permanently: it responded with 410
 _row = webhook_endpoints.c
@@ -19,26 +19,27 @@ Sealed = tuple[str, bytes, bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A webhook endpoint. Empty `types` mean all types. `restricted`: whether it also gets events that
-    are for the scope `review` only. Secrets are encrypted.
+    """A webhook endpoint. Empty `types` mean all types. `requires_review_scope`: whether it
+    also gets events that are for the scope `review` only. Secrets are encrypted.
 
-    `former_secret` also signs until `former_until`. `failing_since`: every attempt has failed since then.
+    `previous_secret` also signs until `previous_secret_expires_at`. `failing_since`: every attempt
+    has failed since then.
     """
 
     id: str
     url: str
     types: tuple[str, ...]
     description: str
-    test: bool
-    restricted: bool
+    is_test: bool
+    requires_review_scope: bool
     secret: bytes
-    former_secret: bytes | None
-    former_until: dt.datetime | None
+    previous_secret: bytes | None
+    previous_secret_expires_at: dt.datetime | None
     version: int
     created_at: dt.datetime
     updated_at: dt.datetime
     paused_at: dt.datetime | None = None
-    paused_because: str | None = None
+    paused_reason: str | None = None
     failing_since: dt.datetime | None = None
 
 
@@ -72,20 +73,20 @@ def list_all(session: Session, *, test: bool | None = None) -> list[Endpoint]:
     """Return all endpoints, or those of one mode (test or live), oldest first."""
     asked = sa.select(webhook_endpoints).order_by(_row.id)
     if test is not None:
-        asked = asked.where(_row.test.is_(test))
+        asked = asked.where(_row.is_test.is_(test))
     return [_endpoint(row) for row in session.execute(asked).mappings()]
 
 
 def active_for_share(session: Session) -> list[Endpoint]:
     """Return all endpoints that are not gone, locked against deletion until this transaction ends."""
-    asked = sa.select(webhook_endpoints).where(_row.paused_because.is_distinct_from(GONE))
+    asked = sa.select(webhook_endpoints).where(_row.paused_reason.is_distinct_from(GONE))
     held = asked.order_by(_row.id).with_for_update(read=True, key_share=True)
     return [_endpoint(row) for row in session.execute(held).mappings()]
 
 
 def count(session: Session, *, test: bool) -> int:
     """Return the number of endpoints of one mode (test or live)."""
-    asked = sa.select(sa.func.count()).select_from(webhook_endpoints).where(_row.test.is_(test))
+    asked = sa.select(sa.func.count()).select_from(webhook_endpoints).where(_row.is_test.is_(test))
     return int(session.execute(asked).scalar_one())
 
 
@@ -111,35 +112,35 @@ def delete(session: Session, endpoint: str) -> None:
 
 def stalled(session: Session) -> list[Endpoint]:
     """Return the endpoints that were paused automatically (failing or gone), oldest first."""
-    asked = sa.select(webhook_endpoints).where(_row.paused_because.in_(["failing", GONE]))
+    asked = sa.select(webhook_endpoints).where(_row.paused_reason.in_(["failing", GONE]))
     return [_endpoint(row) for row in session.execute(asked.order_by(_row.id)).mappings()]
 
 
 def status(session: Session, endpoint: str) -> EndpointStatus:
     """Return the delivery status of one endpoint."""
-    mine, state = deliveries.c.endpoint_id == endpoint, deliveries.c.state
-    pending = sa.select(sa.func.count(), sa.func.min(deliveries.c.created_at)).where(
+    mine, state = webhook_deliveries.c.endpoint_id == endpoint, webhook_deliveries.c.state
+    pending = sa.select(sa.func.count(), sa.func.min(webhook_deliveries.c.created_at)).where(
         mine, state == sa.literal_column("'pending'")
     )
     waiting, oldest = session.execute(pending).one()
-    arrived = sa.select(deliveries.c.done_at).where(mine, state == "delivered")
-    last = session.execute(arrived.order_by(deliveries.c.id.desc()).limit(1)).scalar_one_or_none()
+    arrived = sa.select(webhook_deliveries.c.finished_at).where(mine, state == "delivered")
+    last = session.execute(arrived.order_by(webhook_deliveries.c.id.desc()).limit(1)).scalar_one_or_none()
     return EndpointStatus(waiting, last, oldest)
 
 
 def sealed_secrets(session: Session) -> list[Sealed]:
-    """Return (id, secret, former secret) of every endpoint, encrypted."""
-    asked = sa.select(_row.id, _row.secret, _row.former_secret)
-    return [(row.id, row.secret, row.former_secret) for row in session.execute(asked)]
+    """Return (id, secret, previous secret) of every endpoint, encrypted."""
+    asked = sa.select(_row.id, _row.secret, _row.previous_secret)
+    return [(row.id, row.secret, row.previous_secret) for row in session.execute(asked)]
 
 
-def reseal(session: Session, before: Sealed, secret: bytes, former: bytes | None) -> bool:
+def reseal(session: Session, before: Sealed, secret: bytes, previous: bytes | None) -> bool:
     """Store the same secrets re-encrypted. Returns False when they were changed in the meantime."""
-    endpoint, old, old_former = before
+    endpoint, old, old_previous = before
     asked = sa.update(webhook_endpoints).where(
-        _row.id == endpoint, _row.secret == old, _row.former_secret.is_not_distinct_from(old_former)
+        _row.id == endpoint, _row.secret == old, _row.previous_secret.is_not_distinct_from(old_previous)
     )
-    return session.execute(asked.values(secret=secret, former_secret=former)).rowcount == 1
+    return session.execute(asked.values(secret=secret, previous_secret=previous)).rowcount == 1
 
 
 def _endpoint(row: sa.RowMapping) -> Endpoint:

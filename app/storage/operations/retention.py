@@ -29,10 +29,10 @@ def overdue(session: Session, now: dt.datetime) -> int:
 
 def held(session: Session) -> int:
     """Return how many submissions are under a legal hold."""
-    asked = sa.select(sa.func.count()).where(submissions.c.held.is_(True))
+    asked = sa.select(sa.func.count()).where(submissions.c.legal_hold.is_(True))
     return int(session.execute(asked).scalar_one())
 
 
 def _count(*when: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
     """Count one range of an index, whatever its size."""
-    return sa.select(sa.func.count()).where(submissions.c.held.is_(False), *when).scalar_subquery()
+    return sa.select(sa.func.count()).where(submissions.c.legal_hold.is_(False), *when).scalar_subquery()

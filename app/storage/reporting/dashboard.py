@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from app.encryption import DecryptionError
 from app.storage.db.database import Session
-from app.storage.submissions.submissions import Vault
+from app.storage.submissions.submissions import PLACES, Vault
 from app.storage.tables.review import flag_actions
 from app.storage.tables.submissions import flags, submissions
 
@@ -41,7 +41,7 @@ class Arrival:
     language: str
     edition: tuple[str, str]
     submitted_at: dt.datetime
-    looked_at: dt.datetime | None
+    first_viewed_at: dt.datetime | None
     rules: tuple[str, ...] | None
 
 
@@ -86,9 +86,9 @@ def arrivals(session: Session, vault: Vault, date_range: DateRange, limit: int) 
         row.edition,
         row.language,
         row.submitted_at,
-        row.looked_at,
-        row.data_key,
-        row.trace,
+        row.first_viewed_at,
+        row.wrapped_data_key,
+        row.summary_provenance,
     )
     statement = statement.where(*_within(date_range, "submitted")).order_by(row.id.desc()).limit(limit)
     return [_arrival(each, vault) for each in session.execute(statement).mappings()]
@@ -99,7 +99,7 @@ def abandoned(
 ) -> list[AbandonedDraft]:
     """Return the newest drafts that have not been changed since `idle`, at most `limit`."""
     row = submissions.c
-    statement = sa.select(row.id, row.questionnaire, row.edition, row.data_key, row.answers)
+    statement = sa.select(row.id, row.questionnaire, row.edition, row.wrapped_data_key, row.answers)
     statement = statement.where(*_within(date_range, "draft"), row.updated_at < idle)
     found = session.execute(statement.order_by(row.id.desc()).limit(limit)).mappings()
     return [_abandoned_draft(each, vault) for each in found]
@@ -110,7 +110,7 @@ def flag_outcomes(session: Session, date_range: DateRange, limit: int) -> list[F
     acted = sa.select(sa.func.min(flag_actions.c.at)).where(
         flag_actions.c.flag_id == flags.c.id, flag_actions.c.action.not_in(VIEW_ACTIONS)
     )
-    is_test = sa.select(submissions.c.test).where(submissions.c.id == flags.c.submission_id)
+    is_test = sa.select(submissions.c.is_test).where(submissions.c.id == flags.c.submission_id)
     statement = sa.select(
         flags.c.submission_id,
         flags.c.priority,
@@ -135,16 +135,16 @@ def _flag(row: sa.RowMapping) -> FlagOutcome:
 def _within(date_range: DateRange, status: str) -> Sequence[sa.ColumnElement[bool]]:
     row = submissions.c
     first, end = min_id_at(date_range.since), min_id_at(date_range.until)
-    return row.test == date_range.test, row.status == status, row.id >= first, row.id < end
+    return row.is_test == date_range.test, row.status == status, row.id >= first, row.id < end
 
 
 def _arrival(row: sa.RowMapping, vault: Vault) -> Arrival:
-    trace = _decrypt_field(row, "trace", vault)
+    trace = _decrypt_field(row, "summary_provenance", vault)
     return Arrival(
         language=row["language"],
         edition=(row["questionnaire"], row["edition"]),
         submitted_at=row["submitted_at"],
-        looked_at=row["looked_at"],
+        first_viewed_at=row["first_viewed_at"],
         rules=None if trace is None else tuple(trace["rules"]),
     )
 
@@ -162,8 +162,8 @@ def _decrypt_field(row: sa.RowMapping, name: str, vault: Vault) -> Json | None:
     all others.
     """
     try:
-        key = vault.keyring.unwrap(row["data_key"], row["id"])
-        found: Json = json.loads(key.decrypt(row[name], "submissions", name, row["id"]))
+        key = vault.keyring.unwrap(row["wrapped_data_key"], row["id"])
+        found: Json = json.loads(key.decrypt(row[name], *PLACES[name], row["id"]))
     except DecryptionError:
         return None
     return found

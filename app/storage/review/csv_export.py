@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from app.encryption import DecryptionError
 from app.storage.db.database import Session
-from app.storage.submissions.submissions import Vault
+from app.storage.submissions.submissions import PLACES, Vault
 from app.storage.tables.submissions import submissions
 
 Json = dict[str, Any]
@@ -22,14 +22,14 @@ def answers(session: Session, vault: Vault, ids: Sequence[str]) -> dict[str, Jso
     left out.
     """
     row = submissions.c
-    asked = sa.select(row.id, row.data_key, row.answers).where(row.id.in_(ids))
+    asked = sa.select(row.id, row.wrapped_data_key, row.answers).where(row.id.in_(ids))
     return {each["id"]: _opened(each, vault) for each in session.execute(asked).mappings()}
 
 
 def _opened(row: sa.RowMapping, vault: Vault) -> Json | None:
     try:
-        key = vault.keyring.unwrap(row["data_key"], row["id"])
-        found: Json = json.loads(key.decrypt(row["answers"], "submissions", "answers", row["id"]))["answers"]
+        key = vault.keyring.unwrap(row["wrapped_data_key"], row["id"])
+        found: Json = json.loads(key.decrypt(row["answers"], *PLACES["answers"], row["id"]))["answers"]
     except DecryptionError:
         return None
     return found

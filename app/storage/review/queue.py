@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from app.encryption import DecryptionError
 from app.storage.db.database import Session
-from app.storage.submissions.submissions import SubmissionRow, Vault
+from app.storage.submissions.submissions import FLAG_CODE_PLACE, PLACES, SubmissionRow, Vault
 from app.storage.tables.submissions import flags, submissions
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ Place = tuple[dt.datetime | None, str]
 STATES = ("new", "in_review", "needs_contact", "ready", "closed")
 WAITING = STATES[:-1]
 MAX_COUNTED, MAX_FOUND, MAX_SCANNED = 1000, 100, 1000
-KEPT = ("id", "data_key", "answers")
+KEPT = ("id", "wrapped_data_key", "answers")
 _row = submissions.c
 Condition = sa.ColumnElement[bool]
 Conditions = tuple[Condition, ...]
@@ -43,13 +43,13 @@ class Filters:
     """
 
     states: tuple[str, ...] = WAITING
-    attention: int | None = None
+    priority: int | None = None
     assignee: str | None = None
     nobody: bool = False
     language: str | None = None
     booking_reference: str | None = None
     overdue: bool = False
-    quarantine: bool = False
+    suspected_spam: bool = False
     test: bool = False
     ids: tuple[str, ...] | None = None
 
@@ -68,7 +68,7 @@ class QueueRow(SubmissionRow):
 
 @dataclass(frozen=True, slots=True)
 class DecryptedRow:
-    """The decrypted fields of a row of the queue. `flags`: (kind, priority) of the flags that are not
+    """The decrypted fields of a row of the queue. `flags`: (flag code, priority) of the flags that are not
     closed.
     """
 
@@ -179,10 +179,10 @@ def _asked(filters: Filters, state: str, now: dt.datetime) -> tuple[Conditions, 
     beside = [_is_shown(filters), _is_kept(now)]
     if filters.ids is not None:
         along, chosen = [review, _row.id.in_(filters.ids), late], ""
-    elif chosen == "quarantine":  # few enough to filter out tests by reading the rows
-        beside.append(sa.func.coalesce(_row.test, sa.false()) == filters.test)
+    elif chosen == "spam_reasons":  # few enough to filter out tests by reading the rows
+        beside.append(sa.func.coalesce(_row.is_test, sa.false()) == filters.test)
     else:
-        along.append(_row.test == filters.test)
+        along.append(_row.is_test == filters.test)
     beside += [hidden for name, (_, hidden) in narrowing.items() if name != chosen]
     return tuple(each for each in along if each is not None), tuple(beside)
 
@@ -191,13 +191,13 @@ def _narrowing(filters: Filters) -> Iterator[tuple[str, tuple[Condition | None, 
     """Yield each filter that is set, as an index covers it and hidden from indexes; the most selective
     first.
     """
-    if filters.quarantine:
-        yield "quarantine", (_row.quarantine.is_not(None), _column("quarantine") != "")
+    if filters.suspected_spam:
+        yield "spam_reasons", (_row.spam_reasons.is_not(None), _column("spam_reasons") != "")
     wanted = {"booking_reference": filters.booking_reference, "assignee_id": filters.assignee}
     wanted |= {"language": filters.language}
-    if filters.attention is not None:
-        hidden = sa.func.coalesce(_row.attention, 0) == filters.attention
-        yield "attention", (_row.attention == filters.attention, hidden)
+    if filters.priority is not None:
+        hidden = sa.func.coalesce(_row.priority, 0) == filters.priority
+        yield "priority", (_row.priority == filters.priority, hidden)
     for name, value in wanted.items():
         if value is not None:
             yield name, (_row[name] == value, _column(name) == value)
@@ -216,12 +216,12 @@ def _is_shown(filters: Filters) -> Condition:
     """Return the condition for cases that are shown: a search finds all drafts; elsewhere only drafts with
     an open flag are shown.
     """
-    sent = sa.or_(_row.status == "submitted", _row.attention.is_not(None))
+    sent = sa.or_(_row.status == "submitted", _row.priority.is_not(None))
     return sent if filters.ids is None else sa.true()
 
 
 def _is_kept(now: dt.datetime) -> Condition:
-    return sa.or_(_row.retained_until > now, _row.held)
+    return sa.or_(_row.retained_until > now, _row.legal_hold)
 
 
 # --- counts ----------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def decrypt_rows(session: Session, vault: Vault, ids: Collection[str]) -> dict[s
 
 
 def _flags(session: Session, ids: Collection[str]) -> Mapping[str, Sequence[sa.RowMapping]]:
-    asked = sa.select(flags.c.id, flags.c.submission_id, flags.c.kind, flags.c.priority)
+    asked = sa.select(flags.c.id, flags.c.submission_id, flags.c.flag_code, flags.c.priority)
     asked = asked.where(flags.c.submission_id.in_(list(ids)), flags.c.closed_at.is_(None))
     found: dict[str, list[sa.RowMapping]] = {}
     for row in session.execute(asked.order_by(flags.c.priority, flags.c.id)).mappings():
@@ -286,7 +286,9 @@ def _flags(session: Session, ids: Collection[str]) -> Mapping[str, Sequence[sa.R
 
 
 def _opened(row: sa.RowMapping, raised: Sequence[sa.RowMapping], vault: Vault) -> DecryptedRow:
-    key = vault.keyring.unwrap(row["data_key"], row["id"])
-    answers = json.loads(key.decrypt(row["answers"], "submissions", "answers", row["id"]))
-    kinds = ((key.decrypt(each["kind"], "flags", "kind", each["id"]), each["priority"]) for each in raised)
-    return DecryptedRow(answers, tuple((kind.decode().rstrip(), priority) for kind, priority in kinds))
+    key = vault.keyring.unwrap(row["wrapped_data_key"], row["id"])
+    answers = json.loads(key.decrypt(row["answers"], *PLACES["answers"], row["id"]))
+    opened = (
+        (key.decrypt(each["flag_code"], *FLAG_CODE_PLACE, each["id"]), each["priority"]) for each in raised
+    )
+    return DecryptedRow(answers, tuple((code.decode().rstrip(), priority) for code, priority in opened))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from app.storage.db.database import Session
-from app.storage.tables.review import views
+from app.storage.tables.review import saved_views
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,16 @@ class View:
 
 def insert(session: Session, view: View) -> None:
     """Insert a new saved view."""
-    session.execute(sa.insert(views), {name: getattr(view, name) for name in View.__slots__})
+    session.execute(sa.insert(saved_views), {name: getattr(view, name) for name in View.__slots__})
 
 
 def list_for(session: Session, staff_id: str) -> list[View]:
     """Return the saved views of a staff user, oldest first."""
-    asked = sa.select(views).where(views.c.staff_id == staff_id).order_by(views.c.id)
+    asked = sa.select(saved_views).where(saved_views.c.staff_id == staff_id).order_by(saved_views.c.id)
     return [View(**row) for row in session.execute(asked).mappings()]
 
 
 def delete(session: Session, view: str, staff_id: str) -> bool:
     """Delete a saved view of a staff user. Returns False when there is none with that id."""
-    asked = sa.delete(views).where(views.c.id == view, views.c.staff_id == staff_id)
+    asked = sa.delete(saved_views).where(saved_views.c.id == view, saved_views.c.staff_id == staff_id)
     return session.execute(asked).rowcount == 1

@@ -23,7 +23,7 @@ _UNSENT = _row.sent_at.is_(None)
 
 
 class Alert(NamedTuple):
-    """One notification: the case, the recipient and the channel. `tries` counts the attempts started,
+    """One notification: the case, the recipient and the channel. `attempt_count` counts the attempts started,
     including the current one.
     """
 
@@ -34,10 +34,10 @@ class Alert(NamedTuple):
     recipient: str
     channel: str
     created_at: dt.datetime
-    next_try_at: dt.datetime
-    tries: int
+    next_attempt_at: dt.datetime
+    attempt_count: int
     sent_at: dt.datetime | None = None
-    failed_with: str | None = None
+    last_error: str | None = None
 
 
 class OverdueFlag(NamedTuple):
@@ -45,7 +45,7 @@ class OverdueFlag(NamedTuple):
 
     flag_id: str
     submission_id: str
-    test: bool
+    is_test: bool
 
 
 class AlertBacklog(NamedTuple):
@@ -64,14 +64,14 @@ class AlertBacklog(NamedTuple):
 _COLUMNS = [_row[name] for name in Alert._fields]
 _NEXT = (
     sa.select(*_COLUMNS)
-    .where(_UNSENT, _row.next_try_at <= sa.bindparam("now"), _row.channel == sa.bindparam("channel"))
-    .order_by(_row.next_try_at, _row.id)
+    .where(_UNSENT, _row.next_attempt_at <= sa.bindparam("now"), _row.channel == sa.bindparam("channel"))
+    .order_by(_row.next_attempt_at, _row.id)
     .limit(1)
     .with_for_update(skip_locked=True)
 )
 _DEALT_WITH = sa.exists().where(flag_actions.c.flag_id == flags.c.id, flag_actions.c.action.in_(DEALT_WITH))
 _OVERDUE = (
-    sa.select(flags.c.id, flags.c.submission_id, submissions.c.test)
+    sa.select(flags.c.id, flags.c.submission_id, submissions.c.is_test)
     .join(submissions, submissions.c.id == flags.c.submission_id)
     .where(
         flags.c.closed_at.is_(None),
@@ -98,22 +98,22 @@ def claim(session: Session, channel: str, *, now: dt.datetime, until: dt.datetim
     row = session.execute(_NEXT, {"now": now, "channel": channel}).first()
     if row is None:
         return None
-    found = Alert(*row)._replace(next_try_at=until)
-    found = found._replace(tries=found.tries + 1)
-    _change(session, found.id, next_try_at=until, tries=found.tries)
+    found = Alert(*row)._replace(next_attempt_at=until)
+    found = found._replace(attempt_count=found.attempt_count + 1)
+    _change(session, found.id, next_attempt_at=until, attempt_count=found.attempt_count)
     return found
 
 
-def mark_sent(session: Session, alert: str, at: dt.datetime, failed_with: str | None) -> None:
-    """Mark an alert as sent. `failed_with` is set when some addresses were permanently rejected."""
-    _change(session, alert, sent_at=at, failed_with=failed_with)
+def mark_sent(session: Session, alert: str, at: dt.datetime, last_error: str | None) -> None:
+    """Mark an alert as sent. `last_error` is set when some addresses were permanently rejected."""
+    _change(session, alert, sent_at=at, last_error=last_error)
 
 
-def mark_failed(session: Session, alert: str, next_try_at: dt.datetime, failed_with: str) -> None:
-    """Record a failed attempt and when to retry. `failed_with` is the class of the error, never its
+def mark_failed(session: Session, alert: str, next_attempt_at: dt.datetime, last_error: str) -> None:
+    """Record a failed attempt and when to retry. `last_error` is the class of the error, never its
     message.
     """
-    _change(session, alert, next_try_at=next_try_at, failed_with=failed_with[:60])
+    _change(session, alert, next_attempt_at=next_attempt_at, last_error=last_error[:60])
 
 
 def discard(session: Session, flag_ids: Collection[str]) -> None:
@@ -143,14 +143,14 @@ def discard(session: Session, flag_ids: Collection[str]) -> None:
 
 def retry_failed(session: Session, now: dt.datetime) -> int:
     """Make every failed alert due now. Returns how many."""
-    again = sa.update(alerts).where(_UNSENT, _row.failed_with.is_not(None)).values(next_try_at=now)
+    again = sa.update(alerts).where(_UNSENT, _row.last_error.is_not(None)).values(next_attempt_at=now)
     return session.execute(again).rowcount
 
 
 def waiting(session: Session, now: dt.datetime) -> AlertBacklog:
     """Return counts of the unsent alerts."""
-    failing = sa.and_(_UNSENT, _row.failed_with.is_not(None))
-    due = sa.exists().where(_UNSENT, _row.next_try_at <= now)
+    failing = sa.and_(_UNSENT, _row.last_error.is_not(None))
+    due = sa.exists().where(_UNSENT, _row.next_attempt_at <= now)
     since = sa.select(sa.func.min(_row.created_at)).where(failing).scalar_subquery()
     return AlertBacklog(*session.execute(sa.select(_count(_UNSENT), _count(failing), since, due)).one())
 
@@ -163,7 +163,7 @@ def unsent(session: Session, limit: int) -> list[Alert]:
 
 def rejected(session: Session, limit: int) -> list[Alert]:
     """Return the newest alerts that were sent, but not to every address."""
-    asked = sa.select(*_COLUMNS).where(_row.sent_at.is_not(None), _row.failed_with.is_not(None))
+    asked = sa.select(*_COLUMNS).where(_row.sent_at.is_not(None), _row.last_error.is_not(None))
     return [Alert(*row) for row in session.execute(asked.order_by(_row.sent_at.desc()).limit(limit))]
 
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from app.encryption import DecryptionError, Keyring
 from app.storage.db.database import Session
 from app.storage.submissions.submissions import Vault, fetch
-from app.storage.tables.submissions import lookups, submissions
+from app.storage.tables.submissions import contact_index, submissions
 
 Kind = Literal["phone", "email"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -43,12 +43,12 @@ def index(session: Session, keyring: Keyring, submission: str, contact: Mapping[
         if kind in contact and (message := _message(kind, contact[kind]))
     ]
     if rows:
-        session.execute(sa.insert(lookups), rows)
+        session.execute(sa.insert(contact_index), rows)
 
 
 def reindex(session: Session, keyring: Keyring, submission: str, contact: Mapping[str, str]) -> None:
     """Index a submission by its current contact details, and remove the entries of older ones."""
-    session.execute(sa.delete(lookups).where(lookups.c.submission_id == submission))
+    session.execute(sa.delete(contact_index).where(contact_index.c.submission_id == submission))
     index(session, keyring, submission, contact)
 
 
@@ -62,8 +62,10 @@ def digests(keyring: Keyring, kind: Kind, value: str) -> list[bytes]:
 
 def find(session: Session, keyring: Keyring, kind: Kind, value: str, *, limit: int = 100) -> list[str]:
     """Return the ids of the submissions with this phone number or e-mail address, newest first."""
-    found = lookups.c.kind == kind, lookups.c.digest.in_(digests(keyring, kind, value))
-    asked = sa.select(lookups.c.submission_id).where(*found).order_by(lookups.c.submission_id.desc())
+    found = contact_index.c.kind == kind, contact_index.c.digest.in_(digests(keyring, kind, value))
+    asked = (
+        sa.select(contact_index.c.submission_id).where(*found).order_by(contact_index.c.submission_id.desc())
+    )
     return list(session.execute(asked.limit(limit)).scalars())
 
 
@@ -114,7 +116,7 @@ def _message(kind: Kind, value: str) -> bytes:
 
 def _missing() -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions of submissions with contact details that are not in the index."""
-    indexed = sa.exists().where(lookups.c.submission_id == submissions.c.id)
+    indexed = sa.exists().where(contact_index.c.submission_id == submissions.c.id)
     return submissions.c.contact.is_not(None), ~indexed
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from app.storage.db.compiled_insert import CompiledInsert
 from app.storage.db.database import Session
-from app.storage.tables.submissions import capabilities
+from app.storage.tables.submissions import form_tokens
 
 Kind = Literal["session", "resume"]
 
@@ -28,11 +28,11 @@ class Capability:
     expires_at: dt.datetime
 
 
-_INSERT = CompiledInsert(lambda _dialect: sa.insert(capabilities))
-_HELD = sa.select(capabilities).where(
-    capabilities.c.secret_hash == sa.bindparam("secret"), capabilities.c.kind == sa.bindparam("kind")
+_INSERT = CompiledInsert(lambda _dialect: sa.insert(form_tokens))
+_HELD = sa.select(form_tokens).where(
+    form_tokens.c.secret_hash == sa.bindparam("secret"), form_tokens.c.kind == sa.bindparam("kind")
 )
-_EXTEND = sa.update(capabilities).where(capabilities.c.secret_hash == sa.bindparam("secret"))
+_EXTEND = sa.update(form_tokens).where(form_tokens.c.secret_hash == sa.bindparam("secret"))
 
 
 def insert(session: Session, capability: Capability) -> None:
@@ -53,9 +53,9 @@ def extend(session: Session, secret_hash: bytes, until: dt.datetime) -> None:
 
 def delete(session: Session, secret_hash: bytes) -> None:
     """Delete a token, so that it gives no access any more."""
-    session.execute(sa.delete(capabilities).where(capabilities.c.secret_hash == secret_hash))
+    session.execute(sa.delete(form_tokens).where(form_tokens.c.secret_hash == secret_hash))
 
 
 def delete_older(session: Session, before: dt.datetime) -> int:
     """Delete the tokens that expired before then. Returns how many."""
-    return session.execute(sa.delete(capabilities).where(capabilities.c.expires_at < before)).rowcount
+    return session.execute(sa.delete(form_tokens).where(form_tokens.c.expires_at < before)).rowcount

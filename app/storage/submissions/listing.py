@@ -18,7 +18,7 @@ from app.storage.submissions.submissions import PLAIN, SubmissionRow
 from app.storage.tables.submissions import submissions
 
 MAX_SCANNED = 1000
-INDEXED = ("booking_reference", "assignee_id", "attention", "status")  # the most selective first
+INDEXED = ("booking_reference", "assignee_id", "priority", "status")  # the most selective first
 Condition = sa.ColumnElement[bool]
 Place = tuple[str, ...]  # the id of a row, preceded by the time of its last change where that is the order
 _row = submissions.c
@@ -31,7 +31,7 @@ class ListQuery:
     limit: int
     test: bool
     status: str | None = None
-    attention: int | None = None
+    priority: int | None = None
     booking_reference: str | None = None
     review: str | None = None
     assignee_id: str | None = None
@@ -97,7 +97,7 @@ def _asked(page: ListQuery) -> tuple[tuple[Condition, ...], tuple[Condition, ...
 
 
 def _along(page: ListQuery) -> Iterator[Condition]:
-    yield _row.test == page.test
+    yield _row.is_test == page.test
     if page.updated_after is not None:
         yield _row.updated_at > page.updated_after
     if page.after:
@@ -115,4 +115,4 @@ def _compared(
 
 
 def _hidden(name: str) -> sa.ColumnElement[Any]:
-    return sa.func.coalesce(_row[name], 0 if name == "attention" else "")
+    return sa.func.coalesce(_row[name], 0 if name == "priority" else "")

@@ -1,7 +1,7 @@
 """Submissions and their flags, encrypted.
 
 Responsible for: converting rows to records and back; every encrypted field is bound to its table, column
-and row. Never: interprets them (services and rules do) or lists them (lists.py).
+and row. Never: interprets them (services and rules do) or lists them (listing.py).
 """
 
 import datetime as dt
@@ -25,10 +25,10 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as uuid7() writ
 
 @dataclass(frozen=True, slots=True)
 class FlagRecord:
-    """A flag. `kind` is the flag's id in the edition."""
+    """A flag. `flag_code` is the flag's id in the edition."""
 
     id: str
-    kind: str
+    flag_code: str
     priority: int
     raised_at: dt.datetime
     answer_changed_at: dt.datetime | None = None
@@ -39,10 +39,10 @@ class FlagRecord:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A submission as it is stored. `answers`: {answers, raised, off?}; `trace`: what its summary was based
-    on.
+    """A submission as it is stored. `answers`: {answers, raised, off?}; `summary_provenance`: what its
+    summary was based on.
 
-    `quarantine`: why it is suspected spam, as `honeypot too_fast`; it is stored and shown all the same.
+    `spam_reasons`: why it is suspected spam, as `honeypot too_fast`; it is stored and shown all the same.
     """
 
     id: str
@@ -50,10 +50,10 @@ class Record:
     edition: str
     language: str
     status: str
-    attention: int | None
-    test: bool
+    priority: int | None
+    is_test: bool
     booking_reference: str | None
-    quarantine: str | None
+    spam_reasons: str | None
     version: int
     created_at: dt.datetime
     updated_at: dt.datetime
@@ -62,14 +62,14 @@ class Record:
     token_hash: bytes
     answers: Json
     contact: Mapping[str, str]
-    trace: Json | None
+    summary_provenance: Json | None
     flags: tuple[FlagRecord, ...] = ()
     review: str = "new"
     assignee_id: str | None = None
     due_at: dt.datetime | None = None
-    looked_at: dt.datetime | None = None
-    held: bool = False
-    merged_into: str | None = None
+    first_viewed_at: dt.datetime | None = None
+    legal_hold: bool = False
+    merged_into_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,10 @@ class SubmissionRow:
     edition: str
     language: str
     status: str
-    attention: int | None
-    test: bool
+    priority: int | None
+    is_test: bool
     booking_reference: str | None
-    quarantine: str | None
+    spam_reasons: str | None
     created_at: dt.datetime
     updated_at: dt.datetime
     submitted_at: dt.datetime | None
@@ -92,15 +92,28 @@ class SubmissionRow:
     review: str
     assignee_id: str | None
     due_at: dt.datetime | None
-    looked_at: dt.datetime | None
-    held: bool
-    merged_into: str | None
+    first_viewed_at: dt.datetime | None
+    legal_hold: bool
+    merged_into_id: str | None
 
 
-FLAG_PLAIN = tuple(field.name for field in fields(FlagRecord) if field.name != "kind")
-KIND = 64  # bytes to which every kind of flag is padded before encryption
+FLAG_PLAIN = tuple(field.name for field in fields(FlagRecord) if field.name != "flag_code")
+FLAG_CODE_SIZE = 64  # bytes to which every flag code is padded before encryption
+# Associated data: the names that table and column had when the first rows were encrypted (encryption.py).
+FLAG_CODE_PLACE = ("flags", "kind")
+PLACES = {
+    "answers": ("submissions", "answers"),
+    "contact": ("submissions", "contact"),
+    "summary_provenance": ("submissions", "trace"),
+}
 PLAIN = tuple(field.name for field in fields(SubmissionRow))
-REVIEW_COLUMNS = ("review", "assignee_id", "looked_at", "held", "merged_into")  # no action on a new one yet
+REVIEW_COLUMNS = (
+    "review",
+    "assignee_id",
+    "first_viewed_at",
+    "legal_hold",
+    "merged_into_id",
+)  # no action on a new one yet
 _INSERT = CompiledInsert(lambda _dialect: sa.insert(submissions), *REVIEW_COLUMNS)
 _INSERT_FLAG = CompiledInsert(lambda _dialect: sa.insert(flags), "escalated_at", "closed_at")
 _BY_ID = sa.select(submissions).where(submissions.c.id == sa.bindparam("id"))
@@ -119,24 +132,29 @@ class Vault:
     def encrypt_record(self, record: Record, key: DataKey) -> Json:
         """Return the row of `record`."""
         row = {name: getattr(record, name) for name in (*PLAIN, "version", "token_hash")}
-        return row | self.sealed_fields(record, key) | {"data_key": self.keyring.wrap(key, record.id)}
+        return row | self.sealed_fields(record, key) | {"wrapped_data_key": self.keyring.wrap(key, record.id)}
 
     def sealed_fields(self, record: Record, key: DataKey) -> Json:
         """Return the encrypted columns of `record`, under the data key it already has."""
-        fields = {"answers": record.answers, "contact": record.contact or None, "trace": record.trace}
+        fields = {
+            "answers": record.answers,
+            "contact": record.contact or None,
+            "summary_provenance": record.summary_provenance,
+        }
         return {
             name: None
             if value is None
-            else key.encrypt(pad_to_multiple(to_json(value)), "submissions", name, record.id)
+            else key.encrypt(pad_to_multiple(to_json(value)), *PLACES[name], record.id)
             for name, value in fields.items()
         }
 
     def seal_flag(self, flag: FlagRecord, submission: str, key: DataKey) -> Json:
         """Return the row of one flag."""
+        code = pad_to_multiple(flag.flag_code.encode(), FLAG_CODE_SIZE)
         return {
             "id": flag.id,
             "submission_id": submission,
-            "kind": key.encrypt(pad_to_multiple(flag.kind.encode(), KIND), "flags", "kind", flag.id),
+            "flag_code": key.encrypt(code, *FLAG_CODE_PLACE, flag.id),
             "priority": flag.priority,
             "raised_at": flag.raised_at,
             "answer_changed_at": flag.answer_changed_at,
@@ -147,17 +165,17 @@ class Vault:
         self, row: sa.RowMapping, flag_rows: Sequence[sa.RowMapping]
     ) -> tuple[Record, DataKey]:
         """Return the record of a row, and its data key. Raises Unopenable."""
-        key = self.keyring.unwrap(row["data_key"], row["id"])
+        key = self.keyring.unwrap(row["wrapped_data_key"], row["id"])
 
         def opened(name: str) -> Any:
             sealed = row[name]
-            return None if sealed is None else json.loads(key.decrypt(sealed, "submissions", name, row["id"]))
+            return None if sealed is None else json.loads(key.decrypt(sealed, *PLACES[name], row["id"]))
 
         record = Record(
             **{name: row[name] for name in (*PLAIN, "version", "token_hash")},
             answers=opened("answers"),
             contact=opened("contact") or {},
-            trace=opened("trace"),
+            summary_provenance=opened("summary_provenance"),
             flags=tuple(_flag(each, key) for each in flag_rows),
         )
         return record, key
@@ -184,8 +202,8 @@ def fetch(
 
 def data_key(session: Session, vault: Vault, submission: str, now: dt.datetime) -> DataKey | None:
     """Return the data key of a submission, or None when it is erased or due for erasure."""
-    asked = sa.select(submissions.c.data_key)
-    kept = sa.or_(submissions.c.retained_until > now, submissions.c.held)
+    asked = sa.select(submissions.c.wrapped_data_key)
+    kept = sa.or_(submissions.c.retained_until > now, submissions.c.legal_hold)
     asked = asked.where(submissions.c.id == submission, kept)
     wrapped = session.execute(asked).scalar_one_or_none()
     return None if wrapped is None else vault.keyring.unwrap(wrapped, submission)
@@ -218,7 +236,7 @@ def delete(session: Session, submission: str, due: dt.datetime | None = None) ->
 
     With `due`, only if its retention ends by that time. Returns whether it was deleted.
     """
-    asked = sa.delete(submissions).where(submissions.c.id == submission, submissions.c.held.is_(False))
+    asked = sa.delete(submissions).where(submissions.c.id == submission, submissions.c.legal_hold.is_(False))
     if due is not None:
         asked = asked.where(submissions.c.retained_until <= due)
     return session.execute(asked).rowcount == 1
@@ -231,7 +249,7 @@ def expired(session: Session, now: dt.datetime, limit: int, past: int = 0) -> li
     The first `past` of them are skipped.
     """
     asked = sa.select(submissions.c.id).where(
-        submissions.c.retained_until <= now, submissions.c.held.is_(False)
+        submissions.c.retained_until <= now, submissions.c.legal_hold.is_(False)
     )
     asked = asked.order_by(submissions.c.retained_until, submissions.c.id).limit(limit).offset(past)
     return list(session.execute(asked).scalars())
@@ -243,31 +261,40 @@ def retention_state(session: Session, submission: str) -> tuple[dt.datetime, boo
 
     The row is locked against changes until this transaction ends.
     """
-    asked = sa.select(submissions.c.retained_until, submissions.c.held).where(submissions.c.id == submission)
+    asked = sa.select(submissions.c.retained_until, submissions.c.legal_hold).where(
+        submissions.c.id == submission
+    )
     row = session.execute(asked.with_for_update()).first()
-    return None if row is None else (row.retained_until, row.held)
+    return None if row is None else (row.retained_until, row.legal_hold)
 
 
 def set_legal_hold(session: Session, submission: str, *, held: bool) -> bool:
     """Place a submission under a legal hold, or release it. Returns False when nothing changes or there is
     none.
     """
-    asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.held.is_not(held))
-    return session.execute(asked.values(held=held)).rowcount == 1
+    asked = sa.update(submissions).where(
+        submissions.c.id == submission, submissions.c.legal_hold.is_not(held)
+    )
+    return session.execute(asked.values(legal_hold=held)).rowcount == 1
 
 
 def wrapped_keys(session: Session, after: str, limit: int) -> list[tuple[str, bytes]]:
     """Return (id, wrapped data key) of the next submissions in the order of their ids, for re-wrapping."""
-    asked = sa.select(submissions.c.id, submissions.c.data_key).where(submissions.c.id > after)
-    return [(row.id, row.data_key) for row in session.execute(asked.order_by(submissions.c.id).limit(limit))]
+    asked = sa.select(submissions.c.id, submissions.c.wrapped_data_key).where(submissions.c.id > after)
+    return [
+        (row.id, row.wrapped_data_key)
+        for row in session.execute(asked.order_by(submissions.c.id).limit(limit))
+    ]
 
 
 def replace_wrapped_key(session: Session, submission: str, older: bytes, newer: bytes) -> None:
     """Replace the wrapped data key with a newly wrapped one, unless it has changed in the meantime."""
-    asked = sa.update(submissions).where(submissions.c.id == submission, submissions.c.data_key == older)
-    session.execute(asked.values(data_key=newer))
+    asked = sa.update(submissions).where(
+        submissions.c.id == submission, submissions.c.wrapped_data_key == older
+    )
+    session.execute(asked.values(wrapped_data_key=newer))
 
 
 def _flag(row: sa.RowMapping, key: DataKey) -> FlagRecord:
-    kind = key.decrypt(row["kind"], "flags", "kind", row["id"]).decode().rstrip()
-    return FlagRecord(kind=kind, **{name: row[name] for name in FLAG_PLAIN})
+    code = key.decrypt(row["flag_code"], *FLAG_CODE_PLACE, row["id"]).decode().rstrip()
+    return FlagRecord(flag_code=code, **{name: row[name] for name in FLAG_PLAIN})

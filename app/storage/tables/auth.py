@@ -16,25 +16,25 @@ from sqlalchemy import (
 
 from app.storage.tables.base import Id, UtcDateTime, metadata
 
-staff = Table(
-    "staff",
+staff_users = Table(
+    "staff_users",
     metadata,
     Column("id", Id, primary_key=True),
     Column("email", String(254), nullable=False, unique=True),
     Column("name", String(100), nullable=False),
     Column("roles", String(100), nullable=False),
     Column("password_hash", Text),
-    Column("totp", LargeBinary),
-    Column("totp_step", BigInteger),
+    Column("totp_secret_encrypted", LargeBinary),
+    Column("totp_last_used_step", BigInteger),
     Column("created_at", UtcDateTime, nullable=False),
     Column("disabled_at", UtcDateTime),
 )
 
-staff_links = Table(
-    "staff_links",
+staff_invitations = Table(
+    "staff_invitations",
     metadata,
     Column("secret_hash", LargeBinary, primary_key=True),
-    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("staff_id", Id, ForeignKey(staff_users.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
 )
@@ -43,7 +43,7 @@ recovery_codes = Table(
     "recovery_codes",
     metadata,
     Column("code_hash", LargeBinary, primary_key=True),
-    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("staff_id", Id, ForeignKey(staff_users.c.id, ondelete="CASCADE"), nullable=False, index=True),
 )
 
 staff_sessions = Table(
@@ -51,10 +51,10 @@ staff_sessions = Table(
     metadata,
     Column("secret_hash", LargeBinary, primary_key=True),
     Column("id", Id, nullable=False, unique=True),
-    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("staff_id", Id, ForeignKey(staff_users.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("seen_at", UtcDateTime, nullable=False),
-    Column("fresh_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    Column("reauthenticated_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
 
@@ -62,8 +62,8 @@ staff_sessions = Table(
 throttles = Table(
     "throttles",
     metadata,
-    Column("bucket", LargeBinary, primary_key=True),
-    Column("arrival", UtcDateTime, nullable=False, index=True),
+    Column("bucket_key", LargeBinary, primary_key=True),
+    Column("theoretical_arrival_at", UtcDateTime, nullable=False, index=True),
 )
 
 api_keys = Table(
@@ -73,7 +73,7 @@ api_keys = Table(
     Column("name", String(100), nullable=False),
     Column("secret_hash", LargeBinary, nullable=False),
     Column("scopes", Text, nullable=False),
-    Column("test", Boolean, nullable=False),
+    Column("is_test", Boolean, nullable=False),
     Column("origins", Text, nullable=False),
     Column("cidrs", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -32,7 +32,7 @@ handoffs = Table(
     Column("appointment_at", UtcDateTime),
     Column("language", String(35)),
     Column("return_url", Text),
-    Column("test", Boolean, nullable=False),
+    Column("is_test", Boolean, nullable=False),
     Column("api_key_id", String(8)),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -42,20 +42,20 @@ handoffs = Table(
     Column("opened_at", UtcDateTime),
     Column("submission_id", Id, index=True),
 )
-Index(None, handoffs.c.test, handoffs.c.booking_reference, handoffs.c.id)
+Index(None, handoffs.c.is_test, handoffs.c.booking_reference, handoffs.c.id)
 
 # The event feed. `position` is the position of its audit event in the chain: positions are assigned one by
-# one, by one process at a time, so that a client that reads forward never skips an event. `restricted`:
-# only for scope `review`.
-events = Table(
-    "events",
+# one, by one process at a time, so that a client that reads forward never skips an event.
+# `requires_review_scope`: only for clients with the scope `review`.
+outbox_events = Table(
+    "outbox_events",
     metadata,
     Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("id", Id, nullable=False, unique=True),
     Column("type", String(40), nullable=False),
     Column("at", UtcDateTime, nullable=False, index=True),
-    Column("test", Boolean, nullable=False),
-    Column("restricted", Boolean, nullable=False),
+    Column("is_test", Boolean, nullable=False),
+    Column("requires_review_scope", Boolean, nullable=False),
     Column("submission_id", Id, index=True),
     Column("handoff_id", Id),
     Column("booking_reference", String(100)),
@@ -69,45 +69,47 @@ webhook_endpoints = Table(
     Column("url", Text, nullable=False),
     Column("types", Text, nullable=False),
     Column("description", String(200), nullable=False),
-    Column("test", Boolean, nullable=False),
-    Column("restricted", Boolean, nullable=False),
+    Column("is_test", Boolean, nullable=False),
+    Column("requires_review_scope", Boolean, nullable=False),
     Column("secret", LargeBinary, nullable=False),
-    Column("former_secret", LargeBinary),
-    Column("former_until", UtcDateTime),
+    Column("previous_secret", LargeBinary),
+    Column("previous_secret_expires_at", UtcDateTime),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("paused_at", UtcDateTime),
-    Column("paused_because", String(10)),
+    Column("paused_reason", String(10)),
     Column("failing_since", UtcDateTime),
 )
 
-# One event for one endpoint. `subject` is the ordering key (a submission or a handoff). `next_try_at` is
-# also the lease of the process that is sending it.
-deliveries = Table(
-    "deliveries",
+# One event for one endpoint. `ordering_key`: a submission or a handoff. `next_attempt_at` is also
+# the lease of the process that is sending it.
+webhook_deliveries = Table(
+    "webhook_deliveries",
     metadata,
     Column("id", Id, primary_key=True),
     Column("endpoint_id", Id, ForeignKey(webhook_endpoints.c.id, ondelete="CASCADE"), nullable=False),
     Column("event_id", Id, nullable=False, index=True),
     Column("position", BigInteger, nullable=False),
-    Column("subject", Id, nullable=False),
+    Column("ordering_key", Id, nullable=False),
     Column("type", String(40), nullable=False),
     Column("state", String(10), nullable=False),
-    Column("tries", Integer, nullable=False),
+    Column("attempt_count", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
-    Column("next_try_at", UtcDateTime, nullable=False),
-    Column("done_at", UtcDateTime),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
 )
-Index(None, deliveries.c.endpoint_id, deliveries.c.id)
+Index(None, webhook_deliveries.c.endpoint_id, webhook_deliveries.c.id)
 
 # The result of each attempt. `error`: the class of the error, never the response of a receiver.
-delivery_attempts = Table(
-    "delivery_attempts",
+webhook_delivery_attempts = Table(
+    "webhook_delivery_attempts",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("delivery_id", Id, ForeignKey(deliveries.c.id, ondelete="CASCADE"), nullable=False, index=True),
-    Column("at", UtcDateTime, nullable=False),
+    Column(
+        "delivery_id", Id, ForeignKey(webhook_deliveries.c.id, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("attempted_at", UtcDateTime, nullable=False),
     Column("status", SmallInteger),
     Column("latency_ms", Integer),
     Column("error", String(60)),

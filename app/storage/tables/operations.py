@@ -15,18 +15,18 @@ from sqlalchemy import (
 
 from app.storage.tables.base import UtcDateTime, metadata
 
-sealing_keys = Table(
-    "sealing_keys",
+encryption_keys = Table(
+    "encryption_keys",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("proof", LargeBinary, nullable=False),
+    Column("key_check", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
 audit_events = Table(
     "audit_events",
     metadata,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("at", UtcDateTime, nullable=False),
     Column("actor_kind", String(20), nullable=False),
     Column("actor_id", String(36)),
@@ -34,19 +34,19 @@ audit_events = Table(
     Column("object_type", String(20), nullable=False),
     Column("object_id", String(36)),
     Column("request_id", String(36)),
-    Column("position", BigInteger),
+    Column("chain_position", BigInteger),
     Column("mac", LargeBinary),
 )
 
-Index(None, audit_events.c.object_id, audit_events.c.seq)
+Index(None, audit_events.c.object_id, audit_events.c.id)
 
-Index(None, audit_events.c.actor_id, audit_events.c.seq)
+Index(None, audit_events.c.actor_id, audit_events.c.id)
 
-Index(None, audit_events.c.position, unique=True)
+Index(None, audit_events.c.chain_position, unique=True)
 
 # The head of the audit chain: the position of the last event, and a MAC.
-audit_head = Table(
-    "audit_head",
+audit_chain_head = Table(
+    "audit_chain_head",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("position", BigInteger, nullable=False),

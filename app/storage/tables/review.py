@@ -12,7 +12,7 @@ from sqlalchemy import (
     Table,
 )
 
-from app.storage.tables.auth import staff
+from app.storage.tables.auth import staff_users
 from app.storage.tables.base import Id, UtcDateTime, metadata
 from app.storage.tables.submissions import flags, submissions
 
@@ -25,7 +25,7 @@ flag_actions = Table(
     Column("action", String(15), nullable=False),
     Column("actor_kind", String(20), nullable=False),
     Column("actor_id", Id),
-    Column("at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 notes = Table(
@@ -35,13 +35,13 @@ notes = Table(
     Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("actor_kind", String(20), nullable=False),
     Column("actor_id", Id),
-    Column("at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
 
 # A submission as it was before staff corrected it, encrypted with its own data key.
-versions = Table(
-    "versions",
+submission_versions = Table(
+    "submission_versions",
     metadata,
     Column("id", Id, primary_key=True),
     Column("submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), nullable=False, index=True),
@@ -49,26 +49,26 @@ versions = Table(
     Column("replaced_at", UtcDateTime, nullable=False),
     Column("answers", LargeBinary, nullable=False),
     Column("contact", LargeBinary),
-    Column("trace", LargeBinary),
+    Column("summary_provenance", LargeBinary),
 )
 
 # When a staff user last viewed a case, and which version of it.
-looks = Table(
-    "looks",
+case_views = Table(
+    "case_views",
     metadata,
     Column("staff_id", Id, primary_key=True),
     Column(
         "submission_id", Id, ForeignKey(submissions.c.id, ondelete="CASCADE"), primary_key=True, index=True
     ),
-    Column("version", Integer, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
+    Column("viewed_version", Integer, nullable=False),
+    Column("last_viewed_at", UtcDateTime, nullable=False),
 )
 
-views = Table(
-    "views",
+saved_views = Table(
+    "saved_views",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("staff_id", Id, ForeignKey(staff.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("staff_id", Id, ForeignKey(staff_users.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("name", String(60), nullable=False),
     Column("query", String(500), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -52,7 +52,7 @@ async def search(
         now=now(),
         actor=actor,
     )
-    test_only = isinstance(principal, ApiClient) and principal.key.test
+    test_only = isinstance(principal, ApiClient) and principal.key.is_test
     work = partial(_rows, find=find, actor=actor, test_only=test_only)
     return json_response(serializers.page(await services.database.write(work), None))
 
@@ -61,7 +61,7 @@ def _rows(session: Session, *, find: partial[Filters], actor: Actor, test_only: 
     """Return the list of cases found; a key for tests finds only tests."""
     at = now()
     found = list_cases(session, find(session), MAX_FOUND, now=at)
-    rows = [_plain(row) for row in found.rows if row.test or not test_only]
+    rows = [_plain(row) for row in found.rows if row.is_test or not test_only]
     queue.record_views(session, (row.id for row in rows), now=at, actor=actor)
     return rows
 

@@ -47,7 +47,7 @@ async def follow(
     continue from `next` of a read without `after`.
     """
     place = None if after is None else pagination.decode_position(after)
-    wanted = EventFilter(client.key.test, has_scope(client, "review"), tuple(type or ()))
+    wanted = EventFilter(client.key.is_test, has_scope(client, "review"), tuple(type or ()))
     work = partial(outbox.list_events, after=place, wanted=wanted, limit=limit)
     read = partial(services.database.read, work)
     found = await services.long_poller.until(request, read, fits=lambda page: bool(page.events), seconds=wait)

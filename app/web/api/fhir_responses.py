@@ -185,7 +185,7 @@ def _assess(services: Services, sent: QuestionnaireResponseInput, principal: Api
         language=sent.language,
         booking_reference=_reference(sent),
         complete=sent.status == "completed",
-        test=principal.key.test or sent.meta,
+        test=principal.key.is_test or sent.meta,
     )
     try:
         return assess_new(edition, given, new_token(), now=now(), terms=services.submissions.terms)
@@ -232,7 +232,7 @@ def _resource(drawn: Assessment) -> models.QuestionnaireResponse:
     """Return the FHIR representation of a submission."""
     record = drawn.record
     system, code, display = identifiers.TEST_TAG
-    tag = [models.Coding(system=system, code=code, display=display)] if record.test else None
+    tag = [models.Coding(system=system, code=code, display=display)] if record.is_test else None
     reference = record.booking_reference
     return models.QuestionnaireResponse(
         id=record.id,

@@ -18,6 +18,7 @@ from app.services.bookings import handoffs
 from app.services.bookings.handoffs import NewHandoff
 from app.services.idempotency import Claim, Created, KeyringResponses
 from app.services.submissions import form_sessions
+from app.services.submissions.json_members import member
 from app.storage.bookings import handoffs as rows
 from app.storage.bookings.handoffs import Handoff
 from app.web.api.creation import Prepared, create_once, created_response
@@ -43,7 +44,7 @@ router = APIRouter(prefix="/v1/handoffs", tags=["bookings"], route_class=ApiRout
 EXAMPLE = {"booking_reference": "A-1042", "appointment_at": "2027-01-15T14:30:00Z", "language": "es"}
 LOCATION = header("Location", "Where the handoff is.")
 TIMES = ("appointment_at", "created_at", "updated_at", "expires_at", "revoked_at", "opened_at")
-PLAIN = ("id", "booking_reference", "language", "return_url", "test", "submission_id")
+PLAIN = ("id", "booking_reference", "language", "return_url", "is_test", "submission_id")
 Json = dict[str, Any]
 BookingClient = Annotated[ApiClient, Depends(RequireScope("bookings"))]
 CreateClaim = Annotated[Claim | None, Depends(IdempotencyKey("POST /v1/handoffs", resource="handoffs"))]
@@ -98,7 +99,7 @@ async def list_handoffs(
     """List links, newest first; their secrets are not included."""
     work = partial(
         rows.page,
-        test=client.key.test,
+        test=client.key.is_test,
         booking_reference=booking_reference,
         after=pagination.decode_id(cursor),
         limit=limit + 1,
@@ -116,7 +117,7 @@ async def read(
     handoff: str, services: CurrentServices, client: BookingClient, conditional: ConditionalResponse
 ) -> Response:
     """Get one link: whether it is waiting, opened, revoked or expired."""
-    found = await services.database.read(partial(handoffs.find, handoff=handoff, test=client.key.test))
+    found = await services.database.read(partial(handoffs.find, handoff=handoff, test=client.key.is_test))
     headers = etag(found.version) | {"cache-control": "no-store"}
     content = to_json(serialize(found, now()))
     if handoffs.state(found, now()) == "expired":  # depends on the clock, so the version stays the same
@@ -133,7 +134,7 @@ async def revoke(
     work = partial(
         handoffs.revoke,
         handoff=handoff,
-        test=client.key.test,
+        test=client.key.is_test,
         version=version,
         now=now(),
         actor=client.actor(request_id),
@@ -157,7 +158,7 @@ async def reissue(
         handoffs.reissue,
         handoff=handoff,
         secret=secret,
-        test=client.key.test,
+        test=client.key.is_test,
         version=version,
         now=now(),
         actor=client.actor(request_id),
@@ -170,7 +171,7 @@ async def reissue(
 def serialize(handoff: Handoff, at: Any) -> Json:
     """Return the JSON representation of a link, without its secret."""
     times = {name: format_timestamp(given) if (given := getattr(handoff, name)) else None for name in TIMES}
-    plain = {name: getattr(handoff, name) for name in PLAIN}
+    plain = {member(name): getattr(handoff, name) for name in PLAIN}
     return plain | {"state": handoffs.state(handoff, at)} | times
 
 
@@ -181,7 +182,7 @@ def _wanted(services: Services, given: schemas.HandoffIn, client: ApiClient) -> 
         given.booking_reference,
         language=given.language,
         return_url=given.return_url,
-        test=client.key.test,
+        test=client.key.is_test,
         returns=services.settings.return_origins,
         **{name: pagination.parse_timestamp(name, text) for name, text in times.items() if text is not None},
     )

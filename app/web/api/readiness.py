@@ -91,7 +91,7 @@ async def _respond(
 ) -> Response:
     """Return the document; with `wait`, wait while the client already has the current one."""
     services = get_services(request)
-    fresh_for, test = services.settings.fresh_for, client.key.test
+    fresh_for, test = services.settings.fresh_for, client.key.is_test
 
     async def read() -> tuple[bytes, dict[str, str]]:
         work = partial(

@@ -192,7 +192,7 @@ def _by(done: Note | FlagAction | HistoryEntry) -> Json:
 
 
 def _note(note: Note) -> Json:
-    return {"id": note.id, "at": format_timestamp(note.at), "by": _by(note), "text": note.body}
+    return {"id": note.id, "at": format_timestamp(note.created_at), "by": _by(note), "text": note.body}
 
 
 def _difference(found: CorrectionDiff) -> Json:
@@ -203,7 +203,7 @@ def _difference(found: CorrectionDiff) -> Json:
 
 def _action(done: FlagAction) -> Json:
     plain = {"id": done.id, "flag": done.flag_id, "action": done.action}
-    return plain | {"at": format_timestamp(done.at), "by": _by(done)}
+    return plain | {"at": format_timestamp(done.created_at), "by": _by(done)}
 
 
 def _event(event: HistoryEntry) -> Json:

@@ -85,7 +85,7 @@ async def create(request: Request) -> Response:
 
     def prepare() -> Prepared:
         token, at = new_token(), now()
-        given, edition = to_input(body, test=client.key.test), edition_for(services, body)
+        given, edition = to_input(body, test=client.key.is_test), edition_for(services, body)
         assessment = assess_new(edition, given, token, now=at, terms=services.submissions.terms)
         content = to_json(serializers.created(assessment, token))
         return prepared(services, assessment, content, client.actor(dependencies.request_id(request)))
@@ -130,9 +130,9 @@ async def list_submissions(  # noqa: PLR0913, PLR0917 - one per query parameter
     page = pagination.parse_list_query(
         limit,
         cursor,
-        test=test or client.key.test,
+        test=test or client.key.is_test,
         status=status,
-        attention=attention,
+        priority=attention,
         review=review,
         assignee_id=assignee,
         booking_reference=booking_reference,

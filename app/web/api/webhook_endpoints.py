@@ -43,13 +43,13 @@ CreateClaim = Annotated[
 def _command(client: WebhookClient, request_id: RequestId) -> EndpointCommand:
     """Return the context of a request that needs no version."""
     actor, attention = client.actor(request_id), has_scope(client, "review")
-    return EndpointCommand(actor, now(), client.key.test, attention=attention)
+    return EndpointCommand(actor, now(), client.key.is_test, attention=attention)
 
 
 def _change(client: WebhookClient, request_id: RequestId, version: IfMatch) -> EndpointCommand:
     """Return the context of a change, at the version in If-Match."""
     actor, attention = client.actor(request_id), has_scope(client, "review")
-    return EndpointCommand(actor, now(), client.key.test, attention=attention, version=version)
+    return EndpointCommand(actor, now(), client.key.is_test, attention=attention, version=version)
 
 
 Command = Annotated[EndpointCommand, Depends(_command)]
@@ -80,7 +80,7 @@ async def create(
     store = KeyringResponses(keyring)
 
     def prepare() -> Prepared:
-        new, secret = webhook_endpoints.prepare(keyring, policy, command, wanted, test=client.key.test)
+        new, secret = webhook_endpoints.prepare(keyring, policy, command, wanted, test=client.key.is_test)
         content = to_json(serialize(new) | {"secret": secret})
         insert = partial(webhook_endpoints.insert, new=new, command=command)
         return Prepared(Created(new.id, content), store, insert)
@@ -201,24 +201,26 @@ async def redeliver(endpoint: str, delivery: str, services: CurrentServices, com
 
 def serialize(endpoint: Endpoint) -> Json:
     """Return the JSON representation of an endpoint, without its secrets."""
-    plain = {name: getattr(endpoint, name) for name in ("id", "url", "types", "description", "test")}
+    plain = {name: getattr(endpoint, name) for name in ("id", "url", "types", "description")}
     times = ("paused_at", "failing_since", "created_at", "updated_at")
     return plain | {
-        "attention": endpoint.restricted,
+        "test": endpoint.is_test,
+        "attention": endpoint.requires_review_scope,
         "paused": endpoint.paused_at is not None,
-        "paused_because": endpoint.paused_because,
-        "former_secret_until": _stamp(endpoint.former_until),
+        "paused_because": endpoint.paused_reason,
+        "former_secret_until": _stamp(endpoint.previous_secret_expires_at),
         **{name: _stamp(getattr(endpoint, name)) for name in times},
     }
 
 
 def serialize_delivery(delivery: Delivery, tried: list[DeliveryAttempt]) -> Json:
     """Return the JSON representation of a delivery."""
-    plain = {name: getattr(delivery, name) for name in ("id", "event_id", "type", "state", "tries")}
-    following = delivery.next_try_at if delivery.state == PENDING else None
-    times = {"created_at": delivery.created_at, "next_try_at": following, "done_at": delivery.done_at}
+    plain = {name: getattr(delivery, name) for name in ("id", "event_id", "type", "state")}
+    following = delivery.next_attempt_at if delivery.state == PENDING else None
+    times = {"created_at": delivery.created_at, "next_try_at": following, "done_at": delivery.finished_at}
     return (
         plain
+        | {"tries": delivery.attempt_count}
         | {name: _stamp(at) for name, at in times.items()}
         | {"attempts": [_try(each) for each in tried]}
     )
@@ -250,7 +252,7 @@ def _accepted(delivery: Delivery, tried: list[DeliveryAttempt]) -> Response:
 
 def _try(attempt: DeliveryAttempt) -> Json:
     plain = {name: getattr(attempt, name) for name in ("status", "latency_ms", "error")}
-    return {"at": _stamp(attempt.at)} | plain
+    return {"at": _stamp(attempt.attempted_at)} | plain
 
 
 def _stamp(at: Any) -> str | None:

@@ -128,15 +128,15 @@ async def begin(request: Request) -> Response:
     if handoff is None:  # invited people are not limited by the number of forms from their network
         await _let_in(request, here)
     odd = {"honeypot": bool(form_security.first(given, "website")), "too_fast": age < form_security.QUICKEST}
-    quarantine = " ".join(name for name, found in odd.items() if found) or None
+    spam_reasons = " ".join(name for name, found in odd.items() if found) or None
     fresh = SubmissionInput(
         sent.answers,
         sent.contact,
         language,
         booking_reference=handoff.booking_reference if handoff else None,
         complete=False,
-        test=handoff is not None and handoff.test,
-        quarantine=quarantine,
+        test=handoff is not None and handoff.is_test,
+        spam_reasons=spam_reasons,
     )
     drawn = assess_new(edition, fresh, new_token(), now=at, terms=here.submissions.terms)
     claim = Claim.from_request("form", instance, b"POST /form")

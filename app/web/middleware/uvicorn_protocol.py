@@ -1,7 +1,7 @@
 """The HTTP connection until a request head is complete: uvicorn limits neither its size nor its time.
 
-Responsible for: both limits; what follows the head is limited in security.py. Never: waits for a head that
-does not end.
+Responsible for: both limits; what follows the head is limited in request_guard.py. Never: waits for a head
+that does not end.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Request and response models for booking systems: one-time links, readiness, events.
 
-Responsible for: the same as schemas.py, for the scopes `bookings` and `events`. Never: has behaviour, or a
-member that could hold an answer; there are only ids, states and times.
+Responsible for: the same as submissions.py, for the scopes `bookings` and `events`. Never: has behaviour, or
+a member that could hold an answer; there are only ids, states and times.
 """
 
 import datetime as dt

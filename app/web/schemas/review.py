@@ -1,6 +1,6 @@
 """Request and response models of the review, for staff's own programs.
 
-Responsible for: the same as schemas.py, for the scope `review`. Never: has behaviour.
+Responsible for: the same as submissions.py, for the scope `review`. Never: has behaviour.
 """
 
 import datetime as dt

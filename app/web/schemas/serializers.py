@@ -15,6 +15,7 @@ from app.rules.engine.evaluation import Evaluation
 from app.rules.engine.questionnaire import Item
 from app.services.auth.authorization import Principal, Respondent, has_scope
 from app.services.submissions.assessment import Assessment
+from app.services.submissions.json_members import member
 from app.storage.submissions.submissions import FlagRecord, Record, SubmissionRow
 
 Json = dict[str, Any]
@@ -32,8 +33,8 @@ def submission(drawn: Assessment, principal: Principal) -> Json:
     if reads or isinstance(principal, Respondent):
         document["answers"] = drawn.record.answers["answers"]
     if reads:
-        document["attention"] = drawn.record.attention
-        document["quarantine"] = spam_reasons(drawn.record.quarantine)
+        document["attention"] = drawn.record.priority
+        document["quarantine"] = spam_reasons(drawn.record.spam_reasons)
     if has_scope(principal, "review"):
         document |= review_state(drawn.record)
     return document | staff_fields(drawn, principal)
@@ -49,7 +50,7 @@ def _submission(drawn: Assessment, secret: Json) -> Json:
         "questionnaire": record.questionnaire,
         "edition": record.edition,
         "language": record.language,
-        "test": record.test,
+        "test": record.is_test,
         "booking_reference": record.booking_reference,
         "footer": drawn.edition.phrasebooks[record.language].footer,
         "created_at": format_timestamp(record.created_at),
@@ -79,9 +80,9 @@ def review_state(record: Record) -> Json:
     return {
         "review": record.review,
         "assignee": record.assignee_id,
-        "attention": record.attention,
+        "attention": record.priority,
         "due_at": record.due_at and format_timestamp(record.due_at),
-        "merged_into": record.merged_into,
+        "merged_into": record.merged_into_id,
     }
 
 
@@ -104,7 +105,7 @@ def _flag(edition: Edition, name: str, priority: int) -> Json:
 
 
 def _kept_flag(record: FlagRecord, edition: Edition) -> Json:
-    return _flag(edition, record.kind, record.priority) | {
+    return _flag(edition, record.flag_code, record.priority) | {
         "id": record.id,
         "raised_at": format_timestamp(record.raised_at),
         "answer_changed_at": record.answer_changed_at and format_timestamp(record.answer_changed_at),
@@ -115,15 +116,16 @@ def _kept_flag(record: FlagRecord, edition: Edition) -> Json:
 
 def list_item(row: SubmissionRow) -> Json:
     """Return one item of a list."""
-    times = ("created_at", "updated_at", "submitted_at", "retained_until", "due_at", "looked_at")
+    times = ("created_at", "updated_at", "submitted_at", "retained_until", "due_at", "first_viewed_at")
     told = {name: (at := getattr(row, name)) and format_timestamp(at) for name in times}
-    document = asdict(row) | told | {"quarantine": spam_reasons(row.quarantine)}
+    fields = asdict(row) | told | {"spam_reasons": spam_reasons(row.spam_reasons)}
+    document = {member(name): value for name, value in fields.items()}
     return document | {"assignee": document.pop("assignee_id")}
 
 
-def spam_reasons(quarantine: str | None) -> list[str]:
+def spam_reasons(names: str | None) -> list[str]:
     """Return the reasons why a submission may not come from a person; empty if there are none."""
-    return (quarantine or "").split()
+    return (names or "").split()
 
 
 def questionnaire(edition: Edition, language: str) -> Json:

@@ -1,6 +1,6 @@
 """Request and response models of webhook endpoints and their deliveries.
 
-Responsible for: the same as schemas.py, for the scope `webhooks`. Never: has behaviour, or a member that
+Responsible for: the same as submissions.py, for the scope `webhooks`. Never: has behaviour, or a member that
 could hold an answer.
 """
 

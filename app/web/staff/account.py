@@ -146,7 +146,7 @@ async def set_factor_up(request: Request) -> Response:
 @requires_fresh_login
 async def make_codes(request: Request) -> Response:
     """Create new recovery codes; they are shown only once."""
-    if not (await _person(request)).totp:
+    if not (await _person(request)).totp_secret_encrypted:
         raise Forbidden("Recovery codes belong to a second factor; set one up first.")
     work = partial(
         two_factor.regenerate_recovery_codes,

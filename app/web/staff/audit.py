@@ -58,7 +58,7 @@ async def trail(request: Request) -> Response:
     look = partial(_look, asked=asked, keyring=here.submissions.vault.keyring)
     events, state, names = await here.database.read(look)
     query = [(name, value) for name, value in asked.given.items() if value]
-    more = urlencode([*query, ("before", events[ROWS - 1].seq)]) if len(events) > ROWS else ""
+    more = urlencode([*query, ("before", events[ROWS - 1].id)]) if len(events) > ROWS else ""
     return show(
         request,
         "staff/audit.html",

@@ -90,7 +90,8 @@ def case_context(case: Case, now: dt.datetime) -> Json:
         "state": STATE_NAMES[record.review],
         "assignee": case.names.get(record.assignee_id or "", ""),
         "notes": [
-            {"body": each.body, "at": each.at, "by": actor_name(case.names, each)} for each in case.notes
+            {"body": each.body, "at": each.created_at, "by": actor_name(case.names, each)}
+            for each in case.notes
         ],
         "history": [history_line(each, case) for each in case.history],
         "spoken": language_name(record.language),
@@ -98,8 +99,8 @@ def case_context(case: Case, now: dt.datetime) -> Json:
         "edition": f"{edition.id} {edition.version}",
         "reviewed": bool(edition.meta.reviewed_by),
         "article": edition.article.article,
-        "quarantine": [QUARANTINE.get(each, each) for each in spam_reasons(record.quarantine)],
-        "attention": ATTENTION.get(record.attention or 0, ""),
+        "quarantine": [QUARANTINE.get(each, each) for each in spam_reasons(record.spam_reasons)],
+        "attention": ATTENTION.get(record.priority or 0, ""),
         "arrived": time_since(record.submitted_at or record.created_at, now),
         "seen": case.seen,
         "news": [history_line(each, case) for each in case.changes_since_last_view],
@@ -121,7 +122,7 @@ def _interruptions(drawn: Assessment) -> list[Json]:
 def _raised(drawn: Assessment, rule: str) -> dt.datetime | None:
     """When a rule's flag was first raised, and its interruption shown; else when the form was submitted."""
     kinds = {flag.id for flag in drawn.edition.meta.flags if rule in flag.raised_by}
-    times = [flag.raised_at for flag in drawn.record.flags if flag.kind in kinds]
+    times = [flag.raised_at for flag in drawn.record.flags if flag.flag_code in kinds]
     return min(times, default=drawn.record.submitted_at)
 
 
@@ -223,8 +224,8 @@ def _flag(flag: FlagRecord, case: Case, now: dt.datetime) -> Json:
     return {
         "id": flag.id,
         "priority": flag.priority,
-        "words": edition.texts[edition.languages[0]].flags.get(flag.kind, flag.kind),
-        "todo": edition.flag(flag.kind, flag.priority).action,
+        "words": edition.texts[edition.languages[0]].flags.get(flag.flag_code, flag.flag_code),
+        "todo": edition.flag(flag.flag_code, flag.priority).action,
         "raised_at": flag.raised_at,
         "changed_at": flag.answer_changed_at,
         "escalated_at": flag.escalated_at,
@@ -233,7 +234,7 @@ def _flag(flag: FlagRecord, case: Case, now: dt.datetime) -> Json:
         "left": time_until(flag.due_at, now) if flag.due_at and not flag.closed_at else "",
         "overdue": bool(flag.due_at and not flag.closed_at and flag.due_at <= now),
         "acts": [
-            {"words": ACTIONS[each.action], "at": each.at, "by": actor_name(case.names, each)}
+            {"words": ACTIONS[each.action], "at": each.created_at, "by": actor_name(case.names, each)}
             for each in acts
         ],
     }
@@ -252,7 +253,7 @@ def _step(at: str, to: Review) -> str:
 def history_line(done: HistoryEntry, case: Case) -> Json:
     """One line of the history as text."""
     edition = case.drawn.edition
-    kinds = {flag.id: flag.kind for flag in case.drawn.record.flags}
+    kinds = {flag.id: flag.flag_code for flag in case.drawn.record.flags}
     flags = edition.texts[edition.languages[0]].flags
     about = flags.get(kinds.get(done.object_id, ""), "")
     return {"words": _event(done.action), "about": about, "at": done.at, "by": actor_name(case.names, done)}

@@ -84,7 +84,7 @@ async def _on(request: Request, staff_id: str) -> Response:
     """Sign in, or redirect to the second factor if there is one."""
     here, at = get_services(request), now()
     person = await here.database.read(partial(users.find, staff_id=staff_id))
-    if person.totp is not None:
+    if person.totp_secret_encrypted is not None:
         step = login.issue_mfa_token(here.submissions.vault.keyring, person, now=at)
         return cookies.set_cookie(go("/staff/second-factor"), here, cookies.STEP, step)
     return await start_session(request, person, login_attempt(request, person.email), "/staff") or go(

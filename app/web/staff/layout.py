@@ -69,7 +69,7 @@ class CurrentStaff:
     email: str
     roles: tuple[str, ...]
     session_id: str
-    fresh_at: dt.datetime
+    reauthenticated_at: dt.datetime
     csrf: str
     unfinished: bool
 
@@ -84,9 +84,10 @@ class CurrentStaff:
             email=person.email,
             roles=person.roles,
             session_id=session.id,
-            fresh_at=session.fresh_at,
+            reauthenticated_at=session.reauthenticated_at,
             csrf=here.submissions.vault.keyring.sign("staff token", secret.encode()),
-            unfinished=person.totp is None and bool(here.settings.two_factor_required & set(person.roles)),
+            unfinished=person.totp_secret_encrypted is None
+            and bool(here.settings.two_factor_required & set(person.roles)),
         )
 
 

@@ -70,7 +70,7 @@ async def sign_in(request: Request) -> Response:
             partial(login.record_failure, person=found, now=at, actor=anonymous_actor(request))
         )
         return _ask(request, onward, email, WRONG, status=422)
-    if person.totp is not None:
+    if person.totp_secret_encrypted is not None:
         step = login.issue_mfa_token(keyring, person, now=at)
         return cookies.set_cookie(go(with_next("/staff/second-factor", onward)), here, cookies.STEP, step)
     return await start_session(request, person, who, onward) or _ask(

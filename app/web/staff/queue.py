@@ -172,8 +172,8 @@ def _line(line: QueueItem, names: dict[str, str], here: Services) -> Json:
     return {
         "id": row.id,
         "version": row.version,
-        "attention": row.attention,
-        "urgency": ATTENTION.get(row.attention or 0, "no flag"),
+        "attention": row.priority,
+        "urgency": ATTENTION.get(row.priority or 0, "no flag"),
         "due_at": row.due_at,
         "left": time_until(row.due_at, at) if row.due_at else "",
         "overdue": row.due_at is not None and row.due_at <= at,
@@ -198,10 +198,10 @@ def _marks(line: QueueItem) -> list[tuple[str, str]]:
         (line.changed, "changed since you looked", "warn"),
         (line.is_new, "not seen by you", ""),
         (row.status == "draft", "left unfinished", "warn"),
-        (bool(row.quarantine), "maybe no person", "warn"),
-        (row.held, "on hold", ""),
-        (row.merged_into is not None, "merged", ""),
-        (row.test, "test", "warn"),
+        (bool(row.spam_reasons), "maybe no person", "warn"),
+        (row.legal_hold, "on hold", ""),
+        (row.merged_into_id is not None, "merged", ""),
+        (row.is_test, "test", "warn"),
     ]
     return [(words, look) for found, words, look in told if found]
 

@@ -56,12 +56,12 @@ class QueueQuery:
         given, whose = self.choices, self.choices.get("whose")
         return Filters(
             states=(given["state"],) if "state" in given else WAITING,
-            attention=int(given["attention"]) if "attention" in given else None,
+            priority=int(given["attention"]) if "attention" in given else None,
             assignee=me if whose == "me" else whose if whose != "nobody" else None,
             nobody=whose == "nobody",
             language=given.get("language"),
             overdue="overdue" in given,
-            quarantine="quarantine" in given,
+            suspected_spam="quarantine" in given,
             test="test" in given,
         )
 

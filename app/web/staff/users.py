@@ -94,7 +94,7 @@ async def reset(request: Request, staff_id: str) -> Response:
 
 def _reset(session: Session, staff_id: str, secret: str, *, forget: bool, **more: Any) -> Person:
     person = users.reset(session, staff_id, secret, **more)
-    if forget and person.totp is not None:
+    if forget and person.totp_secret_encrypted is not None:
         two_factor.disable(session, staff_id, **more)
     return person
 

@@ -212,10 +212,10 @@ def _line(session: Session, endpoint: Endpoint) -> dict[str, Any]:
 
 def _chip(endpoint: Endpoint) -> tuple[str, str]:
     """The status and its colour."""
-    if endpoint.paused_because == rows.GONE:
+    if endpoint.paused_reason == rows.GONE:
         return "gone", "bad"
     if endpoint.paused_at is not None:
-        return ("paused", "warn") if endpoint.paused_because == "by_hand" else ("paused: it failed", "bad")
+        return ("paused", "warn") if endpoint.paused_reason == "by_hand" else ("paused: it failed", "bad")
     return ("failing", "bad") if endpoint.failing_since else ("live", "good")
 
 

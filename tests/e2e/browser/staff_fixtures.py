@@ -46,7 +46,7 @@ class Office:
     def end_session(self, of: Respondent, *, days: int = 0) -> None:
         """Let the session of this respondent expire: a minute ago, or a minute and `days` days ago."""
         (secret,) = [each["value"] for each in of.page.context.cookies() if each["name"] == "preconsult_form"]
-        over = "UPDATE capabilities SET expires_at = datetime('now', ?) || '.000000' WHERE secret_hash = ?"
+        over = "UPDATE form_tokens SET expires_at = datetime('now', ?) || '.000000' WHERE secret_hash = ?"
         self._sql(over, f"-{days * 1440 + 1} minutes", hash_token(secret))
 
     def _sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

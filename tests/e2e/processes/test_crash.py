@@ -28,7 +28,7 @@ POINTS = [
     CrashPoint("after_commit", "submissions", 1),  # the first after a start
     CrashPoint("after_commit", "submissions", 13),
     CrashPoint("answer", "201", 9),
-    CrashPoint("before_commit", "audit_head", 1),  # the audit log is chained every second
+    CrashPoint("before_commit", "audit_chain_head", 1),  # the audit log is chained every second
 ]
 FIRST_WRITES = [CrashPoint("statement", "", number) for number in (1, 3)]  # "": any table
 

@@ -30,8 +30,8 @@ MEGABYTE = 1 << 20
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("hostile"), PRECONSULT_REQUEST_BODY_TIMEOUT_SECONDS="1") as server:
         yield server
-        accidents = [line for line in server.log.read_text().splitlines() if '"unhandled_exception"' in line]
-        assert accidents == []
+        unhandled = [line for line in server.log.read_text().splitlines() if '"unhandled_exception"' in line]
+        assert unhandled == []
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("forms")
     with serving(folder, PRECONSULT_REQUEST_BODY_TIMEOUT_SECONDS="1", **UNLIMITED) as server:
         yield server
-        assert _accidents(server) == []
+        assert _unhandled_exceptions(server) == []
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_hostile_form_gets_a_page_and_never_its_own_words(
         person.finish()
         person.hang_up()
         assert person.at == "/form/summary"
-        assert _accidents(server) == []
+        assert _unhandled_exceptions(server) == []
 
 
 def test_hostile_cookies_and_kinds_get_a_page(server: Server, victim: Person) -> None:
@@ -144,7 +144,7 @@ def test_bodies_cut_short_or_slow_get_a_page_and_no_accident(server: Server, vic
     with Wire(server.port) as wire:
         wire.send(request("POST", place, content, **headers))
         assert [each.status for each in wire.answers()] == [303]
-    assert _accidents(server) == []
+    assert _unhandled_exceptions(server) == []
 
 
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;{{7*7}}"
@@ -233,5 +233,5 @@ def _headed(method: str, target: str, content: bytes, person: Person, headers: d
     return raw + b"\r\n\r\n" + content
 
 
-def _accidents(server: Server) -> list[str]:
+def _unhandled_exceptions(server: Server) -> list[str]:
     return [line for line in server.log.read_text().splitlines() if '"unhandled_exception"' in line]

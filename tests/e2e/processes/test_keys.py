@@ -74,4 +74,4 @@ def _read(server: Server, key: str, ledger: Ledger, read: list[int], over: threa
 
 
 def _wrapped(url: str) -> list[bytes]:
-    return column(url, "SELECT data_key FROM submissions")
+    return column(url, "SELECT wrapped_data_key FROM submissions")

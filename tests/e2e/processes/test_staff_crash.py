@@ -29,7 +29,7 @@ from tests.server import PATIENCE, Server
 CLERKS = 4
 POINTS = [
     CrashPoint("before_commit", "notes", 3),
-    CrashPoint("after_commit", "versions", 4),
+    CrashPoint("after_commit", "submission_versions", 4),
     CrashPoint("answer", "200", 9),
     CrashPoint("after_commit", "audit_head", 2),  # events are created when audit events are chained
 ]
@@ -189,7 +189,7 @@ def everything_is_on_record_and_told_once(server: Server, key: str, url: str, cl
     told: dict[str, Counter[str]] = {}
     while told != wanted and time.monotonic() < give_up:  # chained within about a second
         told = {case: Counter() for case in by_case}
-        for case, kind in rows(url, "SELECT submission_id, type FROM events"):
+        for case, kind in rows(url, "SELECT submission_id, type FROM outbox_events"):
             if case in told and kind in EVENTS.values():
                 told[case][kind] += 1
         time.sleep(0.1)

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from standardwebhooks import Webhook
 
 from app.jobs.webhook_delivery import POLL_SECONDS
-from app.storage.tables.events import deliveries
+from app.storage.tables.events import webhook_deliveries
 from tests.e2e.processes.processes import kill, mortal
 from tests.sample_answers import CARA, body
 from tests.server import PATIENCE, ROOT, Server
@@ -156,13 +156,13 @@ def let_leases_end(url: str) -> int:
 
     A leased delivery is due later than a failed attempt would be. Call it while no server runs.
     """
-    now, row = dt.datetime.now(dt.UTC), deliveries.c
+    now, row = dt.datetime.now(dt.UTC), webhook_deliveries.c
     engine = sa.create_engine(url)
-    leased = (row.state == "pending") & (row.next_try_at > now + dt.timedelta(seconds=5))
+    leased = (row.state == "pending") & (row.next_attempt_at > now + dt.timedelta(seconds=5))
     try:
         with engine.begin() as connection:
-            ends = connection.execute(sa.select(row.next_try_at).where(leased)).scalars().all()
-            connection.execute(sa.update(deliveries).where(leased).values(next_try_at=now))
+            ends = connection.execute(sa.select(row.next_attempt_at).where(leased)).scalars().all()
+            connection.execute(sa.update(webhook_deliveries).where(leased).values(next_attempt_at=now))
     finally:
         engine.dispose()
     assert all(each < now + dt.timedelta(seconds=LEASED) for each in ends)

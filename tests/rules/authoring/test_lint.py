@@ -1,4 +1,4 @@
-"""The content check beyond its messages (test_mistakes.py): what it must not report."""
+"""The content check beyond its messages (test_broken_content.py): what it must not report."""
 
 import datetime as dt
 from pathlib import Path

@@ -1,7 +1,8 @@
 """Two independent models agree with the evaluator, on every class of answers per cluster and at random.
 
-peer.py is the specification by hand; solver.py's model is the one used in the proofs. Questions that no rule
-reads together are tested separately; of options that rules always name together, one represents the others.
+reference_engine.py is the specification by hand; solver.py's model is the one used in the proofs.
+Questions that no rule reads together are tested separately; of options that rules always name together, one
+represents the others.
 """
 
 import itertools

@@ -19,7 +19,7 @@ NOW = dt.datetime(2026, 11, 22, 9, tzinfo=dt.UTC)
 
 def key(**change: object) -> ApiKey:
     sealed = {"id": "abcdefgh", "name": "n", "secret_hash": hash_token("s"), "scopes": frozenset(SCOPES)}
-    bound = {"test": False, "origins": frozenset(), "cidrs": (), "created_at": NOW, "expires_at": None}
+    bound = {"is_test": False, "origins": frozenset(), "cidrs": (), "created_at": NOW, "expires_at": None}
     plain = sealed | bound
     return ApiKey(**(plain | change))  # type: ignore[arg-type]
 

@@ -201,7 +201,7 @@ def test_an_offer_to_one_person_is_none_to_another(office: Office) -> None:
         office.do(two_factor.enrol, office.keyring, ben, offer, "000000", actor=ME)
     with pytest.raises(InvalidRequest):
         office.do(two_factor.enrol, office.keyring, ann, offer, "none", actor=ME)
-    assert office.person(ann).totp is None
+    assert office.person(ann).totp_secret_encrypted is None
 
 
 def test_a_code_opens_once_and_no_earlier_one_after_it(office: Office) -> None:
@@ -305,14 +305,16 @@ def test_roles_add_up_and_unknown_ones_give_nothing(office: Office) -> None:
 def test_a_second_factor_is_sealed_and_follows_the_keys(office: Office) -> None:
     ann, _ = office.add("ann@clinic.example")
     secret, _ = office.with_factor(ann.id)
-    sealed = office.person(ann.id).totp or b""
+    sealed = office.person(ann.id).totp_secret_encrypted or b""
     assert secret not in sealed
     with pytest.raises(DecryptionError):
         office.keyring.open(sealed, "staff", "totp", "another row")
     settings = office.service.services.settings
     rotate(office.service.database, settings.encryption_keys, settings.key_file, now=AT, actor=ME)
-    assert (office.person(ann.id).totp or b"").startswith(office.keyring.newest.encode() + b".")
-    assert office.person(ann.id).totp != sealed
+    assert (office.person(ann.id).totp_secret_encrypted or b"").startswith(
+        office.keyring.newest.encode() + b"."
+    )
+    assert office.person(ann.id).totp_secret_encrypted != sealed
     office.at += 60 * SECOND
     assert office.give(ann.id, office.code(secret))
 

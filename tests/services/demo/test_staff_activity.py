@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from app.clock import now
 from app.services.demo import staff_activity, submissions
-from app.storage.tables.auth import staff as staff_table
+from app.storage.tables.auth import staff_users
 from app.storage.tables.review import flag_actions as flag_actions_table
 from app.storage.tables.review import notes as notes_table
 from app.storage.tables.submissions import flags as flags_table
@@ -45,15 +45,15 @@ def test_nothing_real_is_touched_and_nobody_can_sign_in(house: House) -> None:
     real = house.came(5, HOUR)
     work(house)
     row = submissions_table.c
-    assert set(column(house, row.looked_at, row.id.in_(real))) == {None}
-    assert set(column(house, row.review, row.test.is_(False))) == {"new"}
-    assert column(house, staff_table.c.password_hash) == [None] * len(staff_activity.NAMES)
+    assert set(column(house, row.first_viewed_at, row.id.in_(real))) == {None}
+    assert set(column(house, row.review, row.is_test.is_(False))) == {"new"}
+    assert column(house, staff_users.c.password_hash) == [None] * len(staff_activity.NAMES)
 
 
 def test_again_works_only_on_what_is_new_with_the_same_staff(house: House) -> None:
     first = work(house)
     assert work(house, number=2) <= COUNT - first
-    assert len(column(house, staff_table.c.id)) == len(staff_activity.NAMES)
+    assert len(column(house, staff_users.c.id)) == len(staff_activity.NAMES)
 
 
 def test_a_busy_day_shows_every_state_act_and_overdue_flags(house: House) -> None:
@@ -68,8 +68,8 @@ def test_a_busy_day_shows_every_state_act_and_overdue_flags(house: House) -> Non
     assert column(house, notes_table.c.id)
     assert column(house, row.id, row.assignee_id.is_not(None))
     assert column(house, flag.id, flag.closed_at.is_(None), flag.due_at < house.now)
-    assert not column(house, row.id, row.looked_at > house.now)
-    assert not column(house, row.id, row.looked_at < row.created_at)
+    assert not column(house, row.id, row.first_viewed_at > house.now)
+    assert not column(house, row.id, row.first_viewed_at < row.created_at)
 
 
 def test_ids_tell_when_each_came(house: House) -> None:

@@ -159,9 +159,9 @@ def test_forty_come_in_every_language_with_and_without_a_booking_and_some_in_qua
     assert set(languages) == set(edition().languages)
     assert max(languages, key=languages.__getitem__) == edition().languages[0]
     assert {each.booking_reference is None for each in forty} == {True, False}
-    quarantined = {each.quarantine for each in forty}
+    quarantined = {each.spam_reasons for each in forty}
     assert quarantined == {None, "honeypot", "too_fast", "honeypot too_fast"}
-    assert sum(each.quarantine is not None for each in forty) < 10
+    assert sum(each.spam_reasons is not None for each in forty) < 10
 
 
 def test_some_are_drafts_calm_ones_and_others(forty: list[SubmissionInput]) -> None:
@@ -205,7 +205,7 @@ def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service, sam
     kept = records(service)
     drafts = [each for each in kept if each.status == "draft"]
     assert done == Seeded(len(kept), len(drafts)) == Seeded(40, len(drafts))
-    assert all(each.test for each in kept)
+    assert all(each.is_test for each in kept)
     assert service.read(partial(list_page, page=ListQuery(limit=1, test=False))).rows == ()
     acts = {
         "submission.submitted": 40 - len(drafts),
@@ -217,7 +217,7 @@ def test_what_is_kept_is_a_test_sealed_flagged_and_audited(service: Service, sam
     # meanwhile the service may have escalated what was overdue from the start
     by = sa.select(audit_events.c.actor_kind).where(audit_events.c.action.in_(acts))
     assert service.read(lambda session: {*session.execute(by).scalars()}) == {"command"}
-    sealed = service.read(lambda session: [*session.execute(sa.select(flag_rows.c.kind)).scalars()])
+    sealed = service.read(lambda session: [*session.execute(sa.select(flag_rows.c.flag_code)).scalars()])
     assert not any(flag.id.encode() in bytes(each) for flag in edition().meta.flags for each in sealed)
 
 

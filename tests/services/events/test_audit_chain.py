@@ -19,7 +19,7 @@ from app.services.operations.key_rotation import load_vault, rotate
 from app.storage.db.database import Database
 from app.storage.events import audit_log
 from app.storage.events.audit_log import Actor, AuditAction
-from app.storage.tables.operations import audit_events, audit_head
+from app.storage.tables.operations import audit_chain_head, audit_events
 from tests.databases import Shared
 
 WHO = Actor("staff", "somebody", "a-request")
@@ -62,17 +62,19 @@ class Trail:
 
     def copy(self) -> tuple[Rows, Rows]:
         def rows(session: Any) -> tuple[Rows, Rows]:
-            events, head = (session.execute(sa.select(each)) for each in (audit_events, audit_head))
+            events, head = (session.execute(sa.select(each)) for each in (audit_events, audit_chain_head))
             return [dict(row) for row in events.mappings()], [dict(row) for row in head.mappings()]
 
         return self.database.read_blocking(rows)
 
     def put_back(self, events: Rows, head: Rows) -> None:
-        self.do(sa.delete(audit_events), sa.delete(audit_head))
+        self.do(sa.delete(audit_events), sa.delete(audit_chain_head))
         self.database.write_blocking(
             lambda session: session.execute(sa.insert(audit_events), events) and None
         )
-        self.database.write_blocking(lambda session: session.execute(sa.insert(audit_head), head) and None)
+        self.database.write_blocking(
+            lambda session: session.execute(sa.insert(audit_chain_head), head) and None
+        )
 
 
 @pytest.fixture
@@ -101,20 +103,20 @@ def trail(at_head: Shared, tmp_path: Path) -> Iterator[Trail]:
         ("object_type", "flag"),
         ("object_id", "other"),
         ("request_id", None),
-        ("seq", 1000),
+        ("id", 1000),
         ("mac", b"k1.00"),
         ("mac", b"\xff"),
         ("mac", None),
     ],
 )
 def test_one_an_edited_field_is_told(trail: Trail, column: str, value: object) -> None:
-    trail.do(sa.update(audit_events).where(OF.position == 3).values({column: value}))
+    trail.do(sa.update(audit_events).where(OF.chain_position == 3).values({column: value}))
     assert trail.told() == ("changed", 3)
 
 
 @pytest.mark.parametrize("position", [1, 3, 5], ids=["first", "middle", "last"])
 def test_two_a_deleted_event_is_told(trail: Trail, position: int) -> None:
-    trail.do(sa.delete(audit_events).where(OF.position == position))
+    trail.do(sa.delete(audit_events).where(OF.chain_position == position))
     assert trail.told() == ("missing", position)
 
 
@@ -123,7 +125,9 @@ def test_three_a_tail_cut_off_with_its_head_is_told_by_the_anchor_alone(trail: T
     trail.write("f", "g")
     trail.link()
     published = trail.head()
-    trail.do(sa.delete(audit_events).where(OF.position > 5), sa.update(audit_head).values(older[0]))
+    trail.do(
+        sa.delete(audit_events).where(OF.chain_position > 5), sa.update(audit_chain_head).values(older[0])
+    )
     assert trail.told() is None
     assert trail.told(published) == ("anchor", 6)
 
@@ -132,7 +136,7 @@ def test_four_all_events_deleted_is_told(trail: Trail) -> None:
     published = trail.head()
     trail.do(sa.delete(audit_events))
     assert trail.told() == ("missing", 1)
-    trail.do(sa.delete(audit_head))
+    trail.do(sa.delete(audit_chain_head))
     assert trail.told() == ("head", 0)
     trail.link()
     assert trail.told(published) == ("anchor", 1)
@@ -141,7 +145,7 @@ def test_four_all_events_deleted_is_told(trail: Trail) -> None:
 def test_five_two_events_swapped_are_told(trail: Trail) -> None:
     events = sa.update(audit_events)
     for there, here in ((2, 100), (4, 2), (100, 4)):
-        trail.do(events.where(OF.position == there).values(position=here))
+        trail.do(events.where(OF.chain_position == there).values(chain_position=here))
     assert trail.told() == ("changed", 2)
 
 
@@ -150,9 +154,9 @@ def test_five_two_events_swapped_are_told(trail: Trail) -> None:
     [(6, ("changed", 6)), (0, ("forged", 0)), (-9, ("forged", -9)), (9, ("missing", 6)), (3, ("changed", 3))],
 )
 def test_six_a_forged_event_is_told(trail: Trail, position: int, told: tuple[str, int]) -> None:
-    model = next(row for row in trail.copy()[0] if row["position"] == 3)
-    forged = model | {"seq": model["seq"] + 1000, "position": position, "object_id": "forged"}
-    trail.do(sa.delete(audit_events).where(OF.position == position))
+    model = next(row for row in trail.copy()[0] if row["chain_position"] == 3)
+    forged = model | {"id": model["id"] + 1000, "chain_position": position, "object_id": "forged"}
+    trail.do(sa.delete(audit_events).where(OF.chain_position == position))
     trail.do(sa.insert(audit_events).values(forged))
     assert trail.told() == told
 
@@ -181,7 +185,7 @@ def test_seven_the_table_put_back_to_an_older_copy_is_told_by_the_anchor(trail: 
     ],
 )
 def test_eight_a_head_that_was_edited_is_told(trail: Trail, change: dict[str, object]) -> None:
-    trail.do(sa.update(audit_head).values(change))
+    trail.do(sa.update(audit_chain_head).values(change))
     fault = trail.told()
     assert fault is not None
     assert fault[0] in ("head", "forged", "missing")
@@ -191,15 +195,15 @@ def test_eight_a_head_that_was_edited_is_told(trail: Trail, change: dict[str, ob
 
 
 def taken_out(trail: Trail) -> None:
-    trail.do(sa.delete(audit_events).where(OF.position == 5))
+    trail.do(sa.delete(audit_events).where(OF.chain_position == 5))
 
 
 def headless(trail: Trail) -> None:
-    trail.do(sa.delete(audit_head))
+    trail.do(sa.delete(audit_chain_head))
 
 
 def lowered(trail: Trail) -> None:
-    trail.do(sa.update(audit_head).values(position=4))
+    trail.do(sa.update(audit_chain_head).values(position=4))
 
 
 @pytest.mark.parametrize("tamper", [taken_out, headless, lowered])
@@ -264,14 +268,14 @@ def test_what_is_no_anchor_is_refused_by_its_line(line: str) -> None:
 def test_events_are_linked_in_order_a_limit_at_a_time(trail: Trail) -> None:
     trail.write(*"fghij")
     assert [trail.link(limit=2) for _ in range(4)] == [2, 2, 1, 0]
-    events = sorted(trail.copy()[0], key=lambda row: row["position"])
+    events = sorted(trail.copy()[0], key=lambda row: row["chain_position"])
     assert [row["object_id"] for row in events] == list("abcdefghij")
-    assert [row["position"] for row in events] == list(range(1, 11))
+    assert [row["chain_position"] for row in events] == list(range(1, 11))
     assert (trail.verify().linked, trail.verify().waiting) == (10, 0)
 
 
 def test_a_chain_without_events_has_a_head_and_is_whole(trail: Trail) -> None:
-    trail.do(sa.delete(audit_events), sa.delete(audit_head))
+    trail.do(sa.delete(audit_events), sa.delete(audit_chain_head))
     assert trail.link() == 0
     assert trail.told(trail.head()) is None
     trail.write("a")

@@ -28,8 +28,8 @@ from app.storage.events import audit_log
 from app.storage.events import outbox as rows
 from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.events.outbox import Event, EventFilter
-from app.storage.tables.events import events as told
-from app.storage.tables.operations import audit_head
+from app.storage.tables.events import outbox_events as told
+from app.storage.tables.operations import audit_chain_head
 from app.storage.tables.submissions import flags
 from app.web.schemas.bookings import EventOut
 from tests.conftest import Service
@@ -136,17 +136,19 @@ def test_a_trail_that_is_broken_tells_nothing_until_somebody_has_looked(clinic: 
     clinic.team.submit(CALM)
     clinic.follow()
     head = clinic.database.read_blocking(
-        lambda session: dict(session.execute(sa.select(audit_head)).mappings().one())
+        lambda session: dict(session.execute(sa.select(audit_chain_head)).mappings().one())
     )
     clinic.team.submit(CALM)
-    clinic.database.write_blocking(lambda session: session.execute(sa.delete(audit_head)) and None)
+    clinic.database.write_blocking(lambda session: session.execute(sa.delete(audit_chain_head)) and None)
     with pytest.raises(ChainBroken):
         clinic.follow()
     assert (
         clinic.service.read(lambda session: session.execute(sa.select(sa.func.count(told.c.id))).scalar_one())
         == 1
     )
-    clinic.database.write_blocking(lambda session: session.execute(sa.insert(audit_head), head) and None)
+    clinic.database.write_blocking(
+        lambda session: session.execute(sa.insert(audit_chain_head), head) and None
+    )
     clinic.follow()
     assert len(clinic.types()) == 2
 
@@ -183,7 +185,7 @@ def test_every_act_of_a_booking_is_told_once_with_its_state_and_by_one_subject(c
         ("review.changed", "in_review"), ("review.changed", "needs_contact"), ("review.changed", "ready"),
         ("submission.corrected", None), ("submission.erased", "not_started"),
     ]  # fmt: skip
-    assert {(each.handoff_id, each.booking_reference, each.subject) for each in found} == {
+    assert {(each.handoff_id, each.booking_reference, each.ordering_key) for each in found} == {
         (handoff, "B-1", handoff)
     }
     assert [each.submission_id for each in found] == [None, *[case] * 8]

@@ -96,10 +96,10 @@ class Office:
     def tell(self, kind: str = "submission.submitted", case: str = CASE, **more: Any) -> Event:
         """Publish an event: add it to the outbox and queue its deliveries."""
         self.position += 1
-        plain = {"handoff_id": None, "booking_reference": "b-1", "state": "submitted", "test": False}
+        plain = {"handoff_id": None, "booking_reference": "b-1", "state": "submitted", "is_test": False}
         event = Event(
             position=self.position, id=str(uuid7()), type=kind, at=self.at, submission_id=case,
-            restricted=kind in event_types.RESTRICTED, **plain | more,
+            requires_review_scope=kind in event_types.RESTRICTED, **plain | more,
         )  # fmt: skip
 
         def follow(session: Any) -> None:
@@ -127,8 +127,8 @@ class Office:
         self.at += dt.timedelta(seconds=seconds)
 
     def kept(self) -> list[Delivery]:
-        asked = sa.select(*(told.deliveries.c[name] for name in Delivery._fields))
-        ordered = asked.order_by(told.deliveries.c.id)
+        asked = sa.select(*(told.webhook_deliveries.c[name] for name in Delivery._fields))
+        ordered = asked.order_by(told.webhook_deliveries.c.id)
         return self.service.read(lambda session: [Delivery(*row) for row in session.execute(ordered)])
 
     def tries(self, delivery: str) -> list[DeliveryAttempt]:
@@ -156,7 +156,7 @@ def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 def test_an_endpoint_is_told_of_its_own_mode_alone(office: Office) -> None:
     live, trial = office.endpoint(), office.endpoint(test=True)
-    office.tell(test=True)
+    office.tell(is_test=True)
     assert [each.endpoint_id for each in office.kept()] == [trial.id]
     office.tell()
     assert [each.endpoint_id for each in office.kept()] == [trial.id, live.id]
@@ -193,7 +193,7 @@ def test_an_endpoint_that_is_gone_gets_no_more_and_nothing_that_waits(office: Of
     office.tell()
     assert len(office.kept()) == 2
     found = office.look(endpoint)
-    assert (found.paused_because, found.version, office.told("endpoint.paused")) == ("gone", 2, 1)
+    assert (found.paused_reason, found.version, office.told("endpoint.paused")) == ("gone", 2, 1)
 
 
 def test_a_paused_endpoint_collects_and_is_sent_nothing(office: Office) -> None:
@@ -210,7 +210,7 @@ def test_a_paused_endpoint_collects_and_is_sent_nothing(office: Office) -> None:
 def test_an_event_that_is_kept_no_longer_is_given_up(office: Office) -> None:
     office.endpoint()
     office.tell()
-    office.do(lambda session: session.execute(sa.delete(told.events)) and None)
+    office.do(lambda session: session.execute(sa.delete(told.outbox_events)) and None)
     office.rounds()
     (delivery,) = office.kept()
     assert (office.sent.taken, delivery.state) == ([], "failed")
@@ -238,7 +238,7 @@ def test_what_goes_out_is_the_event_signed(office: Office) -> None:
     assert Webhook(secret).verify(body, headers)["id"] == event.id == headers["webhook-id"]
     assert headers["content-type"] == "application/json"
     (delivery,) = office.kept()
-    assert (delivery.state, delivery.tries, delivery.done_at) == ("delivered", 1, office.at)
+    assert (delivery.state, delivery.attempt_count, delivery.finished_at) == ("delivered", 1, office.at)
     (attempt,) = office.tries(delivery.id)
     assert (attempt.status, attempt.latency_ms, attempt.error) == (204, 12, None)
     assert office.look(made).failing_since is None
@@ -276,12 +276,12 @@ def test_what_failed_is_tried_again_after_pauses_and_then_given_up(office: Offic
     for tries, pause in enumerate(PAUSES, 1):
         office.rounds(2)
         (delivery,) = office.kept()
-        assert (delivery.state, delivery.tries) == ("pending", tries)
-        assert delivery.next_try_at == office.at + dt.timedelta(seconds=pause)
+        assert (delivery.state, delivery.attempt_count) == ("pending", tries)
+        assert delivery.next_attempt_at == office.at + dt.timedelta(seconds=pause)
         office.wait(pause)
     office.rounds(2)
     (delivery,) = office.kept()
-    assert (delivery.state, delivery.tries, delivery.done_at) == ("failed", 4, office.at)
+    assert (delivery.state, delivery.attempt_count, delivery.finished_at) == ("failed", 4, office.at)
     assert [each.error for each in office.tries(delivery.id)] == ["TimeoutError"] * 4
     assert office.look(endpoint).failing_since == MONDAY
 
@@ -302,7 +302,7 @@ def test_a_receiver_may_ask_for_a_longer_pause_of_a_day_at_most(
     office.tell()
     office.sent.says = lambda *_: DeliveryResult(status, 5, None, asked)
     office.rounds()
-    assert office.kept()[0].next_try_at == MONDAY + dt.timedelta(seconds=seconds)
+    assert office.kept()[0].next_attempt_at == MONDAY + dt.timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("status", [100, 199, 300, 302, 304, 400, 401, 404, 409, 500, 503, 999])
@@ -329,7 +329,7 @@ def test_an_endpoint_that_only_failed_for_a_day_is_paused_and_somebody_is_told(o
         office.wait(3600)
         office.rounds(post=post)
         found = office.look(endpoint)
-        assert (found.paused_at, found.paused_because) == (office.at, "failing")
+        assert (found.paused_at, found.paused_reason) == (office.at, "failing")
         (letter,) = server.letters
     link = f"https://visit.clinic.example/staff/webhooks/{endpoint.id}"
     assert letter.get_payload(decode=True) == f"{letter['subject']}.\r\n\r\n{link}".encode()
@@ -440,9 +440,9 @@ def test_a_try_that_was_broken_off_is_not_counted(office: Office) -> None:
     office.tell()
     (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
     office.do(webhook_deliveries.release, [message.delivery], now=office.at)
-    assert office.kept()[0].tries == 0
+    assert office.kept()[0].attempt_count == 0
     (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
-    assert message.delivery.tries == 1
+    assert message.delivery.attempt_count == 1
 
 
 def test_an_endpoint_whose_secret_can_not_be_opened_here_holds_up_nobody_else(office: Office) -> None:
@@ -490,7 +490,7 @@ def test_who_settles_late_changes_nothing_of_a_later_try(office: Office) -> None
         office.do, webhook_deliveries.record_result, called=late.url, now=office.at, pauses=PAUSES, jitter=1.0
     )
     settle(late.delivery, BROKEN)
-    assert office.kept()[0].next_try_at == office.at + LEASE
+    assert office.kept()[0].next_attempt_at == office.at + LEASE
     settle(newer.delivery, DONE)
     settle(late.delivery, BROKEN)
     assert office.kept()[0].state == "delivered"
@@ -588,7 +588,7 @@ def test_a_test_goes_to_one_endpoint_and_tells_of_nothing(office: Office) -> Non
     ((url, _, body),) = office.sent.taken
     document = json.loads(body)
     assert (url, document["type"], document["data"]) == (endpoint.url, "webhook.test", {"test": False})
-    assert office.service.read(lambda session: session.execute(sa.select(told.events)).all()) == []
+    assert office.service.read(lambda session: session.execute(sa.select(told.outbox_events)).all()) == []
 
 
 def test_what_ended_is_sent_once_more_by_hand_with_the_same_id_and_body(office: Office) -> None:
@@ -637,8 +637,8 @@ def test_secrets_are_sealed_anew_when_the_sealing_key_is_rotated(office: Office)
     settings = office.service.services.settings
     name, _ = rotate(office.service.database, "", settings.key_file, now=office.at, actor=ADMIN)
     found = office.look(endpoint)
-    assert found.former_secret
+    assert found.previous_secret
     assert found.secret.startswith(name.encode())
-    assert found.former_secret.startswith(name.encode())
+    assert found.previous_secret.startswith(name.encode())
     assert webhook_endpoints.active_secrets(found, office.keyring, office.at) == before
     assert len(set(before)) == 2

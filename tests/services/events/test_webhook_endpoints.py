@@ -149,7 +149,7 @@ def test_an_endpoint_removed_while_it_is_told_is_no_accident(service: Service) -
 
     assert asyncio.run(at_once()) == [None] * 16
     left = service.read(
-        lambda session: session.execute(sa.select(events.deliveries.c.endpoint_id)).scalars().all()
+        lambda session: session.execute(sa.select(events.webhook_deliveries.c.endpoint_id)).scalars().all()
     )
     assert left == [kept.id] * 8
 
@@ -172,7 +172,7 @@ def test_no_more_than_two_secrets_sign_and_the_former_for_a_day(service: Service
 
 def test_a_secret_changed_while_it_is_sealed_anew_stays_as_changed(service: Service) -> None:
     endpoint = make(service)
-    before = (endpoint.id, endpoint.secret, endpoint.former_secret)
+    before = (endpoint.id, endpoint.secret, endpoint.previous_secret)
     do(
         service,
         webhook_endpoints.rotate_secret,
@@ -196,6 +196,6 @@ def test_a_test_to_a_paused_endpoint_is_a_conflict(service: Service) -> None:
 def _event(position: int) -> Event:
     case = str(uuid7())
     return Event(
-        position, str(uuid7()), "review.changed", AT, test=False, restricted=False, submission_id=case,
-        handoff_id=None, booking_reference=None, state="submitted",
+        position, str(uuid7()), "review.changed", AT, is_test=False, requires_review_scope=False,
+        submission_id=case, handoff_id=None, booking_reference=None, state="submitted",
     )  # fmt: skip

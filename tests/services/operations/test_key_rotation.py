@@ -55,7 +55,9 @@ def test_rotation_leaves_nothing_under_the_old_key_and_everything_readable(
     newest, moved = rotate(service.database, "", key_file, now=now(), actor=COMMAND)
     assert (newest != before, moved) == (True, 3)
     made.append(service.client.post("/v1/submissions", json=body(CARA), headers=website).json())
-    wrapped = service.read(lambda session: list(session.execute(sa.select(submissions.c.data_key)).scalars()))
+    wrapped = service.read(
+        lambda session: list(session.execute(sa.select(submissions.c.wrapped_data_key)).scalars())
+    )
     assert {key_id(each) for each in wrapped} == {newest}
     for document in made:
         answer = service.client.get(f"/v1/submissions/{document['id']}", headers=bearer(document))

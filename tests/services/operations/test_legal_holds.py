@@ -21,7 +21,7 @@ from app.services.operations import legal_holds, retention
 from app.services.operations.legal_holds import ErasureForecast
 from app.storage.auth.api_keys import ApiKey
 from app.storage.events.audit_log import Actor, count
-from app.storage.tables.review import versions
+from app.storage.tables.review import submission_versions
 from app.storage.tables.submissions import submissions
 from tests.conftest import Service
 from tests.sample_answers import CARA, body
@@ -73,7 +73,7 @@ def a_key(*scopes: str) -> ApiClient:
         "k",
         b"",
         frozenset(scopes),
-        test=False,
+        is_test=False,
         origins=frozenset(),
         cidrs=(),
         created_at=now(),
@@ -155,7 +155,7 @@ def test_a_hold_outlives_the_time_and_a_release_lets_it_go(files: Files) -> None
         principal=FormSessionPrincipal(held["id"]),
         now=files.at,
     )
-    assert files.service.read(read).record.held
+    assert files.service.read(read).record.legal_hold
     assert files.do(legal_holds.release_hold, held["id"])
     with pytest.raises(NotFound):
         files.service.read(read)
@@ -203,5 +203,7 @@ def test_a_draft_under_a_hold_is_kept_as_it_was_when_its_person_changes_it(files
     change = {"answers": {"ride_home": "no"}}
     path = f"/v1/submissions/{made['id']}"
     assert files.service.client.patch(path, json=change, headers=headers).status_code == 200
-    kept = files.service.read(lambda session: session.execute(sa.select(versions.c.version)).scalars().all())
+    kept = files.service.read(
+        lambda session: session.execute(sa.select(submission_versions.c.version)).scalars().all()
+    )
     assert len(kept) == 1

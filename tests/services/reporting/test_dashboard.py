@@ -71,7 +71,7 @@ class House:
         known = sa.select(row.id, row.submitted_at).where(row.id.in_(ids))
         for each in self.service.read(lambda session: session.execute(known).all()):
             looked = sa.update(submissions_table).where(row.id == each.id)
-            self.run(looked.values(looked_at=each.submitted_at + after))
+            self.run(looked.values(first_viewed_at=each.submitted_at + after))
 
     def charts(self, days: int = 7, *, test: bool = False) -> dict[str, Chart]:
         submissions = self.service.services.submissions
@@ -167,7 +167,7 @@ def test_a_row_that_does_not_open_does_not_hide_the_others(house: House) -> None
     poisoned, *_ = house.came(7, 2 * HOUR)
     left, *_ = house.came(6, 3 * HOUR, complete=False)
     row = submissions_table.c
-    house.run(sa.update(submissions_table).where(row.id == poisoned).values(trace=b"x" * 40))
+    house.run(sa.update(submissions_table).where(row.id == poisoned).values(summary_provenance=b"x" * 40))
     house.run(sa.update(submissions_table).where(row.id == left).values(answers=b"x" * 40))
     shown = house.charts()
     assert shown["arrivals"].title.startswith("7 questionnaires")
@@ -217,7 +217,7 @@ def test_flags_are_met_when_somebody_acts_in_time_and_a_look_is_no_act(house: Ho
         act |= {
             "actor_kind": "staff",
             "actor_id": None,
-            "at": flag.due_at + (late if place >= 4 else -HOUR / 60),
+            "created_at": flag.due_at + (late if place >= 4 else -HOUR / 60),
         }
         house.run(sa.insert(flag_actions_table).values(**act))
     chart = house.charts()["flags"]

@@ -13,7 +13,7 @@ from app.services.auth.permissions import ROLES, Role, permitted
 from app.services.review import case_export, cases
 from app.services.review.cases import StaffCommand
 from app.storage.events.audit_log import Actor
-from app.storage.tables.auth import staff as staff_table
+from app.storage.tables.auth import staff_users
 from app.storage.tables.operations import audit_events as audit_events_table
 from tests.conftest import Service
 from tests.sample_answers import NOA, PAT, PAT_CONTACT
@@ -39,7 +39,7 @@ def do(house: House, act: Any, mine: StaffCommand, *given: Any, **more: Any) -> 
 
 def taken(house: House, case: str) -> list[str]:
     row = audit_events_table.c
-    asked = sa.select(row.action).where(row.object_id == case, row.action.like("%exported")).order_by(row.seq)
+    asked = sa.select(row.action).where(row.object_id == case, row.action.like("%exported")).order_by(row.id)
     return list(house.service.read(lambda session: session.execute(asked).scalars()))
 
 
@@ -47,7 +47,7 @@ def taken(house: House, case: str) -> list[str]:
 def staffed(house: House) -> House:
     """Add the manager who exports cases."""
     person = {"id": NOBODY, "email": "mo@clinic.example", "name": "Mo Manager", "roles": "manager"}
-    house.run(sa.insert(staff_table).values(**person, created_at=house.now))
+    house.run(sa.insert(staff_users).values(**person, created_at=house.now))
     return house
 
 

@@ -24,8 +24,8 @@ from app.services.review.cases import ACTIONS, MAX_NOTE_LENGTH, STEPS, normalise
 from app.storage.events import audit_log
 from app.storage.tables import events
 from app.storage.tables.base import metadata
-from app.storage.tables.operations import audit_head
-from app.storage.tables.review import flag_actions, looks, notes, versions
+from app.storage.tables.operations import audit_chain_head
+from app.storage.tables.review import case_views, flag_actions, notes, submission_versions
 from tests.conftest import Service
 from tests.factories import Team, program, somebody
 from tests.sample_answers import CARA, NOA, PAT, PAT_CONTACT
@@ -57,7 +57,9 @@ def everything(team: Team) -> list[Any]:
     """Every row of every table, except what the service writes by itself meanwhile."""
 
     def dump(session: Any) -> list[Any]:
-        tables = [table for table in metadata.sorted_tables if table not in (audit_head, events.events)]
+        tables = [
+            table for table in metadata.sorted_tables if table not in (audit_chain_head, events.outbox_events)
+        ]
         columns = [[each for each in table.c if each.name not in ("position", "mac")] for table in tables]
         found = [tuple(row) for each in columns for row in session.execute(sa.select(*each))]
         return [row for row in found if "service" not in row]
@@ -141,7 +143,7 @@ def test_a_case_with_a_clock_running_is_neither_ready_closed_nor_merged(team: Te
             team.decide(case, step)
     with pytest.raises(InvalidTransition, match="flags first"):
         team.merge(case, other)
-    assert team.drawn(case).record.attention == 1
+    assert team.drawn(case).record.priority == 1
 
 
 def test_a_flag_that_is_closed_or_of_another_case_takes_no_act(team: Team) -> None:
@@ -199,7 +201,7 @@ def test_a_correction_that_can_not_be_is_refused_and_one_that_changes_nothing_to
             team.correct(case, **wrong)
     with pytest.raises(InvalidTransition):
         team.correct(case, visit_reason=["long_term_pain", "low_mood"])
-    assert (rows(team, versions), team.drawn(case).record.version) == (0, 1)
+    assert (rows(team, submission_versions), team.drawn(case).record.version) == (0, 1)
 
 
 def test_nobody_is_ready_by_a_form_that_was_not_sent(team: Team) -> None:
@@ -242,17 +244,17 @@ def test_a_look_is_on_record_and_changes_nothing_but_who_saw_what(team: Team) ->
     case = team.submit(NOA)
     first, other = team.look(case), team.beside(somebody(team.service, "manager"))
     assert first.seen is None
-    assert first.drawn.record.looked_at == team.at
+    assert first.drawn.record.first_viewed_at == team.at
     team.at += MOMENT
     assert other.look(case).seen is None
     again = team.look(case)
     assert again.seen
-    assert again.seen.version == 1
-    assert again.drawn.record.looked_at == team.at - MOMENT
+    assert again.seen.viewed_version == 1
+    assert again.drawn.record.first_viewed_at == team.at - MOMENT
     assert team.drawn(case).record.version == 1
     assert team.told("submission.viewed") == 3
     assert [each.action for each in again.history if each.action == "submission.viewed"] != []
-    assert rows(team, looks) == 2
+    assert rows(team, case_views) == 2
 
 
 def test_ones_own_act_is_nothing_new_to_oneself(team: Team) -> None:
@@ -264,7 +266,7 @@ def test_ones_own_act_is_nothing_new_to_oneself(team: Team) -> None:
     mine, theirs = team.look(case).seen, other.look(case).seen
     assert mine
     assert theirs
-    assert mine.version == version > theirs.version
+    assert mine.viewed_version == version > theirs.viewed_version
 
 
 def test_contact_details_are_shown_on_demand_and_each_time_is_on_record(team: Team) -> None:
@@ -290,9 +292,9 @@ def test_a_case_goes_from_new_to_closed_and_is_reopened(team: Team) -> None:
 
 def test_closing_a_case_closes_what_waits_for_the_consultation_alone(team: Team) -> None:
     case = team.submit(PROXY)
-    assert [flag.kind for flag in team.drawn(case).record.flags] == ["proxy"]
+    assert [flag.flag_code for flag in team.drawn(case).record.flags] == ["proxy"]
     record = team.decide(case, "in_review", "ready", "closed").record
-    assert (record.attention, record.flags[0].closed_at) == (None, team.at)
+    assert (record.priority, record.flags[0].closed_at) == (None, team.at)
     assert team.drawn(case).record == record
     assert [each.action for each in team.look(case).actions] == ["closed"]
     assert team.told("flag.closed") == 1
@@ -325,9 +327,11 @@ def test_an_act_on_a_flag_leaves_its_clock_running(team: Team, action: cases.Act
     case = team.submit(NOA)
     before = team.drawn(case).record
     record = team.act(case, before.flags[0].id, action).record
-    assert (record.attention, record.due_at, record.version) == (1, before.due_at, 2)
+    assert (record.priority, record.due_at, record.version) == (1, before.due_at, 2)
     done = team.look(case).actions
-    assert [(each.action, each.flag_id, each.at) for each in done] == [(action, before.flags[0].id, team.at)]
+    assert [(each.action, each.flag_id, each.created_at) for each in done] == [
+        (action, before.flags[0].id, team.at)
+    ]
     assert team.told(f"flag.{action}") == 1
 
 
@@ -338,7 +342,7 @@ def test_closing_its_flags_takes_a_case_off_the_clock(team: Team) -> None:
         record = team.act(case, flag.id, "closed").record
         left = [each for each in record.flags if each.closed_at is None]
         assert len(left) == len(flags) - number
-        assert record.attention == min((each.priority for each in left), default=None)
+        assert record.priority == min((each.priority for each in left), default=None)
         assert record.due_at == min((each.due_at for each in left if each.due_at), default=None)
         assert team.drawn(case).record == record
     assert record.due_at is None
@@ -352,7 +356,7 @@ def test_a_correction_is_a_new_version_beside_the_old_one(team: Team) -> None:
     assert (after.version, after.submitted_at, after.retained_until) == (
         2, before.submitted_at, before.retained_until,
     )  # fmt: skip
-    assert (after.attention, {"self_harm_now"} <= {flag.kind for flag in after.flags}) == (1, True)
+    assert (after.priority, {"self_harm_now"} <= {flag.flag_code for flag in after.flags}) == (1, True)
     assert {flag.id for flag in before.flags} <= {flag.id for flag in after.flags}, "flags are only added"
     assert team.told("submission.corrected") == 1
     assert team.told("flag.raised") >= 2
@@ -392,12 +396,12 @@ def test_what_was_closed_is_new_again_when_a_correction_raises_a_flag(team: Team
 def test_a_duplicate_is_merged_and_taken_out_again(team: Team) -> None:
     case, other = team.submit(PROXY), team.submit(CALM)
     record = team.merge(case, other).record
-    assert (record.merged_into, record.review, record.attention) == (other, "closed", None)
+    assert (record.merged_into_id, record.review, record.priority) == (other, "closed", None)
     assert team.drawn(case).record == record
     assert team.drawn(other).record.version == 2
     assert (team.told("submission.merged"), team.told("submission.merged_from")) == (1, 1)
     again = team.decide(case, "in_review").record
-    assert (again.merged_into, again.review) == (None, "in_review")
+    assert (again.merged_into_id, again.review) == (None, "in_review")
     assert team.told("submission.unmerged") == 1
 
 

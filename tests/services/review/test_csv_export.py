@@ -195,7 +195,7 @@ def test_a_filter_holds_over_all_pages(house: House, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(csv_export, "ROWS", 3)
     house.came(4, HOUR)
     mine = house.came(7, 2 * HOUR, NOA)
-    wanted = ExportRequest(Filters(attention=1))
+    wanted = ExportRequest(Filters(priority=1))
     assert begin(house, manager(), wanted) == 7
     assert [row["id"] for row in exported(house, wanted)] == sorted(mine)
     assert len(exported(house)) == begin(house, manager()) == 11

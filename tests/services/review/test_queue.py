@@ -100,7 +100,7 @@ def test_what_is_due_first_stands_first_and_then_whoever_waits_longest(team: Tea
 def test_a_draft_with_a_flag_waits_like_the_others(team: Team) -> None:
     draft = team.submit({"info_only": True, "self_harm_thoughts": "now"}, complete=False)
     [line] = page(team).lines
-    assert (line.row.id, line.row.status, line.row.attention) == (draft, "draft", 1)
+    assert (line.row.id, line.row.status, line.row.priority) == (draft, "draft", 1)
 
 
 def test_a_line_says_why_what_is_unknown_and_what_changed(team: Team) -> None:
@@ -116,24 +116,24 @@ def test_a_line_says_why_what_is_unknown_and_what_changed(team: Team) -> None:
     assert page(team).lines[0].changed
     team.close_flags(case)
     [line] = page(team).lines
-    assert (line.why, line.row.attention) == ((), None)
+    assert (line.why, line.row.priority) == ((), None)
 
 
 def test_each_filter_narrows_the_queue(team: Team) -> None:
     urgent, plain = team.submit(NOA, booking_reference="B-1"), team.submit(CARA, language="es")
-    spam, trial = team.submit(CARA, quarantine="honeypot"), team.submit(CARA, test=True)
+    spam, trial = team.submit(CARA, spam_reasons="honeypot"), team.submit(CARA, test=True)
     assert isinstance(team.who.actor("x").id, str)
     me = team.who.actor("x").id
     team.assign(plain, me)
     team.decide(plain, "in_review")
     expected = {
-        Filters(attention=1): [urgent], Filters(attention=4): [], Filters(booking_reference="B-1"): [urgent],
+        Filters(priority=1): [urgent], Filters(priority=4): [], Filters(booking_reference="B-1"): [urgent],
         Filters(language="es"): [plain], Filters(states=("in_review",)): [plain],
         Filters(states=("new",)): [urgent, spam], Filters(assignee=me): [plain],
-        Filters(nobody=True): [urgent, spam], Filters(quarantine=True): [spam],
+        Filters(nobody=True): [urgent, spam], Filters(suspected_spam=True): [spam],
         Filters(test=True): [trial], Filters(states=("closed",)): [],
         Filters(ids=(trial, plain)): [plain, trial],
-        Filters(ids=()): [], Filters(language="es", attention=1): [],
+        Filters(ids=()): [], Filters(language="es", priority=1): [],
     }  # fmt: skip
     for filters, wanted in expected.items():
         assert sorted(ids(team, filters)) == sorted(wanted), filters
@@ -174,7 +174,7 @@ def test_filters_with_little_in_common_are_looked_for_a_stretch_at_a_time(
     assert sorted(found) == sorted(case for number, case in enumerate(made) if number % 5 == 0)
     assert found == [case for case in ids(team) if case in found]
     assert pages > 2
-    nothing = page(team, Filters(attention=1, language="ht"))
+    nothing = page(team, Filters(priority=1, language="ht"))
     assert (nothing.lines, nothing.following is not None) == ((), True)
 
 
@@ -250,11 +250,11 @@ def test_a_search_finds_closed_cases_drafts_and_tests_too(team: Team) -> None:
 
 
 PLANNED = [
-    Filters(), Filters(("new",)), Filters(STATES), Filters(attention=1), Filters(assignee="x"),
-    Filters(language="es"), Filters(booking_reference="x"), Filters(overdue=True), Filters(quarantine=True),
-    Filters(("new",), attention=1, language="es"), Filters(test=True), Filters(ids=("x", "y")),
-    Filters(quarantine=True, test=True), Filters(nobody=True),
-    Filters(nobody=True, language="es"), Filters(assignee="x", quarantine=True),
+    Filters(), Filters(("new",)), Filters(STATES), Filters(priority=1), Filters(assignee="x"),
+    Filters(language="es"), Filters(booking_reference="x"), Filters(overdue=True),
+    Filters(("new",), priority=1, language="es"), Filters(test=True), Filters(ids=("x", "y")),
+    Filters(suspected_spam=True), Filters(suspected_spam=True, test=True), Filters(nobody=True),
+    Filters(nobody=True, language="es"), Filters(assignee="x", suspected_spam=True),
 ]  # fmt: skip
 
 

@@ -148,7 +148,7 @@ def test_what_is_erased_takes_its_alerts_along(office: Office) -> None:
 # --- one alert -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("more", [{}, {"complete": False}, {"quarantine": "honeypot"}])
+@pytest.mark.parametrize("more", [{}, {"complete": False}, {"spam_reasons": "honeypot"}])
 def test_a_flag_with_a_time_raises_one_alert_in_the_same_act(office: Office, more: dict[str, Any]) -> None:
     case = office.submit(NOA, contact=bool(not more), **more)
     (alert,) = office.kept()
@@ -157,7 +157,12 @@ def test_a_flag_with_a_time_raises_one_alert_in_the_same_act(office: Office, mor
     assert (alert.submission_id, alert.kind, alert.recipient, alert.channel) == (
         case, "raised", "first", "email",
     )  # fmt: skip
-    assert (alert.created_at, alert.next_try_at, alert.tries, alert.sent_at) == (MONDAY, MONDAY, 0, None)
+    assert (alert.created_at, alert.next_attempt_at, alert.attempt_count, alert.sent_at) == (
+        MONDAY,
+        MONDAY,
+        0,
+        None,
+    )
 
 
 def test_several_flags_raised_at_once_are_one_alert(office: Office) -> None:
@@ -204,7 +209,7 @@ def test_without_a_server_nothing_is_sent_and_everything_stays(office: Office) -
     office.submit(NOA)
     office.rounds(3, mail=False)
     (alert,) = office.kept()
-    assert (alert.tries, alert.failed_with, alert.sent_at) == (0, None, None)
+    assert (alert.attempt_count, alert.last_error, alert.sent_at) == (0, None, None)
     assert office.service.services.alert_status.waiting == AlertBacklog(1, 0, None, due=True)
     assert not office.service.services.alert_status.late(office.at + 2 * HOUR)
 
@@ -228,15 +233,15 @@ def test_what_was_not_taken_is_tried_again(
     with sink(**behaviour) as wrong:
         office.rounds(3, port=wrong.port)
         (alert,) = office.kept()
-        assert (alert.tries, alert.failed_with) == (1, error)
-        assert alert.next_try_at == MONDAY + PAUSES[0]
+        assert (alert.attempt_count, alert.last_error) == (1, error)
+        assert alert.next_attempt_at == MONDAY + PAUSES[0]
     office.rounds()
     assert office.server.letters == []
     office.wait(PAUSES[0])
     office.rounds()
     assert len(office.server.letters) == 1
     (alert,) = office.kept()
-    assert (alert.sent_at, alert.failed_with, alert.tries) == (office.at, None, 2)
+    assert (alert.sent_at, alert.last_error, alert.attempt_count) == (office.at, None, 2)
     assert office.waiting().unsent == 0
 
 
@@ -246,8 +251,8 @@ def test_the_pauses_grow_to_an_hour_and_there_is_no_giving_up(office: Office) ->
     while office.at < MONDAY + 12 * HOUR:
         office.rounds(port=closed)
         raised = next(each for each in office.kept() if each.kind == "raised")
-        pauses.append((raised.next_try_at - office.at) // MINUTE)
-        office.wait(raised.next_try_at - office.at)
+        pauses.append((raised.next_attempt_at - office.at) // MINUTE)
+        office.wait(raised.next_attempt_at - office.at)
     assert pauses[:7] == [1, 2, 5, 15, 60, 60, 60]
     assert set(pauses[7:]) == {60}
     office.rounds()
@@ -305,7 +310,7 @@ def test_one_letter_that_fails_keeps_no_other(office: Office) -> None:
         office.submit(NOA)
     with sink(drop="DATA") as wrong:
         office.rounds(port=wrong.port)
-    assert [alert.tries for alert in office.kept()] == [1, 1, 1]
+    assert [alert.attempt_count for alert in office.kept()] == [1, 1, 1]
 
 
 # --- what an alert says ----------------------------------------------------------------------------
@@ -328,7 +333,7 @@ def test_a_letter_says_that_a_case_needs_attention_and_nothing_else(office: Offi
 def test_an_address_that_is_wrong_for_good_is_remembered(office: Office) -> None:
     office.submit(NOA)
     office.do(alerts.mark_sent, alert=office.do(alerts.claim), refused=True)
-    assert [each.failed_with for each in office.service.read(partial(rows.rejected, limit=9))] == [
+    assert [each.last_error for each in office.service.read(partial(rows.rejected, limit=9))] == [
         "AddressRefused"
     ]
 

@@ -18,7 +18,7 @@ from app.storage.events.audit_log import Actor, count
 from app.storage.submissions import contact_index as rows
 from app.storage.submissions.contact_index import Kind, find, normalise
 from app.storage.tables.base import metadata
-from app.storage.tables.submissions import lookups, submissions
+from app.storage.tables.submissions import contact_index, submissions
 from tests.conftest import Service
 from tests.sample_answers import CARA, PAT, PAT_CONTACT, body
 from tests.web.conftest import bearer
@@ -50,7 +50,7 @@ class Index:
         return self.service.read(lambda session: find(session, keyring, kind, value))
 
     def count(self) -> int:
-        asked = sa.select(sa.func.count()).select_from(lookups)
+        asked = sa.select(sa.func.count()).select_from(contact_index)
         return self.service.read(lambda session: session.execute(asked).scalar_one())
 
     def backfill(self) -> tuple[BackfillReport, list[int]]:
@@ -182,7 +182,7 @@ def test_backfill_indexes_what_was_stored_without_the_index(
     monkeypatch.setattr(contact_index_backfill, "BATCH", 2)
     made = [index.make()["id"] for _ in range(5)]
     index.make(CARA)
-    remove = sa.delete(lookups).where(lookups.c.submission_id != made[0])
+    remove = sa.delete(contact_index).where(contact_index.c.submission_id != made[0])
     index.service.database.write_blocking(lambda session: session.execute(remove) and None)
     unreadable = sa.update(submissions).where(submissions.c.id == made[2]).values(contact=b"x" * 40)
     index.service.database.write_blocking(lambda session: session.execute(unreadable) and None)
@@ -191,7 +191,7 @@ def test_backfill_indexes_what_was_stored_without_the_index(
     assert index.find("phone", PHONE) == [made[4], made[3], made[1], made[0]]
     assert index.missing() == 1
     assert index.backfill() == (BackfillReport(processed=1, failed=1), [1, 0])
-    assert index.service.read(partial(count, action="lookups.made")) == 2
+    assert index.service.read(partial(count, action="contact_index.made")) == 2
 
 
 def test_interrupted_backfill_continues_with_what_is_left(
@@ -199,7 +199,7 @@ def test_interrupted_backfill_continues_with_what_is_left(
 ) -> None:
     monkeypatch.setattr(contact_index_backfill, "BATCH", 2)
     made = [index.make()["id"] for _ in range(3)]
-    index.service.database.write_blocking(lambda session: session.execute(sa.delete(lookups)) and None)
+    index.service.database.write_blocking(lambda session: session.execute(sa.delete(contact_index)) and None)
 
     def interrupt(_size: int) -> None:
         raise KeyboardInterrupt
@@ -208,7 +208,7 @@ def test_interrupted_backfill_continues_with_what_is_left(
     with pytest.raises(KeyboardInterrupt):
         backfill(database, vault, now=now(), actor=Actor("command"), progress=interrupt)
     assert index.find("email", EMAIL) == made[1::-1]
-    assert index.service.read(partial(count, action="lookups.made")) == 0
+    assert index.service.read(partial(count, action="contact_index.made")) == 0
     assert index.backfill() == (BackfillReport(processed=1, failed=0), [1, 0])
     assert index.find("email", EMAIL) == made[::-1]
 
@@ -233,7 +233,7 @@ def test_nobody_can_read_a_number_or_an_address_here(index: Index, tmp_path: Pat
 
 
 def _digests(session: Any) -> list[bytes]:
-    return list(session.execute(sa.select(lookups.c.digest)).scalars())
+    return list(session.execute(sa.select(contact_index.c.digest)).scalars())
 
 
 def test_what_is_erased_is_found_no_more(index: Index) -> None:

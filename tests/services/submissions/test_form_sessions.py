@@ -27,7 +27,7 @@ from app.services.submissions.lifecycle import SubmissionService
 from app.services.submissions.verification import verify
 from app.storage.events.audit_log import Actor, count
 from app.storage.tables.base import metadata
-from app.storage.tables.submissions import capabilities, flags, submissions
+from app.storage.tables.submissions import flags, form_tokens, submissions
 from tests.conftest import Service
 from tests.sample_answers import CARA, PAT_CONTACT, Answers
 
@@ -226,7 +226,7 @@ def test_what_is_erased_is_gone_for_every_session_link_and_for_its_form(clinic: 
         clinic.resume(link)
     with pytest.raises(Gone):
         clinic.begin(instance="form-1")
-    assert (clinic.rows(submissions), clinic.rows(flags), clinic.rows(capabilities)) == (0, 0, 0)
+    assert (clinic.rows(submissions), clinic.rows(flags), clinic.rows(form_tokens)) == (0, 0, 0)
 
 
 def test_one_persons_secrets_open_nothing_of_another(clinic: Clinic) -> None:
@@ -386,14 +386,16 @@ def test_a_link_lives_two_weeks_or_as_long_as_what_it_opens(clinic: Clinic) -> N
 def test_a_flag_is_raised_when_its_answer_is_saved_and_never_taken_away(clinic: Clinic) -> None:
     secret = clinic.begin()
     raised = clinic.save(secret, {"self_harm_thoughts": "now"}).drawn.record
-    assert (raised.status, raised.attention) == ("draft", 1)
-    assert {flag.kind for flag in raised.flags} == {"self_harm_now", "no_contact_route"}
+    assert (raised.status, raised.priority) == ("draft", 1)
+    assert {flag.flag_code for flag in raised.flags} == {"self_harm_now", "no_contact_route"}
     assert {flag.answer_changed_at for flag in raised.flags} == {None}
     clinic.at += MOMENT
     changed = clinic.save(secret, {"self_harm_thoughts": "no"}).drawn.record
-    assert {(flag.id, flag.kind) for flag in changed.flags} == {(flag.id, flag.kind) for flag in raised.flags}
+    assert {(flag.id, flag.flag_code) for flag in changed.flags} == {
+        (flag.id, flag.flag_code) for flag in raised.flags
+    }
     assert {flag.answer_changed_at for flag in changed.flags} == {clinic.at}
-    assert changed.attention == 1
+    assert changed.priority == 1
     assert (clinic.told("flag.raised"), clinic.told("flag.answer_changed")) == (2, 2)
 
 
@@ -402,7 +404,7 @@ def test_a_flag_of_a_late_page_is_raised_all_the_same(clinic: Clinic) -> None:
     clinic.at += 2 * HOUR
     saved = clinic.save(secret, {"self_harm_thoughts": "recent"})
     assert saved.ended
-    assert "self_harm_recent" in {flag.kind for flag in saved.drawn.record.flags}
+    assert "self_harm_recent" in {flag.flag_code for flag in saved.drawn.record.flags}
 
 
 def test_no_health_answers_of_somebody_under_18_are_kept(clinic: Clinic) -> None:
@@ -495,11 +497,11 @@ def test_purging_forgets_sessions_and_links_a_day_after_they_ended(clinic: Clini
         72 * HOUR,
     ):
         clinic.service.database.write_blocking(partial(retention.purge, now=clinic.at + at))
-        left.append((clinic.rows(submissions), clinic.rows(capabilities)))
+        left.append((clinic.rows(submissions), clinic.rows(form_tokens)))
     assert left == [(1, 2), (1, 1), (1, 1), (0, 0)]
 
 
 def test_a_purge_forgets_the_sessions_of_what_it_erases(clinic: Clinic) -> None:
     clinic.begin(hours=1000)
     clinic.service.database.write_blocking(partial(retention.purge, now=clinic.at + 73 * HOUR))
-    assert (clinic.rows(submissions), clinic.rows(capabilities)) == (0, 0)
+    assert (clinic.rows(submissions), clinic.rows(form_tokens)) == (0, 0)

@@ -73,7 +73,7 @@ def test_an_empty_trail_has_empty_pages(trail: Record) -> None:
 
 def test_pages_go_from_the_newest_to_the_oldest_and_miss_nobody(trail: Record) -> None:
     seen: list[Event] = []
-    while found := trail.page(before=seen[-1].seq if seen else None, limit=7):
+    while found := trail.page(before=seen[-1].id if seen else None, limit=7):
         trail.write(PURGE, 500, "submission.erased", "another")
         seen += found
     assert trail.hours(seen) == list(range(99, -1, -1))
@@ -118,5 +118,5 @@ def test_who_had_to_do_with_a_case_is_told_once_each(trail: Record) -> None:
 def test_events_of_an_object_come_in_order(trail: Record) -> None:
     of = trail.database.read_blocking(lambda session: audit_log.events_of(session, "case3", limit=5))
     assert trail.hours(of) == [3, 10, 17, 24, 31]
-    more = trail.database.read_blocking(lambda session: audit_log.events_of(session, "case3", of[-1].seq, 2))
+    more = trail.database.read_blocking(lambda session: audit_log.events_of(session, "case3", of[-1].id, 2))
     assert trail.hours(more) == [38, 45]

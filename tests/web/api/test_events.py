@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from app.clock import now
 from app.services.events import outbox
-from app.storage.tables.events import events
+from app.storage.tables.events import outbox_events
 from tests.conftest import Service
 from tests.sample_answers import CARA, NOA, PAT_CONTACT, body
 from tests.web.conftest import Create, Headers
@@ -182,5 +182,7 @@ def test_everything_that_is_told_is_kept_in_order(service: Service, create: Crea
     for _ in range(3):
         create(NOA)
     told(service)
-    rows = service.read(lambda session: session.execute(sa.select(events.c.position, events.c.at)).all())
+    rows = service.read(
+        lambda session: session.execute(sa.select(outbox_events.c.position, outbox_events.c.at)).all()
+    )
     assert [tuple(each) for each in rows] == sorted(tuple(each) for each in rows)

@@ -169,10 +169,10 @@ def test_too_many_requests_and_accidents_are_operation_outcomes_as_well(
     monkeypatch.setattr("app.fhir.capability_statement.statement", fail)
     with opened(tmp_path, rate_limit_per_network=1) as service:
         told = [service.client.get("/fhir/metadata") for _ in range(3)]
-    accident, refused = (next(each for each in told if each.status_code == status) for status in (500, 429))
-    assert (issues(accident)[0][0], issues(refused)[0][0]) == ("exception", "throttled")
+    failed, refused = (next(each for each in told if each.status_code == status) for status in (500, 429))
+    assert (issues(failed)[0][0], issues(refused)[0][0]) == ("exception", "throttled")
     assert int(refused.headers["retry-after"]) > 0
-    assert "canary" not in accident.text
+    assert "canary" not in failed.text
 
 
 @pytest.mark.parametrize("accept", ["application/fhir+xml", "text/html", "image/png"])

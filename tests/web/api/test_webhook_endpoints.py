@@ -288,7 +288,7 @@ def test_it_is_removed_with_all_that_waits(service: Service, booking: Headers) -
     send(service, made, "/test", booking)
     assert send(service, made, "DELETE", booking, version=1).status_code == 204
     assert send(service, made, "DELETE", booking, version=1).status_code == 404
-    assert service.read(lambda session: session.execute(sa.select(events.deliveries)).all()) == []
+    assert service.read(lambda session: session.execute(sa.select(events.webhook_deliveries)).all()) == []
     assert acts(service) == ["endpoint.created", "endpoint.tested", "endpoint.removed"]
 
 

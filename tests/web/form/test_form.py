@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from app.clock import now
 from app.rules.engine.edition import Edition
 from app.services.submissions import form_sessions
-from app.storage.tables.submissions import capabilities
 from app.web.form.layout import edition_of
 from app.web.form.navigation import Flow
 from app.web.html import form_security
@@ -104,7 +103,7 @@ def asking(visitor: Visitor, *names: str, **values: str | list[str]) -> list[tup
 
 def shift_sessions(service: Service, hours: int) -> None:
     """Set the end of every session to `hours` before now."""
-    over = sa.update(capabilities).where(capabilities.c.kind == "session")
+    over = sa.update(form_tokens).where(form_tokens.c.kind == "session")
     ended = now() - dt.timedelta(hours=hours)
     service.database.write_blocking(lambda session: session.execute(over.values(expires_at=ended)) and None)
 

@@ -72,7 +72,7 @@ def press(visitor: Visitor, secret: str) -> None:
 
 
 def drafts(service: Service) -> list[Any]:
-    asked = sa.select(submissions.c.id, submissions.c.booking_reference, submissions.c.test)
+    asked = sa.select(submissions.c.id, submissions.c.booking_reference, submissions.c.is_test)
     return service.read(lambda session: [tuple(row) for row in session.execute(asked)])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.services.submissions.lifecycle import SubmissionService
-from app.storage.tables.submissions import capabilities, submissions
+from app.storage.tables.submissions import form_tokens, submissions
 from app.web.html import form_security
 from tests.conftest import LIBRARY, Service
 from tests.sample_answers import CARA, NOA, PAT, PAT_CONTACT
@@ -291,7 +291,7 @@ def test_deleting_asks_first_and_then_leaves_nothing(guest: Visitor) -> None:
     assert _rows(guest.service, submissions) == 1
     guest.send()
     assert guest.path == "/form/deleted"
-    assert (_rows(guest.service, submissions), _rows(guest.service, capabilities)) == (0, 0)
+    assert (_rows(guest.service, submissions), _rows(guest.service, form_tokens)) == (0, 0)
 
 
 def test_what_the_clinic_has_to_keep_is_not_deleted_and_says_so(guest: Visitor) -> None:

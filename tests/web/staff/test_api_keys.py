@@ -118,7 +118,7 @@ def test_a_key_is_made_shown_once_and_works(service: Service, boss: Colleague) -
     found = re.search(r'id="made">(pc_test_[0-9A-Za-z]{8}_[0-9A-Za-z]{38})<', boss.page.text)
     assert found
     (key,) = every(service)
-    assert (key.name, key.test, key.cidrs) == ("Office", True, ("10.0.0.0/8", "2001:db8::/32"))
+    assert (key.name, key.is_test, key.cidrs) == ("Office", True, ("10.0.0.0/8", "2001:db8::/32"))
     assert key.scopes == {"review", "submissions:read"}
     assert key.expires_at == key.created_at + dt.timedelta(days=30)
     page = boss.get("/staff/keys").text
@@ -132,7 +132,7 @@ def test_a_key_is_made_shown_once_and_works(service: Service, boss: Colleague) -
 def test_a_key_without_an_end_and_one_for_browsers_are_made(service: Service, boss: Colleague) -> None:
     boss.act("/staff/keys", **PLAIN, days="", origins="https://www.clinic.example https://clinic.example")
     (key,) = every(service)
-    assert (key.expires_at, key.test) == (None, False)
+    assert (key.expires_at, key.is_test) == (None, False)
     assert key.origins == {"https://www.clinic.example", "https://clinic.example"}
 
 

@@ -11,7 +11,7 @@ from app.clock import now
 from app.services.events import outbox
 from app.storage.events import audit_log
 from app.storage.events.audit_log import Actor, AuditAction
-from app.storage.tables.operations import audit_head
+from app.storage.tables.operations import audit_chain_head
 from tests.conftest import Service
 from tests.sample_answers import CARA, body
 from tests.web.staff_client import Colleague, told
@@ -166,6 +166,6 @@ def test_a_chain_that_waits_or_is_broken_is_told_on_top(auditor: Colleague) -> N
         lambda session: audit_log.record(session, PURGE, late[1], late[0])
     )
     assert "wait to be linked" in auditor.get("/staff/audit").text
-    broken = sa.update(audit_head).values(mac=b"k.0")
+    broken = sa.update(audit_chain_head).values(mac=b"k.0")
     auditor.service.database.write_blocking(lambda session: session.execute(broken) and None)
     assert "The chain is broken" in auditor.get("/staff/audit").text

@@ -89,7 +89,7 @@ def test_an_id_that_no_case_has_is_told_beside_the_case_it_was_typed_on(ann: Col
         assert "There is no case with that number" in ann.page.text
     test = team.submit(CARA, test=True)
     assert act(ann, team, case, "merge", into=test).status_code == 422
-    assert team.drawn(case).record.merged_into is None
+    assert team.drawn(case).record.merged_into_id is None
 
 
 ACTS = {
@@ -441,7 +441,7 @@ def test_answers_are_corrected_and_compared(ann: Colleague, team: Team) -> None:
     assert "no answer" in page
     assert "<code>S_NOW</code>" in page
     record = team.drawn(case).record
-    assert (record.version, record.attention, record.contact) == (2, 1, PAT_CONTACT)
+    assert (record.version, record.priority, record.contact) == (2, 1, PAT_CONTACT)
     assert record.answers["answers"]["pain_types"] == ["crps"]
 
 
@@ -586,7 +586,7 @@ def test_a_reviewer_neither_holds_nor_erases(ann: Colleague, team: Team) -> None
     assert ann.get(f"/staff/cases/{case}/erase").status_code == 403
     for path in ("hold", "release", "erase"):
         assert act(ann, team, case, path).status_code == 403
-    assert team.drawn(case).record.held is False
+    assert team.drawn(case).record.legal_hold is False
 
 
 def test_what_is_under_a_hold_is_not_erased_until_it_is_released(mia: Colleague, team: Team) -> None:
@@ -597,7 +597,7 @@ def test_what_is_under_a_hold_is_not_erased_until_it_is_released(mia: Colleague,
     assert "End the hold first" in mia.get(f"{path}/erase").text
     assert act(mia, team, case, "erase").status_code == 409
     act(mia, team, case, "release")
-    assert team.drawn(case).record.held is False
+    assert team.drawn(case).record.legal_hold is False
     mia.get(f"{path}/erase")
     assert mia.send(f"{path}/erase").status_code == 200
     assert mia.get(path).status_code == 404

@@ -76,7 +76,12 @@ def test_a_link_is_made_shown_once_and_taken_back_once(service: Service, ann: Co
     found = re.search(r'id="made">http://127.0.0.1:8000/r#([A-Za-z0-9_-]{43})<', ann.page.text)
     assert found
     (made,) = every(service)
-    assert (made.booking_reference, made.language, made.test, made.api_key_id) == ("B-1", "es", False, None)
+    assert (made.booking_reference, made.language, made.is_test, made.api_key_id) == (
+        "B-1",
+        "es",
+        False,
+        None,
+    )
     assert service.client.post("/r", data={"link": found[1]}, follow_redirects=False).status_code == 303
     ann.get(PATH)
     assert found[1] not in ann.page.text

@@ -28,8 +28,8 @@ FOREIGN: list[dict[str, str]] = [
 def let_pass(session: Session, passed: dt.timedelta) -> None:
     """Move the throttles into the past, as if this much time had passed."""
     for row in session.execute(sa.select(throttles)).all():
-        moved = sa.update(throttles).where(throttles.c.bucket == row.bucket)
-        session.execute(moved, {"arrival": row.arrival - passed})
+        moved = sa.update(throttles).where(throttles.c.bucket_key == row.bucket_key)
+        session.execute(moved, {"theoretical_arrival_at": row.theoretical_arrival_at - passed})
 
 
 # --- rejected ----------------------------------------------------------------------------------------

@@ -217,7 +217,7 @@ def test_alerts_that_fail_can_be_tried_again_from_the_page(posted: Service) -> N
         boss.send("/staff/system/alerts")
         assert boss.location == "/staff/system"
         boss.get("/staff/system")
-    asked = sa.select(alerts_table.c.next_try_at)
+    asked = sa.select(alerts_table.c.next_attempt_at)
     assert posted.read(lambda session: session.execute(asked).scalar_one()) <= now()
     assert told(posted, "alerts.tried_again") == 2
 

@@ -152,7 +152,11 @@ def test_an_endpoint_is_made_and_its_secret_shown_once(service: Service, boss: C
     assert found
     Webhook(found[0])
     (endpoint,) = every(service)
-    assert (endpoint.types, endpoint.test, endpoint.restricted) == (("review.changed",), False, False)
+    assert (endpoint.types, endpoint.is_test, endpoint.requires_review_scope) == (
+        ("review.changed",),
+        False,
+        False,
+    )
     for path in ("/staff/webhooks", f"/staff/webhooks/{endpoint.id}"):
         assert "Booking &lt;system&gt;" in boss.get(path).text
         assert "whsec_" not in boss.page.text
@@ -161,7 +165,7 @@ def test_an_endpoint_is_made_and_its_secret_shown_once(service: Service, boss: C
 
 def test_one_may_be_for_tests_or_for_attention(service: Service, boss: Colleague) -> None:
     trial = made(service, boss, test="1", attention="1", type=["attention.needed", "attention.needed"])
-    assert (trial.test, trial.restricted, trial.types) == (True, True, ("attention.needed",))
+    assert (trial.is_test, trial.requires_review_scope, trial.types) == (True, True, ("attention.needed",))
 
 
 def test_a_test_is_sent_and_what_came_of_it_is_seen(service: Service, boss: Colleague) -> None:
