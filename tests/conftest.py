@@ -25,6 +25,7 @@ from app.services.demo import submissions
 from app.services.submissions.assessment import SubmissionInput
 from app.settings import Settings
 from app.storage.db.database import Database, T, UnitOfWork
+from app.storage.events import audit_log
 from app.storage.events.audit_log import Actor
 from app.web.dependencies import Services
 from tests import client, postgres_server
@@ -134,6 +135,10 @@ class Service:
     def read(self, work: UnitOfWork[T]) -> T:
         return self.database.read_blocking(work)
 
+    def audit_count(self, action: str) -> int:
+        """How many audit events have this action."""
+        return self.read(partial(audit_log.count, action=action))
+
 
 @contextlib.contextmanager
 def idle(settings: Settings) -> Iterator[Service]:
@@ -194,7 +199,7 @@ def website(service: Service) -> dict[str, str]:
 
 
 @pytest.fixture
-def office(service: Service) -> dict[str, str]:
+def reader(service: Service) -> dict[str, str]:
     """Headers of the clinic's office system, which reads submissions."""
     return service.key("submissions:read")
 

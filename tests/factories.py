@@ -17,7 +17,6 @@ from app.services.submissions.assessment import Assessment, SubmissionInput, ass
 from app.storage.auth import users
 from app.storage.auth.api_keys import ApiKey
 from app.storage.auth.users import Person
-from app.storage.events import audit_log
 from app.storage.events.audit_log import Actor
 from tests.conftest import Service
 from tests.sample_answers import PAT_CONTACT, Answers
@@ -133,7 +132,3 @@ class Team:
     def merge(self, case: str, into: str) -> Assessment:
         found: Assessment = self.do(corrections.merge, self.turn(case), into)
         return found
-
-    def told(self, action: str) -> int:
-        """How many audit events with this action are stored."""
-        return self.service.read(partial(audit_log.count, action=action))

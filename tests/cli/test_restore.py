@@ -38,7 +38,7 @@ ANN, COMMAND = NewStaffUser("ann@clinic.example", ("reviewer",), "Ann"), Actor("
 MANAGER = StaffPrincipal("a-manager", permitted(["manager"]))
 
 
-class Clinic:
+class Instance:
     """A deployment that is served, backed up and restored."""
 
     def __init__(self, data_dir: Path) -> None:
@@ -89,69 +89,69 @@ class Clinic:
 
 
 @pytest.fixture
-def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instance:
     monkeypatch.setattr("app.main.load_library", LIBRARY)
-    return Clinic(tmp_path / "data")
+    return Instance(tmp_path / "data")
 
 
 @pytest.fixture
-def backed_up(clinic: Clinic) -> tuple[Clinic, list[Document]]:
+def backed_up(instance: Instance) -> tuple[Instance, list[Document]]:
     """A deployment with three submissions, and a backup of them."""
-    made = clinic.keep(3)
-    assert clinic.run("backup", str(clinic.backup)).exit_code == 0
-    return clinic, made
+    made = instance.keep(3)
+    assert instance.run("backup", str(instance.backup)).exit_code == 0
+    return instance, made
 
 
 # --- rejected --------------------------------------------------------------------------------------
 
 
-def test_wrong_usage_is_status_2(clinic: Clinic) -> None:
-    assert clinic.run("restore").exit_code == 2
-    assert clinic.run("restore", "--ledger-only", __file__).exit_code == 2
-    assert clinic.run("restore", "/nowhere").exit_code == 2
+def test_wrong_usage_is_status_2(instance: Instance) -> None:
+    assert instance.run("restore").exit_code == 2
+    assert instance.run("restore", "--ledger-only", __file__).exit_code == 2
+    assert instance.run("restore", "/nowhere").exit_code == 2
 
 
 @pytest.mark.parametrize("kept", [0, 1, 100, 4096, 0.5, 0.9, -1], ids=str)
-def test_a_truncated_backup_is_refused(backed_up: tuple[Clinic, list[Document]], kept: float) -> None:
-    clinic, made = backed_up
-    append_only_file.append(clinic.data_dir / "erasures.log", "")
-    size = clinic.backup.stat().st_size
-    os.truncate(clinic.backup, int(size * kept) if isinstance(kept, float) else kept % size)
-    assert "is no whole backup" in clinic.run.refused("restore", str(clinic.backup))
-    assert clinic.found(*made) == [200, 200, 200]
-    assert not list(clinic.data_dir.glob("*.restoring*"))
+def test_a_truncated_backup_is_refused(backed_up: tuple[Instance, list[Document]], kept: float) -> None:
+    instance, made = backed_up
+    append_only_file.append(instance.data_dir / "erasures.log", "")
+    size = instance.backup.stat().st_size
+    os.truncate(instance.backup, int(size * kept) if isinstance(kept, float) else kept % size)
+    assert "is no whole backup" in instance.run.refused("restore", str(instance.backup))
+    assert instance.found(*made) == [200, 200, 200]
+    assert not list(instance.data_dir.glob("*.restoring*"))
 
 
-def test_another_database_is_refused(clinic: Clinic, tmp_path: Path) -> None:
-    clinic.keep(1)
+def test_another_database_is_refused(instance: Instance, tmp_path: Path) -> None:
+    instance.keep(1)
     other = tmp_path / "other.db"
     with contextlib.closing(sqlite3.connect(other)) as session:
         session.execute("CREATE TABLE t (x)")
-    assert "is no whole backup" in clinic.run.refused("restore", str(other))
+    assert "is no whole backup" in instance.run.refused("restore", str(other))
 
 
-def test_a_backup_sealed_under_another_key_is_refused(backed_up: tuple[Clinic, list[Document]]) -> None:
-    clinic, made = backed_up
-    elsewhere = Clinic(clinic.data_dir.with_name("elsewhere"))
+def test_a_backup_sealed_under_another_key_is_refused(backed_up: tuple[Instance, list[Document]]) -> None:
+    instance, made = backed_up
+    elsewhere = Instance(instance.data_dir.with_name("elsewhere"))
     elsewhere.keep(1)
-    assert "keys are not at hand" in elsewhere.run.refused("restore", str(clinic.backup))
+    assert "keys are not at hand" in elsewhere.run.refused("restore", str(instance.backup))
     assert elsewhere.found(*made) == [404, 404, 404]
-    name = (clinic.data_dir / "keyring").read_text().partition(":")[0]
+    name = (instance.data_dir / "keyring").read_text().partition(":")[0]
     (elsewhere.data_dir / "keyring").write_text(f"{name}:{'A' * 43}=\n")
-    assert "keys are not at hand" in elsewhere.run.refused("restore", str(clinic.backup))
+    assert "keys are not at hand" in elsewhere.run.refused("restore", str(instance.backup))
 
 
-def test_a_backup_whose_chain_is_broken_is_refused(backed_up: tuple[Clinic, list[Document]]) -> None:
+def test_a_backup_whose_chain_is_broken_is_refused(backed_up: tuple[Instance, list[Document]]) -> None:
     clinic, _ = backed_up
     with contextlib.closing(sqlite3.connect(clinic.backup, isolation_level=None)) as session:
         session.execute("UPDATE audit_events SET actor_id = 'x' WHERE chain_position = 2")
     assert "broken at position 2" in clinic.run.refused("restore", str(clinic.backup))
 
 
-def test_nothing_is_restored_beside_a_running_service(backed_up: tuple[Clinic, list[Document]]) -> None:
-    clinic, made = backed_up
-    with clinic.served() as service:
-        assert "in use" in clinic.run.refused("restore", str(clinic.backup))
+def test_nothing_is_restored_beside_a_running_service(backed_up: tuple[Instance, list[Document]]) -> None:
+    instance, made = backed_up
+    with instance.served() as service:
+        assert "in use" in instance.run.refused("restore", str(instance.backup))
         answer = service.client.get(f"/v1/submissions/{made[0]['id']}", headers=bearer(made[0]))
         assert answer.status_code == 200
         website = service.key("submissions:write")
@@ -159,87 +159,87 @@ def test_nothing_is_restored_beside_a_running_service(backed_up: tuple[Clinic, l
 
 
 def test_what_an_earlier_restore_replaced_is_not_overwritten(
-    backed_up: tuple[Clinic, list[Document]],
+    backed_up: tuple[Instance, list[Document]],
 ) -> None:
-    clinic, _ = backed_up
-    done = clinic.run("restore", str(clinic.backup))
+    instance, _ = backed_up
+    done = instance.run("restore", str(instance.backup))
     assert done.exit_code == 0, done.output
-    assert "earlier restore" in clinic.run.refused("restore", str(clinic.backup))
+    assert "earlier restore" in instance.run.refused("restore", str(instance.backup))
 
 
-def test_postgresql_is_restored_by_its_own_tools(clinic: Clinic) -> None:
-    clinic.keep(1)
+def test_postgresql_is_restored_by_its_own_tools(instance: Instance) -> None:
+    instance.keep(1)
     given = {"PRECONSULT_DATABASE_URL": "postgresql+psycopg://h/d"}
-    append_only_file.append(clinic.data_dir / "erasures.log", "")
-    assert "pg_restore" in clinic.run.refused("restore", __file__, **given)
+    append_only_file.append(instance.data_dir / "erasures.log", "")
+    assert "pg_restore" in instance.run.refused("restore", __file__, **given)
 
 
-def test_an_erasure_that_can_not_be_noted_is_not_acknowledged(clinic: Clinic) -> None:
-    [made] = clinic.keep(1)
-    file = clinic.data_dir / "erasures.log"
-    with clinic.served() as service:
+def test_an_erasure_that_can_not_be_noted_is_not_acknowledged(instance: Instance) -> None:
+    [made] = instance.keep(1)
+    file = instance.data_dir / "erasures.log"
+    with instance.served() as service:
         file.mkdir()
         headers = bearer(made) | {"if-match": "*"}
         answer = service.client.delete(f"/v1/submissions/{made['id']}", headers=headers)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
-    assert "erasures.log can't be used" in clinic.run.refused("serve")
+    assert "erasures.log can't be used" in instance.run.refused("serve")
     file.rmdir()
-    assert clinic.found(made) == [404]
-    assert clinic.noted() == [made["id"]]
+    assert instance.found(made) == [404]
+    assert instance.noted() == [made["id"]]
 
 
 # --- successful ------------------------------------------------------------------------------------
 
 
-def test_what_was_erased_since_the_backup_stays_erased(backed_up: tuple[Clinic, list[Document]]) -> None:
-    clinic, made = backed_up
-    assert clinic.erase(*made[:2]) == [204, 204]
-    later = clinic.keep(1)
-    told = clinic.run("restore", str(clinic.backup))
+def test_what_was_erased_since_the_backup_stays_erased(backed_up: tuple[Instance, list[Document]]) -> None:
+    instance, made = backed_up
+    assert instance.erase(*made[:2]) == [204, 204]
+    later = instance.keep(1)
+    told = instance.run("restore", str(instance.backup))
     assert told.exit_code == 0, told.output
     assert "2 submissions of the ledger erased again." in told.stdout
-    assert clinic.found(*made, *later) == [404, 404, 200, 404]
-    assert clinic.run("audit", "verify").exit_code == 0
-    assert clinic.run("restore", "--ledger-only").stdout.startswith("0 submissions")
-    assert set(clinic.noted()) == {each["id"] for each in made[:2]}
-    with clinic.served() as service:
+    assert instance.found(*made, *later) == [404, 404, 200, 404]
+    assert instance.run("audit", "verify").exit_code == 0
+    assert instance.run("restore", "--ledger-only").stdout.startswith("0 submissions")
+    assert set(instance.noted()) == {each["id"] for each in made[:2]}
+    with instance.served() as service:
         assert service.read(partial(count, action="database.restored")) == 1
 
 
-def test_after_a_restore_nobody_is_signed_in_and_what_came_back_is_said(clinic: Clinic) -> None:
+def test_after_a_restore_nobody_is_signed_in_and_what_came_back_is_said(instance: Instance) -> None:
     open_ones = sa.select(sa.func.count()).select_from(staff_sessions)
-    with clinic.served() as service:
+    with instance.served() as service:
         somebody = service.database.write_blocking(
             partial(users.add, wanted=ANN, secret="x" * 43, now=now(), actor=COMMAND)
         )
         service.database.write_blocking(partial(create, staff_id=somebody.id, secret="y" * 43, now=now()))
         assert service.read(lambda session: session.execute(open_ones).scalar_one()) == 1
-    clinic.run("backup", str(clinic.backup))
-    told = clinic.run("restore", str(clinic.backup))
+    instance.run("backup", str(instance.backup))
+    told = instance.run("restore", str(instance.backup))
     assert "are as they were at the backup" in told.stdout, told.output
-    assert "are as they were at the backup" in clinic.run("restore", "--ledger-only").stdout
-    with clinic.served() as service:
+    assert "are as they were at the backup" in instance.run("restore", "--ledger-only").stdout
+    with instance.served() as service:
         assert service.read(lambda session: session.execute(open_ones).scalar_one()) == 0
 
 
-class Office:
+class Accounts:
     """A clinic that has been served, with two API keys and two staff users."""
 
-    def __init__(self, clinic: Clinic) -> None:
-        self.clinic = clinic
-        clinic.keep(1)
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        instance.keep(1)
         self.keys = [self._key(name) for name in ("website", "booking")]
         for name in ("ann", "bob"):
-            clinic.run("staff", "add", f"{name}@clinic.example", "--role", "reviewer")
+            instance.run("staff", "add", f"{name}@clinic.example", "--role", "reviewer")
 
     def _key(self, name: str) -> str:
-        made = self.clinic.run(
+        made = self.instance.run(
             "keys", "create", "--name", name, "--scope", "submissions:write"
         ).stdout.strip()
         return made.split("_")[2]
 
     def enable(self, name: str, at: dt.datetime | None = None) -> None:
-        with self.clinic.served() as service:
+        with self.instance.served() as service:
             known = service.read(partial(people.by_email, email=f"{name}@clinic.example"))
             assert known
             enabling = partial(users.enable, staff_id=known.id, now=at or now(), actor=COMMAND)
@@ -247,144 +247,146 @@ class Office:
 
     def standing(self) -> tuple[list[bool], list[bool]]:
         """Which API keys are live, and which staff users are active."""
-        with self.clinic.served() as service:
+        with self.instance.served() as service:
             live = {each.id: each.is_live(now()) for each in service.read(api_keys.list_all)}
             active = {each.email[:3]: each.active for each in service.read(people.list_all)}
         return [live[each] for each in self.keys], [active[each] for each in ("ann", "bob")]
 
 
-def test_a_key_revoked_and_a_person_disabled_since_the_backup_stay_so(clinic: Clinic) -> None:
-    office = Office(clinic)
-    clinic.run("backup", str(clinic.backup))
-    assert clinic.run("keys", "revoke", office.keys[0]).exit_code == 0
-    assert clinic.run("staff", "disable", "ann@clinic.example").exit_code == 0
-    assert office.standing() == ([False, True], [False, True])
-    told = clinic.run("restore", str(clinic.backup))
+def test_a_key_revoked_and_a_person_disabled_since_the_backup_stay_so(instance: Instance) -> None:
+    accounts = Accounts(instance)
+    instance.run("backup", str(instance.backup))
+    assert instance.run("keys", "revoke", accounts.keys[0]).exit_code == 0
+    assert instance.run("staff", "disable", "ann@clinic.example").exit_code == 0
+    assert accounts.standing() == ([False, True], [False, True])
+    told = instance.run("restore", str(instance.backup))
     again = "API keys revoked again: {0}; members of staff disabled again: {0}."
     assert again.format(1) in told.stdout, told.output
-    assert office.standing() == ([False, True], [False, True])
-    assert clinic.run("audit", "verify").exit_code == 0
-    assert again.format(0) in clinic.run("restore", "--ledger-only").stdout
+    assert accounts.standing() == ([False, True], [False, True])
+    assert instance.run("audit", "verify").exit_code == 0
+    assert again.format(0) in instance.run("restore", "--ledger-only").stdout
 
 
-def test_who_was_enabled_last_is_not_shut_out_and_nobody_is_let_in_again(clinic: Clinic) -> None:
-    office = Office(clinic)
-    clinic.run("staff", "disable", "ann@clinic.example")
-    clinic.run("backup", str(clinic.backup))
-    clinic.run("staff", "disable", "bob@clinic.example")
-    office.enable("ann")
-    office.enable("bob")
-    assert office.standing()[1] == [True, True]
-    clinic.run("restore", str(clinic.backup))
-    assert office.standing()[1] == [False, True]
-    office.enable("ann")
-    assert office.standing()[1] == [True, True], "a start goes by what was said last"
+def test_who_was_enabled_last_is_not_shut_out_and_nobody_is_let_in_again(instance: Instance) -> None:
+    accounts = Accounts(instance)
+    instance.run("staff", "disable", "ann@clinic.example")
+    instance.run("backup", str(instance.backup))
+    instance.run("staff", "disable", "bob@clinic.example")
+    accounts.enable("ann")
+    accounts.enable("bob")
+    assert accounts.standing()[1] == [True, True]
+    instance.run("restore", str(instance.backup))
+    assert accounts.standing()[1] == [False, True]
+    accounts.enable("ann")
+    assert accounts.standing()[1] == [True, True], "a start goes by what was said last"
 
 
-def test_an_act_that_a_crash_kept_out_of_the_ledger_counts_at_the_start(clinic: Clinic) -> None:
-    office, file = Office(clinic), clinic.data_dir / "erasures.log"
-    clinic.run("staff", "disable", "ann@clinic.example")
-    office.enable("ann")
+def test_an_act_that_a_crash_kept_out_of_the_ledger_counts_at_the_start(instance: Instance) -> None:
+    accounts, file = Accounts(instance), instance.data_dir / "erasures.log"
+    instance.run("staff", "disable", "ann@clinic.example")
+    accounts.enable("ann")
     *kept, last = append_only_file.lines(file)
     assert last.startswith("staff.enabled ")
     file.write_text("".join(f"{line}\n" for line in kept))
-    assert office.standing()[1] == [True, True]
+    assert accounts.standing()[1] == [True, True]
     assert append_only_file.lines(file) == [*kept, last]
 
 
 @pytest.mark.parametrize("twice", [False, True])
 def test_what_was_said_last_counts_though_the_clock_was_set_back_or_a_line_came_twice(
-    clinic: Clinic, twice: bool
+    instance: Instance, twice: bool
 ) -> None:
-    office, file = Office(clinic), clinic.data_dir / "erasures.log"
-    clinic.run("staff", "disable", "ann@clinic.example")
-    office.enable("ann", now() - dt.timedelta(hours=2))
+    accounts, file = Accounts(instance), instance.data_dir / "erasures.log"
+    instance.run("staff", "disable", "ann@clinic.example")
+    accounts.enable("ann", now() - dt.timedelta(hours=2))
     disabled, enabled = append_only_file.lines(file)
     assert (disabled.split()[0], enabled.split()[0]) == ("staff.disabled", "staff.enabled")
     append_only_file.append(file, *([disabled] if twice else []))
-    assert office.standing()[1] == [True, True]
+    assert accounts.standing()[1] == [True, True]
 
 
-def test_what_an_earlier_release_left_out_of_the_ledger_is_written_at_the_first_start(clinic: Clinic) -> None:
-    [made] = clinic.keep(1)
-    office = Office(clinic)
-    clinic.run("keys", "revoke", office.keys[1])
-    clinic.run("staff", "disable", "bob@clinic.example")
-    file = clinic.data_dir / "erasures.log"
+def test_what_an_earlier_release_left_out_of_the_ledger_is_written_at_the_first_start(
+    instance: Instance,
+) -> None:
+    [made] = instance.keep(1)
+    accounts = Accounts(instance)
+    instance.run("keys", "revoke", accounts.keys[1])
+    instance.run("staff", "disable", "bob@clinic.example")
+    file = instance.data_dir / "erasures.log"
     ended = erasure_ledger.entries(file)
     assert [each.action for each in ended] == ["api_key.revoked", "staff.disabled"]
-    clinic.erase(made)
+    instance.erase(made)
     later = now() + dt.timedelta(hours=3)  # as if the erasure were old: the audit log is read from here on
     file.write_text(f"{made['id']} {later.isoformat()}\n")
     for _ in range(2):
-        office.standing()
+        accounts.standing()
         assert [each for each in erasure_ledger.entries(file) if each.action != ERASED] == ended
 
 
 def test_a_backup_put_back_by_hand_is_made_good_at_the_start(
-    backed_up: tuple[Clinic, list[Document]],
+    backed_up: tuple[Instance, list[Document]],
 ) -> None:
-    clinic, made = backed_up
-    assert clinic.erase(made[1]) == [204]
-    shutil.copyfile(clinic.backup, clinic.database)
+    instance, made = backed_up
+    assert instance.erase(made[1]) == [204]
+    shutil.copyfile(instance.backup, instance.database)
     for ending in ("-wal", "-shm"):
-        clinic.database.with_name(clinic.database.name + ending).unlink(missing_ok=True)
-    assert clinic.found(*made) == [200, 404, 200]
-    with clinic.served() as service:
+        instance.database.with_name(instance.database.name + ending).unlink(missing_ok=True)
+    assert instance.found(*made) == [200, 404, 200]
+    with instance.served() as service:
         assert service.read(partial(count, action="submission.erased")) == 1
 
 
-def test_what_was_held_at_the_backup_and_erased_since_stays_erased(clinic: Clinic) -> None:
-    made = clinic.keep(1)
+def test_what_was_held_at_the_backup_and_erased_since_stays_erased(instance: Instance) -> None:
+    made = instance.keep(1)
     held = {"submission": made[0]["id"], "principal": MANAGER, "now": now(), "actor": Actor("staff", "m")}
-    with clinic.served() as service:
+    with instance.served() as service:
         service.database.write_blocking(partial(legal_holds.place_hold, **held))
-    clinic.run("backup", str(clinic.backup))
-    with clinic.served() as service:
+    instance.run("backup", str(instance.backup))
+    with instance.served() as service:
         service.database.write_blocking(partial(legal_holds.release_hold, **held))
-    assert clinic.erase(*made) == [204]
-    done = clinic.run("restore", str(clinic.backup))
+    assert instance.erase(*made) == [204]
+    done = instance.run("restore", str(instance.backup))
     assert done.exit_code == 0, done.output
-    assert clinic.found(*made) == [404]
+    assert instance.found(*made) == [404]
 
 
 def test_a_backup_restores_an_empty_machine_that_has_the_keys_and_the_ledger(
-    backed_up: tuple[Clinic, list[Document]],
+    backed_up: tuple[Instance, list[Document]],
 ) -> None:
-    clinic, made = backed_up
-    clinic.erase(made[0])
-    machine = Clinic(clinic.data_dir.with_name("machine"))
+    instance, made = backed_up
+    instance.erase(made[0])
+    machine = Instance(instance.data_dir.with_name("machine"))
     machine.data_dir.mkdir()
     for name in ("keyring", "erasures.log"):
-        shutil.copy(clinic.data_dir / name, machine.data_dir / name)
-    told = machine.run("restore", str(clinic.backup))
+        shutil.copy(instance.data_dir / name, machine.data_dir / name)
+    told = machine.run("restore", str(instance.backup))
     assert (told.exit_code, told.stderr) == (0, "")
     assert machine.found(*made) == [404, 200, 200]
 
 
-def test_without_a_ledger_a_restore_says_so(backed_up: tuple[Clinic, list[Document]]) -> None:
-    clinic, made = backed_up
-    clinic.erase(made[0])
-    (clinic.data_dir / "erasures.log").unlink()
-    told = clinic.run("restore", str(clinic.backup))
+def test_without_a_ledger_a_restore_says_so(backed_up: tuple[Instance, list[Document]]) -> None:
+    instance, made = backed_up
+    instance.erase(made[0])
+    (instance.data_dir / "erasures.log").unlink()
+    told = instance.run("restore", str(instance.backup))
     assert (told.exit_code, "no erasure ledger" in told.stderr) == (0, True)
-    assert clinic.found(*made) == [200, 200, 200]
+    assert instance.found(*made) == [200, 200, 200]
 
 
-def test_the_ledger_holds_ids_and_times_and_nothing_else(backed_up: tuple[Clinic, list[Document]]) -> None:
-    clinic, made = backed_up
-    clinic.erase(*made)
-    clinic.run("purge")
-    file = clinic.data_dir / "erasures.log"
+def test_the_ledger_holds_ids_and_times_and_nothing_else(backed_up: tuple[Instance, list[Document]]) -> None:
+    instance, made = backed_up
+    instance.erase(*made)
+    instance.run("purge")
+    file = instance.data_dir / "erasures.log"
     assert file.stat().st_mode & 0o777 == 0o600
     assert all(re.fullmatch(r"[0-9a-f-]{36} [0-9T:.+-]+", line) for line in append_only_file.lines(file))
-    assert clinic.noted() == [each["id"] for each in made]
+    assert instance.noted() == [each["id"] for each in made]
 
 
-def test_a_purge_is_noted_too(clinic: Clinic) -> None:
-    made = clinic.keep(2)
-    assert clinic.run("purge", "--now", "2099-01-01").stdout.startswith("2 submissions erased")
-    assert set(clinic.noted()) == {each["id"] for each in made}
+def test_a_purge_is_noted_too(instance: Instance) -> None:
+    made = instance.keep(2)
+    assert instance.run("purge", "--now", "2099-01-01").stdout.startswith("2 submissions erased")
+    assert set(instance.noted()) == {each["id"] for each in made}
 
 
 @pytest.mark.parametrize(
@@ -392,7 +394,7 @@ def test_a_purge_is_noted_too(clinic: Clinic) -> None:
     ["", "x", "\0", f"{'0' * 36} never", "é" * 1000, "0190" * 9, "api_key.revoked", "staff.disabled x never",
      "staff.disabled nobody 2026-01-01T00:00:00+00:00", f"staff.added {'0' * 36} 2026-01-01"],
 )  # fmt: skip
-def test_a_line_that_names_nothing_is_passed_over(clinic: Clinic, line: str) -> None:
-    [made] = clinic.keep(1)
-    append_only_file.append(clinic.data_dir / "erasures.log", line, f"{made['id']} {now().isoformat()}")
-    assert clinic.found(made) == [404]
+def test_a_line_that_names_nothing_is_passed_over(instance: Instance, line: str) -> None:
+    [made] = instance.keep(1)
+    append_only_file.append(instance.data_dir / "erasures.log", line, f"{made['id']} {now().isoformat()}")
+    assert instance.found(made) == [404]

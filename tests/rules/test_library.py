@@ -45,7 +45,7 @@ def rename(folder: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def told(content: Path) -> list[str]:
+def messages(content: Path) -> list[str]:
     with pytest.raises(InvalidContent) as refused:
         load_library(content)
     found = refused.value.findings
@@ -54,12 +54,12 @@ def told(content: Path) -> list[str]:
 
 
 def test_a_directory_without_editions_is_refused(tmp_path: Path) -> None:
-    assert told(tmp_path) == [".: There is no edition here: <questionnaire>/<version>/edition.yaml."]
+    assert messages(tmp_path) == [".: There is no edition here: <questionnaire>/<version>/edition.yaml."]
 
 
 def test_an_edition_that_was_never_published_is_refused(content: Path) -> None:
     another(content, "1.1.0")
-    assert told(content) == [
+    assert messages(content) == [
         "editions.lock: tiny/1.1.0 is not locked; publish it with `preconsult content lock`."
     ]
 
@@ -67,7 +67,7 @@ def test_an_edition_that_was_never_published_is_refused(content: Path) -> None:
 def test_without_a_lock_nothing_is_published(content: Path) -> None:
     (content / LOCK).unlink()
     assert read_lock(content) == {}
-    assert told(content) == [
+    assert messages(content) == [
         "editions.lock: tiny/1.0.0 is not locked; publish it with `preconsult content lock`."
     ]
 
@@ -76,7 +76,7 @@ def test_without_a_lock_nothing_is_published(content: Path) -> None:
 def test_one_changed_byte_in_any_file_is_refused(content: Path, name: str) -> None:
     path = content / "tiny" / "1.0.0" / name
     path.write_bytes(path.read_bytes() + b"\n")
-    assert told(content) == [
+    assert messages(content) == [
         "tiny/1.0.0/edition.yaml: tiny/1.0.0 was published and has changed; restore its files, or give the "
         "changed edition a new version."
     ]
@@ -96,7 +96,7 @@ def test_a_file_that_came_went_or_moved_is_a_change(content: Path) -> None:
 
 def test_a_published_edition_that_is_gone_is_refused(content: Path) -> None:
     shutil.rmtree(content / "tiny" / "1.0.0")
-    assert told(content) == [
+    assert messages(content) == [
         "editions.lock: tiny/1.0.0 is locked and not there; an edition that was published stays."
     ]
 
@@ -108,7 +108,7 @@ def test_all_that_is_wrong_with_the_lock_is_told_at_once(content: Path) -> None:
     shutil.rmtree(content / "tiny" / "1.1.0")
     another(content, "2.0.0")
     rename(content / "tiny" / "1.2.0", "title: ", "title: New ")
-    assert [finding.split(":")[0] for finding in told(content)] == [
+    assert [finding.split(":")[0] for finding in messages(content)] == [
         "editions.lock", "editions.lock", "tiny/1.2.0/edition.yaml",
     ]  # fmt: skip
 
@@ -117,7 +117,7 @@ def test_an_edition_in_a_folder_of_another_name_is_refused(content: Path) -> Non
     folder = another(content, "1.1.0")
     rename(folder, "version: 1.1.0", "version: 1.1.1")
     write_lock(content)
-    assert told(content) == [
+    assert messages(content) == [
         "tiny/1.1.0/edition.yaml: This edition calls itself tiny 1.1.1; its folder says otherwise."
     ]
 

@@ -86,7 +86,7 @@ def opened(folder: Path, **given: Any) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all tests of a module that do not depend on the database; its form limits are high."""
     many = {"form_start_limit": 10**6, "form_start_limit_per_network": 10**6}
     with opened(tmp_path_factory.mktemp("house"), allow_unreviewed_translations=True, **many) as made:
@@ -94,9 +94,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture
-def visitor(house: Service) -> Visitor:
+def visitor(shared: Service) -> Visitor:
     """A respondent at the form of that service, on their own device."""
-    return Visitor(house)
+    return Visitor(shared)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from app.services.auth.users import NewStaffUser
 from app.storage.auth import sessions
 from app.storage.auth import users as people
 from app.storage.db.database import Session
-from app.storage.events.audit_log import Actor, count
+from app.storage.events.audit_log import Actor
 from app.storage.tables.auth import staff_sessions as staff_sessions_table
 from tests.conftest import Service
 from tests.web.form_client import Form, Read
@@ -46,11 +46,6 @@ def invite(service: Service, email: str, *roles: str, name: str = "") -> str:
     work = partial(users.add, wanted=wanted, secret=secret, now=now(), actor=COMMAND)
     service.database.write_blocking(work)
     return secret
-
-
-def told(service: Service, action: str) -> int:
-    """How many audit events have this action."""
-    return service.read(partial(count, action=action))
 
 
 @dataclass

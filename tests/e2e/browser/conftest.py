@@ -17,7 +17,7 @@ from tests.e2e.browser import accounts, pictures
 from tests.e2e.browser.mobile_device import DESK, PHONE, Device, Way
 from tests.e2e.browser.page_tour import full_up
 from tests.e2e.browser.staff_driver import Colleague
-from tests.e2e.browser.staff_fixtures import Office
+from tests.e2e.browser.staff_fixtures import StoredData
 from tests.sample_answers import PAT, PAT_CONTACT, body
 from tests.server import Server, serving
 
@@ -150,10 +150,10 @@ def devices(browser: Browser, server: Server) -> Iterator[Devices]:
 
 
 @pytest.fixture(scope="session")
-def office(server: Server) -> Iterator[Office]:
+def stored(server: Server) -> Iterator[StoredData]:
     """What the service has stored, as its operator and its staff see it."""
     with httpx.Client(base_url=server.url, headers=accounts.bearer(server, "review")) as client:
-        yield Office(server, client)
+        yield StoredData(server, client)
 
 
 # --- staff -----------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def clinic(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[Server]:
+def staff_app(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[Server]:
     """A clinic with a full queue, whose staff need no second factor."""
     settings = PLENTY | NO_SECOND_FACTOR | {"PRECONSULT_CLINIC_NAME": "Seaside Clinic"}
     folder = tmp_path_factory.mktemp("clinic") / "data"
@@ -191,13 +191,13 @@ class Staff(Protocol):
 
 
 @pytest.fixture
-def staff(browser: Browser, clinic: Server, request: pytest.FixtureRequest) -> Iterator[Staff]:
+def staff(browser: Browser, staff_app: Server, request: pytest.FixtureRequest) -> Iterator[Staff]:
     """Signed-in staff users that fail the test when one of them has seen something no page may do."""
     inside: list[Colleague] = []
 
     def one(*roles: str, way: Way = DESK) -> Colleague:
         email = f"p{abs(hash(request.node.name))}-{len(inside)}@clinic.example"
-        person = Colleague(browser, clinic, email, roles or ("reviewer",), way)
+        person = Colleague(browser, staff_app, email, roles or ("reviewer",), way)
         inside.append(person)
         return person.be_signed_in()
 
@@ -209,13 +209,13 @@ NewCase = Callable[[], str]
 
 
 @pytest.fixture
-def new_case(clinic: Server) -> NewCase:
+def new_case(staff_app: Server) -> NewCase:
     """Creates a case that no other test touches, with answers to correct and a flag; returns its path."""
-    headers = accounts.bearer(clinic, "submissions:write", test=True)
+    headers = accounts.bearer(staff_app, "submissions:write", test=True)
 
     def make() -> str:
         answer = httpx.post(
-            f"{clinic.url}/v1/submissions", json=body(PAT | NEEDS, contact=PAT_CONTACT), headers=headers
+            f"{staff_app.url}/v1/submissions", json=body(PAT | NEEDS, contact=PAT_CONTACT), headers=headers
         )
         assert answer.status_code == 201, answer.text
         return f"/staff/cases/{answer.json()['id']}"

@@ -33,7 +33,7 @@ HASTY = "const later = window.setTimeout; window.setTimeout = (act, ms) => later
 
 
 @dataclass
-class Clinic:
+class OwnSite:
     """A website with its own form, a second website, the service they may call, and the first one's key.
 
     `client` calls the service with an API key for a program of the clinic.
@@ -175,9 +175,9 @@ class Eye:
 JUDGED: set[tuple[object, ...]] = set()
 
 
-def assert_asked(visitor: Visitor, clinic: Clinic, last: dict[str, Any]) -> None:
+def assert_asked(visitor: Visitor, site: OwnSite, last: dict[str, Any]) -> None:
     """The page has asked exactly the questions that the service would have asked."""
-    groups = clinic.ask("GET", "/v1/questionnaires/ketamine-preconsult")["item"]
+    groups = site.ask("GET", "/v1/questionnaires/ketamine-preconsult")["item"]
     questions = {each["linkId"] for group in groups for each in group["item"] if each["type"] != "display"}
     assert visitor.asked == questions & set(last["enabled"])
     assert last["missing"] == []

@@ -16,7 +16,7 @@ from tests.server import Server
 
 
 @dataclass(frozen=True)
-class Office:
+class StoredData:
     """`client` calls the service with an API key of the scope review."""
 
     server: Server

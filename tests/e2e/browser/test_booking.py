@@ -72,22 +72,22 @@ def carry(one: socket.socket, other: socket.socket, kept: bytearray) -> None:
 
 @other_way
 def test_a_booking_system_made_from_the_manual_learns_when_it_is_done_and_nothing_else(
-    browser: Browser, clinic: Server, tmp_path: Path, way: Way
+    browser: Browser, staff_app: Server, tmp_path: Path, way: Way
 ) -> None:
     reference, port = f"B-{way}", free_port()
-    to_us, to_them = Wire(clinic.port), Wire(port)
-    key = accounts.api_key(clinic, "bookings", "webhooks")
+    to_us, to_them = Wire(staff_app.port), Wire(port)
+    key = accounts.api_key(staff_app, "bookings", "webhooks")
     booking = Booking(
-        tmp_path, clinic, key, reference, port=port,
+        tmp_path, staff_app, key, reference, port=port,
         PRECONSULT=f"http://127.0.0.1:{to_us.port}", BOOKING=f"http://127.0.0.1:{to_them.port}",
     )  # fmt: skip
     try:
         link = booking.lines.get(timeout=PATIENCE).split()[1]
         booking.waits_for(f"{reference} not_started")
-        answered(browser, clinic, link, way)
+        answered(browser, staff_app, link, way)
         booking.waits_for(f"{reference} submitted")
         begun = partial(booking.waits_for, f"{reference} in_review")
-        reviewed(browser, clinic, reference, begun, way)
+        reviewed(browser, staff_app, reference, begun, way)
         booking.waits_for(f"{reference} ready")
     finally:
         booking.end()
@@ -100,12 +100,12 @@ def test_a_booking_system_made_from_the_manual_learns_when_it_is_done_and_nothin
     assert sightings(log, SECRET) == []
 
 
-def answered(browser: Browser, clinic: Server, link: str, way: Way) -> None:
+def answered(browser: Browser, staff_app: Server, link: str, way: Way) -> None:
     """The respondent opens the link, presses its button, answers and sends."""
-    device = Device(browser, clinic.url, way)
+    device = Device(browser, staff_app.url, way)
     person = device.respondent()
     path = link[link.index("/r#") :]
-    person.page.goto(clinic.url + (path if way.scripts else path.replace("#", "/")))
+    person.page.goto(staff_app.url + (path if way.scripts else path.replace("#", "/")))
     person.saw("handoff")
     person.go_on()
     person.saw("start")
@@ -115,12 +115,14 @@ def answered(browser: Browser, clinic: Server, link: str, way: Way) -> None:
     assert device.close() == []
 
 
-def reviewed(browser: Browser, clinic: Server, reference: str, begun: Callable[[], object], way: Way) -> None:
+def reviewed(
+    browser: Browser, staff_app: Server, reference: str, begun: Callable[[], object], way: Way
+) -> None:
     """A staff user finds the case by its booking, closes what is open, and marks it as ready.
 
     `begun` waits until the other side knows that the review has begun.
     """
-    staff = Colleague(browser, clinic, f"intake-{way}@clinic.example", way=way).come_in()
+    staff = Colleague(browser, staff_app, f"intake-{way}@clinic.example", way=way).come_in()
     staff.go("/staff")
     staff.page.fill("form.search [name=text]", reference)
     staff.press("Find")

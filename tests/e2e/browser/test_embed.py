@@ -50,7 +50,7 @@ TALL = "A line of ours.<br>" * 80
 
 
 @dataclass(frozen=True)
-class Clinic:
+class EmbedHost:
     """A website and the service that allows it to embed the form."""
 
     website: Website
@@ -71,12 +71,12 @@ def lines_to_copy(server: Server) -> str:
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbedHost]:
     with ExitStack() as stack:
         site = stack.enter_context(website())
         kept, framed = tmp_path_factory.mktemp("framed"), {"PRECONSULT_FRAME_ANCESTORS": site.url}
         server = stack.enter_context(serving(kept, **PLENTY, **framed))
-        yield Clinic(site, server, lines_to_copy(server))
+        yield EmbedHost(site, server, lines_to_copy(server))
 
 
 @dataclass
@@ -173,19 +173,21 @@ def person(browser: Browser) -> Iterator[Reader]:
 # --- rejected ----------------------------------------------------------------------------------------
 
 
-def test_a_website_that_is_not_named_shows_nothing(browser: Browser, clinic: Clinic) -> None:
+def test_a_website_that_is_not_named_shows_nothing(browser: Browser, host: EmbedHost) -> None:
     stranger = reader(browser)
-    with website(**{"visit.html": SITE.format(lines=clinic.lines, before="")}) as site:
+    with website(**{"visit.html": SITE.format(lines=host.lines, before="")}) as site:
         stranger.page.goto(f"{site.url}/visit.html")
         assert stranger.shows_nothing()
     assert any("frame-ancestors" in each for each in stranger.complaints)
     stranger.context.close()
 
 
-def test_where_no_website_is_named_none_may_show_it(browser: Browser, server: Server, clinic: Clinic) -> None:
+def test_where_no_website_is_named_none_may_show_it(
+    browser: Browser, server: Server, host: EmbedHost
+) -> None:
     stranger = reader(browser)
-    lines = clinic.lines.replace(clinic.server.url, server.url)
-    stranger.page.goto(clinic.put_up(lines=lines))
+    lines = host.lines.replace(host.server.url, server.url)
+    stranger.page.goto(host.put_up(lines=lines))
     assert stranger.shows_nothing()
     stranger.context.close()
 
@@ -199,23 +201,23 @@ def test_in_production_not_even_our_own_pages_may_show_it(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("path", ["/docs", "/v1/questionnaires", "/openapi.json", "/readyz", "/nowhere"])
-def test_what_is_no_page_of_the_form_can_be_shown_by_nobody(clinic: Clinic, path: str) -> None:
-    headers = httpx.get(clinic.server.url + path).headers
+def test_what_is_no_page_of_the_form_can_be_shown_by_nobody(host: EmbedHost, path: str) -> None:
+    headers = httpx.get(host.server.url + path).headers
     assert headers["x-frame-options"] == "DENY"
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
 
 
-def test_the_api_reference_in_a_frame_stays_empty(browser: Browser, clinic: Clinic) -> None:
+def test_the_api_reference_in_a_frame_stays_empty(browser: Browser, host: EmbedHost) -> None:
     stranger = reader(browser)
-    stranger.page.goto(clinic.put_up(lines=clinic.lines.replace("/form", "/docs")))
+    stranger.page.goto(host.put_up(lines=host.lines.replace("/form", "/docs")))
     assert stranger.shows_nothing()
     stranger.context.close()
 
 
-def test_nobody_but_the_form_says_how_high_its_frame_is(person: Reader, clinic: Clinic) -> None:
+def test_nobody_but_the_form_says_how_high_its_frame_is(person: Reader, host: EmbedHost) -> None:
     ours = "<iframe srcdoc='<p>An advertisement</p>' title='Other' data-preconsult></iframe>"
-    theirs = f"<iframe src='{clinic.server.url}/form/privacy' title='Another'></iframe>"
-    person.open(clinic.put_up(lines=clinic.lines + ours + theirs))
+    theirs = f"<iframe src='{host.server.url}/form/privacy' title='Another'></iframe>"
+    person.open(host.put_up(lines=host.lines + ours + theirs))
     before = person.page.locator("iframe").first.get_attribute("height")
     say = "parent.postMessage({ preconsult: { height: 5000, top: 0 } }, '*')"
     for frame in person.page.frames[2:]:
@@ -229,9 +231,9 @@ def test_nobody_but_the_form_says_how_high_its_frame_is(person: Reader, clinic: 
 
 
 @other_way
-def test_the_whole_form_can_be_filled_in_in_the_frame(browser: Browser, clinic: Clinic, way: Way) -> None:
+def test_the_whole_form_can_be_filled_in_in_the_frame(browser: Browser, host: EmbedHost, way: Way) -> None:
     person = reader(browser, scripts=way.scripts, width=way.width)
-    person.open(clinic.put_up())
+    person.open(host.put_up())
     person.fill_in(NOA, until="Call 988")
     pictures.take(person.page, f"embed-interruption-{way}", full_page=False)
     person.fill_in(NOA, until="Check your answers")
@@ -242,7 +244,7 @@ def test_the_whole_form_can_be_filled_in_in_the_frame(browser: Browser, clinic: 
     assert person.frame.locator(".topic").count() > 0
     assert "988" in person.frame.locator("main > *").first.inner_text()
     pictures.take(person.page, f"embed-summary-{way}")
-    assert person.page.url == f"{clinic.website.url}/visit.html", "nothing but the frame has moved"
+    assert person.page.url == f"{host.website.url}/visit.html", "nothing but the frame has moved"
     assert person.complaints == []
     (cookie,) = [each for each in person.context.cookies() if each["name"].endswith("preconsult_form")]
     assert cookie["name"] == "__Host-preconsult_form"
@@ -252,9 +254,9 @@ def test_the_whole_form_can_be_filled_in_in_the_frame(browser: Browser, clinic: 
 
 
 def test_the_frame_follows_what_it_shows_up_and_down_and_a_new_page_is_in_view(
-    person: Reader, clinic: Clinic
+    person: Reader, host: EmbedHost
 ) -> None:
-    person.open(clinic.put_up(before=TALL))
+    person.open(host.put_up(before=TALL))
     assert person.page.evaluate("scrollY") == 0, "the clinic's own words come first"
     highs = []
     while "Check your answers" not in person.seen:
@@ -268,8 +270,8 @@ def test_the_frame_follows_what_it_shows_up_and_down_and_a_new_page_is_in_view(
     assert max(steps) > 200
 
 
-def test_what_is_amiss_is_in_view_and_so_is_where_it_leads(person: Reader, clinic: Clinic) -> None:
-    person.open(clinic.put_up(before=TALL))
+def test_what_is_amiss_is_in_view_and_so_is_where_it_leads(person: Reader, host: EmbedHost) -> None:
+    person.open(host.put_up(before=TALL))
     person.fill_in(CARA, until="About your pain")
     person.somebody.answer({"pain_intensity": "very"})
     person.press()
@@ -282,8 +284,8 @@ def test_what_is_amiss_is_in_view_and_so_is_where_it_leads(person: Reader, clini
     assert person.in_view("[name=pain_intensity]")
 
 
-def test_questions_that_appear_make_the_frame_higher_at_once(person: Reader, clinic: Clinic) -> None:
-    person.open(clinic.put_up())
+def test_questions_that_appear_make_the_frame_higher_at_once(person: Reader, host: EmbedHost) -> None:
+    person.open(host.put_up())
     person.fill_in(CARA, until="About your mood and feelings")
     before = int(person.page.locator("iframe").get_attribute("height") or 0)
     person.somebody.answer({"depression_told_by_clinician": "yes"})
@@ -292,9 +294,9 @@ def test_questions_that_appear_make_the_frame_higher_at_once(person: Reader, cli
 
 
 def test_the_header_is_slim_in_a_frame_and_leaving_takes_the_whole_page_away(
-    person: Reader, clinic: Clinic
+    person: Reader, host: EmbedHost
 ) -> None:
-    person.open(clinic.put_up())
+    person.open(host.put_up())
     person.fill_in(CARA, until="About you")
     assert person.frame.locator("header .clinic").is_hidden()
     assert person.frame.locator("footer .safety").is_visible()
@@ -302,14 +304,14 @@ def test_the_header_is_slim_in_a_frame_and_leaving_takes_the_whole_page_away(
     person.page.wait_for_url("**/form/left")
     assert person.page.inner_text("body").strip() == "This page is empty."
     for _ in range(20):  # the request that ends the session was sent without waiting for its response
-        person.page.goto(clinic.put_up(lines=clinic.lines.replace("/form", "/form/go-on")))
+        person.page.goto(host.put_up(lines=host.lines.replace("/form", "/form/go-on")))
         if person.heading == "Before you start":
             return
     raise AssertionError("the session is still open")
 
 
-def test_without_the_script_the_frame_keeps_its_height_and_scrolls(person: Reader, clinic: Clinic) -> None:
-    person.page.goto(clinic.put_up(lines=clinic.lines.partition("<script")[0]))
+def test_without_the_script_the_frame_keeps_its_height_and_scrolls(person: Reader, host: EmbedHost) -> None:
+    person.page.goto(host.put_up(lines=host.lines.partition("<script")[0]))
     person.frame.wait_for_load_state()
     assert person.page.locator("iframe").bounding_box()["height"] >= 900  # type: ignore[index]
     assert person.frame.evaluate("document.documentElement.scrollHeight > innerHeight")
@@ -317,11 +319,11 @@ def test_without_the_script_the_frame_keeps_its_height_and_scrolls(person: Reade
     assert person.in_view("button.continue")
 
 
-def test_the_plain_link_works_as_well(person: Reader, clinic: Clinic) -> None:
-    lines = f'<a href="{clinic.server.url}/form">Fill in the form</a>'
-    person.page.goto(clinic.put_up(lines=lines))
+def test_the_plain_link_works_as_well(person: Reader, host: EmbedHost) -> None:
+    lines = f'<a href="{host.server.url}/form">Fill in the form</a>'
+    person.page.goto(host.put_up(lines=lines))
     person.page.get_by_role("link", name="Fill in the form").click()
-    somebody = Respondent(person.page, clinic.server.url)
+    somebody = Respondent(person.page, host.server.url)
     person.page.wait_for_url("**/form")
     somebody.fill_in(MINA)
     somebody.send()

@@ -13,7 +13,7 @@ def focus(somebody: Respondent) -> str:
     return str(somebody.page.evaluate("document.activeElement.className || document.activeElement.name"))
 
 
-def told(somebody: Respondent, *names: str) -> None:
+def assert_errors(somebody: Respondent, *names: str) -> None:
     """The page reports errors for these questions, in the summary and beside each, and links to them."""
     page = somebody.page
     assert page.title().startswith("Error:")
@@ -44,7 +44,7 @@ def test_the_box_that_must_be_ticked(devices: Devices, way: Way) -> None:
     somebody = devices(way).respondent()
     somebody.open()
     send(somebody, "start-wrong")
-    told(somebody, "info_only")
+    assert_errors(somebody, "info_only")
     somebody.answer(CARA)
     send(somebody, "about-you")
     assert somebody.heading == "About you"
@@ -56,22 +56,22 @@ def test_one_choice_of_several_and_boxes_and_a_number(devices: Devices, way: Way
     somebody.come(CARA, until="answering_for")
     somebody.answer({"age_band": "25_44"})
     send(somebody, "about-wrong")
-    told(somebody, "answering_for")
+    assert_errors(somebody, "answering_for")
     assert somebody.holds("age_band") == ["25_44"]
     send(somebody, "about-wrong")
-    told(somebody, "answering_for")
+    assert_errors(somebody, "answering_for")
     somebody.fill_in(CARA, until="urgent_signs")
     send(somebody, "urgent-wrong")
-    told(somebody, "urgent_signs")
+    assert_errors(somebody, "urgent_signs")
     somebody.fill_in(CARA, until="pain_intensity")
     somebody.answer({"pain_intensity": "11", "pain_duration": "under_3_months"})
     send(somebody, "pain-wrong")
-    told(somebody, "pain_types", "pain_intensity")
+    assert_errors(somebody, "pain_types", "pain_intensity")
     assert somebody.holds("pain_intensity") == ["11"]
     assert somebody.holds("pain_duration") == ["under_3_months"]
     somebody.answer(CARA | {"pain_intensity": "<b>strong"})
     send(somebody, "pain-wrong-number")
-    told(somebody, "pain_intensity")
+    assert_errors(somebody, "pain_intensity")
     assert somebody.holds("pain_intensity") == ["<b>strong"]
     assert somebody.holds("pain_types") == ["crps"]
     somebody.answer({"pain_intensity": "7"})
@@ -89,11 +89,11 @@ def test_a_name_a_number_and_an_address(devices: Devices, way: Way) -> None:
         send(somebody, "contact-more")
     somebody.answer(wrong)
     send(somebody, "contact-wrong")
-    told(somebody, *wrong)
+    assert_errors(somebody, *wrong)
     assert {name: somebody.holds(name)[0] for name in wrong} == wrong
     somebody.answer({"contact_name": "Pat", "contact_phone": "+1 561 555 0142"})
     send(somebody, "contact-wrong")
-    told(somebody, "contact_email")
+    assert_errors(somebody, "contact_email")
     somebody.answer({"contact_email": "pat.canary@example.org"})
     send(somebody, "check")
     assert somebody.heading == "Check your answers"

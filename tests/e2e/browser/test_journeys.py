@@ -23,7 +23,7 @@ from tests.e2e.browser.mobile_device import (
     other_way,
 )
 from tests.e2e.browser.respondent import Respondent
-from tests.e2e.browser.staff_fixtures import Office
+from tests.e2e.browser.staff_fixtures import StoredData
 from tests.sample_answers import CARA, Answers
 
 LIST = "Types of pains treated by ketamine therapy are as follows."
@@ -152,7 +152,7 @@ def says(somebody: Respondent, expected: Expected) -> None:
 
 @pytest.mark.parametrize(("pain", "way"), pains())
 def test_each_kind_of_pain_leads_to_its_topic_with_quotations_and_cautions(
-    devices: Devices, office: Office, pain: str, way: Way
+    devices: Devices, stored: StoredData, pain: str, way: Way
 ) -> None:
     somebody = devices(way).respondent()
     somebody.come(IN_PAIN, until="pain_types")
@@ -162,8 +162,8 @@ def test_each_kind_of_pain_leads_to_its_topic_with_quotations_and_cautions(
     says(somebody, PAINS[pain])
     others = [each for name, each in PAINS.items() if name != pain]
     assert not any(topic(somebody, each).count() for each in [*others, DEPRESSION])
-    assert office.latest()["status"] == "submitted"
-    assert office.latest()["answers"]["pain_types"] == [pain]
+    assert stored.latest()["status"] == "submitted"
+    assert stored.latest()["answers"]["pain_types"] == [pain]
 
 
 @other_way
@@ -193,7 +193,7 @@ def test_all_kinds_of_pain_and_depression_together_quote_each_sentence_once(
 
 @other_way
 def test_somebody_who_answers_for_another_is_told_to_show_them_the_page(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
     somebody = devices(way).respondent()
     somebody.come({"info_only": True}, until="answering_for")
@@ -203,7 +203,7 @@ def test_somebody_who_answers_for_another_is_told_to_show_them_the_page(
     assert first.locator(".lead").inner_text().startswith("You filled this in for someone else.")
     assert "Someone else, and they said it is OK" in first.inner_text()
     says(somebody, PAINS["crps"])
-    assert office.flags() == ["proxy"]
+    assert stored.flags() == ["proxy"]
 
 
 @other_way

@@ -2,7 +2,7 @@
 
 from tests.e2e.browser.conftest import Devices
 from tests.e2e.browser.mobile_device import Way, either_way, other_way
-from tests.e2e.browser.staff_fixtures import Office
+from tests.e2e.browser.staff_fixtures import StoredData
 from tests.sample_answers import CARA
 
 LANGUAGES = {  # the headings of the check page and of the summary, and the label of a gist
@@ -22,7 +22,7 @@ LANGUAGES = {  # the headings of the check page and of the summary, and the labe
 
 @either_way
 def test_another_language_on_a_page_keeps_what_is_typed_on_it_and_not_sent(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
     somebody = devices(way).respondent()
     somebody.come(CARA, until="pain_types")
@@ -36,7 +36,7 @@ def test_another_language_on_a_page_keeps_what_is_typed_on_it_and_not_sent(
     somebody.page.fill("[name=pain_intensity]", "6")
     somebody.speak("ht")
     assert somebody.holds("pain_intensity") == ["6"]
-    assert office.latest()["language"] == "ht"
+    assert stored.latest()["language"] == "ht"
 
 
 @either_way

@@ -22,8 +22,8 @@ from tests.e2e.browser.own_form import (
     FILES,
     FULL,
     HASTY,
-    Clinic,
     Eye,
+    OwnSite,
     Visitor,
     assert_asked,
     assert_shown,
@@ -35,14 +35,14 @@ from tests.server import Server, serving
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSite]:
     with ExitStack() as stack:
         site, second = (stack.enter_context(website()) for _ in range(2))
         named = {"PRECONSULT_ALLOWED_ORIGINS": f"{site.url}, {second.url}"}
         server = stack.enter_context(serving(tmp_path_factory.mktemp("own"), **named))
         headers = accounts.bearer(server, "submissions:write", "submissions:read", "review")
         client = stack.enter_context(httpx.Client(base_url=server.url, headers=headers))
-        made = Clinic(site, second, server, client)
+        made = OwnSite(site, second, server, client)
         made.key = made.key_for(site.url)
         yield made
 
@@ -54,8 +54,8 @@ def visitor_of(browser: Browser) -> Visitor:
 
 
 @pytest.fixture
-def visitor(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
-    clinic.put_up()
+def visitor(browser: Browser, site: OwnSite) -> Iterator[Visitor]:
+    site.put_up()
     made = visitor_of(browser)
     yield made
     made.page.context.close()
@@ -65,9 +65,9 @@ def visitor(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
 
 
 def test_a_website_that_is_not_named_is_refused_and_its_page_says_what_to_do(
-    visitor: Visitor, clinic: Clinic
+    visitor: Visitor, site: OwnSite
 ) -> None:
-    with website(**clinic.website.files) as stranger:
+    with website(**site.website.files) as stranger:
         visitor.open(f"{stranger.url}/own-form.html")
         assert visitor.heading == "We could not reach the clinic"
         assert footed(visitor.page)
@@ -77,18 +77,18 @@ def test_a_website_that_is_not_named_is_refused_and_its_page_says_what_to_do(
 
 
 def test_a_key_bound_to_another_website_is_refused_and_the_page_says_why(
-    visitor: Visitor, clinic: Clinic
+    visitor: Visitor, site: OwnSite
 ) -> None:
-    clinic.second.files.update(clinic.website.files)
-    before = len(clinic.kept())
-    visitor.open(f"{clinic.second.url}/own-form.html")
+    site.second.files.update(site.website.files)
+    before = len(site.kept())
+    visitor.open(f"{site.second.url}/own-form.html")
     visitor.give(CARA)
     visitor.press()
     assert visitor.heading == "That did not work"
     visitor.page.locator("summary").click()
     assert "This API key is bound to other origins." in visitor.words
     assert footed(visitor.page)
-    assert len(clinic.kept()) == before
+    assert len(site.kept()) == before
     visitor.press("Back")
     assert visitor.page.is_checked("[name=info_only]"), "what was written is still there"
 
@@ -96,8 +96,8 @@ def test_a_key_bound_to_another_website_is_refused_and_the_page_says_why(
 # --- invalid -----------------------------------------------------------------------------------------
 
 
-def test_nothing_is_sent_before_the_first_section_is_agreed_to(visitor: Visitor, clinic: Clinic) -> None:
-    visitor.open(f"{clinic.website.url}/own-form.html")
+def test_nothing_is_sent_before_the_first_section_is_agreed_to(visitor: Visitor, site: OwnSite) -> None:
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.press()
     assert visitor.errors == ["Please answer this question."]
     assert visitor.posts() == []
@@ -107,15 +107,15 @@ def test_nothing_is_sent_before_the_first_section_is_agreed_to(visitor: Visitor,
 
 
 def test_what_is_amiss_stands_beside_its_question_and_what_is_good_is_kept(
-    visitor: Visitor, clinic: Clinic
+    visitor: Visitor, site: OwnSite
 ) -> None:
-    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.fill_in(FULL, until="About your pain")
     visitor.give(FULL | {"pain_intensity": "very"})
     visitor.press()
     assert visitor.errors == ["We could not read this answer. Please answer it again."]
     assert visitor.page.locator(".wrong label").inner_text().startswith("On most days")
-    there = clinic.ask("GET", f"/v1/submissions/{clinic.kept()[0]['id']}")
+    there = site.ask("GET", f"/v1/submissions/{site.kept()[0]['id']}")
     assert there["answers"]["pain_tried"] == ["ketamine"]
     assert "pain_intensity" not in there["answers"]
     visitor.fill_in(FULL, until="How to reach you")
@@ -126,8 +126,8 @@ def test_what_is_amiss_stands_beside_its_question_and_what_is_good_is_kept(
     visitor.fill_in(FULL, until="Send your answers?")
 
 
-def test_what_an_answer_raises_comes_before_what_is_amiss_beside_it(visitor: Visitor, clinic: Clinic) -> None:
-    visitor.open(f"{clinic.website.url}/own-form.html")
+def test_what_an_answer_raises_comes_before_what_is_amiss_beside_it(visitor: Visitor, site: OwnSite) -> None:
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.fill_in(NOA, until="About your mood and feelings")
     visitor.give({"self_harm_thoughts": "now"})
     visitor.press()
@@ -143,21 +143,21 @@ def test_what_an_answer_raises_comes_before_what_is_amiss_beside_it(visitor: Vis
 # --- failures ---------------------------------------------------------------------------------------
 
 
-def test_a_service_that_is_down_loses_nothing(browser: Browser, visitor: Visitor, clinic: Clinic) -> None:
+def test_a_service_that_is_down_loses_nothing(browser: Browser, visitor: Visitor, site: OwnSite) -> None:
     late = visitor_of(browser)
-    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.fill_in(CARA, until="About your pain")
     visitor.give(CARA)
-    clinic.server.stop()
+    site.server.stop()
     try:
         visitor.press()
         assert visitor.heading == "We could not reach the clinic"
         assert footed(visitor.page)
-        late.open(f"{clinic.website.url}/own-form.html")
+        late.open(f"{site.website.url}/own-form.html")
         assert late.heading == "We could not reach the clinic"
         assert footed(late.page), "by the copy in the page"
     finally:
-        clinic.server.start()
+        site.server.start()
     late.press("Try again")
     assert late.heading == "Before you start"
     late.page.context.close()
@@ -170,7 +170,7 @@ def test_a_service_that_is_down_loses_nothing(browser: Browser, visitor: Visitor
 
 
 def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_nothing_is_kept_twice(
-    visitor: Visitor, clinic: Clinic
+    visitor: Visitor, site: OwnSite
 ) -> None:
     lost: Counter[str] = Counter()
 
@@ -183,9 +183,9 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_nothing_is_kep
         route.fetch()  # the request arrives; its response does not
         route.abort()
 
-    before = len(clinic.kept())
+    before = len(site.kept())
     visitor.page.route("**/v1/submissions**", lose)
-    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.give(CARA)
     visitor.press()
     assert visitor.heading == "We could not reach the clinic"
@@ -193,7 +193,7 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_nothing_is_kep
     visitor.fill_in(CARA, until="Send your answers?")
     visitor.press("Send my answers")
     assert visitor.heading == "Things to discuss with a clinician"
-    assert [each["status"] for each in clinic.kept()[: len(clinic.kept()) - before]] == ["submitted"]
+    assert [each["status"] for each in site.kept()[: len(site.kept()) - before]] == ["submitted"]
     creates = [each for each in visitor.posts() if each.url.endswith("/v1/submissions")]
     assert len(creates) == 4
     assert len({each.headers["idempotency-key"] for each in creates}) == 1
@@ -204,7 +204,7 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_nothing_is_kep
 # --- malformed texts -----------------------------------------------------------------------------------
 
 
-def test_words_of_the_service_are_shown_as_words_whatever_they_hold(visitor: Visitor, clinic: Clinic) -> None:
+def test_words_of_the_service_are_shown_as_words_whatever_they_hold(visitor: Visitor, site: OwnSite) -> None:
     evil = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
 
     def poison(route: Route) -> None:
@@ -214,7 +214,7 @@ def test_words_of_the_service_are_shown_as_words_whatever_they_hold(visitor: Vis
         )
 
     visitor.page.route("**/v1/questionnaires/*", poison)
-    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.fill_in(CARA, until="About you")
     assert evil in visitor.words
     assert visitor.page.title() == "Before your visit"
@@ -224,7 +224,7 @@ def test_words_of_the_service_are_shown_as_words_whatever_they_hold(visitor: Vis
 # --- which questions are asked -------------------------------------------------------------------------
 
 
-def test_a_condition_means_in_the_page_what_it_means_in_the_service(visitor: Visitor, clinic: Clinic) -> None:
+def test_a_condition_means_in_the_page_what_it_means_in_the_service(visitor: Visitor, site: OwnSite) -> None:
     made = items()
     grouped = {"linkId": "group", "type": "group", "text": "All of them", "item": made}
     asked = Questionnaire.model_validate_json(
@@ -238,7 +238,7 @@ def test_a_condition_means_in_the_page_what_it_means_in_the_service(visitor: Vis
     visitor.page.route("**/v1/questionnaires/*", other_questions)
     shown = 0
     for answers in GIVEN:
-        visitor.open(f"{clinic.website.url}/own-form.html")
+        visitor.open(f"{site.website.url}/own-form.html")
         visitor.give({name: value for name, value in answers.items() if value is not None})
         given = {name: tuple(value) if isinstance(value, list) else value for name, value in answers.items()}
         enabled = asked.enabled({name: value for name, value in given.items() if value is not None})
@@ -249,8 +249,8 @@ def test_a_condition_means_in_the_page_what_it_means_in_the_service(visitor: Vis
     assert 0 < shown < len(CONDITIONS) * len(GIVEN)
 
 
-def test_an_option_that_goes_with_no_other_unticks_the_others(visitor: Visitor, clinic: Clinic) -> None:
-    visitor.open(f"{clinic.website.url}/own-form.html")
+def test_an_option_that_goes_with_no_other_unticks_the_others(visitor: Visitor, site: OwnSite) -> None:
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.fill_in(CARA, until="How you are today")
     visitor.give({"urgent_signs": ["new_weakness", "stroke_signs"]})
     checked = "#preconsult input:checked"
@@ -262,22 +262,22 @@ def test_an_option_that_goes_with_no_other_unticks_the_others(visitor: Visitor, 
 
 
 def test_the_notice_stands_before_the_question_on_self_harm_and_is_true(
-    visitor: Visitor, clinic: Clinic
+    visitor: Visitor, site: OwnSite
 ) -> None:
-    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.fill_in(CARA, until="About your mood and feelings")
     notice = visitor.page.locator(".notice:visible", has_text="Answers save as you go")
     after = notice.locator("xpath=following-sibling::*[1]")
     assert after.locator("legend").inner_text().startswith("Some people have thoughts of hurting themselves")
-    kept = clinic.ask("GET", f"/v1/submissions/{clinic.kept()[0]['id']}")
+    kept = site.ask("GET", f"/v1/submissions/{site.kept()[0]['id']}")
     assert kept["status"] == "draft"
     assert kept["answers"]["pain_types"] == ["crps"], "what was asked so far is saved"
 
 
-def test_questions_come_in_the_language_of_the_page(visitor: Visitor, clinic: Clinic) -> None:
-    there = clinic.ask("GET", "/v1/questionnaires/ketamine-preconsult", "es")
-    clinic.put_up(language="es")
-    visitor.open(f"{clinic.website.url}/own-form.html")
+def test_questions_come_in_the_language_of_the_page(visitor: Visitor, site: OwnSite) -> None:
+    there = site.ask("GET", "/v1/questionnaires/ketamine-preconsult", "es")
+    site.put_up(language="es")
+    visitor.open(f"{site.website.url}/own-form.html")
     assert there["language"] == "es"
     assert visitor.heading == there["item"][0]["text"]
     assert visitor.page.locator("#preconsult-footer").inner_text() == there["footer"]
@@ -293,28 +293,28 @@ def test_questions_come_in_the_language_of_the_page(visitor: Visitor, clinic: Cl
     "answers", [CARA, NOA, MINA, FULL], ids=["cara", "noa", "mina", "not sure of anything"]
 )
 def test_a_whole_journey_says_what_the_service_says(
-    visitor: Visitor, clinic: Clinic, answers: Answers, request: pytest.FixtureRequest
+    visitor: Visitor, site: OwnSite, answers: Answers, request: pytest.FixtureRequest
 ) -> None:
     eye = Eye(request.node.callspec.id)
     visitor.look = eye.look
-    visitor.open(f"{clinic.website.url}/own-form.html")
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.fill_in(answers, until="Send your answers?")
-    changed = visitor.sent("/v1/submissions") + visitor.sent(clinic.kept()[0]["id"])
+    changed = visitor.sent("/v1/submissions") + visitor.sent(site.kept()[0]["id"])
     visitor.press("Send my answers")
     (sent,) = visitor.sent("/submit")
-    assert_asked(visitor, clinic, changed[-1])
+    assert_asked(visitor, site, changed[-1])
     assert_shown(visitor.page, sent["summary"])
     rules_see = {name: value for name, value in answers.items() if name not in CONTACT}
-    said = clinic.ask("POST", "/v1/evaluations", json=body(rules_see))
+    said = site.ask("POST", "/v1/evaluations", json=body(rules_see))
     assert sent["summary"]["digest"] == said["summary"]["digest"]
     assert visitor.complaints == []
     asked_of = {each.url.partition("/v1/")[0] for each in visitor.requests if "/v1/" in each.url}
-    assert asked_of == {clinic.server.url}
+    assert asked_of == {site.server.url}
     assert not eye.taken or complaints(eye.taken) == []
 
 
-def test_somebody_in_danger_is_told_so_before_anything_else(visitor: Visitor, clinic: Clinic) -> None:
-    visitor.open(f"{clinic.website.url}/own-form.html")
+def test_somebody_in_danger_is_told_so_before_anything_else(visitor: Visitor, site: OwnSite) -> None:
+    visitor.open(f"{site.website.url}/own-form.html")
     visitor.fill_in(NOA, until="Call 988")
     main = visitor.page.locator("#preconsult")
     assert main.locator("> *").count() == 3, "a heading, what to do, one way on"
@@ -322,7 +322,7 @@ def test_somebody_in_danger_is_told_so_before_anything_else(visitor: Visitor, cl
     assert main.locator("input").count() == 0
     assert main.locator("a[href='tel:988']").is_visible()
     assert main.locator("a[href='sms:988']").is_visible()
-    there = clinic.ask("GET", f"/v1/submissions/{clinic.kept()[0]['id']}")
+    there = site.ask("GET", f"/v1/submissions/{site.kept()[0]['id']}")
     assert "self_harm_now" in [each["flag"] for each in there["flags"]]
     visitor.press()
     while visitor.heading != "Things to discuss with a clinician":

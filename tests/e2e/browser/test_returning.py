@@ -18,7 +18,7 @@ from tests.e2e.browser.mobile_device import (
     ways,
 )
 from tests.e2e.browser.respondent import Respondent
-from tests.e2e.browser.staff_fixtures import Office
+from tests.e2e.browser.staff_fixtures import StoredData
 from tests.sample_answers import CARA
 from tests.server import Server
 
@@ -116,13 +116,13 @@ def test_without_scripts_a_link_is_pasted(devices: Devices) -> None:
 
 @either_way
 def test_a_page_sent_too_late_is_saved_and_shows_nothing_and_the_link_opens_it_again(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
     somebody = asked(devices, way, "urgent_signs")
     secret = link(somebody)
     somebody.follow("Go on now")
     somebody.fill_in(CARA, until="visit_reason")
-    office.end_session(somebody)
+    stored.end_session(somebody)
     somebody.answer({"visit_reason": ["low_mood"]})
     somebody.go_on()
     somebody.saw("came-late")
@@ -131,7 +131,7 @@ def test_a_page_sent_too_late_is_saved_and_shows_nothing_and_the_link_opens_it_a
         "What you sent before is saved, unless you deleted it. With your link you can go on."
         in somebody.words
     )
-    assert office.latest()["answers"]["visit_reason"] == ["low_mood"]
+    assert stored.latest()["answers"]["visit_reason"] == ["low_mood"]
     somebody.page.goto(f"{somebody.base}/form/check")
     somebody.saw("closed")
     assert somebody.heading == "The form was closed"
@@ -195,7 +195,7 @@ def test_with_scripts_answers_that_are_not_saved_are_warned_of(devices: Devices)
 
 @other_way
 def test_an_answer_changed_later_says_what_is_not_asked_any_more_and_loses_nothing(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
     somebody = asked(devices, way, "/form/check")
     reason = somebody.page.locator(".answers a", has_text="What would you like to talk about")
@@ -208,7 +208,7 @@ def test_an_answer_changed_later_says_what_is_not_asked_any_more_and_loses_nothi
     notice = somebody.page.locator("main .notice")
     assert "These are not asked any more, since you changed another answer." in notice.inner_text()
     assert "Which words fit your pain?" in notice.inner_text()
-    assert office.latest()["answers"]["pain_types"] == ["crps"]
+    assert stored.latest()["answers"]["pain_types"] == ["crps"]
     reason.click()
     somebody.saw()
     somebody.answer({"visit_reason": ["long_term_pain"]})
@@ -221,7 +221,7 @@ def test_an_answer_changed_later_says_what_is_not_asked_any_more_and_loses_nothi
     somebody.go_on()
     somebody.saw()
     somebody.send()
-    assert "pain_types" not in office.latest()["answers"]
+    assert "pain_types" not in stored.latest()["answers"]
     assert somebody.page.locator("section.topic", has_text="CRPS").count() == 0
 
 
@@ -243,7 +243,7 @@ def test_an_answer_changed_on_the_way_says_on_the_next_page_what_is_not_asked_an
 
 @either_way
 def test_an_option_that_goes_with_no_other_is_never_kept_beside_one(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
     somebody = asked(devices, way, "urgent_signs")
     somebody.answer({"urgent_signs": ["new_weakness", "none_of_these"]})
@@ -254,7 +254,7 @@ def test_an_option_that_goes_with_no_other_is_never_kept_beside_one(
         somebody.saw("urgent-exclusive")
         assert len(somebody.errors) == 1
         assert somebody.holds("urgent_signs") == ["new_weakness", "none_of_these"]
-    assert "urgent_signs" not in office.latest()["answers"]
+    assert "urgent_signs" not in stored.latest()["answers"]
 
 
 # --- twice -----------------------------------------------------------------------------------------
@@ -262,10 +262,10 @@ def test_an_option_that_goes_with_no_other_is_never_kept_beside_one(
 
 @either_way
 def test_every_page_sent_twice_makes_one_draft_and_one_submission(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
     device = devices(way)
-    somebody, kept, sent = device.respondent(), office.kept(), office.acts("submission.submitted")
+    somebody, kept, sent = device.respondent(), stored.kept(), stored.acts("submission.submitted")
     repeated: list[int] = []
 
     def twice(route: Route) -> None:
@@ -279,63 +279,63 @@ def test_every_page_sent_twice_makes_one_draft_and_one_submission(
     somebody.page.check("[name=info_only]")
     somebody.page.locator("button.continue").dblclick()
     expect(somebody.page).to_have_url(re.compile("/form/s/"))
-    assert office.kept() == kept + 1
+    assert stored.kept() == kept + 1
     somebody.fill_in(CARA)
-    assert office.latest()["answers"] == CARA
+    assert stored.latest()["answers"] == CARA
     somebody.page.locator("button.continue").dblclick()
     expect(somebody.page).to_have_url(re.compile("/form/summary$"))  # the first of the two is aborted
     somebody.saw("summary")
     assert len(repeated) >= len(device.posts) >= 8
     assert set(repeated) == {303}
-    assert office.kept() == kept + 1
-    assert office.acts("submission.submitted") == sent + 1
+    assert stored.kept() == kept + 1
+    assert stored.acts("submission.submitted") == sent + 1
 
 
 @other_way
-def test_two_tabs_are_one_form(devices: Devices, office: Office, way: Way) -> None:
+def test_two_tabs_are_one_form(devices: Devices, stored: StoredData, way: Way) -> None:
     device = devices(way)
-    somebody, kept = device.respondent(), office.kept()
+    somebody, kept = device.respondent(), stored.kept()
     somebody.come(CARA, until="visit_reason")
     other = device.respondent()
     other.page.goto(somebody.page.url)
     other.fill_in(CARA | {"visit_reason": ["long_term_pain"]}, until="pain_types")
     somebody.fill_in(CARA)  # the page sent last counts
-    assert office.latest()["answers"]["visit_reason"] == CARA["visit_reason"]
+    assert stored.latest()["answers"]["visit_reason"] == CARA["visit_reason"]
     somebody.send()
     other.answer({"pain_types": ["fibromyalgia"]})
     other.go_on()  # too late: it is already sent
     other.saw()
     assert other.heading == "Things to discuss with a clinician"
-    assert office.latest()["answers"]["pain_types"] == ["crps"]
-    assert office.kept() == kept + 1
+    assert stored.latest()["answers"]["pain_types"] == ["crps"]
+    assert stored.kept() == kept + 1
 
 
 # --- leaving ---------------------------------------------------------------------------------------
 
 
 @either_way
-def test_answers_are_deleted_only_when_it_is_meant(devices: Devices, office: Office, way: Way) -> None:
-    kept = office.kept()
+def test_answers_are_deleted_only_when_it_is_meant(devices: Devices, stored: StoredData, way: Way) -> None:
+    kept = stored.kept()
     somebody = devices(way).respondent()
     somebody.come(CARA)
     somebody.send()
     somebody.follow("Delete my answers")
     somebody.follow("No, keep them")
     assert somebody.heading == "Things to discuss with a clinician"
-    assert office.kept() == kept + 1
+    assert stored.kept() == kept + 1
     somebody.follow("Delete my answers")
     somebody.press("button.continue", "deleted")
     assert somebody.heading == "Your answers are deleted"
-    assert office.kept() == kept
+    assert stored.kept() == kept
     somebody.turn_back()
     assert somebody.heading == "The form was closed"
 
 
 @other_way
 def test_a_cleared_device_holds_no_cookie_and_going_back_shows_nothing(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
-    kept = office.kept()
+    kept = stored.kept()
     somebody = devices(way).respondent()
     somebody.come(CARA)
     somebody.send()
@@ -346,7 +346,7 @@ def test_a_cleared_device_holds_no_cookie_and_going_back_shows_nothing(
         somebody.turn_back()
         assert somebody.heading == "The form was closed"
         assert "CRPS" not in somebody.words
-    assert office.kept() == kept + 1
+    assert stored.kept() == kept + 1
 
 
 # --- a clinic's branding ---------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_a_manager_exports_holds_and_erases(staff: Staff, way: Way, new_case: Ne
 
 @other_way
 def test_an_administrator_lets_people_in_and_out_and_makes_keys(
-    staff: Staff, clinic: Server, way: Way
+    staff: Staff, staff_app: Server, way: Way
 ) -> None:
     person = staff("administrator", way=way)
     person.go("/staff/people")
@@ -110,7 +110,7 @@ def test_an_administrator_lets_people_in_and_out_and_makes_keys(
     person.press("Make the key")
     key = person.page.locator("code.secret").inner_text()
     person.picture(f"key-made-{way}")
-    address, headers = f"{clinic.url}/v1/submissions", {"authorization": f"Bearer {key}"}
+    address, headers = f"{staff_app.url}/v1/submissions", {"authorization": f"Bearer {key}"}
     assert httpx.get(address, headers=headers).status_code == 200
     person.go("/staff/keys")
     person.page.get_by_role("link", name=f"Revoke Website {way}").click()

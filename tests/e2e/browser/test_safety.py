@@ -10,7 +10,7 @@ from playwright.sync_api import Dialog
 from tests.e2e.browser.conftest import Devices
 from tests.e2e.browser.mobile_device import PLAIN_DESK, Way, either_way, other_way
 from tests.e2e.browser.respondent import Respondent
-from tests.e2e.browser.staff_fixtures import Office
+from tests.e2e.browser.staff_fixtures import StoredData
 from tests.sample_answers import CARA, MINA
 from tests.server import Server
 
@@ -42,12 +42,12 @@ def under_18(devices: Devices, way: Way) -> Respondent:
 
 @either_way
 def test_under_18_nothing_more_is_asked_and_no_topic_is_shown(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
     somebody = under_18(devices, way)
     assert MINOR in somebody.interrupted
     assert "988" in somebody.interrupted
-    assert "under_18" in office.flags()
+    assert "under_18" in stored.flags()
     somebody.go_on()
     somebody.saw("check-under-18")
     assert somebody.heading == "Check your answers"
@@ -57,11 +57,13 @@ def test_under_18_nothing_more_is_asked_and_no_topic_is_shown(
     first = somebody.page.locator("main > section, main > h1").first
     assert MINOR in first.inner_text()
     assert somebody.page.locator("section.topic, blockquote, figure").count() == 0
-    assert office.latest()["answers"] == MINA
+    assert stored.latest()["answers"] == MINA
 
 
 @other_way
-def test_a_mistyped_age_is_put_right_and_the_form_goes_on(devices: Devices, office: Office, way: Way) -> None:
+def test_a_mistyped_age_is_put_right_and_the_form_goes_on(
+    devices: Devices, stored: StoredData, way: Way
+) -> None:
     somebody = under_18(devices, way)
     somebody.go_on()
     somebody.saw("check-under-18")
@@ -73,12 +75,12 @@ def test_a_mistyped_age_is_put_right_and_the_form_goes_on(devices: Devices, offi
     somebody.fill_in(CARA)
     somebody.send()
     assert somebody.page.locator("section.topic", has_text="You told us about CRPS").count() == 1
-    assert "under_18" in office.flags()  # a flag is never withdrawn
+    assert "under_18" in stored.flags()  # a flag is never withdrawn
 
 
 @either_way
 def test_thoughts_of_self_harm_now_interrupt_at_once_and_help_stays_on_every_later_page(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
     somebody = at_thoughts(devices, way)
     assert "You can skip this." in somebody.words
@@ -93,7 +95,7 @@ def test_thoughts_of_self_harm_now_interrupt_at_once_and_help_stays_on_every_lat
     assert {"tel:988", "sms:988", "tel:911"} <= {
         str(link.get_attribute("href")) for link in inside.locator("a").all()
     }
-    assert {"self_harm_now", "no_contact_route"} == set(office.flags())  # raised before it is sent
+    assert {"self_harm_now", "no_contact_route"} == set(stored.flags())  # raised before it is sent
     met = len(somebody.seen)
     somebody.go_on()
     for _ in range(9):
@@ -154,7 +156,7 @@ def test_the_interruption_comes_before_the_questions_that_the_same_page_brings_u
 
 @other_way
 def test_taking_the_answer_back_goes_on_and_takes_no_flag_back(
-    devices: Devices, office: Office, way: Way
+    devices: Devices, stored: StoredData, way: Way
 ) -> None:
     somebody = at_thoughts(devices, way)
     somebody.answer(AFFIRM | {"self_harm_thoughts": "now"})
@@ -166,9 +168,9 @@ def test_taking_the_answer_back_goes_on_and_takes_no_flag_back(
     somebody.go_on()
     somebody.saw()
     assert somebody.heading == "About your health"
-    assert office.flags() == ["self_harm_now", "no_contact_route"]
+    assert stored.flags() == ["self_harm_now", "no_contact_route"]
     assert all(
-        each["answer_changed_at"] for each in office.latest()["flags"] if each["flag"] == "self_harm_now"
+        each["answer_changed_at"] for each in stored.latest()["flags"] if each["flag"] == "self_harm_now"
     )
     assert "988" in somebody.page.locator("footer .safety").inner_text()
 
@@ -179,7 +181,7 @@ def test_taking_the_answer_back_goes_on_and_takes_no_flag_back(
     [("past", PAST, "self_harm_past"), ("prefer_not_to_say", UNSAID, "self_harm_unanswered")],
 )
 def test_thoughts_in_the_past_or_unsaid_bring_a_quiet_block_and_no_interruption(
-    devices: Devices, office: Office, answer: str, words: str, flag: str, way: Way
+    devices: Devices, stored: StoredData, answer: str, words: str, flag: str, way: Way
 ) -> None:
     somebody = at_thoughts(devices, way)
     somebody.answer(AFFIRM | {"self_harm_thoughts": answer})
@@ -187,20 +189,22 @@ def test_thoughts_in_the_past_or_unsaid_bring_a_quiet_block_and_no_interruption(
     somebody.saw()
     assert somebody.heading == "About your health"
     assert words in somebody.crisis
-    assert office.flags() == [flag]
+    assert stored.flags() == [flag]
     somebody.fill_in(CARA)
     somebody.send()
     assert words in somebody.page.locator("main > *").first.inner_text()
 
 
 @either_way
-def test_thoughts_in_the_last_month_interrupt_and_stay(devices: Devices, office: Office, way: Way) -> None:
+def test_thoughts_in_the_last_month_interrupt_and_stay(
+    devices: Devices, stored: StoredData, way: Way
+) -> None:
     somebody = at_thoughts(devices, way)
     somebody.answer(AFFIRM | {"self_harm_thoughts": "recent"})
     somebody.go_on()
     somebody.saw("interruption-recent")
     assert RECENT in somebody.interrupted
-    assert "self_harm_recent" in office.flags()
+    assert "self_harm_recent" in stored.flags()
     somebody.go_on()
     somebody.fill_in(CARA)
     assert RECENT in somebody.crisis
@@ -209,7 +213,7 @@ def test_thoughts_in_the_last_month_interrupt_and_stay(devices: Devices, office:
 
 
 @either_way
-def test_urgent_signs_interrupt_at_once_and_stay(devices: Devices, office: Office, way: Way) -> None:
+def test_urgent_signs_interrupt_at_once_and_stay(devices: Devices, stored: StoredData, way: Way) -> None:
     somebody = devices(way).respondent()
     somebody.come(CARA, until="urgent_signs")
     somebody.answer({"urgent_signs": ["new_weakness", "stroke_signs"]})
@@ -217,7 +221,7 @@ def test_urgent_signs_interrupt_at_once_and_stay(devices: Devices, office: Offic
     somebody.saw()
     assert somebody.heading == "Call 911"
     assert URGENT in somebody.interrupted
-    assert "urgent_physical" in office.flags()
+    assert "urgent_physical" in stored.flags()
     somebody.go_on()
     somebody.saw()
     assert URGENT in somebody.crisis

@@ -21,7 +21,7 @@ WIDTHS = (1280, 768, 360)
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def staff_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A clinic without endpoints, which retries a failed delivery only after the test."""
     settings = NO_SECOND_FACTOR | {"PRECONSULT_WEBHOOK_RETRY_SECONDS": "3600"}
     with serving(tmp_path_factory.mktemp("webhooks"), **settings) as running:
@@ -51,13 +51,15 @@ class Watched:
 
 @either_way
 def test_an_endpoint_is_made_tried_out_watched_and_removed(
-    browser: Browser, clinic: Server, way: Way
+    browser: Browser, staff_app: Server, way: Way
 ) -> None:
     def moody(received: Received) -> int:
         return 204 if len(other.taken) != 2 else 500
 
     with receiver(moody) as other:
-        person = Colleague(browser, clinic, f"boss-{way}@clinic.example", ("administrator",), way).come_in()
+        person = Colleague(
+            browser, staff_app, f"boss-{way}@clinic.example", ("administrator",), way
+        ).come_in()
         seen = Watched(person)
         person.go("/staff/webhooks")
         seen.page("webhooks-none")

@@ -37,8 +37,8 @@ PAYLOADS = [
 # --- rejected --------------------------------------------------------------------------------------
 
 
-def test_a_stranger_is_led_to_the_door_and_sees_nothing(browser: Browser, clinic: Server) -> None:
-    stranger = Colleague(browser, clinic, "nobody@clinic.example")
+def test_a_stranger_is_led_to_the_door_and_sees_nothing(browser: Browser, staff_app: Server) -> None:
+    stranger = Colleague(browser, staff_app, "nobody@clinic.example")
     for path in ("/staff", "/staff/audit", "/staff/people", "/staff/dashboard", "/staff/export"):
         stranger.go(path)
         assert stranger.heading == "Sign in"
@@ -216,12 +216,12 @@ def test_signing_out_ends_it_and_the_back_button_shows_nothing(staff: Staff) -> 
 # --- hostile text ----------------------------------------------------------------------------------
 
 
-def test_markup_that_anybody_types_is_text_to_everybody(staff: Staff, clinic: Server) -> None:
+def test_markup_that_anybody_types_is_text_to_everybody(staff: Staff, staff_app: Server) -> None:
     person = staff(*ALL)
-    headers = accounts.bearer(clinic, "submissions:write", "review", test=True)
+    headers = accounts.bearer(staff_app, "submissions:write", "review", test=True)
     contact = {"name": PAYLOADS[0], "phone": "+1 561 555 0142", "email": "pat@example.org"}
     sent = body(PAT, contact=contact)
-    made = httpx.post(f"{clinic.url}/v1/submissions", json=sent, headers=headers).json()
+    made = httpx.post(f"{staff_app.url}/v1/submissions", json=sent, headers=headers).json()
     person.go(f"/staff/cases/{made['id']}")
     person.page.fill("#text", "\n".join(PAYLOADS))
     person.press("Keep the note")

@@ -111,7 +111,7 @@ WRONG = [('"25_44"', '"25-44"'), ("info_only: true", "info_olny: true"), ("summa
          ('"submission.submitted" ?', '"submission.sent" ?')]  # fmt: skip
 
 
-def told(program: str) -> list[str]:
+def documented_command(program: str) -> list[str]:
     """The command that docs/programs.md gives for a generator, applied to the description in the checkout."""
     (line,) = re.findall(rf"^{program}.*$", PAGE, re.MULTILINE)
     return [str(DESCRIPTION) if word == "openapi/openapi.json" else word for word in shlex.split(line)]
@@ -132,7 +132,7 @@ def done(command: Sequence[str | Path], folder: Path, **environment: str) -> sub
 def python_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that contains the package `preconsult_client`."""
     folder, binaries = tmp_path_factory.mktemp("python"), Path(sys.executable).parent
-    _, *options = told("openapi-python-client ")
+    _, *options = documented_command("openapi-python-client ")
     path = f"{binaries}{os.pathsep}{os.environ['PATH']}"  # the generator calls ruff
     made = done([binaries / "openapi-python-client", *options], folder, PATH=path)
     assert made.returncode == 0, made.stdout + made.stderr
@@ -177,7 +177,7 @@ def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the types in `preconsult.d.ts`."""
     folder = tmp_path_factory.mktemp("typescript")
     tool = TOOLS / "openapi-typescript" / "bin" / "cli.js"
-    made = done([node(), tool, *told("npx openapi-typescript ")[2:]], folder)
+    made = done([node(), tool, *documented_command("npx openapi-typescript ")[2:]], folder)
     assert made.returncode == 0, made.stdout + made.stderr
     return folder
 

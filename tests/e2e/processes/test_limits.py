@@ -107,7 +107,7 @@ def test_two_replicas_hold_one_limit_of_a_network_whatever_its_headers_say(repli
 def test_what_is_left_counts_for_both(replicas: list[Server]) -> None:
     keys = iter([replicas[0].key("submissions:read") for _ in range(5)])
 
-    def told() -> int:
+    def remaining() -> int:
         headers = {"authorization": f"Bearer {next(keys)}"}
         with httpx.Client(headers=headers) as client:
             answers = [client.get(f"{each.url}{PATH}") for each in replicas for _ in range(30)]
@@ -116,7 +116,7 @@ def test_what_is_left_counts_for_both(replicas: list[Server]) -> None:
         assert left
         return int(left[1])
 
-    assert within_a_minute(replicas, told) == LIMIT - 30 * REPLICAS
+    assert within_a_minute(replicas, remaining) == LIMIT - 30 * REPLICAS
 
 
 def test_while_the_store_is_down_requests_are_answered_and_the_log_says_so_once(tmp_path: Path) -> None:

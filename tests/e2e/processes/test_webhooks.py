@@ -37,7 +37,7 @@ OPEN_TYPES = ["submission.started", "submission.submitted", "review.changed"]
 
 
 @dataclass
-class Clinic:
+class WebhookServer:
     """A server, a key with all scopes used here, and the endpoints created on it with their secrets."""
 
     server: Server
@@ -110,12 +110,12 @@ class Moody:
 
 
 @contextlib.contextmanager
-def clinic(folder: Path, database_url: str = "", **environment: str) -> Iterator[Clinic]:
+def webhook_server(folder: Path, database_url: str = "", **environment: str) -> Iterator[WebhookServer]:
     settings = {"PRECONSULT_WEBHOOK_RETRY_SECONDS": RETRIES} | environment
     with mortal(folder, database_url, **settings) as server:
         server.start()
         with httpx.Client(timeout=PATIENCE) as client:
-            yield Clinic(server, server.key(*SCOPES), client)
+            yield WebhookServer(server, server.key(*SCOPES), client)
 
 
 def first_then(given: Answer, *, events: int) -> Callable[[Received, int], Answer]:
@@ -174,7 +174,7 @@ def test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing(
 ) -> None:
     dice, holding = random.Random(7), threading.Event()
     cases, kills, events = (8, (2, 5), 24) if thorough else (4, (1,), 4)
-    with clinic(tmp_path, database_url) as here, contextlib.ExitStack() as stack:
+    with webhook_server(tmp_path, database_url) as here, contextlib.ExitStack() as stack:
         elsewhere = stack.enter_context(receiver())
         moods = {
             "fails": Moody(lambda _received, _seen: 500 if dice.random() < 0.4 else 204),
@@ -208,7 +208,7 @@ def test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing(
 
 
 def test_a_receiver_that_hangs_delays_the_others_not_at_all(tmp_path: Path) -> None:
-    with clinic(tmp_path) as here, receiver(lambda _received: silent) as hanging, receiver() as quick:
+    with webhook_server(tmp_path) as here, receiver(lambda _received: silent) as hanging, receiver() as quick:
         stuck, fine = here.endpoint(hanging), here.endpoint(quick)
         for _ in range(6):
             here.case()
@@ -222,7 +222,7 @@ def test_a_receiver_that_hangs_delays_the_others_not_at_all(tmp_path: Path) -> N
 
 
 def test_a_receiver_that_is_gone_is_asked_once_and_no_more(tmp_path: Path) -> None:
-    with clinic(tmp_path) as here, receiver(lambda _received: 410) as gone, receiver() as fine:
+    with webhook_server(tmp_path) as here, receiver(lambda _received: 410) as gone, receiver() as fine:
         left, kept = here.endpoint(gone), here.endpoint(fine)
         here.case()
         here.events()
@@ -237,7 +237,7 @@ def test_a_receiver_that_is_gone_is_asked_once_and_no_more(tmp_path: Path) -> No
 
 
 def test_nothing_of_what_was_answered_goes_out(tmp_path: Path) -> None:
-    with clinic(tmp_path) as here, receiver() as other:
+    with webhook_server(tmp_path) as here, receiver() as other:
         endpoint = here.endpoint(other)
         here.case()
         here.settled(endpoint) if here.events() else None
@@ -270,7 +270,7 @@ def test_two_workers_on_one_postgresql_make_each_try_once(
 ) -> None:
     dice = random.Random(7)
     mood = Moody(lambda _received, _seen: 500 if dice.random() < fails else 204)
-    with clinic(tmp_path, postgres_url) as here, receiver(mood) as other, working(here.server):
+    with webhook_server(tmp_path, postgres_url) as here, receiver(mood) as other, working(here.server):
         endpoint = here.endpoint(other)
         for _ in range(10 if thorough else 5):
             here.case()
@@ -284,7 +284,7 @@ def test_two_workers_on_one_postgresql_make_each_try_once(
 
 
 def test_a_server_may_leave_it_to_workers_which_stop_when_told(database_url: str, tmp_path: Path) -> None:
-    with clinic(tmp_path, database_url, PRECONSULT_RUN_WORKER="false") as here, receiver() as other:
+    with webhook_server(tmp_path, database_url, PRECONSULT_RUN_WORKER="false") as here, receiver() as other:
         endpoint = here.endpoint(other)
         here.case()
         told = here.events()

@@ -19,7 +19,7 @@ def case(answers: dict[str, Any], expect: dict[str, Any], **more: Any) -> Case:
     return Case.model_validate(data)
 
 
-def told(edition: Edition, answers: dict[str, Any], expect: dict[str, Any], **more: Any) -> list[str]:
+def messages(edition: Edition, answers: dict[str, Any], expect: dict[str, Any], **more: Any) -> list[str]:
     return list(run_case(edition, case(answers, expect, **more)))
 
 
@@ -46,8 +46,8 @@ def test_a_case_of_another_shape_is_refused(more: dict[str, Any]) -> None:
 
 
 def test_a_case_that_holds_says_nothing(tiny: Edition) -> None:
-    assert told(tiny, WELL, HOLDS) == []
-    assert told(tiny, {}, {"issues": [{"pointer": "/answers/feeling", "code": "required"}]}) == []
+    assert messages(tiny, WELL, HOLDS) == []
+    assert messages(tiny, {}, {"issues": [{"pointer": "/answers/feeling", "code": "required"}]}) == []
 
 
 @pytest.mark.parametrize(
@@ -72,39 +72,39 @@ def test_a_case_that_holds_says_nothing(tiny: Edition) -> None:
 def test_each_difference_is_told_with_what_was_found_and_what_was_expected(
     tiny: Edition, expect: dict[str, Any], difference: str
 ) -> None:
-    assert told(tiny, WELL, HOLDS | expect) == [difference]
+    assert messages(tiny, WELL, HOLDS | expect) == [difference]
 
 
 def test_all_differences_are_told_together(tiny: Edition) -> None:
-    assert len(told(tiny, WELL, {"mode": "none", "flags": ["not_well"]})) == 4
+    assert len(messages(tiny, WELL, {"mode": "none", "flags": ["not_well"]})) == 4
 
 
 def test_issues_nobody_expected_are_told_alone(tiny: Edition) -> None:
-    found = told(tiny, {"feeling": "fine"}, HOLDS)
+    found = messages(tiny, {"feeling": "fine"}, HOLDS)
     assert found == ["issues: found ('/answers/feeling', 'not_an_option'), the case expects none"]
 
 
 def test_undetermined_rules_are_compared_only_where_they_are_given(tiny: Edition) -> None:
     silent = {"mode": "full", "rules": ["G_REST"], "passages": ["P1"]}
     answers = {"feeling": "well", "drinks": ["black"]}
-    assert told(tiny, answers, silent) == []
-    assert told(tiny, answers, silent | {"undetermined": ["T_CUPS"]}) == []
-    assert told(tiny, answers, silent | {"undetermined": []}) == [
+    assert messages(tiny, answers, silent) == []
+    assert messages(tiny, answers, silent | {"undetermined": ["T_CUPS"]}) == []
+    assert messages(tiny, answers, silent | {"undetermined": []}) == [
         "undetermined: found T_CUPS, the case expects none"
     ]
 
 
 def test_a_draft_is_checked_as_a_draft_and_contact_details_as_contact_details(tiny: Edition) -> None:
     rest = {"mode": "full", "rules": ["G_REST"], "passages": ["P1"]}
-    assert told(tiny, {"drinks": ["none"]}, rest, status="draft") == []
-    assert told(tiny, {"drinks": ["none"]}, rest, status="submitted") != []
+    assert messages(tiny, {"drinks": ["none"]}, rest, status="draft") == []
+    assert messages(tiny, {"drinks": ["none"]}, rest, status="submitted") != []
     called = {"feeling": "well", "may_call": True}
-    assert told(tiny, called, rest, contact={"name": "Ada"}) == []
+    assert messages(tiny, called, rest, contact={"name": "Ada"}) == []
     bad = {"issues": [{"pointer": "/contact/name", "code": "bad_format"}]}
-    assert told(tiny, called, bad, contact={"name": "A\nda"}) == []
+    assert messages(tiny, called, bad, contact={"name": "A\nda"}) == []
 
 
 def test_a_case_speaks_the_language_it_names(sleep: Edition) -> None:
     expect = {"mode": "full", "rules": ["A_NICHTS", "A_IMMER"], "passages": ["A1"]}
     for language in ("de", "en-GB", "fr"):
-        assert told(sleep, {}, expect, status="draft", language=language) == []
+        assert messages(sleep, {}, expect, status="draft", language=language) == []

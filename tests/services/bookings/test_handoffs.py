@@ -64,7 +64,7 @@ class Shelf:
         assert found
         return found
 
-    def told(self, action: str) -> int:
+    def audit_count(self, action: str) -> int:
         return self.database.read_blocking(partial(audit_log.count, action=action))
 
 
@@ -101,7 +101,7 @@ def test_a_link_is_used_once(shelf: Shelf) -> None:
         with pytest.raises(NotFound):
             again(secret)
     assert shelf.kept(made.id).submission_id == CASE
-    assert shelf.told("handoff.opened") == 1
+    assert shelf.audit_count("handoff.opened") == 1
 
 
 def test_a_link_that_was_opened_is_neither_taken_back_nor_made_anew(shelf: Shelf) -> None:
@@ -175,7 +175,7 @@ def test_of_eight_who_begin_at_once_one_does(shelf: Shelf) -> None:
     for each in rivals:
         each.join()
     assert begun == [shelf.kept(made.id).submission_id]
-    assert shelf.told("handoff.opened") == 1
+    assert shelf.audit_count("handoff.opened") == 1
 
 
 @pytest.mark.parametrize("given", [None, f"{SITE}/a?status=x#b"])

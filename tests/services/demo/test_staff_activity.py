@@ -13,14 +13,14 @@ from app.storage.tables.review import notes as notes_table
 from app.storage.tables.submissions import flags as flags_table
 from app.storage.tables.submissions import submissions as submissions_table
 from tests.conftest import Service
-from tests.services.reporting.test_dashboard import HOUR, ME, House
+from tests.services.reporting.test_dashboard import HOUR, ME, PastCases
 
 COUNT = 80
 
 
 @pytest.fixture
-def house(service: Service, same_crowd: None) -> House:
-    made = House(service, now())
+def past(service: Service, same_crowd: None) -> PastCases:
+    made = PastCases(service, now())
     desk = service.services.submissions
     edition = desk.library.current("ketamine-preconsult")
     assert edition
@@ -30,49 +30,49 @@ def house(service: Service, same_crowd: None) -> House:
     return made
 
 
-def work(house: House, number: int = 1) -> int:
-    service = house.service
+def work(past: PastCases, number: int = 1) -> int:
+    service = past.service
     return staff_activity.simulate(
-        service.database, service.services.submissions, count=COUNT, number=number, now=house.now, actor=ME
+        service.database, service.services.submissions, count=COUNT, number=number, now=past.now, actor=ME
     )
 
 
-def column(house: House, asked: sa.Column[object], *where: sa.ColumnElement[bool]) -> list[object]:
-    return list(house.service.read(lambda s: s.execute(sa.select(asked).where(*where)).scalars()))
+def column(past: PastCases, asked: sa.Column[object], *where: sa.ColumnElement[bool]) -> list[object]:
+    return list(past.service.read(lambda s: s.execute(sa.select(asked).where(*where)).scalars()))
 
 
-def test_nothing_real_is_touched_and_nobody_can_sign_in(house: House) -> None:
-    real = house.came(5, HOUR)
-    work(house)
+def test_nothing_real_is_touched_and_nobody_can_sign_in(past: PastCases) -> None:
+    real = past.came(5, HOUR)
+    work(past)
     row = submissions_table.c
-    assert set(column(house, row.first_viewed_at, row.id.in_(real))) == {None}
-    assert set(column(house, row.review, row.is_test.is_(False))) == {"new"}
-    assert column(house, staff_users.c.password_hash) == [None] * len(staff_activity.NAMES)
+    assert set(column(past, row.first_viewed_at, row.id.in_(real))) == {None}
+    assert set(column(past, row.review, row.is_test.is_(False))) == {"new"}
+    assert column(past, staff_users.c.password_hash) == [None] * len(staff_activity.NAMES)
 
 
-def test_again_works_only_on_what_is_new_with_the_same_staff(house: House) -> None:
-    first = work(house)
-    assert work(house, number=2) <= COUNT - first
-    assert len(column(house, staff_users.c.id)) == len(staff_activity.NAMES)
+def test_again_works_only_on_what_is_new_with_the_same_staff(past: PastCases) -> None:
+    first = work(past)
+    assert work(past, number=2) <= COUNT - first
+    assert len(column(past, staff_users.c.id)) == len(staff_activity.NAMES)
 
 
-def test_a_busy_day_shows_every_state_act_and_overdue_flags(house: House) -> None:
-    done = work(house)
+def test_a_busy_day_shows_every_state_act_and_overdue_flags(past: PastCases) -> None:
+    done = work(past)
     assert COUNT / 2 < done < COUNT
     row, flag = submissions_table.c, flags_table.c
-    states = Counter(column(house, row.review))
+    states = Counter(column(past, row.review))
     assert set(states) == {"new", "in_review", "ready", "needs_contact", "closed"}
-    assert set(column(house, flag_actions_table.c.action)) == {
+    assert set(column(past, flag_actions_table.c.action)) == {
         *("seen", "reached", "not_reached", "handed_over", "closed")
     }
-    assert column(house, notes_table.c.id)
-    assert column(house, row.id, row.assignee_id.is_not(None))
-    assert column(house, flag.id, flag.closed_at.is_(None), flag.due_at < house.now)
-    assert not column(house, row.id, row.first_viewed_at > house.now)
-    assert not column(house, row.id, row.first_viewed_at < row.created_at)
+    assert column(past, notes_table.c.id)
+    assert column(past, row.id, row.assignee_id.is_not(None))
+    assert column(past, flag.id, flag.closed_at.is_(None), flag.due_at < past.now)
+    assert not column(past, row.id, row.first_viewed_at > past.now)
+    assert not column(past, row.id, row.first_viewed_at < row.created_at)
 
 
-def test_ids_tell_when_each_came(house: House) -> None:
+def test_ids_tell_when_each_came(past: PastCases) -> None:
     asked = sa.select(submissions_table.c.created_at).order_by(submissions_table.c.id)
-    times = house.service.read(lambda s: list(s.execute(asked).scalars()))
+    times = past.service.read(lambda s: list(s.execute(asked).scalars()))
     assert times == sorted(times)

@@ -48,7 +48,7 @@ class Trail:
             lambda session: audit_chain.verify(session, self.keyring, now=self.at, anchors=anchors)
         )
 
-    def told(self, *heads: str) -> tuple[str, int] | None:
+    def first_fault(self, *heads: str) -> tuple[str, int] | None:
         """Returns kind and position of the first fault, or None."""
         fault = self.verify(*heads).fault
         return None if fault is None else (fault.kind, fault.position)
@@ -84,7 +84,7 @@ def trail(at_head: Shared, tmp_path: Path) -> Iterator[Trail]:
     made = Trail(database, tmp_path / "keyring")
     made.write(*"abcde")
     assert made.link() == 5
-    assert made.told() is None
+    assert made.first_fault() is None
     yield made
     database.close()
 
@@ -111,13 +111,13 @@ def trail(at_head: Shared, tmp_path: Path) -> Iterator[Trail]:
 )
 def test_one_an_edited_field_is_told(trail: Trail, column: str, value: object) -> None:
     trail.do(sa.update(audit_events).where(OF.chain_position == 3).values({column: value}))
-    assert trail.told() == ("changed", 3)
+    assert trail.first_fault() == ("changed", 3)
 
 
 @pytest.mark.parametrize("position", [1, 3, 5], ids=["first", "middle", "last"])
 def test_two_a_deleted_event_is_told(trail: Trail, position: int) -> None:
     trail.do(sa.delete(audit_events).where(OF.chain_position == position))
-    assert trail.told() == ("missing", position)
+    assert trail.first_fault() == ("missing", position)
 
 
 def test_three_a_tail_cut_off_with_its_head_is_told_by_the_anchor_alone(trail: Trail) -> None:
@@ -128,25 +128,25 @@ def test_three_a_tail_cut_off_with_its_head_is_told_by_the_anchor_alone(trail: T
     trail.do(
         sa.delete(audit_events).where(OF.chain_position > 5), sa.update(audit_chain_head).values(older[0])
     )
-    assert trail.told() is None
-    assert trail.told(published) == ("anchor", 6)
+    assert trail.first_fault() is None
+    assert trail.first_fault(published) == ("anchor", 6)
 
 
 def test_four_all_events_deleted_is_told(trail: Trail) -> None:
     published = trail.head()
     trail.do(sa.delete(audit_events))
-    assert trail.told() == ("missing", 1)
+    assert trail.first_fault() == ("missing", 1)
     trail.do(sa.delete(audit_chain_head))
-    assert trail.told() == ("head", 0)
+    assert trail.first_fault() == ("head", 0)
     trail.link()
-    assert trail.told(published) == ("anchor", 1)
+    assert trail.first_fault(published) == ("anchor", 1)
 
 
 def test_five_two_events_swapped_are_told(trail: Trail) -> None:
     events = sa.update(audit_events)
     for there, here in ((2, 100), (4, 2), (100, 4)):
         trail.do(events.where(OF.chain_position == there).values(chain_position=here))
-    assert trail.told() == ("changed", 2)
+    assert trail.first_fault() == ("changed", 2)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_six_a_forged_event_is_told(trail: Trail, position: int, told: tuple[str
     forged = model | {"id": model["id"] + 1000, "chain_position": position, "object_id": "forged"}
     trail.do(sa.delete(audit_events).where(OF.chain_position == position))
     trail.do(sa.insert(audit_events).values(forged))
-    assert trail.told() == told
+    assert trail.first_fault() == told
 
 
 def test_seven_the_table_put_back_to_an_older_copy_is_told_by_the_anchor(trail: Trail) -> None:
@@ -167,12 +167,12 @@ def test_seven_the_table_put_back_to_an_older_copy_is_told_by_the_anchor(trail: 
     trail.link()
     published = trail.head()
     trail.put_back(*older)
-    assert trail.told() is None
-    assert trail.told(published) == ("anchor", 6)
+    assert trail.first_fault() is None
+    assert trail.first_fault(published) == ("anchor", 6)
     trail.write("g", "h")
     trail.link()
-    assert trail.told() is None
-    assert trail.told(published) == ("anchor", 6)
+    assert trail.first_fault() is None
+    assert trail.first_fault(published) == ("anchor", 6)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_seven_the_table_put_back_to_an_older_copy_is_told_by_the_anchor(trail: 
 )
 def test_eight_a_head_that_was_edited_is_told(trail: Trail, change: dict[str, object]) -> None:
     trail.do(sa.update(audit_chain_head).values(change))
-    fault = trail.told()
+    fault = trail.first_fault()
     assert fault is not None
     assert fault[0] in ("head", "forged", "missing")
 
@@ -211,33 +211,33 @@ def test_nothing_is_linked_behind_an_end_that_does_not_fit(
     trail: Trail, tamper: Callable[[Trail], None]
 ) -> None:
     tamper(trail)
-    before = trail.told()
+    before = trail.first_fault()
     trail.write("f")
     with pytest.raises(ChainBroken):
         trail.link()
     with pytest.raises(ChainBroken):
         trail.head()
-    assert trail.told() == before
+    assert trail.first_fault() == before
     assert trail.verify().waiting == 1
 
 
 def test_another_key_signs_nothing_that_fits(trail: Trail) -> None:
     trail.keyring = Keyring([(trail.keyring.newest, bytes(32))])
-    assert trail.told() == ("changed", 1)
+    assert trail.first_fault() == ("changed", 1)
     with pytest.raises(ChainBroken):
         trail.link()
     trail.keyring = Keyring([("other", bytes(32))])
-    assert trail.told() == ("changed", 1)
+    assert trail.first_fault() == ("changed", 1)
 
 
 def test_an_event_that_waits_for_more_than_five_minutes_is_told(trail: Trail) -> None:
     trail.write("f")
     trail.at += dt.timedelta(minutes=5)
-    assert trail.told() is None
+    assert trail.first_fault() is None
     trail.at += dt.timedelta(milliseconds=1)
-    assert trail.told() == ("waiting", 6)
+    assert trail.first_fault() == ("waiting", 6)
     trail.link()
-    assert trail.told() is None
+    assert trail.first_fault() is None
 
 
 @pytest.mark.parametrize(
@@ -277,10 +277,10 @@ def test_events_are_linked_in_order_a_limit_at_a_time(trail: Trail) -> None:
 def test_a_chain_without_events_has_a_head_and_is_whole(trail: Trail) -> None:
     trail.do(sa.delete(audit_events), sa.delete(audit_chain_head))
     assert trail.link() == 0
-    assert trail.told(trail.head()) is None
+    assert trail.first_fault(trail.head()) is None
     trail.write("a")
     assert trail.link() == 1
-    assert trail.told() is None
+    assert trail.first_fault() is None
 
 
 def test_heads_that_were_published_hold_for_ever(trail: Trail) -> None:
@@ -289,7 +289,7 @@ def test_heads_that_were_published_hold_for_ever(trail: Trail) -> None:
         trail.write(each)
         trail.link()
         heads.append(trail.head())
-    assert trail.told(*heads, "", *heads) is None
+    assert trail.first_fault(*heads, "", *heads) is None
 
 
 def test_the_chain_outlives_the_rotation_of_keys(trail: Trail) -> None:
@@ -300,7 +300,7 @@ def test_the_chain_outlives_the_rotation_of_keys(trail: Trail) -> None:
     assert trail.link() == 2
     assert trail.keyring.newest != before
     heads.append(trail.head())
-    assert trail.told(*heads) is None
+    assert trail.first_fault(*heads) is None
     signers = {row["mac"].partition(b".")[0].decode() for row in trail.copy()[0]}
     assert signers == {before, trail.keyring.newest}
 
@@ -314,4 +314,4 @@ def test_many_who_link_at_once_make_one_chain(trail: Trail) -> None:
         list(hands.map(both, range(24)))
     while trail.link():
         pass
-    assert (trail.verify().linked, trail.told()) == (29, None)
+    assert (trail.verify().linked, trail.first_fault()) == (29, None)

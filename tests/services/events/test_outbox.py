@@ -42,7 +42,7 @@ CALM = CARA | {"self_harm_thoughts": "no"}
 SECRET = "s" * 43
 
 
-class Clinic:
+class EventStack:
     """A service without background jobs: audit events are chained only when a test does it."""
 
     def __init__(self, service: Service) -> None:
@@ -79,106 +79,106 @@ class Clinic:
 
 
 @pytest.fixture
-def clinic(service: Service) -> Clinic:
-    return Clinic(service)
+def stack(service: Service) -> EventStack:
+    return EventStack(service)
 
 
 # --- no event --------------------------------------------------------------------------------------
 
 
-def test_what_is_read_written_down_or_done_to_others_is_not_told(clinic: Clinic) -> None:
-    case = clinic.team.submit(CALM)
-    clinic.team.look(case)
-    clinic.team.note(case, "called")
-    clinic.service.key("events")
-    assert clinic.follow() > 3
-    assert clinic.types() == ["submission.submitted"]
+def test_what_is_read_written_down_or_done_to_others_is_not_told(stack: EventStack) -> None:
+    case = stack.team.submit(CALM)
+    stack.team.look(case)
+    stack.team.note(case, "called")
+    stack.service.key("events")
+    assert stack.follow() > 3
+    assert stack.types() == ["submission.submitted"]
 
 
-def test_what_is_undone_is_not_told(clinic: Clinic) -> None:
+def test_what_is_undone_is_not_told(stack: EventStack) -> None:
     def crash(session: Any) -> None:
-        audit_log.record(session, WHO, clinic.at, AuditAction("submission.submitted", "submission", case))
+        audit_log.record(session, WHO, stack.at, AuditAction("submission.submitted", "submission", case))
         raise KeyError
 
-    case = clinic.team.submit(CALM)
+    case = stack.team.submit(CALM)
     with pytest.raises(KeyError):
-        clinic.database.write_blocking(crash)
-    clinic.follow()
-    assert len(clinic.read().events) == 1
+        stack.database.write_blocking(crash)
+    stack.follow()
+    assert len(stack.read().events) == 1
 
 
-def test_a_flag_without_a_time_to_act_by_does_not_call_for_attention(clinic: Clinic) -> None:
-    case = clinic.team.submit(NOA)
-    clinic.database.write_blocking(
+def test_a_flag_without_a_time_to_act_by_does_not_call_for_attention(stack: EventStack) -> None:
+    case = stack.team.submit(NOA)
+    stack.database.write_blocking(
         lambda session: session.execute(sa.update(flags).values(due_at=None)) and None
     )
-    clinic.follow()
-    assert clinic.types() == ["submission.submitted"]
+    stack.follow()
+    assert stack.types() == ["submission.submitted"]
     assert case
 
 
-def test_attention_is_told_to_nobody_who_may_not_review(clinic: Clinic) -> None:
-    clinic.team.submit(NOA)
-    clinic.follow()
-    assert clinic.types(restricted=False) == ["submission.submitted"]
-    assert clinic.types() == ["submission.submitted", "attention.needed"]
+def test_attention_is_told_to_nobody_who_may_not_review(stack: EventStack) -> None:
+    stack.team.submit(NOA)
+    stack.follow()
+    assert stack.types(restricted=False) == ["submission.submitted"]
+    assert stack.types() == ["submission.submitted", "attention.needed"]
 
 
-def test_tests_and_the_rest_do_not_know_of_each_other(clinic: Clinic) -> None:
-    clinic.team.submit(NOA, test=True)
-    clinic.hand_off(test=True)
-    clinic.follow()
-    assert clinic.types() == []
-    assert clinic.types(test=True) == ["submission.submitted", "attention.needed", "handoff.created"]
+def test_tests_and_the_rest_do_not_know_of_each_other(stack: EventStack) -> None:
+    stack.team.submit(NOA, test=True)
+    stack.hand_off(test=True)
+    stack.follow()
+    assert stack.types() == []
+    assert stack.types(test=True) == ["submission.submitted", "attention.needed", "handoff.created"]
 
 
-def test_a_trail_that_is_broken_tells_nothing_until_somebody_has_looked(clinic: Clinic) -> None:
-    clinic.team.submit(CALM)
-    clinic.follow()
-    head = clinic.database.read_blocking(
+def test_a_trail_that_is_broken_tells_nothing_until_somebody_has_looked(stack: EventStack) -> None:
+    stack.team.submit(CALM)
+    stack.follow()
+    head = stack.database.read_blocking(
         lambda session: dict(session.execute(sa.select(audit_chain_head)).mappings().one())
     )
-    clinic.team.submit(CALM)
-    clinic.database.write_blocking(lambda session: session.execute(sa.delete(audit_chain_head)) and None)
+    stack.team.submit(CALM)
+    stack.database.write_blocking(lambda session: session.execute(sa.delete(audit_chain_head)) and None)
     with pytest.raises(ChainBroken):
-        clinic.follow()
+        stack.follow()
     assert (
-        clinic.service.read(lambda session: session.execute(sa.select(sa.func.count(told.c.id))).scalar_one())
+        stack.service.read(lambda session: session.execute(sa.select(sa.func.count(told.c.id))).scalar_one())
         == 1
     )
-    clinic.database.write_blocking(
-        lambda session: session.execute(sa.insert(audit_chain_head), head) and None
-    )
-    clinic.follow()
-    assert len(clinic.types()) == 2
+    stack.database.write_blocking(lambda session: session.execute(sa.insert(audit_chain_head), head) and None)
+    stack.follow()
+    assert len(stack.types()) == 2
 
 
-def test_what_can_not_be_told_is_not_linked_either(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    clinic.team.submit(CALM)
+def test_what_can_not_be_told_is_not_linked_either(
+    stack: EventStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.team.submit(CALM)
     with monkeypatch.context() as broken:
         broken.setattr("app.services.events.webhook_deliveries.fan_out", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            clinic.follow()
-    waiting, _ = clinic.service.read(trail.backlog)
+            stack.follow()
+    waiting, _ = stack.service.read(trail.backlog)
     assert waiting > 0
-    assert clinic.service.read(lambda session: session.execute(sa.select(told)).first()) is None
-    assert clinic.follow() == waiting
-    assert clinic.types() == ["submission.submitted"]
+    assert stack.service.read(lambda session: session.execute(sa.select(told)).first()) is None
+    assert stack.follow() == waiting
+    assert stack.types() == ["submission.submitted"]
 
 
 # --- one event -------------------------------------------------------------------------------------
 
 
-def test_every_act_of_a_booking_is_told_once_with_its_state_and_by_one_subject(clinic: Clinic) -> None:
-    handoff = clinic.hand_off()
-    case = clinic.team.submit(CARA, complete=False, booking_reference="B-1")
-    clinic.open(case)
-    clinic.team.do(submitted, case)
-    clinic.team.decide(case, "in_review", "needs_contact", "closed")
-    clinic.team.correct(case, pain_duration="over_5_years")
-    clinic.erase(case)
-    clinic.follow()
-    found = clinic.read(restricted=False).events
+def test_every_act_of_a_booking_is_told_once_with_its_state_and_by_one_subject(stack: EventStack) -> None:
+    handoff = stack.hand_off()
+    case = stack.team.submit(CARA, complete=False, booking_reference="B-1")
+    stack.open(case)
+    stack.team.do(submitted, case)
+    stack.team.decide(case, "in_review", "needs_contact", "closed")
+    stack.team.correct(case, pain_duration="over_5_years")
+    stack.erase(case)
+    stack.follow()
+    found = stack.read(restricted=False).events
     assert [(each.type, each.state) for each in found] == [
         ("handoff.created", "not_started"), ("submission.started", "in_progress"),
         ("handoff.opened", "in_progress"), ("submission.submitted", "submitted"),
@@ -192,25 +192,25 @@ def test_every_act_of_a_booking_is_told_once_with_its_state_and_by_one_subject(c
     assert [each.position for each in found] == sorted({each.position for each in found})
 
 
-def test_the_state_of_an_event_is_what_readiness_says(clinic: Clinic) -> None:
-    reached, corrected, merged = (clinic.team.submit(CARA, complete=done) for done in (False, True, True))
-    clinic.team.decide(reached, "in_review", "needs_contact")
-    clinic.team.do(submitted, reached)
-    clinic.team.decide(corrected, "in_review", "ready")
-    clinic.team.correct(corrected, pain_duration="over_5_years")
-    clinic.team.merge(merged, corrected)
-    drafted = clinic.team.submit(CARA, complete=False)
-    clinic.team.decide(drafted, "in_review", "needs_contact", "closed")
-    clinic.follow()
-    found = clinic.read(restricted=False).events
+def test_the_state_of_an_event_is_what_readiness_says(stack: EventStack) -> None:
+    reached, corrected, merged = (stack.team.submit(CARA, complete=done) for done in (False, True, True))
+    stack.team.decide(reached, "in_review", "needs_contact")
+    stack.team.do(submitted, reached)
+    stack.team.decide(corrected, "in_review", "ready")
+    stack.team.correct(corrected, pain_duration="over_5_years")
+    stack.team.merge(merged, corrected)
+    drafted = stack.team.submit(CARA, complete=False)
+    stack.team.decide(drafted, "in_review", "needs_contact", "closed")
+    stack.follow()
+    found = stack.read(restricted=False).events
 
-    def told(case: str) -> list[tuple[str, str | None]]:
+    def published(case: str) -> list[tuple[str, str | None]]:
         return [(each.type, each.state) for each in found if each.submission_id == case]
 
-    assert told(reached)[-1] == ("submission.submitted", "needs_contact")
-    assert told(corrected)[-2:] == [("submission.corrected", "ready"), ("review.changed", "ready")]
-    assert told(merged)[-1] == ("submission.merged", None)
-    assert [state for kind, state in told(drafted) if kind == "review.changed"] == [
+    assert published(reached)[-1] == ("submission.submitted", "needs_contact")
+    assert published(corrected)[-2:] == [("submission.corrected", "ready"), ("review.changed", "ready")]
+    assert published(merged)[-1] == ("submission.merged", None)
+    assert [state for kind, state in published(drafted) if kind == "review.changed"] == [
         "in_progress", "needs_contact", "in_progress",
     ]  # fmt: skip
 
@@ -220,39 +220,41 @@ def submitted(session: Any, desk: Any, case: str) -> Any:
 
 
 @pytest.mark.parametrize("at_once", [1, 1000])
-def test_several_flags_of_one_change_call_once_however_the_trail_is_cut(clinic: Clinic, at_once: int) -> None:
-    case = clinic.team.submit(NOA | {"urgent_signs": ["stroke_signs"]}, complete=False)
-    raised = [each for each in clinic.team.drawn(case).record.flags if each.due_at]
-    while clinic.follow(limit=at_once):
+def test_several_flags_of_one_change_call_once_however_the_trail_is_cut(
+    stack: EventStack, at_once: int
+) -> None:
+    case = stack.team.submit(NOA | {"urgent_signs": ["stroke_signs"]}, complete=False)
+    raised = [each for each in stack.team.drawn(case).record.flags if each.due_at]
+    while stack.follow(limit=at_once):
         pass
-    assert clinic.types() == ["submission.started", "attention.needed"]
+    assert stack.types() == ["submission.started", "attention.needed"]
     assert len(raised) > 1
 
 
 @pytest.mark.parametrize("at_once", [1, 1000])
-def test_what_is_overdue_is_told_once_a_case(clinic: Clinic, at_once: int) -> None:
-    case = clinic.team.submit(NOA)
-    late = clinic.at + 30 * DAY
-    assert clinic.database.write_blocking(partial(alerts.escalate, now=late)) >= 1
-    while clinic.follow(limit=at_once):
+def test_what_is_overdue_is_told_once_a_case(stack: EventStack, at_once: int) -> None:
+    case = stack.team.submit(NOA)
+    late = stack.at + 30 * DAY
+    assert stack.database.write_blocking(partial(alerts.escalate, now=late)) >= 1
+    while stack.follow(limit=at_once):
         pass
-    assert clinic.types().count("attention.overdue") == 1
-    assert clinic.read().events[-1].submission_id == case
+    assert stack.types().count("attention.overdue") == 1
+    assert stack.read().events[-1].submission_id == case
 
 
-def test_an_erased_submission_keeps_the_reference_it_was_told_by(clinic: Clinic) -> None:
-    case = clinic.team.submit(CALM, booking_reference="B-7", test=True)
-    clinic.follow()
-    clinic.erase(case)
-    clinic.follow()
-    last = clinic.read(test=True).events[-1]
+def test_an_erased_submission_keeps_the_reference_it_was_told_by(stack: EventStack) -> None:
+    case = stack.team.submit(CALM, booking_reference="B-7", test=True)
+    stack.follow()
+    stack.erase(case)
+    stack.follow()
+    last = stack.read(test=True).events[-1]
     assert (last.type, last.booking_reference, last.state) == ("submission.erased", "B-7", "not_started")
 
 
-def test_what_came_and_went_before_anybody_was_told_is_told_as_erased_alone(clinic: Clinic) -> None:
-    clinic.erase(clinic.team.submit(NOA, booking_reference="B-7", test=True))
-    clinic.follow()
-    assert [(each.type, each.booking_reference) for each in clinic.read().events] == [
+def test_what_came_and_went_before_anybody_was_told_is_told_as_erased_alone(stack: EventStack) -> None:
+    stack.erase(stack.team.submit(NOA, booking_reference="B-7", test=True))
+    stack.follow()
+    assert [(each.type, each.booking_reference) for each in stack.read().events] == [
         ("submission.erased", None)
     ]
 
@@ -260,84 +262,86 @@ def test_what_came_and_went_before_anybody_was_told_is_told_as_erased_alone(clin
 # --- reading the next page -------------------------------------------------------------------------
 
 
-def test_a_feed_is_read_forward_in_stretches_and_by_type(clinic: Clinic) -> None:
-    assert clinic.read() == EventPage([], FeedCursor(0, ""), more=False)
-    cases = [clinic.team.submit(NOA) for _ in range(5)]
-    clinic.follow()
+def test_a_feed_is_read_forward_in_stretches_and_by_type(stack: EventStack) -> None:
+    assert stack.read() == EventPage([], FeedCursor(0, ""), more=False)
+    cases = [stack.team.submit(NOA) for _ in range(5)]
+    stack.follow()
     seen: list[str | None] = []
     place: FeedCursor | None = None
     for _ in range(9):
-        found = clinic.read(place, limit=2, restricted=False)
+        found = stack.read(place, limit=2, restricted=False)
         seen += [each.submission_id for each in found.events]
         place = found.next
         if not found.more:
             break
     assert seen == cases
     assert place
-    assert clinic.read(place) == EventPage([], place, more=False)
-    assert clinic.types(types=["attention.needed"]) == ["attention.needed"] * 5
+    assert stack.read(place) == EventPage([], place, more=False)
+    assert stack.types(types=["attention.needed"]) == ["attention.needed"] * 5
 
 
-def test_a_place_moves_on_over_what_is_not_told(clinic: Clinic) -> None:
-    case = clinic.team.submit(CALM)
-    clinic.follow()
-    before = clinic.read().next
-    clinic.team.look(case)
-    clinic.follow()
-    after = clinic.read(before)
+def test_a_place_moves_on_over_what_is_not_told(stack: EventStack) -> None:
+    case = stack.team.submit(CALM)
+    stack.follow()
+    before = stack.read().next
+    stack.team.look(case)
+    stack.follow()
+    after = stack.read(before)
     assert (after.events, after.next.position > before.position) == ([], True)
 
 
-def test_a_place_of_another_past_is_none(clinic: Clinic) -> None:
-    clinic.team.submit(CALM)
-    clinic.follow()
-    place = clinic.read().next
+def test_a_place_of_another_past_is_none(stack: EventStack) -> None:
+    stack.team.submit(CALM)
+    stack.follow()
+    place = stack.read().next
     for wrong in (
         FeedCursor(place.position + 1, place.tag),
         FeedCursor(place.position, "00000000"),
         FeedCursor(0, place.tag),
     ):
         with pytest.raises(CursorGone):
-            clinic.read(wrong)
+            stack.read(wrong)
 
 
-def test_a_place_from_before_what_is_kept_is_told_and_one_that_missed_nothing_goes_on(clinic: Clinic) -> None:
-    clinic.team.submit(CALM)
-    clinic.follow()
-    old = clinic.read(limit=1).next
-    clinic.team.submit(CALM)
-    clinic.follow()
-    fresh = clinic.read().next
-    clinic.at += 91 * DAY
-    clinic.do(retention.purge, told_for=90 * DAY)
-    clinic.follow()
+def test_a_place_from_before_what_is_kept_is_told_and_one_that_missed_nothing_goes_on(
+    stack: EventStack,
+) -> None:
+    stack.team.submit(CALM)
+    stack.follow()
+    old = stack.read(limit=1).next
+    stack.team.submit(CALM)
+    stack.follow()
+    fresh = stack.read().next
+    stack.at += 91 * DAY
+    stack.do(retention.purge, told_for=90 * DAY)
+    stack.follow()
     with pytest.raises(CursorGone):
-        clinic.read(FeedCursor(0, ""))
+        stack.read(FeedCursor(0, ""))
     with pytest.raises(CursorGone):
-        clinic.read(old)
-    assert [each.type for each in clinic.read(fresh).events] == ["submission.erased"] * 2
-    assert clinic.types() == ["submission.erased"] * 2
+        stack.read(old)
+    assert [each.type for each in stack.read(fresh).events] == ["submission.erased"] * 2
+    assert stack.types() == ["submission.erased"] * 2
 
 
-def test_a_purge_leaves_no_gap(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_purge_leaves_no_gap(stack: EventStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "PURGED", 2)
     for days in (0, 1, 5, 2, 9):  # times follow the order of positions only roughly
-        clinic.team.at = clinic.at + days * DAY
-        clinic.team.submit(CALM)
-    clinic.follow()
-    positions = [each.position for each in clinic.read().events]
-    cut = partial(rows.delete_older, before=clinic.at + 4 * DAY)
-    assert clinic.database.write_blocking(cut) == 2
-    assert clinic.database.write_blocking(cut) == 0
-    assert [each.position for each in clinic.read().events] == positions[2:]
+        stack.team.at = stack.at + days * DAY
+        stack.team.submit(CALM)
+    stack.follow()
+    positions = [each.position for each in stack.read().events]
+    cut = partial(rows.delete_older, before=stack.at + 4 * DAY)
+    assert stack.database.write_blocking(cut) == 2
+    assert stack.database.write_blocking(cut) == 0
+    assert [each.position for each in stack.read().events] == positions[2:]
 
 
-def test_two_who_link_at_once_tell_everything_once(clinic: Clinic) -> None:
+def test_two_who_link_at_once_tell_everything_once(stack: EventStack) -> None:
     for _ in range(8):
-        clinic.team.submit(CALM)
+        stack.team.submit(CALM)
 
     def link() -> None:
-        while clinic.follow(limit=2):
+        while stack.follow(limit=2):
             pass
 
     threads = [threading.Thread(target=link) for _ in range(4)]
@@ -345,9 +349,9 @@ def test_two_who_link_at_once_tell_everything_once(clinic: Clinic) -> None:
         each.start()
     for each in threads:
         each.join()
-    found = clinic.read().events
+    found = stack.read().events
     assert len({each.id for each in found}) == len({each.submission_id for each in found}) == len(found) == 8
-    verified = clinic.service.read(partial(audit_chain.verify, keyring=clinic.keyring, now=clinic.at))
+    verified = stack.service.read(partial(audit_chain.verify, keyring=stack.keyring, now=stack.at))
     assert (verified.fault, verified.waiting) == (None, 0)
 
 

@@ -24,7 +24,6 @@ from app.services.events.webhook_deliveries import FAILING_FOR, LEASE, RETENTION
 from app.services.events.webhook_endpoints import EndpointCommand, NewWebhookEndpoint
 from app.services.operations import retention
 from app.services.operations.key_rotation import rotate
-from app.storage.events import audit_log
 from app.storage.events import outbox as feed
 from app.storage.events import webhook_deliveries as rows
 from app.storage.events import webhook_endpoints as places
@@ -64,7 +63,7 @@ class Sent:
 
 
 @dataclass
-class Office:
+class DeliveryStack:
     """A service without background jobs, with a fake sender and a clock that the test sets."""
 
     service: Service
@@ -139,13 +138,10 @@ class Office:
         assert found
         return found
 
-    def told(self, action: str) -> int:
-        return self.service.read(partial(audit_log.count, action=action))
-
 
 @pytest.fixture
-def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Office:
-    made = Office(service)
+def stack(service: Service, monkeypatch: pytest.MonkeyPatch) -> DeliveryStack:
+    made = DeliveryStack(service)
     monkeypatch.setattr("app.jobs.webhook_delivery.now", lambda: made.at)
     monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
     return made
@@ -154,136 +150,140 @@ def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Office:
 # --- who is not notified ---------------------------------------------------------------------------
 
 
-def test_an_endpoint_is_told_of_its_own_mode_alone(office: Office) -> None:
-    live, trial = office.endpoint(), office.endpoint(test=True)
-    office.tell(is_test=True)
-    assert [each.endpoint_id for each in office.kept()] == [trial.id]
-    office.tell()
-    assert [each.endpoint_id for each in office.kept()] == [trial.id, live.id]
+def test_an_endpoint_is_told_of_its_own_mode_alone(stack: DeliveryStack) -> None:
+    live, trial = stack.endpoint(), stack.endpoint(test=True)
+    stack.tell(is_test=True)
+    assert [each.endpoint_id for each in stack.kept()] == [trial.id]
+    stack.tell()
+    assert [each.endpoint_id for each in stack.kept()] == [trial.id, live.id]
 
 
-def test_an_endpoint_is_told_of_the_types_it_names_alone(office: Office) -> None:
-    office.endpoint(types=("submission.erased", "review.changed"))
-    office.tell()
-    office.tell("review.changed")
-    assert [each.type for each in office.kept()] == ["review.changed"]
+def test_an_endpoint_is_told_of_the_types_it_names_alone(stack: DeliveryStack) -> None:
+    stack.endpoint(types=("submission.erased", "review.changed"))
+    stack.tell()
+    stack.tell("review.changed")
+    assert [each.type for each in stack.kept()] == ["review.changed"]
 
 
-def test_of_attention_is_told_who_may_alone(office: Office) -> None:
-    office.endpoint()
-    seeing = office.endpoint(attention=True)
-    office.tell("attention.needed")
-    assert [each.endpoint_id for each in office.kept()] == [seeing.id]
+def test_of_attention_is_told_who_may_alone(stack: DeliveryStack) -> None:
+    stack.endpoint()
+    seeing = stack.endpoint(attention=True)
+    stack.tell("attention.needed")
+    assert [each.endpoint_id for each in stack.kept()] == [seeing.id]
 
 
-def test_what_was_told_before_an_endpoint_was_made_is_not_sent_to_it(office: Office) -> None:
-    office.tell()
-    office.endpoint()
-    assert office.kept() == []
+def test_what_was_told_before_an_endpoint_was_made_is_not_sent_to_it(stack: DeliveryStack) -> None:
+    stack.tell()
+    stack.endpoint()
+    assert stack.kept() == []
 
 
-def test_an_endpoint_that_is_gone_gets_no_more_and_nothing_that_waits(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
-    office.tell("review.changed")
-    office.sent.says = lambda *_: DeliveryResult(410, 5)
-    office.rounds(3)
-    assert len(office.sent.taken) == 1
-    assert [each.state for each in office.kept()] == ["failed", "failed"]
-    office.tell()
-    assert len(office.kept()) == 2
-    found = office.look(endpoint)
-    assert (found.paused_reason, found.version, office.told("endpoint.paused")) == ("gone", 2, 1)
+def test_an_endpoint_that_is_gone_gets_no_more_and_nothing_that_waits(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
+    stack.tell("review.changed")
+    stack.sent.says = lambda *_: DeliveryResult(410, 5)
+    stack.rounds(3)
+    assert len(stack.sent.taken) == 1
+    assert [each.state for each in stack.kept()] == ["failed", "failed"]
+    stack.tell()
+    assert len(stack.kept()) == 2
+    found = stack.look(endpoint)
+    assert (found.paused_reason, found.version, stack.service.audit_count("endpoint.paused")) == (
+        "gone",
+        2,
+        1,
+    )
 
 
-def test_a_paused_endpoint_collects_and_is_sent_nothing(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.do(webhook_endpoints.update, AddressPolicy(), office.turn(), endpoint.id, {"paused": True})
-    told = [office.tell().id, office.tell("review.changed").id]
-    office.rounds(3)
-    assert (office.sent.taken, len(office.kept())) == ([], 2)
-    office.do(webhook_endpoints.update, AddressPolicy(), office.turn(), endpoint.id, {"paused": False})
-    office.rounds(2)
-    assert office.sent.ids == told
+def test_a_paused_endpoint_collects_and_is_sent_nothing(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.do(webhook_endpoints.update, AddressPolicy(), stack.turn(), endpoint.id, {"paused": True})
+    told = [stack.tell().id, stack.tell("review.changed").id]
+    stack.rounds(3)
+    assert (stack.sent.taken, len(stack.kept())) == ([], 2)
+    stack.do(webhook_endpoints.update, AddressPolicy(), stack.turn(), endpoint.id, {"paused": False})
+    stack.rounds(2)
+    assert stack.sent.ids == told
 
 
-def test_an_event_that_is_kept_no_longer_is_given_up(office: Office) -> None:
-    office.endpoint()
-    office.tell()
-    office.do(lambda session: session.execute(sa.delete(told.outbox_events)) and None)
-    office.rounds()
-    (delivery,) = office.kept()
-    assert (office.sent.taken, delivery.state) == ([], "failed")
-    assert [each.error for each in office.tries(delivery.id)] == ["EventGone"]
+def test_an_event_that_is_kept_no_longer_is_given_up(stack: DeliveryStack) -> None:
+    stack.endpoint()
+    stack.tell()
+    stack.do(lambda session: session.execute(sa.delete(told.outbox_events)) and None)
+    stack.rounds()
+    (delivery,) = stack.kept()
+    assert (stack.sent.taken, delivery.state) == ([], "failed")
+    assert [each.error for each in stack.tries(delivery.id)] == ["EventGone"]
 
 
 # --- what is sent ----------------------------------------------------------------------------------
 
 
-def test_what_goes_out_is_the_event_signed(office: Office) -> None:
-    made, secret = office.do(
+def test_what_goes_out_is_the_event_signed(stack: DeliveryStack) -> None:
+    made, secret = stack.do(
         webhook_endpoints.create,
-        office.keyring,
+        stack.keyring,
         AddressPolicy(),
-        office.turn(),
+        stack.turn(),
         NewWebhookEndpoint("https://a.example.com/x"),
         test=False,
     )
-    event = office.tell()
-    office.at = dt.datetime.now(dt.UTC)  # the library checks against its own clock
-    office.rounds()
-    ((url, headers, body),) = office.sent.taken
+    event = stack.tell()
+    stack.at = dt.datetime.now(dt.UTC)  # the library checks against its own clock
+    stack.rounds()
+    ((url, headers, body),) = stack.sent.taken
     assert url == "https://a.example.com/x"
     assert json.loads(body) == event_types.event_payload(event)
     assert Webhook(secret).verify(body, headers)["id"] == event.id == headers["webhook-id"]
     assert headers["content-type"] == "application/json"
-    (delivery,) = office.kept()
-    assert (delivery.state, delivery.attempt_count, delivery.finished_at) == ("delivered", 1, office.at)
-    (attempt,) = office.tries(delivery.id)
+    (delivery,) = stack.kept()
+    assert (delivery.state, delivery.attempt_count, delivery.finished_at) == ("delivered", 1, stack.at)
+    (attempt,) = stack.tries(delivery.id)
     assert (attempt.status, attempt.latency_ms, attempt.error) == (204, 12, None)
-    assert office.look(made).failing_since is None
+    assert stack.look(made).failing_since is None
 
 
-def test_every_try_has_the_same_id_and_body_and_a_signature_of_its_own(office: Office) -> None:
-    office.endpoint()
-    office.tell()
-    office.sent.says = lambda *_: BROKEN
+def test_every_try_has_the_same_id_and_body_and_a_signature_of_its_own(stack: DeliveryStack) -> None:
+    stack.endpoint()
+    stack.tell()
+    stack.sent.says = lambda *_: BROKEN
     for pause in (0, *PAUSES):
-        office.wait(pause)
-        office.rounds()
-    assert len(office.sent.taken) == 4
-    assert len({(url, body, headers["webhook-id"]) for url, headers, body in office.sent.taken}) == 1
-    assert len({headers["webhook-signature"] for _, headers, _ in office.sent.taken}) == 4
+        stack.wait(pause)
+        stack.rounds()
+    assert len(stack.sent.taken) == 4
+    assert len({(url, body, headers["webhook-id"]) for url, headers, body in stack.sent.taken}) == 1
+    assert len({headers["webhook-signature"] for _, headers, _ in stack.sent.taken}) == 4
 
 
-def test_two_secrets_sign_for_a_day_and_then_one(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.do(webhook_endpoints.rotate_secret, office.keyring, office.turn(), endpoint.id)
+def test_two_secrets_sign_for_a_day_and_then_one(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.do(webhook_endpoints.rotate_secret, stack.keyring, stack.turn(), endpoint.id)
     for number, seconds in ((2, 0), (2, 86_399), (1, 1)):
-        office.wait(seconds)
-        office.tell(case=str(uuid7()))
-        office.rounds()
-        assert len(office.sent.taken[-1][1]["webhook-signature"].split()) == number
+        stack.wait(seconds)
+        stack.tell(case=str(uuid7()))
+        stack.rounds()
+        assert len(stack.sent.taken[-1][1]["webhook-signature"].split()) == number
 
 
 # --- what an answer leads to -----------------------------------------------------------------------
 
 
-def test_what_failed_is_tried_again_after_pauses_and_then_given_up(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
-    office.sent.says = lambda *_: DeliveryResult(None, 15_000, "TimeoutError")
+def test_what_failed_is_tried_again_after_pauses_and_then_given_up(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
+    stack.sent.says = lambda *_: DeliveryResult(None, 15_000, "TimeoutError")
     for tries, pause in enumerate(PAUSES, 1):
-        office.rounds(2)
-        (delivery,) = office.kept()
+        stack.rounds(2)
+        (delivery,) = stack.kept()
         assert (delivery.state, delivery.attempt_count) == ("pending", tries)
-        assert delivery.next_attempt_at == office.at + dt.timedelta(seconds=pause)
-        office.wait(pause)
-    office.rounds(2)
-    (delivery,) = office.kept()
-    assert (delivery.state, delivery.attempt_count, delivery.finished_at) == ("failed", 4, office.at)
-    assert [each.error for each in office.tries(delivery.id)] == ["TimeoutError"] * 4
-    assert office.look(endpoint).failing_since == MONDAY
+        assert delivery.next_attempt_at == stack.at + dt.timedelta(seconds=pause)
+        stack.wait(pause)
+    stack.rounds(2)
+    (delivery,) = stack.kept()
+    assert (delivery.state, delivery.attempt_count, delivery.finished_at) == ("failed", 4, stack.at)
+    assert [each.error for each in stack.tries(delivery.id)] == ["TimeoutError"] * 4
+    assert stack.look(endpoint).failing_since == MONDAY
 
 
 @pytest.mark.parametrize(
@@ -296,169 +296,167 @@ def test_what_failed_is_tried_again_after_pauses_and_then_given_up(office: Offic
     ],
 )  # fmt: skip
 def test_a_receiver_may_ask_for_a_longer_pause_of_a_day_at_most(
-    office: Office, status: int, asked: str, seconds: int
+    stack: DeliveryStack, status: int, asked: str, seconds: int
 ) -> None:
-    office.endpoint()
-    office.tell()
-    office.sent.says = lambda *_: DeliveryResult(status, 5, None, asked)
-    office.rounds()
-    assert office.kept()[0].next_attempt_at == MONDAY + dt.timedelta(seconds=seconds)
+    stack.endpoint()
+    stack.tell()
+    stack.sent.says = lambda *_: DeliveryResult(status, 5, None, asked)
+    stack.rounds()
+    assert stack.kept()[0].next_attempt_at == MONDAY + dt.timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("status", [100, 199, 300, 302, 304, 400, 401, 404, 409, 500, 503, 999])
-def test_only_two_hundreds_are_a_yes(office: Office, status: int) -> None:
-    office.endpoint()
-    office.tell()
-    office.sent.says = lambda *_: DeliveryResult(status, 5)
-    office.rounds()
-    assert office.kept()[0].state == "pending"
+def test_only_two_hundreds_are_a_yes(stack: DeliveryStack, status: int) -> None:
+    stack.endpoint()
+    stack.tell()
+    stack.sent.says = lambda *_: DeliveryResult(status, 5)
+    stack.rounds()
+    assert stack.kept()[0].state == "pending"
 
 
-def test_an_endpoint_that_only_failed_for_a_day_is_paused_and_somebody_is_told(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.sent.says = lambda *_: BROKEN
+def test_an_endpoint_that_only_failed_for_a_day_is_paused_and_somebody_is_told(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.sent.says = lambda *_: BROKEN
     with sink() as server:
         post = Mailer.from_settings(
             f"smtp://127.0.0.1:{server.port}", "p@clinic.example", "d@clinic.example", ""
         )
-        office.tell()
-        office.rounds(post=post)
-        office.wait(FAILING_FOR.total_seconds() - 1)
-        office.rounds(post=post)
-        assert (office.look(endpoint).paused_at, server.letters) == (None, [])
-        office.wait(3600)
-        office.rounds(post=post)
-        found = office.look(endpoint)
-        assert (found.paused_at, found.paused_reason) == (office.at, "failing")
+        stack.tell()
+        stack.rounds(post=post)
+        stack.wait(FAILING_FOR.total_seconds() - 1)
+        stack.rounds(post=post)
+        assert (stack.look(endpoint).paused_at, server.letters) == (None, [])
+        stack.wait(3600)
+        stack.rounds(post=post)
+        found = stack.look(endpoint)
+        assert (found.paused_at, found.paused_reason) == (stack.at, "failing")
         (letter,) = server.letters
     link = f"https://visit.clinic.example/staff/webhooks/{endpoint.id}"
     assert letter.get_payload(decode=True) == f"{letter['subject']}.\r\n\r\n{link}".encode()
-    assert office.service.read(places.stalled) == [found]
-    assert office.told("endpoint.paused") == 1
-    office.sent.says = lambda *_: DONE
-    office.do(webhook_endpoints.update, AddressPolicy(), office.turn(), endpoint.id, {"paused": False})
-    office.rounds()
-    assert office.kept()[0].state == "delivered", "resumed by hand, it is sent what waited"
-    assert (office.look(endpoint).failing_since, office.service.read(places.stalled)) == (None, [])
+    assert stack.service.read(places.stalled) == [found]
+    assert stack.service.audit_count("endpoint.paused") == 1
+    stack.sent.says = lambda *_: DONE
+    stack.do(webhook_endpoints.update, AddressPolicy(), stack.turn(), endpoint.id, {"paused": False})
+    stack.rounds()
+    assert stack.kept()[0].state == "delivered", "resumed by hand, it is sent what waited"
+    assert (stack.look(endpoint).failing_since, stack.service.read(places.stalled)) == (None, [])
 
 
-def test_one_success_in_between_ends_the_failing(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
-    office.sent.says = lambda *_: BROKEN
-    office.rounds()
-    office.sent.says = lambda *_: DONE
-    office.wait(PAUSES[0])
-    office.rounds()
-    assert office.look(endpoint).failing_since is None
-    office.tell()
-    office.sent.says = lambda *_: BROKEN
-    office.wait(FAILING_FOR.total_seconds())
-    office.rounds()
-    assert office.look(endpoint).failing_since == office.at
+def test_one_success_in_between_ends_the_failing(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
+    stack.sent.says = lambda *_: BROKEN
+    stack.rounds()
+    stack.sent.says = lambda *_: DONE
+    stack.wait(PAUSES[0])
+    stack.rounds()
+    assert stack.look(endpoint).failing_since is None
+    stack.tell()
+    stack.sent.says = lambda *_: BROKEN
+    stack.wait(FAILING_FOR.total_seconds())
+    stack.rounds()
+    assert stack.look(endpoint).failing_since == stack.at
 
 
 # --- order and claims ------------------------------------------------------------------------------
 
 
-def test_what_is_of_one_submission_goes_out_in_order_and_others_do_not_wait(office: Office) -> None:
-    office.endpoint()
-    first, second = office.tell(), office.tell("review.changed")
-    other = office.tell(case=OTHER)
-    office.sent.says = lambda _url, headers, _body: BROKEN if headers["webhook-id"] == first.id else DONE
-    office.rounds(3)
-    assert office.sent.ids == [first.id, other.id]
-    third = office.tell("review.changed")
-    office.rounds(3)
-    office.sent.says = lambda *_: DONE
-    office.wait(PAUSES[0])
-    office.rounds(3)
-    assert office.sent.ids == [first.id, other.id, first.id, second.id, third.id]
+def test_what_is_of_one_submission_goes_out_in_order_and_others_do_not_wait(stack: DeliveryStack) -> None:
+    stack.endpoint()
+    first, second = stack.tell(), stack.tell("review.changed")
+    other = stack.tell(case=OTHER)
+    stack.sent.says = lambda _url, headers, _body: BROKEN if headers["webhook-id"] == first.id else DONE
+    stack.rounds(3)
+    assert stack.sent.ids == [first.id, other.id]
+    third = stack.tell("review.changed")
+    stack.rounds(3)
+    stack.sent.says = lambda *_: DONE
+    stack.wait(PAUSES[0])
+    stack.rounds(3)
+    assert stack.sent.ids == [first.id, other.id, first.id, second.id, third.id]
 
 
-def test_what_is_given_up_frees_what_waits_behind_it(office: Office) -> None:
-    office.endpoint()
-    first, second = office.tell(), office.tell("review.changed")
-    office.sent.says = lambda _url, headers, _body: BROKEN if headers["webhook-id"] == first.id else DONE
+def test_what_is_given_up_frees_what_waits_behind_it(stack: DeliveryStack) -> None:
+    stack.endpoint()
+    first, second = stack.tell(), stack.tell("review.changed")
+    stack.sent.says = lambda _url, headers, _body: BROKEN if headers["webhook-id"] == first.id else DONE
     for pause in (0, *PAUSES):
-        office.wait(pause)
-        office.rounds(2)
-    assert office.sent.ids == [first.id] * 4 + [second.id]
+        stack.wait(pause)
+        stack.rounds(2)
+    assert stack.sent.ids == [first.id] * 4 + [second.id]
 
 
-def test_of_two_that_claim_each_gets_its_own_and_what_is_left_is_taken_after_a_while(office: Office) -> None:
-    endpoint = office.endpoint()
+def test_of_two_that_claim_each_gets_its_own_and_what_is_left_is_taken_after_a_while(
+    stack: DeliveryStack,
+) -> None:
+    endpoint = stack.endpoint()
     for number in range(MAX_PER_ENDPOINT + 1):
-        office.tell(case=str(uuid7()), booking_reference=f"b-{number}")
+        stack.tell(case=str(uuid7()), booking_reference=f"b-{number}")
     wanted = {endpoint.id: MAX_PER_ENDPOINT}
 
     def claim() -> list[str]:
-        found = office.do(webhook_deliveries.claim, office.keyring, wanted, now=office.at)
+        found = stack.do(webhook_deliveries.claim, stack.keyring, wanted, now=stack.at)
         return [each.delivery.id for each in found]
 
     first, second = claim(), claim()
     assert (len(first), len(second), set(first) & set(second), claim()) == (MAX_PER_ENDPOINT, 1, set(), [])
-    office.wait(LEASE.total_seconds())  # the process that claimed them has died
+    stack.wait(LEASE.total_seconds())  # the process that claimed them has died
     assert claim() == first
 
 
-def test_that_another_place_is_gone_says_nothing_of_the_one_it_was_changed_to(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
-    (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
-    change = partial(
-        webhook_endpoints.update, reach=AddressPolicy(), turn=office.turn(), endpoint=endpoint.id
-    )
-    office.do(lambda session: change(session, given={"url": "https://new.example.com/hook"}))
+def test_that_another_place_is_gone_says_nothing_of_the_one_it_was_changed_to(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
+    (message,) = stack.do(webhook_deliveries.claim, stack.keyring, {endpoint.id: 1}, now=stack.at)
+    change = partial(webhook_endpoints.update, reach=AddressPolicy(), turn=stack.turn(), endpoint=endpoint.id)
+    stack.do(lambda session: change(session, given={"url": "https://new.example.com/hook"}))
     settle = partial(
-        webhook_deliveries.record_result, called=message.url, now=office.at, pauses=PAUSES, jitter=1.0
+        webhook_deliveries.record_result, called=message.url, now=stack.at, pauses=PAUSES, jitter=1.0
     )
-    assert office.do(settle, message.delivery, DeliveryResult(410, 5)) is None
-    assert office.look(endpoint).paused_at is None
-    assert office.kept()[0].state == "pending"
+    assert stack.do(settle, message.delivery, DeliveryResult(410, 5)) is None
+    assert stack.look(endpoint).paused_at is None
+    assert stack.kept()[0].state == "pending"
 
 
-def test_at_another_address_what_was_put_off_is_sent_at_once(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
-    office.sent.says = lambda *_: DeliveryResult(500, 5)
-    office.rounds()
-    office.wait(60)
-    office.rounds()
-    change = partial(
-        webhook_endpoints.update, reach=AddressPolicy(), turn=office.turn(), endpoint=endpoint.id
-    )
-    office.do(lambda session: change(session, given={"url": "https://new.example.com/hook"}))
-    assert office.look(endpoint).failing_since is None
-    office.sent.says = lambda *_: DONE
-    office.rounds()
-    assert office.kept()[0].state == "delivered"
+def test_at_another_address_what_was_put_off_is_sent_at_once(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
+    stack.sent.says = lambda *_: DeliveryResult(500, 5)
+    stack.rounds()
+    stack.wait(60)
+    stack.rounds()
+    change = partial(webhook_endpoints.update, reach=AddressPolicy(), turn=stack.turn(), endpoint=endpoint.id)
+    stack.do(lambda session: change(session, given={"url": "https://new.example.com/hook"}))
+    assert stack.look(endpoint).failing_since is None
+    stack.sent.says = lambda *_: DONE
+    stack.rounds()
+    assert stack.kept()[0].state == "delivered"
 
 
-def test_a_try_that_was_broken_off_is_not_counted(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
-    (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
-    office.do(webhook_deliveries.release, [message.delivery], now=office.at)
-    assert office.kept()[0].attempt_count == 0
-    (message,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
+def test_a_try_that_was_broken_off_is_not_counted(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
+    (message,) = stack.do(webhook_deliveries.claim, stack.keyring, {endpoint.id: 1}, now=stack.at)
+    stack.do(webhook_deliveries.release, [message.delivery], now=stack.at)
+    assert stack.kept()[0].attempt_count == 0
+    (message,) = stack.do(webhook_deliveries.claim, stack.keyring, {endpoint.id: 1}, now=stack.at)
     assert message.delivery.attempt_count == 1
 
 
-def test_an_endpoint_whose_secret_can_not_be_opened_here_holds_up_nobody_else(office: Office) -> None:
-    odd, fine = office.endpoint("https://odd.example.com/"), office.endpoint("https://fine.example.com/")
-    office.do(lambda session: places.change(session, odd.id, secret=b"under another key"))
-    office.tell()
-    office.rounds()
-    states = {each.endpoint_id: each.state for each in office.kept()}
+def test_an_endpoint_whose_secret_can_not_be_opened_here_holds_up_nobody_else(stack: DeliveryStack) -> None:
+    odd, fine = stack.endpoint("https://odd.example.com/"), stack.endpoint("https://fine.example.com/")
+    stack.do(lambda session: places.change(session, odd.id, secret=b"under another key"))
+    stack.tell()
+    stack.rounds()
+    states = {each.endpoint_id: each.state for each in stack.kept()}
     assert states == {odd.id: "pending", fine.id: "delivered"}
-    (kept,) = (each for each in office.kept() if each.endpoint_id == odd.id)
-    assert [each.error for each in office.tries(kept.id)] == ["DecryptionError"]
+    (kept,) = (each for each in stack.kept() if each.endpoint_id == odd.id)
+    assert [each.error for each in stack.tries(kept.id)] == ["DecryptionError"]
 
 
-def test_of_many_that_are_slow_none_keeps_another_from_its_turn(office: Office) -> None:
-    names = [office.endpoint(f"https://e{number}.example.com/").id for number in range(12)]
-    delivering = WebhookDeliveryWorker(office.service.database, office.keyring, office.sent, PAUSES, None, "")  # type: ignore[arg-type]
+def test_of_many_that_are_slow_none_keeps_another_from_its_turn(stack: DeliveryStack) -> None:
+    names = [stack.endpoint(f"https://e{number}.example.com/").id for number in range(12)]
+    delivering = WebhookDeliveryWorker(stack.service.database, stack.keyring, stack.sent, PAUSES, None, "")  # type: ignore[arg-type]
     busy = dict.fromkeys(names[:8], MAX_PER_ENDPOINT - 1)
 
     async def wait() -> None:
@@ -468,7 +466,7 @@ def test_of_many_that_are_slow_none_keeps_another_from_its_turn(office: Office) 
         for name, number in busy.items():
             for _ in range(number):
                 task = asyncio.create_task(wait())
-                delivery = Delivery(name, name, name, 1, name, "x", "pending", 1, office.at, office.at)
+                delivery = Delivery(name, name, name, 1, name, "x", "pending", 1, stack.at, stack.at)
                 delivering._under_way[task] = SignedMessage(delivery, "", b"", {})
         wanted = delivering._wanted(dict.fromkeys(names, False))
         for task in list(delivering._under_way):
@@ -479,49 +477,49 @@ def test_of_many_that_are_slow_none_keeps_another_from_its_turn(office: Office) 
     assert set(list(wanted)[:2]) <= set(names[8:])
 
 
-def test_who_settles_late_changes_nothing_of_a_later_try(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
+def test_who_settles_late_changes_nothing_of_a_later_try(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
     wanted = {endpoint.id: 1}
-    (late,) = office.do(webhook_deliveries.claim, office.keyring, wanted, now=office.at)
-    office.wait(LEASE.total_seconds())
-    (newer,) = office.do(webhook_deliveries.claim, office.keyring, wanted, now=office.at)
+    (late,) = stack.do(webhook_deliveries.claim, stack.keyring, wanted, now=stack.at)
+    stack.wait(LEASE.total_seconds())
+    (newer,) = stack.do(webhook_deliveries.claim, stack.keyring, wanted, now=stack.at)
     settle = partial(
-        office.do, webhook_deliveries.record_result, called=late.url, now=office.at, pauses=PAUSES, jitter=1.0
+        stack.do, webhook_deliveries.record_result, called=late.url, now=stack.at, pauses=PAUSES, jitter=1.0
     )
     settle(late.delivery, BROKEN)
-    assert office.kept()[0].next_attempt_at == office.at + LEASE
+    assert stack.kept()[0].next_attempt_at == stack.at + LEASE
     settle(newer.delivery, DONE)
     settle(late.delivery, BROKEN)
-    assert office.kept()[0].state == "delivered"
-    assert len(office.tries(newer.delivery.id)) == 3
+    assert stack.kept()[0].state == "delivered"
+    assert len(stack.tries(newer.delivery.id)) == 3
 
 
-def test_what_was_broken_off_is_let_go(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
-    (claimed,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
-    office.do(webhook_deliveries.release, [claimed.delivery], now=office.at)
-    office.rounds()
-    assert office.kept()[0].state == "delivered"
+def test_what_was_broken_off_is_let_go(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
+    (claimed,) = stack.do(webhook_deliveries.claim, stack.keyring, {endpoint.id: 1}, now=stack.at)
+    stack.do(webhook_deliveries.release, [claimed.delivery], now=stack.at)
+    stack.rounds()
+    assert stack.kept()[0].state == "delivered"
 
 
-def test_an_answer_for_an_endpoint_that_was_removed_meanwhile_is_nobodys(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
-    (claimed,) = office.do(webhook_deliveries.claim, office.keyring, {endpoint.id: 1}, now=office.at)
-    office.do(webhook_endpoints.delete, office.turn(), endpoint.id)
+def test_an_answer_for_an_endpoint_that_was_removed_meanwhile_is_nobodys(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
+    (claimed,) = stack.do(webhook_deliveries.claim, stack.keyring, {endpoint.id: 1}, now=stack.at)
+    stack.do(webhook_endpoints.delete, stack.turn(), endpoint.id)
     settle = partial(
-        webhook_deliveries.record_result, called=claimed.url, now=office.at, pauses=PAUSES, jitter=1.0
+        webhook_deliveries.record_result, called=claimed.url, now=stack.at, pauses=PAUSES, jitter=1.0
     )
-    assert office.do(settle, claimed.delivery, DONE) is None
-    assert office.kept() == []
+    assert stack.do(settle, claimed.delivery, DONE) is None
+    assert stack.kept() == []
 
 
-def test_a_receiver_that_hangs_takes_its_own_places_and_no_more(office: Office) -> None:
-    hanging, quick = office.endpoint("https://h.example.com/"), office.endpoint("https://q.example.com/")
+def test_a_receiver_that_hangs_takes_its_own_places_and_no_more(stack: DeliveryStack) -> None:
+    hanging, quick = stack.endpoint("https://h.example.com/"), stack.endpoint("https://q.example.com/")
     for number in range(3 * MAX_PER_ENDPOINT):
-        office.tell(case=str(uuid7()), booking_reference=f"b-{number}")
+        stack.tell(case=str(uuid7()), booking_reference=f"b-{number}")
     arrived: list[str] = []
 
     class Slow(Sent):
@@ -532,7 +530,7 @@ def test_a_receiver_that_hangs_takes_its_own_places_and_no_more(office: Office) 
             return DONE
 
     async def turn() -> None:
-        delivering = WebhookDeliveryWorker(office.service.database, office.keyring, Slow(), PAUSES, None, "")  # type: ignore[arg-type]
+        delivering = WebhookDeliveryWorker(stack.service.database, stack.keyring, Slow(), PAUSES, None, "")  # type: ignore[arg-type]
         for _ in range(6):
             await delivering.run_once()
             await asyncio.sleep(0.05)
@@ -544,101 +542,101 @@ def test_a_receiver_that_hangs_takes_its_own_places_and_no_more(office: Office) 
     assert (arrived.count(hanging.url), arrived.count(quick.url)) == (MAX_PER_ENDPOINT, 3 * MAX_PER_ENDPOINT)
 
 
-def test_a_sender_that_breaks_leaves_the_delivery_to_its_lease(office: Office) -> None:
-    office.endpoint()
-    office.tell()
+def test_a_sender_that_breaks_leaves_the_delivery_to_its_lease(stack: DeliveryStack) -> None:
+    stack.endpoint()
+    stack.tell()
 
     def crash(*_: Any) -> DeliveryResult:
         raise KeyError
 
-    office.sent.says = crash
-    office.rounds(2)
-    assert len(office.sent.taken) == 1
-    office.sent.says = lambda *_: DONE
-    office.wait(LEASE.total_seconds())
-    office.rounds()
-    assert office.kept()[0].state == "delivered"
+    stack.sent.says = crash
+    stack.rounds(2)
+    assert len(stack.sent.taken) == 1
+    stack.sent.says = lambda *_: DONE
+    stack.wait(LEASE.total_seconds())
+    stack.rounds()
+    assert stack.kept()[0].state == "delivered"
 
 
-def test_tries_are_counted_by_the_class_of_their_answer(office: Office) -> None:
+def test_tries_are_counted_by_the_class_of_their_answer(stack: DeliveryStack) -> None:
     names = ("2xx", "5xx", "none")
     before = [DELIVERY_ATTEMPTS.labels(name)._value.get() for name in names]
-    office.endpoint()
-    office.tell()
+    stack.endpoint()
+    stack.tell()
     answers = iter([DeliveryResult(503, 5), DeliveryResult(None, 5, "ConnectError"), DONE])
-    office.sent.says = lambda *_: next(answers)
+    stack.sent.says = lambda *_: next(answers)
     for _ in range(3):
-        office.rounds()
-        office.wait(3600)
+        stack.rounds()
+        stack.wait(3600)
     counted = [DELIVERY_ATTEMPTS.labels(name)._value.get() for name in names]
     assert [after - earlier for after, earlier in zip(counted, before, strict=True)] == [1, 1, 1]
     assert (
         'preconsult_webhook_delivery_attempts_total{answer="2xx"}'
-        in office.service.client.get("/metrics").text
+        in stack.service.client.get("/metrics").text
     )
 
 
 # --- manual actions, and expiry --------------------------------------------------------------------
 
 
-def test_a_test_goes_to_one_endpoint_and_tells_of_nothing(office: Office) -> None:
-    endpoint, _other = office.endpoint(), office.endpoint("https://b.example.com/")
-    office.do(webhook_endpoints.send_test, office.turn(), endpoint.id)
-    office.rounds()
-    ((url, _, body),) = office.sent.taken
+def test_a_test_goes_to_one_endpoint_and_tells_of_nothing(stack: DeliveryStack) -> None:
+    endpoint, _other = stack.endpoint(), stack.endpoint("https://b.example.com/")
+    stack.do(webhook_endpoints.send_test, stack.turn(), endpoint.id)
+    stack.rounds()
+    ((url, _, body),) = stack.sent.taken
     document = json.loads(body)
     assert (url, document["type"], document["data"]) == (endpoint.url, "webhook.test", {"test": False})
-    assert office.service.read(lambda session: session.execute(sa.select(told.outbox_events)).all()) == []
+    assert stack.service.read(lambda session: session.execute(sa.select(told.outbox_events)).all()) == []
 
 
-def test_what_ended_is_sent_once_more_by_hand_with_the_same_id_and_body(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.tell()
-    office.tell("review.changed")
-    office.rounds(2)
-    delivery = office.kept()[0]
-    office.do(webhook_endpoints.redeliver, office.turn(), endpoint.id, delivery.id)
+def test_what_ended_is_sent_once_more_by_hand_with_the_same_id_and_body(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.tell()
+    stack.tell("review.changed")
+    stack.rounds(2)
+    delivery = stack.kept()[0]
+    stack.do(webhook_endpoints.redeliver, stack.turn(), endpoint.id, delivery.id)
     with pytest.raises(Conflict):
-        office.do(webhook_endpoints.redeliver, office.turn(), endpoint.id, delivery.id)
+        stack.do(webhook_endpoints.redeliver, stack.turn(), endpoint.id, delivery.id)
     with pytest.raises(NotFound):
-        office.do(webhook_endpoints.redeliver, office.turn(), endpoint.id, CASE)
-    office.sent.says = lambda *_: BROKEN
-    office.rounds()
-    office.sent.says = lambda *_: DONE
-    office.tell("review.changed")
-    office.rounds()
-    assert len(office.sent.taken) == 4, "it does not keep what came after it"
-    office.wait(PAUSES[0])
-    office.rounds()
-    first, _, again, _, last = office.sent.taken
+        stack.do(webhook_endpoints.redeliver, stack.turn(), endpoint.id, CASE)
+    stack.sent.says = lambda *_: BROKEN
+    stack.rounds()
+    stack.sent.says = lambda *_: DONE
+    stack.tell("review.changed")
+    stack.rounds()
+    assert len(stack.sent.taken) == 4, "it does not keep what came after it"
+    stack.wait(PAUSES[0])
+    stack.rounds()
+    first, _, again, _, last = stack.sent.taken
     assert first[2] == again[2] == last[2]
-    assert office.told("delivery.redelivered") == 1
+    assert stack.service.audit_count("delivery.redelivered") == 1
 
 
-def test_what_became_of_deliveries_is_known_for_a_month(office: Office) -> None:
-    office.endpoint()
-    office.tell()
-    office.rounds()
-    office.tell()
-    office.sent.says = lambda *_: BROKEN
-    office.rounds()
-    office.wait(RETENTION.total_seconds())
-    office.do(retention.purge, now=office.at)
-    assert len(office.kept()) == 2
-    office.wait(1)
-    office.do(retention.purge, now=office.at)
-    assert [each.state for each in office.kept()] == ["pending"]
+def test_what_became_of_deliveries_is_known_for_a_month(stack: DeliveryStack) -> None:
+    stack.endpoint()
+    stack.tell()
+    stack.rounds()
+    stack.tell()
+    stack.sent.says = lambda *_: BROKEN
+    stack.rounds()
+    stack.wait(RETENTION.total_seconds())
+    stack.do(retention.purge, now=stack.at)
+    assert len(stack.kept()) == 2
+    stack.wait(1)
+    stack.do(retention.purge, now=stack.at)
+    assert [each.state for each in stack.kept()] == ["pending"]
 
 
-def test_secrets_are_sealed_anew_when_the_sealing_key_is_rotated(office: Office) -> None:
-    endpoint = office.endpoint()
-    office.do(webhook_endpoints.rotate_secret, office.keyring, office.turn(), endpoint.id)
-    before = webhook_endpoints.active_secrets(office.look(endpoint), office.keyring, office.at)
-    settings = office.service.services.settings
-    name, _ = rotate(office.service.database, "", settings.key_file, now=office.at, actor=ADMIN)
-    found = office.look(endpoint)
+def test_secrets_are_sealed_anew_when_the_sealing_key_is_rotated(stack: DeliveryStack) -> None:
+    endpoint = stack.endpoint()
+    stack.do(webhook_endpoints.rotate_secret, stack.keyring, stack.turn(), endpoint.id)
+    before = webhook_endpoints.active_secrets(stack.look(endpoint), stack.keyring, stack.at)
+    settings = stack.service.services.settings
+    name, _ = rotate(stack.service.database, "", settings.key_file, now=stack.at, actor=ADMIN)
+    found = stack.look(endpoint)
     assert found.previous_secret
     assert found.secret.startswith(name.encode())
     assert found.previous_secret.startswith(name.encode())
-    assert webhook_endpoints.active_secrets(found, office.keyring, office.at) == before
+    assert webhook_endpoints.active_secrets(found, stack.keyring, stack.at) == before
     assert len(set(before)) == 2

@@ -177,7 +177,7 @@ def test_what_hangs_on_a_submission_goes_with_it_and_lingers_in_no_table(
     after = {table.name: rows(service, table) for table in hanging()}
     assert after == {name: number // 2 for name, number in before.items()}
 
-    def told(session: Session) -> set[str]:
+    def tables_with_its_id(session: Session) -> set[str]:
         return {
             table.name
             for table in metadata.sorted_tables
@@ -185,7 +185,8 @@ def test_what_hangs_on_a_submission_goes_with_it_and_lingers_in_no_table(
             if gone in map(str, row)
         }
 
-    assert service.read(told) <= {"audit_events", "events", "idempotency_keys"}  # ids only, as in the feed
+    # ids only, as in the feed
+    assert service.read(tables_with_its_id) <= {"audit_events", "events", "idempotency_keys"}
 
 
 def test_an_erased_submission_leaves_ids_in_the_audit_and_nothing_else(

@@ -34,7 +34,7 @@ SHE: Answers = CARA | {"contact_permission": "no"}
 
 
 @dataclass
-class House:
+class PastCases:
     """A service whose time is noon; submissions are created with times in its past."""
 
     service: Service
@@ -87,8 +87,8 @@ class House:
 
 
 @pytest.fixture
-def house(service: Service) -> House:
-    return House(service)
+def past(service: Service) -> PastCases:
+    return PastCases(service)
 
 
 def cells(chart: Chart, place: int = 1) -> dict[Any, Any]:
@@ -98,8 +98,8 @@ def cells(chart: Chart, place: int = 1) -> dict[Any, Any]:
 # --- left out --------------------------------------------------------------------------------------
 
 
-def test_empty_service_has_a_title_for_every_chart(house: House) -> None:
-    shown = house.charts(30)
+def test_empty_service_has_a_title_for_every_chart(past: PastCases) -> None:
+    shown = past.charts(30)
     assert [each.title for each in shown.values()] == [
         "No questionnaire arrived in the last 30 days; 0 in the 30 days before",
         "Too few cases were looked at to say how soon",
@@ -110,66 +110,66 @@ def test_empty_service_has_a_title_for_every_chart(house: House) -> None:
     ]
 
 
-def test_tests_are_left_out_and_can_be_shown_apart(house: House) -> None:
-    house.came(6, 2 * HOUR, NOA, test=True)
-    house.came(7, 3 * HOUR, SHE)
-    assert house.charts()["arrivals"].title.startswith("7 questionnaires arrived")
-    assert house.charts()["flags"].title == "No flag fell due"
-    assert house.charts(test=True)["arrivals"].title.startswith("6 questionnaires arrived")
-    assert house.charts(test=True)["languages"].title == "Language most used: English (6 of 6)"
+def test_tests_are_left_out_and_can_be_shown_apart(past: PastCases) -> None:
+    past.came(6, 2 * HOUR, NOA, test=True)
+    past.came(7, 3 * HOUR, SHE)
+    assert past.charts()["arrivals"].title.startswith("7 questionnaires arrived")
+    assert past.charts()["flags"].title == "No flag fell due"
+    assert past.charts(test=True)["arrivals"].title.startswith("6 questionnaires arrived")
+    assert past.charts(test=True)["languages"].title == "Language most used: English (6 of 6)"
 
 
-def test_drafts_and_what_came_before_are_no_arrivals(house: House) -> None:
-    house.came(5, HOUR, complete=False)
-    house.came(6, 7 * DAY)
-    house.came(8, 14 * DAY)
-    house.came(9, 6 * DAY)
+def test_drafts_and_what_came_before_are_no_arrivals(past: PastCases) -> None:
+    past.came(5, HOUR, complete=False)
+    past.came(6, 7 * DAY)
+    past.came(8, 14 * DAY)
+    past.came(9, 6 * DAY)
     title = "9 questionnaires arrived in the last 7 days; 6 in the 7 days before"
-    assert house.charts()["arrivals"].title == title
+    assert past.charts()["arrivals"].title == title
 
 
 @pytest.mark.parametrize("number", [1, 4])
-def test_counts_of_too_few_people_are_suppressed(house: House, number: int) -> None:
-    ids = house.came(number, 2 * HOUR, NOA | {"health_topics": ["liver"]})
-    house.looked(ids, HOUR)
-    house.came(number, 2 * HOUR, complete=False)
-    for chart in house.charts().values():
+def test_counts_of_too_few_people_are_suppressed(past: PastCases, number: int) -> None:
+    ids = past.came(number, 2 * HOUR, NOA | {"health_topics": ["liver"]})
+    past.looked(ids, HOUR)
+    past.came(number, 2 * HOUR, complete=False)
+    for chart in past.charts().values():
         assert not any(str(number) == str(cell) for row in chart.rows for cell in row[1:]), chart
         assert not any(value for values in chart.values for value in values), chart
         assert f"{number} " not in chart.title.replace("7 days", "")
-    assert house.charts()["arrivals"].title == (
+    assert past.charts()["arrivals"].title == (
         "Fewer than 5 questionnaires arrived in the last 7 days; 0 in the 7 days before"
     )
 
 
-def test_a_small_cell_takes_another_with_it_so_that_the_total_gives_nothing_away(house: House) -> None:
-    house.came(9, 2 * HOUR)
-    house.came(3, 2 * HOUR, language="es")
-    house.came(20, 3 * HOUR, language="pt-BR")
-    assert cells(house.charts()["languages"]) == {
+def test_a_small_cell_takes_another_with_it_so_that_the_total_gives_nothing_away(past: PastCases) -> None:
+    past.came(9, 2 * HOUR)
+    past.came(3, 2 * HOUR, language="es")
+    past.came(20, 3 * HOUR, language="pt-BR")
+    assert cells(past.charts()["languages"]) == {
         "Portuguese (Brazil)": 20,
         "English": SUPPRESSED,
         "Spanish": FEW,
     }
 
 
-def test_a_topic_that_all_but_a_few_have_is_not_shown(house: House) -> None:
-    house.came(20, 2 * HOUR)
-    house.came(2, 2 * HOUR, SHE | {"pain_types": ["fibromyalgia"]})
-    house.came(6, 2 * HOUR, SHE | {"health_topics": ["liver"]})
-    found = {str(name).partition(":")[0]: cell for name, cell in cells(house.charts()["topics"]).items()}
+def test_a_topic_that_all_but_a_few_have_is_not_shown(past: PastCases) -> None:
+    past.came(20, 2 * HOUR)
+    past.came(2, 2 * HOUR, SHE | {"pain_types": ["fibromyalgia"]})
+    past.came(6, 2 * HOUR, SHE | {"health_topics": ["liver"]})
+    found = {str(name).partition(":")[0]: cell for name, cell in cells(past.charts()["topics"]).items()}
     assert found["P_CRPS"] == SUPPRESSED
     assert found["P_FIBRO"] == FEW
     assert found["K_LIVER"] == 6
 
 
-def test_a_row_that_does_not_open_does_not_hide_the_others(house: House) -> None:
-    poisoned, *_ = house.came(7, 2 * HOUR)
-    left, *_ = house.came(6, 3 * HOUR, complete=False)
+def test_a_row_that_does_not_open_does_not_hide_the_others(past: PastCases) -> None:
+    poisoned, *_ = past.came(7, 2 * HOUR)
+    left, *_ = past.came(6, 3 * HOUR, complete=False)
     row = submissions_table.c
-    house.run(sa.update(submissions_table).where(row.id == poisoned).values(summary_provenance=b"x" * 40))
-    house.run(sa.update(submissions_table).where(row.id == left).values(answers=b"x" * 40))
-    shown = house.charts()
+    past.run(sa.update(submissions_table).where(row.id == poisoned).values(summary_provenance=b"x" * 40))
+    past.run(sa.update(submissions_table).where(row.id == left).values(answers=b"x" * 40))
+    shown = past.charts()
     assert shown["arrivals"].title.startswith("7 questionnaires")
     assert shown["topics"].title.endswith("(6 of 6)")
     assert shown["left"].title == "5 forms begun and left"
@@ -178,36 +178,36 @@ def test_a_row_that_does_not_open_does_not_hide_the_others(house: House) -> None
 # --- shown -----------------------------------------------------------------------------------------
 
 
-def test_days_are_the_clinics_and_few_a_day_are_shown_by_week(house: House) -> None:
-    house.came(6, 13 * HOUR)  # yesterday at 23:00
-    house.came(7, HOUR)
-    assert cells(house.charts()["arrivals"])["2093-11-23"] == 6
-    assert cells(house.charts()["arrivals"])["2093-11-24"] == 7
-    assert cells(house.charts()["arrivals"])["2093-11-22"] == 0
+def test_days_are_the_clinics_and_few_a_day_are_shown_by_week(past: PastCases) -> None:
+    past.came(6, 13 * HOUR)  # yesterday at 23:00
+    past.came(7, HOUR)
+    assert cells(past.charts()["arrivals"])["2093-11-23"] == 6
+    assert cells(past.charts()["arrivals"])["2093-11-24"] == 7
+    assert cells(past.charts()["arrivals"])["2093-11-22"] == 0
     for each in range(2, 7):
-        house.came(2, each * DAY)
-    house.came(5, 20 * DAY)
-    assert cells(house.charts(30)["arrivals"]) == {
+        past.came(2, each * DAY)
+    past.came(5, 20 * DAY)
+    assert cells(past.charts(30)["arrivals"]) == {
         "2093-10-26": 0, "2093-10-28": 0, "2093-11-04": 5, "2093-11-11": 0, "2093-11-18": 23
     }  # fmt: skip
 
 
-def test_how_soon_somebody_looked(house: House) -> None:
-    house.looked(house.came(5, 5 * HOUR), dt.timedelta(minutes=12))
-    house.looked(house.came(4, 26 * HOUR), dt.timedelta(hours=2))
-    house.looked(house.came(1, 27 * HOUR), dt.timedelta(minutes=-5))  # viewed while still a draft
-    house.came(3, 2 * HOUR)
-    chart = house.charts()["looks"]
+def test_how_soon_somebody_looked(past: PastCases) -> None:
+    past.looked(past.came(5, 5 * HOUR), dt.timedelta(minutes=12))
+    past.looked(past.came(4, 26 * HOUR), dt.timedelta(hours=2))
+    past.looked(past.came(1, 27 * HOUR), dt.timedelta(minutes=-5))  # viewed while still a draft
+    past.came(3, 2 * HOUR)
+    chart = past.charts()["looks"]
     assert chart.title == "Half were looked at within 12 min, nine in ten within 2 h"
     assert chart.rows[-1] == ("2093-11-24", "12 min", "12 min")
     assert chart.rows[-2] == ("2093-11-23", "2 h", "2 h")
     assert chart.rows[-3] == ("2093-11-22", "too few", "too few")
 
 
-def test_flags_are_met_when_somebody_acts_in_time_and_a_look_is_no_act(house: House) -> None:
-    house.came(12, 3 * HOUR, NOA)
-    house.came(6, dt.timedelta(minutes=1), NOA)  # not due yet
-    ids = house.service.read(lambda session: list(session.execute(sa.select(flags_table).order_by("id"))))
+def test_flags_are_met_when_somebody_acts_in_time_and_a_look_is_no_act(past: PastCases) -> None:
+    past.came(12, 3 * HOUR, NOA)
+    past.came(6, dt.timedelta(minutes=1), NOA)  # not due yet
+    ids = past.service.read(lambda session: list(session.execute(sa.select(flags_table).order_by("id"))))
     mine = [each for each in ids if each.priority == 1][:24]
     assert len(mine) == 24  # the flags self_harm_now and no_contact_route of each submission
     for place, flag in enumerate(mine):
@@ -219,58 +219,58 @@ def test_flags_are_met_when_somebody_acts_in_time_and_a_look_is_no_act(house: Ho
             "actor_id": None,
             "created_at": flag.due_at + (late if place >= 4 else -HOUR / 60),
         }
-        house.run(sa.insert(flag_actions_table).values(**act))
-    chart = house.charts()["flags"]
+        past.run(sa.insert(flag_actions_table).values(**act))
+    chart = past.charts()["flags"]
     assert chart.title == "Flags met in time: 16 of 24"
     assert chart.rows[0] == ("Priority 1", 24, 16)
     assert chart.rows[1:] == tuple((f"Priority {each}", 0, 0) for each in (2, 3, 4))
-    house.run(sa.update(flags_table).where(flags_table.c.id == mine[0].id).values(closed_at=mine[0].due_at))
-    assert house.charts()["flags"].title == "Flags met in time: 17 of 24"
+    past.run(sa.update(flags_table).where(flags_table.c.id == mine[0].id).values(closed_at=mine[0].due_at))
+    assert past.charts()["flags"].title == "Flags met in time: 17 of 24"
 
 
-def test_forms_that_were_left_stop_at_the_last_page_answered(house: House) -> None:
+def test_forms_that_were_left_stop_at_the_last_page_answered(past: PastCases) -> None:
     first = {"info_only": True}
-    house.came(6, 2 * HOUR, first, complete=False)
-    house.came(8, 2 * HOUR, CARA, complete=False)
-    house.came(9, HOUR / 2, first, complete=False)  # may still be in progress
-    chart = house.charts()["left"]
+    past.came(6, 2 * HOUR, first, complete=False)
+    past.came(8, 2 * HOUR, CARA, complete=False)
+    past.came(9, HOUR / 2, first, complete=False)  # may still be in progress
+    chart = past.charts()["left"]
     assert chart.title == "14 forms begun and left"
     assert [row[1] for row in chart.rows] == [6, 8]
 
 
 def test_beyond_what_is_opened_the_newest_speak_for_all_and_it_is_said(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    past: PastCases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dashboard, "MAX_ROWS", 6)
-    house.came(6, 2 * HOUR, language="es")
-    house.came(9, 3 * HOUR)
-    shown = house.charts()
+    past.came(6, 2 * HOUR, language="es")
+    past.came(9, 3 * HOUR)
+    shown = past.charts()
     assert shown["arrivals"].title.startswith("15 questionnaires")
     assert shown["languages"].title == "Language most used: Spanish (6 of 6)"
     assert shown["languages"].note == "From 6 of 15: of each day or week the newest."
 
 
-def test_beyond_that_each_day_speaks_in_its_share(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beyond_that_each_day_speaks_in_its_share(past: PastCases, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "MAX_ROWS", 20)
-    house.came(10, 2 * HOUR, NOA, language="es")
-    house.came(30, 26 * HOUR)
-    shown = house.charts()
+    past.came(10, 2 * HOUR, NOA, language="es")
+    past.came(30, 26 * HOUR)
+    shown = past.charts()
     assert cells(shown["languages"]) == {"English": 15, "Spanish": 5}
     assert shown["flags"].note.endswith("From the newest 20.")
 
 
-def test_every_count_goes_by_an_index(house: House) -> None:
-    house.came(6, 2 * HOUR, NOA)
-    submissions = house.service.services.submissions
-    period = Period(7, house.now, submissions.terms.hours)
+def test_every_count_goes_by_an_index(past: PastCases) -> None:
+    past.came(6, 2 * HOUR, NOA)
+    submissions = past.service.services.submissions
+    period = Period(7, past.now, submissions.terms.hours)
 
     def work(session: Session) -> list[str]:
         executed: list[tuple[str, Any]] = []
         event.listen(session, "before_cursor_execute", lambda *args: executed.append((args[2], args[3])))
         dashboard.build_charts(session, submissions.vault, submissions.library, period, idle=HOUR)
         recorded = executed[:]
-        explain = "EXPLAIN QUERY PLAN " if house.service.database.is_sqlite else "EXPLAIN "
-        if not house.service.database.is_sqlite:  # the planner reads a table of six rows without an index
+        explain = "EXPLAIN QUERY PLAN " if past.service.database.is_sqlite else "EXPLAIN "
+        if not past.service.database.is_sqlite:  # the planner reads a table of six rows without an index
             session.exec_driver_sql("SET LOCAL enable_seqscan = off")
         return [
             str(tuple(row))
@@ -278,7 +278,7 @@ def test_every_count_goes_by_an_index(house: House) -> None:
             for row in session.exec_driver_sql(explain + each[0], each[1])
         ]
 
-    plans = house.service.read(work)
+    plans = past.service.read(work)
     assert len(plans) >= 10
     assert not [each for each in plans if "SCAN" in each or "Seq Scan" in each]
 

@@ -17,83 +17,83 @@ from app.storage.tables.auth import staff_users
 from app.storage.tables.operations import audit_events as audit_events_table
 from tests.conftest import Service
 from tests.sample_answers import NOA, PAT, PAT_CONTACT
-from tests.services.reporting.test_dashboard import HOUR, House
+from tests.services.reporting.test_dashboard import HOUR, PastCases
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
-def house(service: Service) -> House:
-    return House(service, now())
+def past(service: Service) -> PastCases:
+    return PastCases(service, now())
 
 
-def turn(house: House, case: str, *roles: Role) -> StaffCommand:
+def turn(past: PastCases, case: str, *roles: Role) -> StaffCommand:
     who = StaffPrincipal(NOBODY, permitted(roles or ("manager",)))
-    return StaffCommand(case, who, Actor("staff", NOBODY), house.now)
+    return StaffCommand(case, who, Actor("staff", NOBODY), past.now)
 
 
-def do(house: House, act: Any, mine: StaffCommand, *given: Any, **more: Any) -> Any:
-    desk = house.service.services.submissions
-    return house.service.database.write_blocking(lambda session: act(session, desk, mine, *given, **more))
+def do(past: PastCases, act: Any, mine: StaffCommand, *given: Any, **more: Any) -> Any:
+    desk = past.service.services.submissions
+    return past.service.database.write_blocking(lambda session: act(session, desk, mine, *given, **more))
 
 
-def taken(house: House, case: str) -> list[str]:
+def taken(past: PastCases, case: str) -> list[str]:
     row = audit_events_table.c
     asked = sa.select(row.action).where(row.object_id == case, row.action.like("%exported")).order_by(row.id)
-    return list(house.service.read(lambda session: session.execute(asked).scalars()))
+    return list(past.service.read(lambda session: session.execute(asked).scalars()))
 
 
 @pytest.fixture
-def staffed(house: House) -> House:
+def staffed(past: PastCases) -> PastCases:
     """Add the manager who exports cases."""
     person = {"id": NOBODY, "email": "mo@clinic.example", "name": "Mo Manager", "roles": "manager"}
-    house.run(sa.insert(staff_users).values(**person, created_at=house.now))
-    return house
+    past.run(sa.insert(staff_users).values(**person, created_at=past.now))
+    return past
 
 
 # --- refused ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "manager"])
-def test_who_may_not_export_takes_nothing_and_nothing_is_on_record(house: House, role: Role) -> None:
-    [case] = house.came(1, HOUR)
+def test_who_may_not_export_takes_nothing_and_nothing_is_on_record(past: PastCases, role: Role) -> None:
+    [case] = past.came(1, HOUR)
     for act in (case_export.case_document, case_export.summary_for_export):
         with pytest.raises(Forbidden):
-            do(house, act, turn(house, case, role))
-    assert taken(house, case) == []
+            do(past, act, turn(past, case, role))
+    assert taken(past, case) == []
 
 
-def test_contact_details_need_their_own_permission(house: House) -> None:
-    [case] = house.came(1, HOUR, PAT, contact=PAT_CONTACT)
+def test_contact_details_need_their_own_permission(past: PastCases) -> None:
+    [case] = past.came(1, HOUR, PAT, contact=PAT_CONTACT)
     who = StaffPrincipal(NOBODY, frozenset(["export", "case"]))
-    mine = StaffCommand(case, who, Actor("staff", NOBODY), house.now)
+    mine = StaffCommand(case, who, Actor("staff", NOBODY), past.now)
     with pytest.raises(Forbidden):
-        do(house, case_export.case_document, mine, contact=True)
-    assert taken(house, case) == []
-    assert do(house, case_export.case_document, mine)["answers"]
+        do(past, case_export.case_document, mine, contact=True)
+    assert taken(past, case) == []
+    assert do(past, case_export.case_document, mine)["answers"]
 
 
 @pytest.mark.parametrize(
     "case", ["01a20f76-0811-7237-a8e5-313d460d5306", "x", "", "../../etc/passwd", "a\0b", "1" * 10_000]
 )
-def test_what_is_not_there_is_not_found(house: House, case: str) -> None:
+def test_what_is_not_there_is_not_found(past: PastCases, case: str) -> None:
     for act in (case_export.case_document, case_export.summary_for_export):
         with pytest.raises(NotFound):
-            do(house, act, turn(house, case))
+            do(past, act, turn(past, case))
 
 
-def test_a_draft_has_no_letter(house: House) -> None:
-    [case] = house.came(1, HOUR, complete=False)
+def test_a_draft_has_no_letter(past: PastCases) -> None:
+    [case] = past.came(1, HOUR, complete=False)
     with pytest.raises(NotSubmitted):
-        do(house, case_export.summary_for_export, turn(house, case))
-    assert taken(house, case) == []
-    assert do(house, case_export.case_document, turn(house, case))["summary"] is None
+        do(past, case_export.summary_for_export, turn(past, case))
+    assert taken(past, case) == []
+    assert do(past, case_export.case_document, turn(past, case))["summary"] is None
 
 
 # --- allowed ---------------------------------------------------------------------------------------
 
 
-def test_a_file_holds_all_that_is_kept_but_contact_details_and_tokens(staffed: House) -> None:
+def test_a_file_holds_all_that_is_kept_but_contact_details_and_tokens(staffed: PastCases) -> None:
     answers = NOA | {"contact_permission": "yes"}
     [case] = staffed.came(1, HOUR, answers, contact=PAT_CONTACT, booking_reference="BK-7")
     mine = turn(staffed, case)
@@ -125,15 +125,15 @@ def test_a_file_holds_all_that_is_kept_but_contact_details_and_tokens(staffed: H
     assert not [each for each in PAT_CONTACT.values() if each in text]
 
 
-def test_contact_details_come_when_asked_for_and_go_on_record(house: House) -> None:
-    [case] = house.came(1, HOUR, PAT, contact=PAT_CONTACT)
-    told = do(house, case_export.case_document, turn(house, case), contact=True)
+def test_contact_details_come_when_asked_for_and_go_on_record(past: PastCases) -> None:
+    [case] = past.came(1, HOUR, PAT, contact=PAT_CONTACT)
+    told = do(past, case_export.case_document, turn(past, case), contact=True)
     assert told["contact"] == PAT_CONTACT
-    assert taken(house, case) == ["contact.exported", "case.exported"]
+    assert taken(past, case) == ["contact.exported", "case.exported"]
 
 
-def test_a_letter_is_what_the_respondent_saw_and_goes_on_record(house: House) -> None:
-    [case] = house.came(1, HOUR, language="es")
-    drawn = do(house, case_export.summary_for_export, turn(house, case))
+def test_a_letter_is_what_the_respondent_saw_and_goes_on_record(past: PastCases) -> None:
+    [case] = past.came(1, HOUR, language="es")
+    drawn = do(past, case_export.summary_for_export, turn(past, case))
     assert drawn.summary()["language"] == "es"
-    assert taken(house, case) == ["summary.exported"]
+    assert taken(past, case) == ["summary.exported"]

@@ -21,86 +21,86 @@ from app.storage.tables.operations import audit_events as audit_events_table
 from app.storage.tables.submissions import submissions as submissions_table
 from tests.conftest import Service
 from tests.sample_answers import FULL, NOA, PAT, PAT_CONTACT, Answers
-from tests.services.reporting.test_dashboard import HOUR, ME, House
+from tests.services.reporting.test_dashboard import HOUR, ME, PastCases
 
 LIST = ExportRequest(Filters())
 ANSWERS = ExportRequest(LIST.filters, answers=True)
 
 
 @pytest.fixture
-def house(service: Service) -> House:
-    return House(service, now())
+def past(service: Service) -> PastCases:
+    return PastCases(service, now())
 
 
 def manager(*roles: Role) -> StaffPrincipal:
     return StaffPrincipal(str(uuid7()), permitted(roles or ("manager",)))
 
 
-def begin(house: House, who: Any, wanted: ExportRequest = LIST) -> int:
-    number = house.service.read(partial(csv_export.count, principal=who, wanted=wanted, now=house.now))
-    work = partial(csv_export.record_export, wanted=wanted, number=number, now=house.now, actor=ME)
-    house.service.database.write_blocking(work)
+def begin(past: PastCases, who: Any, wanted: ExportRequest = LIST) -> int:
+    number = past.service.read(partial(csv_export.count, principal=who, wanted=wanted, now=past.now))
+    work = partial(csv_export.record_export, wanted=wanted, number=number, now=past.now, actor=ME)
+    past.service.database.write_blocking(work)
     return number
 
 
-def exported(house: House, wanted: ExportRequest = LIST) -> list[dict[str, str]]:
+def exported(past: PastCases, wanted: ExportRequest = LIST) -> list[dict[str, str]]:
     """Returns every row of the file."""
-    desk = house.service.services.submissions
+    desk = past.service.services.submissions
     text, following = csv_export.csv_header(desk.library, wanted), [wanted]
     while following:
-        work = partial(csv_export.csv_chunk, desk=desk, wanted=following.pop(), now=house.now, actor=ME)
-        piece = house.service.database.write_blocking(work)
+        work = partial(csv_export.csv_chunk, desk=desk, wanted=following.pop(), now=past.now, actor=ME)
+        piece = past.service.database.write_blocking(work)
         text += piece.text
         following += [piece.following] if piece.following else []
     assert text.startswith(MARK)
     return list(csv.DictReader(io.StringIO(text.removeprefix(MARK))))
 
 
-def events(house: House) -> list[tuple[str, str, str]]:
+def events(past: PastCases) -> list[tuple[str, str, str]]:
     row = audit_events_table.c
     asked = sa.select(row.action, row.object_type, row.object_id).where(row.action.like("%exported"))
-    return [tuple(each) for each in house.service.read(lambda session: session.execute(asked).all())]
+    return [tuple(each) for each in past.service.read(lambda session: session.execute(asked).all())]
 
 
 # --- refused ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "manager"])
-def test_who_may_not_export_gets_nothing_and_nothing_is_on_record(house: House, role: Role) -> None:
-    house.came(1, HOUR)
+def test_who_may_not_export_gets_nothing_and_nothing_is_on_record(past: PastCases, role: Role) -> None:
+    past.came(1, HOUR)
     for wanted in (LIST, ANSWERS):
         with pytest.raises(Forbidden):
-            begin(house, manager(role), wanted)
-    assert events(house) == []
+            begin(past, manager(role), wanted)
+    assert events(past) == []
 
 
-def test_neither_a_respondent_nor_a_key_exports(house: House) -> None:
-    headers = house.service.key("review", "submissions:read", "submissions:write")
-    found = house.service.read(partial(api_keys.fetch, key_id=headers["authorization"].split("_")[2]))
+def test_neither_a_respondent_nor_a_key_exports(past: PastCases) -> None:
+    headers = past.service.key("review", "submissions:read", "submissions:write")
+    found = past.service.read(partial(api_keys.fetch, key_id=headers["authorization"].split("_")[2]))
     assert found
     for who in (Respondent(b"x" * 32), ApiClient(found)):
         with pytest.raises(Forbidden):
-            begin(house, who)
+            begin(past, who)
 
 
-def test_answers_are_for_those_who_may_read_cases(house: House) -> None:
+def test_answers_are_for_those_who_may_read_cases(past: PastCases) -> None:
     who = StaffPrincipal(str(uuid7()), frozenset(["export"]))
-    assert begin(house, who) == 0
+    assert begin(past, who) == 0
     with pytest.raises(Forbidden):
-        begin(house, who, ANSWERS)
+        begin(past, who, ANSWERS)
 
 
 def test_more_than_a_file_holds_is_refused_and_not_on_record(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    past: PastCases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_export, "MAX_ROWS", 4)
     monkeypatch.setattr(csv_export, "ROWS", 2)
-    house.came(4, HOUR)
-    assert begin(house, manager()) == 4
-    house.came(1, HOUR)
+    past.came(4, HOUR)
+    assert begin(past, manager()) == 4
+    past.came(1, HOUR)
     with pytest.raises(InvalidRequest, match="at most 4 cases"):
-        begin(house, manager())
-    assert events(house) == [("list.exported", "cases", "4")]
+        begin(past, manager())
+    assert events(past) == [("list.exported", "cases", "4")]
 
 
 # --- hostile input ---------------------------------------------------------------------------------
@@ -139,19 +139,19 @@ def test_no_cell_is_a_formula(value: object, told: str) -> None:
 
 
 @pytest.mark.parametrize("reference", ['=cmd|"/c calc"!A1', '-1+2",=1', "+x\r\n=2", '@"\n=1', '";=1;"'])
-def test_a_booking_reference_stays_one_harmless_cell(house: House, reference: str) -> None:
-    house.came(1, HOUR, booking_reference=reference)
-    [row] = exported(house)
+def test_a_booking_reference_stays_one_harmless_cell(past: PastCases, reference: str) -> None:
+    past.came(1, HOUR, booking_reference=reference)
+    [row] = exported(past)
     assert row["booking_reference"].lstrip("'") == reference
     assert not row["booking_reference"].startswith(("=", "+", "-", "@"))
     assert set(row) == set(COLUMNS)
 
 
-def test_one_that_does_not_open_keeps_nobody_else_from_the_file(house: House) -> None:
-    poisoned, fine = house.came(2, HOUR)
+def test_one_that_does_not_open_keeps_nobody_else_from_the_file(past: PastCases) -> None:
+    poisoned, fine = past.came(2, HOUR)
     row = submissions_table.c
-    house.run(sa.update(submissions_table).where(row.id == poisoned).values(answers=b"x" * 40))
-    found = {each["id"]: each for each in exported(house, ANSWERS)}
+    past.run(sa.update(submissions_table).where(row.id == poisoned).values(answers=b"x" * 40))
+    found = {each["id"]: each for each in exported(past, ANSWERS)}
     assert (found[poisoned]["answers_readable"], found[poisoned]["pain_types"]) == ("false", "")
     assert (found[fine]["answers_readable"], found[fine]["pain_types"]) == ("true", "crps")
 
@@ -159,11 +159,11 @@ def test_one_that_does_not_open_keeps_nobody_else_from_the_file(house: House) ->
 # --- allowed ---------------------------------------------------------------------------------------
 
 
-def test_a_list_names_cases_and_holds_neither_contact_details_nor_answers(house: House) -> None:
+def test_a_list_names_cases_and_holds_neither_contact_details_nor_answers(past: PastCases) -> None:
     details: Answers = {"contact": PAT_CONTACT, "booking_reference": "BK-7"}
-    [mine] = house.came(1, HOUR, PAT | {"self_harm_thoughts": "now"}, **details)
-    house.came(2, HOUR, test=True)
-    [row] = exported(house)
+    [mine] = past.came(1, HOUR, PAT | {"self_harm_thoughts": "now"}, **details)
+    past.came(2, HOUR, test=True)
+    [row] = exported(past)
     assert list(row) == list(COLUMNS)
     assert (row["id"], row["status"], row["review"], row["attention"]) == (mine, "submitted", "new", "1")
     assert (row["language"], row["booking_reference"], row["test"]) == ("en", "BK-7", "false")
@@ -173,38 +173,38 @@ def test_a_list_names_cases_and_holds_neither_contact_details_nor_answers(house:
     assert not [value for value in row.values() if any(each in value for each in PAT_CONTACT.values())]
 
 
-def test_answers_come_in_a_column_each_and_every_case_says_who_took_them(house: House) -> None:
-    ids = house.came(
+def test_answers_come_in_a_column_each_and_every_case_says_who_took_them(past: PastCases) -> None:
+    ids = past.came(
         3,
         HOUR,
         {name: value for name, value in FULL.items() if "contact_" not in name[:8]}
         | {"contact_permission": "no"},
     )
-    assert begin(house, manager(), ANSWERS) == 3
-    assert events(house) == [("answers.exported", "cases", "3")]
-    rows = exported(house, ANSWERS)
+    assert begin(past, manager(), ANSWERS) == 3
+    assert events(past) == [("answers.exported", "cases", "3")]
+    rows = exported(past, ANSWERS)
     assert rows[0]["pain_intensity"] == "7"
     assert rows[0]["pain_tried"] == "prescribed_medicine ketamine"
     assert rows[0]["info_only"] == "true"
     assert not [name for name in rows[0] if name in ("contact_name", "contact_phone", "contact_email")]
-    told = [each for each in events(house) if each[0] == "case.exported"]
+    told = [each for each in events(past) if each[0] == "case.exported"]
     assert sorted(told) == sorted(("case.exported", "submission", each) for each in ids)
 
 
-def test_a_filter_holds_over_all_pages(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_filter_holds_over_all_pages(past: PastCases, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_export, "ROWS", 3)
-    house.came(4, HOUR)
-    mine = house.came(7, 2 * HOUR, NOA)
+    past.came(4, HOUR)
+    mine = past.came(7, 2 * HOUR, NOA)
     wanted = ExportRequest(Filters(priority=1))
-    assert begin(house, manager(), wanted) == 7
-    assert [row["id"] for row in exported(house, wanted)] == sorted(mine)
-    assert len(exported(house)) == begin(house, manager()) == 11
-    assert exported(house, ExportRequest(Filters(states=("closed",)))) == []
+    assert begin(past, manager(), wanted) == 7
+    assert [row["id"] for row in exported(past, wanted)] == sorted(mine)
+    assert len(exported(past)) == begin(past, manager()) == 11
+    assert exported(past, ExportRequest(Filters(states=("closed",)))) == []
 
 
-def test_what_is_due_to_go_is_in_no_file(house: House) -> None:
-    ids = house.came(2, HOUR)
+def test_what_is_due_to_go_is_in_no_file(past: PastCases) -> None:
+    ids = past.came(2, HOUR)
     row = submissions_table.c
-    house.run(sa.update(submissions_table).where(row.id == ids[0]).values(retained_until=house.now))
-    assert begin(house, manager()) == 1
-    assert [each["id"] for each in exported(house)] == ids[1:]
+    past.run(sa.update(submissions_table).where(row.id == ids[0]).values(retained_until=past.now))
+    assert begin(past, manager()) == 1
+    assert [each["id"] for each in exported(past)] == ids[1:]

@@ -71,7 +71,7 @@ def test_whoever_may_not_see_the_queue_does_not(team: Team) -> None:
 def test_a_search_for_nothing_is_refused_and_leaves_no_trace(team: Team, text: str) -> None:
     with pytest.raises(InvalidRequest):
         search(team, text)
-    assert team.told("cases.searched") == 0
+    assert team.service.audit_count("cases.searched") == 0
 
 
 def test_what_is_not_for_staff_stands_in_no_queue(team: Team) -> None:
@@ -237,7 +237,7 @@ def test_a_search_finds_exactly_and_is_on_record_without_what_for(team: Team) ->
     for text in ("561555", "pat.canary", "b-7", "%", "nobody@example.org"):
         assert search(team, text) == []
     assert search(team, other) == [other]
-    assert team.told("cases.searched") == 12
+    assert team.service.audit_count("cases.searched") == 12
     by = audit_log.Filters(actor=team.who.actor("x").id)
     events = team.service.read(partial(audit_log.page, filters=by, before=None, limit=50))
     assert {event.object_id for event in events} == {None}

@@ -36,7 +36,7 @@ STAFF = Actor("staff", "s")
 
 
 @dataclass
-class Office:
+class AlertStack:
     """A service without background jobs, its staff, a mail server and a clock that the test sets."""
 
     service: Service
@@ -77,10 +77,10 @@ class Office:
 
 
 @pytest.fixture
-def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def stack(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlertStack]:
     team = Team(service, somebody(service, "manager"), at=MONDAY)
     with sink() as server:
-        made = Office(service, team, server)
+        made = AlertStack(service, team, server)
         monkeypatch.setattr("app.jobs.alerts.now", lambda: made.at)
         yield made
 
@@ -88,71 +88,73 @@ def office(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office
 # --- no alert --------------------------------------------------------------------------------------
 
 
-def test_a_test_raises_none(office: Office) -> None:
-    office.submit(NOA, test=True)
-    office.rounds()
-    assert office.kept() == []
-    assert office.server.letters == []
+def test_a_test_raises_none(stack: AlertStack) -> None:
+    stack.submit(NOA, test=True)
+    stack.rounds()
+    assert stack.kept() == []
+    assert stack.server.letters == []
 
 
-def test_what_has_no_flag_with_a_time_raises_none(office: Office) -> None:
-    office.submit(CALM)
-    assert office.kept() == []
+def test_what_has_no_flag_with_a_time_raises_none(stack: AlertStack) -> None:
+    stack.submit(CALM)
+    assert stack.kept() == []
 
 
-def test_what_is_not_kept_raises_none(office: Office) -> None:
+def test_what_is_not_kept_raises_none(stack: AlertStack) -> None:
     def crash(session: Any) -> None:
-        desk = office.service.services.submissions
-        drawn = office.team.drawn(case)
+        desk = stack.service.services.submissions
+        drawn = stack.team.drawn(case)
         record = replace(drawn.record, id="019298a2-0000-7000-8000-000000000000", flags=())
         lifecycle.create(session, desk.vault, replace(drawn, record=record), actor=STAFF)
         alerts.create_for_new_flags(session, replace(drawn.record, id=record.id))
         raise KeyError
 
-    case = office.submit(NOA)
-    office.service.database.write_blocking(lambda session: session.execute(sa.delete(alerts_table)) and None)
+    case = stack.submit(NOA)
+    stack.service.database.write_blocking(lambda session: session.execute(sa.delete(alerts_table)) and None)
     with pytest.raises(KeyError):
-        office.service.database.write_blocking(crash)
-    assert office.kept() == []
+        stack.service.database.write_blocking(crash)
+    assert stack.kept() == []
 
 
-def test_a_flag_that_was_closed_before_anybody_was_told_needs_no_alert(office: Office) -> None:
-    case = office.submit(NOA)
-    assert len(office.kept()) == 1
-    office.team.close_flags(case)
-    office.rounds()
-    assert (office.kept(), office.server.letters) == ([], [])
+def test_a_flag_that_was_closed_before_anybody_was_told_needs_no_alert(stack: AlertStack) -> None:
+    case = stack.submit(NOA)
+    assert len(stack.kept()) == 1
+    stack.team.close_flags(case)
+    stack.rounds()
+    assert (stack.kept(), stack.server.letters) == ([], [])
 
 
 @pytest.mark.parametrize("passed_on", [False, True])
-def test_an_alert_for_several_flags_stays_while_one_of_them_waits(office: Office, *, passed_on: bool) -> None:
-    case = office.submit(NOA | {"urgent_signs": ["chest_or_breathing"]})
+def test_an_alert_for_several_flags_stays_while_one_of_them_waits(
+    stack: AlertStack, *, passed_on: bool
+) -> None:
+    case = stack.submit(NOA | {"urgent_signs": ["chest_or_breathing"]})
     if passed_on:
-        office.wait(dt.timedelta(days=9))
-        office.rounds(mail=False)
-    flags = [each.id for each in office.team.drawn(case).record.flags if each.due_at]
-    before = {each.id for each in office.kept()}
+        stack.wait(dt.timedelta(days=9))
+        stack.rounds(mail=False)
+    flags = [each.id for each in stack.team.drawn(case).record.flags if each.due_at]
+    before = {each.id for each in stack.kept()}
     for flag in flags[:-1]:
-        office.team.act(case, flag, "closed")
-        assert {each.id for each in office.kept()} == before
-    office.team.act(case, flags[-1], "closed")
-    assert office.kept() == []
+        stack.team.act(case, flag, "closed")
+        assert {each.id for each in stack.kept()} == before
+    stack.team.act(case, flags[-1], "closed")
+    assert stack.kept() == []
 
 
-def test_what_is_erased_takes_its_alerts_along(office: Office) -> None:
-    case = office.submit(NOA)
-    office.do(lifecycle.erase, submission=case, actor=STAFF)
-    assert office.kept() == []
+def test_what_is_erased_takes_its_alerts_along(stack: AlertStack) -> None:
+    case = stack.submit(NOA)
+    stack.do(lifecycle.erase, submission=case, actor=STAFF)
+    assert stack.kept() == []
 
 
 # --- one alert -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("more", [{}, {"complete": False}, {"spam_reasons": "honeypot"}])
-def test_a_flag_with_a_time_raises_one_alert_in_the_same_act(office: Office, more: dict[str, Any]) -> None:
-    case = office.submit(NOA, contact=bool(not more), **more)
-    (alert,) = office.kept()
-    raised = [flag for flag in office.team.drawn(case).record.flags if flag.due_at]
+def test_a_flag_with_a_time_raises_one_alert_in_the_same_act(stack: AlertStack, more: dict[str, Any]) -> None:
+    case = stack.submit(NOA, contact=bool(not more), **more)
+    (alert,) = stack.kept()
+    raised = [flag for flag in stack.team.drawn(case).record.flags if flag.due_at]
     assert alert.flag_id == min(raised, key=lambda flag: flag.due_at or MONDAY).id
     assert (alert.submission_id, alert.kind, alert.recipient, alert.channel) == (
         case, "raised", "first", "email",
@@ -165,35 +167,35 @@ def test_a_flag_with_a_time_raises_one_alert_in_the_same_act(office: Office, mor
     )
 
 
-def test_several_flags_raised_at_once_are_one_alert(office: Office) -> None:
-    case = office.submit(NOA | {"urgent_signs": ["chest_or_breathing"]})
-    assert len([flag for flag in office.team.drawn(case).record.flags if flag.due_at]) == 3
-    assert len(office.kept()) == 1
+def test_several_flags_raised_at_once_are_one_alert(stack: AlertStack) -> None:
+    case = stack.submit(NOA | {"urgent_signs": ["chest_or_breathing"]})
+    assert len([flag for flag in stack.team.drawn(case).record.flags if flag.due_at]) == 3
+    assert len(stack.kept()) == 1
 
 
-def test_the_same_change_again_raises_no_second_one(office: Office) -> None:
-    case = office.submit(NOA)
-    record = office.team.drawn(case).record
-    office.service.database.write_blocking(partial(alerts.create_for_new_flags, record=record))
-    assert len(office.kept()) == 1
+def test_the_same_change_again_raises_no_second_one(stack: AlertStack) -> None:
+    case = stack.submit(NOA)
+    record = stack.team.drawn(case).record
+    stack.service.database.write_blocking(partial(alerts.create_for_new_flags, record=record))
+    assert len(stack.kept()) == 1
 
 
-def test_a_draft_that_tells_more_later_raises_one_then(office: Office) -> None:
-    case = office.submit({"info_only": True}, complete=False)
-    assert office.kept() == []
+def test_a_draft_that_tells_more_later_raises_one_then(stack: AlertStack) -> None:
+    case = stack.submit({"info_only": True}, complete=False)
+    assert stack.kept() == []
     writer, later = program("submissions:write"), MONDAY + HOUR
     change: dict[str, Any] = {"patch": {"answers": {"self_harm_thoughts": "now"}}, "version": 1, "now": later}
-    desk = office.service.services.submissions
+    desk = stack.service.services.submissions
     work = partial(desk.change, submission=case, principal=writer, actor=STAFF, **change)
-    office.service.database.write_blocking(work)
-    (alert,) = office.kept()
+    stack.service.database.write_blocking(work)
+    (alert,) = stack.kept()
     assert (alert.submission_id, alert.created_at) == (case, later)
 
 
-def test_a_correction_that_raises_a_flag_raises_an_alert(office: Office) -> None:
-    case = office.submit(CALM)
-    office.team.correct(case, self_harm_thoughts="now")
-    assert [alert.submission_id for alert in office.kept()] == [case]
+def test_a_correction_that_raises_a_flag_raises_an_alert(stack: AlertStack) -> None:
+    case = stack.submit(CALM)
+    stack.team.correct(case, self_harm_thoughts="now")
+    assert [alert.submission_id for alert in stack.kept()] == [case]
 
 
 def test_the_service_raises_it_over_the_api_too(service: Service, website: dict[str, str]) -> None:
@@ -205,13 +207,13 @@ def test_the_service_raises_it_over_the_api_too(service: Service, website: dict[
 # --- failures --------------------------------------------------------------------------------------
 
 
-def test_without_a_server_nothing_is_sent_and_everything_stays(office: Office) -> None:
-    office.submit(NOA)
-    office.rounds(3, mail=False)
-    (alert,) = office.kept()
+def test_without_a_server_nothing_is_sent_and_everything_stays(stack: AlertStack) -> None:
+    stack.submit(NOA)
+    stack.rounds(3, mail=False)
+    (alert,) = stack.kept()
     assert (alert.attempt_count, alert.last_error, alert.sent_at) == (0, None, None)
-    assert office.service.services.alert_status.waiting == AlertBacklog(1, 0, None, due=True)
-    assert not office.service.services.alert_status.late(office.at + 2 * HOUR)
+    assert stack.service.services.alert_status.waiting == AlertBacklog(1, 0, None, due=True)
+    assert not stack.service.services.alert_status.late(stack.at + 2 * HOUR)
 
 
 @pytest.mark.parametrize(
@@ -220,239 +222,240 @@ def test_without_a_server_nothing_is_sent_and_everything_stays(office: Office) -
         ({"answers": {"RCPT": b"450 later\r\n"}}, "SMTPRecipientsRefused"),
         ({"answers": {"RCPT": b"550 Pat Canary-Quill\r\n"}}, "SMTPRecipientsRefused"),
         ({"answers": {"TAKEN": b"554 no\r\n"}}, "SMTPDataError"),
-        ({"answers": {"CONNECT": b"421 busy\r\n"}}, "SMTPConnectError"),
+        ({"answers": {"CONNECT": b"421 busy\r\n"}}, "SMTPConnectResponseError"),
         ({"drop": "DATA"}, "SMTPServerDisconnected"),
-        ({"hang": "CONNECT"}, "SMTPServerDisconnected"),
+        ({"hang": "CONNECT"}, "SMTPReadTimeoutError"),
     ],
 )
 def test_what_was_not_taken_is_tried_again(
-    office: Office, behaviour: dict[str, Any], error: str, monkeypatch: pytest.MonkeyPatch
+    stack: AlertStack, behaviour: dict[str, Any], error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.adapters.smtp.STEP", 0.3)
-    office.submit(NOA)
+    stack.submit(NOA)
     with sink(**behaviour) as wrong:
-        office.rounds(3, port=wrong.port)
-        (alert,) = office.kept()
+        stack.rounds(3, port=wrong.port)
+        (alert,) = stack.kept()
         assert (alert.attempt_count, alert.last_error) == (1, error)
         assert alert.next_attempt_at == MONDAY + PAUSES[0]
-    office.rounds()
-    assert office.server.letters == []
-    office.wait(PAUSES[0])
-    office.rounds()
-    assert len(office.server.letters) == 1
-    (alert,) = office.kept()
-    assert (alert.sent_at, alert.last_error, alert.attempt_count) == (office.at, None, 2)
-    assert office.waiting().unsent == 0
+    stack.rounds()
+    assert stack.server.letters == []
+    stack.wait(PAUSES[0])
+    stack.rounds()
+    assert len(stack.server.letters) == 1
+    (alert,) = stack.kept()
+    assert (alert.sent_at, alert.last_error, alert.attempt_count) == (stack.at, None, 2)
+    assert stack.waiting().unsent == 0
 
 
-def test_the_pauses_grow_to_an_hour_and_there_is_no_giving_up(office: Office) -> None:
-    office.submit(NOA)
+def test_the_pauses_grow_to_an_hour_and_there_is_no_giving_up(stack: AlertStack) -> None:
+    stack.submit(NOA)
     pauses, closed = [], 1  # no server listens on port 1
-    while office.at < MONDAY + 12 * HOUR:
-        office.rounds(port=closed)
-        raised = next(each for each in office.kept() if each.kind == "raised")
-        pauses.append((raised.next_attempt_at - office.at) // MINUTE)
-        office.wait(raised.next_attempt_at - office.at)
+    while stack.at < MONDAY + 12 * HOUR:
+        stack.rounds(port=closed)
+        raised = next(each for each in stack.kept() if each.kind == "raised")
+        pauses.append((raised.next_attempt_at - stack.at) // MINUTE)
+        stack.wait(raised.next_attempt_at - stack.at)
     assert pauses[:7] == [1, 2, 5, 15, 60, 60, 60]
     assert set(pauses[7:]) == {60}
-    office.rounds()
-    assert office.waiting().unsent == 0
+    stack.rounds()
+    assert stack.waiting().unsent == 0
 
 
-def test_who_dies_after_the_claim_leaves_the_letter_to_the_next(office: Office) -> None:
-    office.submit(NOA)
-    assert office.do(alerts.claim)
-    office.rounds()
-    assert office.server.letters == []
-    office.wait(LEASE)
-    office.rounds()
-    assert len(office.server.letters) == 1
+def test_who_dies_after_the_claim_leaves_the_letter_to_the_next(stack: AlertStack) -> None:
+    stack.submit(NOA)
+    assert stack.do(alerts.claim)
+    stack.rounds()
+    assert stack.server.letters == []
+    stack.wait(LEASE)
+    stack.rounds()
+    assert len(stack.server.letters) == 1
 
 
-def test_who_dies_between_sending_and_marking_sends_it_again_under_the_same_id(office: Office) -> None:
-    office.submit(NOA)
-    post = Mailer.from_settings(f"smtp://127.0.0.1:{office.server.port}", FROM, DUTY, BOSS)
+def test_who_dies_between_sending_and_marking_sends_it_again_under_the_same_id(stack: AlertStack) -> None:
+    stack.submit(NOA)
+    post = Mailer.from_settings(f"smtp://127.0.0.1:{stack.server.port}", FROM, DUTY, BOSS)
     assert post
-    post.send(alerts.build_email(office.do(alerts.claim), "https://visit.clinic.example"))
-    office.wait(LEASE)
-    office.rounds()
-    one, other = office.server.letters
+    email = alerts.build_email(stack.do(alerts.claim), "https://visit.clinic.example")
+    asyncio.run(post.send(email))
+    stack.wait(LEASE)
+    stack.rounds()
+    one, other = stack.server.letters
     assert one["Message-ID"] == other["Message-ID"]
-    assert office.waiting().unsent == 0
+    assert stack.waiting().unsent == 0
 
 
-def test_several_replicas_send_each_alert_once(office: Office) -> None:
-    cases_made = [office.submit(NOA) for _ in range(12)]
-    database = office.service.database
+def test_several_replicas_send_each_alert_once(stack: AlertStack) -> None:
+    cases_made = [stack.submit(NOA) for _ in range(12)]
+    database = stack.service.database
 
     async def all_at_once() -> list[Alert | None]:
-        works = (database.write(partial(alerts.claim, now=office.at)) for _ in range(24))
+        works = (database.write(partial(alerts.claim, now=stack.at)) for _ in range(24))
         return await asyncio.gather(*works)
 
     taken = [alert.submission_id for alert in asyncio.run(all_at_once()) if alert]
     assert len(taken) == len(set(taken))
-    while alert := office.do(alerts.claim):
+    while alert := stack.do(alerts.claim):
         taken.append(alert.submission_id)
     assert sorted(taken) == sorted(cases_made)
 
 
-def test_a_case_that_goes_while_its_letter_is_under_way_is_no_accident(office: Office) -> None:
-    case = office.submit(NOA)
-    alert = office.do(alerts.claim)
-    office.do(lifecycle.erase, submission=case, actor=STAFF)
-    office.do(alerts.mark_sent, alert=alert, refused=False)
-    office.do(alerts.reschedule, alert=alert, error="X")
-    assert office.kept() == []
+def test_a_case_that_goes_while_its_letter_is_under_way_is_no_accident(stack: AlertStack) -> None:
+    case = stack.submit(NOA)
+    alert = stack.do(alerts.claim)
+    stack.do(lifecycle.erase, submission=case, actor=STAFF)
+    stack.do(alerts.mark_sent, alert=alert, refused=False)
+    stack.do(alerts.reschedule, alert=alert, error="X")
+    assert stack.kept() == []
 
 
-def test_one_letter_that_fails_keeps_no_other(office: Office) -> None:
+def test_one_letter_that_fails_keeps_no_other(stack: AlertStack) -> None:
     for _ in range(3):
-        office.submit(NOA)
+        stack.submit(NOA)
     with sink(drop="DATA") as wrong:
-        office.rounds(port=wrong.port)
-    assert [alert.attempt_count for alert in office.kept()] == [1, 1, 1]
+        stack.rounds(port=wrong.port)
+    assert [alert.attempt_count for alert in stack.kept()] == [1, 1, 1]
 
 
 # --- what an alert says ----------------------------------------------------------------------------
 
 
-def test_a_letter_says_that_a_case_needs_attention_and_nothing_else(office: Office) -> None:
-    case = office.submit(NOA, contact=True)
-    office.rounds(3)
-    (letter,) = office.server.letters
+def test_a_letter_says_that_a_case_needs_attention_and_nothing_else(stack: AlertStack) -> None:
+    case = stack.submit(NOA, contact=True)
+    stack.rounds(3)
+    (letter,) = stack.server.letters
     assert letter["Subject"] == "A submission needs attention"
     body = letter.get_payload()
     assert isinstance(body, str)
     link = f"https://visit.clinic.example/staff/cases/{case}"
     assert body.replace("\r\n", "\n").strip() == f"A submission needs attention.\n\n{link}"
-    assert office.server.recipients == [[DUTY]]
+    assert stack.server.recipients == [[DUTY]]
     for value in PAT_CONTACT.values():
         assert value not in letter.as_string()
 
 
-def test_an_address_that_is_wrong_for_good_is_remembered(office: Office) -> None:
-    office.submit(NOA)
-    office.do(alerts.mark_sent, alert=office.do(alerts.claim), refused=True)
-    assert [each.last_error for each in office.service.read(partial(rows.rejected, limit=9))] == [
+def test_an_address_that_is_wrong_for_good_is_remembered(stack: AlertStack) -> None:
+    stack.submit(NOA)
+    stack.do(alerts.mark_sent, alert=stack.do(alerts.claim), refused=True)
+    assert [each.last_error for each in stack.service.read(partial(rows.rejected, limit=9))] == [
         "AddressRefused"
     ]
 
 
-def test_those_who_work_with_the_queue_hear_of_it_after_ten_minutes(office: Office) -> None:
-    office.submit(NOA)
-    office.rounds(port=1)
-    outlook = office.service.services.alert_status
+def test_those_who_work_with_the_queue_hear_of_it_after_ten_minutes(stack: AlertStack) -> None:
+    stack.submit(NOA)
+    stack.rounds(port=1)
+    outlook = stack.service.services.alert_status
     assert outlook.waiting == AlertBacklog(1, 1, MONDAY, due=False)
     assert not outlook.late(MONDAY + OVERDUE_AFTER)
     assert outlook.late(MONDAY + OVERDUE_AFTER + MINUTE)
-    gauges = generate_latest(office.service.services.registry).decode()
+    gauges = generate_latest(stack.service.services.registry).decode()
     assert "preconsult_alerts_waiting 1.0" in gauges
     assert "preconsult_alerts_failing 1.0" in gauges
-    office.wait(HOUR)
-    office.rounds()
-    assert not outlook.late(office.at)
-    assert "preconsult_alerts_waiting 0.0" in generate_latest(office.service.services.registry).decode()
+    stack.wait(HOUR)
+    stack.rounds()
+    assert not outlook.late(stack.at)
+    assert "preconsult_alerts_waiting 0.0" in generate_latest(stack.service.services.registry).decode()
 
 
-def test_what_failed_can_be_tried_at_once(office: Office) -> None:
+def test_what_failed_can_be_tried_at_once(stack: AlertStack) -> None:
     with pytest.raises(InvalidTransition):
-        office.do(alerts.retry_failed, actor=STAFF)
-    office.submit(NOA)
-    office.rounds(port=1)
-    assert office.do(alerts.retry_failed, actor=STAFF) == 1
-    assert office.service.read(partial(audit_log.count, action="alerts.tried_again")) == 1
-    office.rounds()
-    assert len(office.server.letters) == 1
+        stack.do(alerts.retry_failed, actor=STAFF)
+    stack.submit(NOA)
+    stack.rounds(port=1)
+    assert stack.do(alerts.retry_failed, actor=STAFF) == 1
+    assert stack.service.read(partial(audit_log.count, action="alerts.tried_again")) == 1
+    stack.rounds()
+    assert len(stack.server.letters) == 1
 
 
 # --- escalated to a second person ------------------------------------------------------------------
 
 
-def escalated(office: Office) -> int:
-    return office.service.read(partial(audit_log.count, action="flag.escalated"))
+def escalated(stack: AlertStack) -> int:
+    return stack.service.read(partial(audit_log.count, action="flag.escalated"))
 
 
-def after(office: Office, case: str) -> dt.datetime:
+def after(stack: AlertStack, case: str) -> dt.datetime:
     """Set the clock to when every flag of the case with a due date is overdue; returns that time."""
-    times = [flag.due_at for flag in office.team.drawn(case).record.flags if flag.due_at]
-    office.at = max(times)
-    return office.at
+    times = [flag.due_at for flag in stack.team.drawn(case).record.flags if flag.due_at]
+    stack.at = max(times)
+    return stack.at
 
 
-def test_nobody_is_told_before_the_time_is_over(office: Office) -> None:
-    case = office.submit(NOA)
-    times = [flag.due_at for flag in office.team.drawn(case).record.flags if flag.due_at]
-    office.at = min(times) - dt.timedelta(milliseconds=1)
-    office.rounds()
-    assert escalated(office) == 0
-    assert office.server.recipients == [[DUTY]]
+def test_nobody_is_told_before_the_time_is_over(stack: AlertStack) -> None:
+    case = stack.submit(NOA)
+    times = [flag.due_at for flag in stack.team.drawn(case).record.flags if flag.due_at]
+    stack.at = min(times) - dt.timedelta(milliseconds=1)
+    stack.rounds()
+    assert escalated(stack) == 0
+    assert stack.server.recipients == [[DUTY]]
 
 
 @pytest.mark.parametrize("action", ["reached", "handed_over", "closed"])
-def test_what_was_dealt_with_is_not_passed_on(office: Office, action: Action) -> None:
-    case = office.submit(NOA)
-    for flag in office.team.drawn(case).record.flags:
-        office.team.act(case, flag.id, action)
-    after(office, case)
-    office.rounds()
-    assert escalated(office) == 0
+def test_what_was_dealt_with_is_not_passed_on(stack: AlertStack, action: Action) -> None:
+    case = stack.submit(NOA)
+    for flag in stack.team.drawn(case).record.flags:
+        stack.team.act(case, flag.id, action)
+    after(stack, case)
+    stack.rounds()
+    assert escalated(stack) == 0
 
 
 @pytest.mark.parametrize("actions", [(), ("seen",), ("seen", "not_reached")])
-def test_what_nobody_dealt_with_is_passed_on_once(office: Office, actions: tuple[Action, ...]) -> None:
-    case = office.submit(NOA)
-    for flag in office.team.drawn(case).record.flags:
+def test_what_nobody_dealt_with_is_passed_on_once(stack: AlertStack, actions: tuple[Action, ...]) -> None:
+    case = stack.submit(NOA)
+    for flag in stack.team.drawn(case).record.flags:
         for action in actions:
-            office.team.act(case, flag.id, action)
-    before = office.team.drawn(case).record
-    at = after(office, case)
-    office.rounds(3)
-    record = office.team.drawn(case).record
+            stack.team.act(case, flag.id, action)
+    before = stack.team.drawn(case).record
+    at = after(stack, case)
+    stack.rounds(3)
+    record = stack.team.drawn(case).record
     late = [flag for flag in record.flags if flag.due_at]
     assert [flag.escalated_at for flag in late] == [at] * len(late)
     assert record.version == before.version
-    assert escalated(office) == len(late)
-    assert office.server.recipients == [[DUTY], [BOSS]]
-    assert office.server.letters[0]["Subject"] == office.server.letters[1]["Subject"]
-    events = office.service.read(partial(cases.history, ids=[flag.id for flag in late]))
+    assert escalated(stack) == len(late)
+    assert stack.server.recipients == [[DUTY], [BOSS]]
+    assert stack.server.letters[0]["Subject"] == stack.server.letters[1]["Subject"]
+    events = stack.service.read(partial(cases.history, ids=[flag.id for flag in late]))
     assert {(each.actor_kind, each.actor_id) for each in events if each.action == "flag.escalated"} == {
         ("service", "alerts")
     }
 
 
-def test_a_test_is_passed_on_and_nobody_is_told(office: Office) -> None:
-    case = office.submit(NOA, test=True)
-    after(office, case)
-    office.rounds()
-    assert escalated(office) > 0
-    assert (office.kept(), office.server.letters) == ([], [])
+def test_a_test_is_passed_on_and_nobody_is_told(stack: AlertStack) -> None:
+    case = stack.submit(NOA, test=True)
+    after(stack, case)
+    stack.rounds()
+    assert escalated(stack) > 0
+    assert (stack.kept(), stack.server.letters) == ([], [])
 
 
-def test_without_a_server_it_is_passed_on_all_the_same(office: Office) -> None:
-    case = office.submit(NOA)
-    after(office, case)
-    office.rounds(mail=False)
-    assert escalated(office) > 0
-    assert {alert.kind for alert in office.kept()} == {"raised", "overdue"}
+def test_without_a_server_it_is_passed_on_all_the_same(stack: AlertStack) -> None:
+    case = stack.submit(NOA)
+    after(stack, case)
+    stack.rounds(mail=False)
+    assert escalated(stack) > 0
+    assert {alert.kind for alert in stack.kept()} == {"raised", "overdue"}
 
 
 def test_many_at_once_are_passed_on_by_several_replicas_once_each(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    stack: AlertStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alerts, "BATCH_SIZE", 3)
-    made = [office.submit(NOA) for _ in range(8)]
-    after(office, made[-1])
-    database = office.service.database
+    made = [stack.submit(NOA) for _ in range(8)]
+    after(stack, made[-1])
+    database = stack.service.database
 
     async def all_at_once() -> list[int]:
-        works = (database.write(partial(alerts.escalate, now=office.at)) for _ in range(8))
+        works = (database.write(partial(alerts.escalate, now=stack.at)) for _ in range(8))
         return await asyncio.gather(*works)
 
     asyncio.run(all_at_once())
-    office.rounds(mail=False)
+    stack.rounds(mail=False)
     late = sum(
-        1 for case in made for flag in office.team.drawn(case).record.flags if flag.escalated_at == office.at
+        1 for case in made for flag in stack.team.drawn(case).record.flags if flag.escalated_at == stack.at
     )
-    assert late == escalated(office) >= len(made)
-    second = [alert.submission_id for alert in office.kept() if alert.recipient == "second"]
+    assert late == escalated(stack) >= len(made)
+    second = [alert.submission_id for alert in stack.kept() if alert.recipient == "second"]
     assert set(second) == set(made)

@@ -35,8 +35,8 @@ def test_wrong_credentials_are_refused(service: Service, credential: str) -> Non
     assert post(service, body(CARA), {"authorization": credential}).status_code in (401, 403)
 
 
-def test_a_key_that_only_reads_may_not_create(service: Service, office: Headers) -> None:
-    answer = post(service, body(CARA), office)
+def test_a_key_that_only_reads_may_not_create(service: Service, reader: Headers) -> None:
+    answer = post(service, body(CARA), reader)
     assert answer.status_code == 403
     assert "submissions:write" in answer.json()["detail"]
 

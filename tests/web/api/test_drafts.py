@@ -201,7 +201,7 @@ def test_a_draft_can_change_language_contact_and_reference(
 
 @pytest.mark.both_databases
 def test_erasing_needs_the_version_and_leaves_nothing(
-    service: Service, website: Headers, office: Headers
+    service: Service, website: Headers, reader: Headers
 ) -> None:
     made = service.client.post(
         "/v1/submissions", json=body(CARA), headers=website | {"idempotency-key": "erase-me-1"}
@@ -213,7 +213,7 @@ def test_erasing_needs_the_version_and_leaves_nothing(
     assert (erased.status_code, erased.content) == (204, b"")
     for address in (path, f"{path}/summary", f"{path}/verification"):
         assert service.client.get(address, headers=bearer(document)).status_code == 404
-        assert service.client.get(address, headers=office).status_code == 404
+        assert service.client.get(address, headers=reader).status_code == 404
     again = service.client.post(
         "/v1/submissions", json=body(CARA), headers=website | {"idempotency-key": "erase-me-1"}
     )

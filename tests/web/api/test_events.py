@@ -24,7 +24,7 @@ def reader(service: Service) -> Headers:
     return service.key("events")
 
 
-def told(service: Service) -> None:
+def publish_all(service: Service) -> None:
     """Publish everything that was done so far to the feed."""
     work = partial(outbox.publish_pending, keyring=service.services.submissions.vault.keyring, limit=1000)
     while service.database.write_blocking(partial(work, now=now())):
@@ -48,7 +48,7 @@ def cursor(*parts: str) -> str:
 
 def test_who_has_no_key_for_events_reads_none(service: Service, create: Create) -> None:
     create(NOA)
-    told(service)
+    publish_all(service)
     assert get(service, {}).status_code == 401
     others = service.key("submissions:read", "submissions:write", "review", "bookings", "webhooks", "fhir")
     assert get(service, others).status_code == 403
@@ -83,7 +83,7 @@ def test_a_cursor_from_another_past_is_gone_and_says_how_to_go_on(service: Servi
 def test_the_feed_is_thin_and_goes_on_from_next(service: Service, create: Create, reader: Headers) -> None:
     start = get(service, reader).json()["next"]
     made = create(NOA | {"contact_permission": "yes"}, contact=PAT_CONTACT, booking_reference="B-1")
-    told(service)
+    publish_all(service)
     answer = get(service, reader, after=start)
     assert answer.headers["cache-control"] == "no-store"
     (event,) = answer.json()["events"]
@@ -101,7 +101,7 @@ def test_a_reader_in_small_steps_sees_everything_once(
     service: Service, create: Create, reader: Headers
 ) -> None:
     names = [create(CALM)["id"] for _ in range(5)]
-    told(service)
+    publish_all(service)
     seen: list[str] = []
     document = get(service, reader, limit=2).json()
     while True:
@@ -117,16 +117,16 @@ def test_attention_is_told_only_to_keys_that_may_review(
     service: Service, create: Create, reader: Headers
 ) -> None:
     create(NOA)
-    told(service)
-    office = service.key("events", "review")
+    publish_all(service)
+    staff = service.key("events", "review")
     assert types(get(service, reader, type="attention.needed")) == []
-    assert types(get(service, office, type=["attention.needed", "review.changed"])) == ["attention.needed"]
+    assert types(get(service, staff, type=["attention.needed", "review.changed"])) == ["attention.needed"]
 
 
 def test_a_test_key_reads_tests_and_nothing_else(service: Service, create: Create, reader: Headers) -> None:
     create(CALM)
     create(CALM, test=True)
-    told(service)
+    publish_all(service)
     (live,) = get(service, reader).json()["events"]
     (trial,) = get(service, service.key("events", test=True)).json()["events"]
     assert (live["data"]["test"], trial["data"]["test"]) == (False, True)
@@ -181,7 +181,7 @@ def test_who_waits_when_the_process_stops_is_answered(service: Service, reader: 
 def test_everything_that_is_told_is_kept_in_order(service: Service, create: Create) -> None:
     for _ in range(3):
         create(NOA)
-    told(service)
+    publish_all(service)
     rows = service.read(
         lambda session: session.execute(sa.select(outbox_events.c.position, outbox_events.c.at)).all()
     )

@@ -446,12 +446,12 @@ def test_in_progress_is_a_draft_and_may_want_answers(
 
 
 def test_the_same_answers_give_the_same_digest_as_v1(
-    service: Service, edition: Edition, partner: Headers, create: Create, office: Headers
+    service: Service, edition: Edition, partner: Headers, create: Create, reader: Headers
 ) -> None:
     plain = {name: value for name, value in FULL.items() if not name.startswith("contact_")}
     answer = post(service, sent(edition, FULL, language="es"), partner)
     at_v1 = create(plain | {"contact_permission": "yes"}, contact=PAT_CONTACT, language="es")
-    summary = service.client.get(f"/v1/submissions/{answer.json()['id']}/summary", headers=office).json()
+    summary = service.client.get(f"/v1/submissions/{answer.json()['id']}/summary", headers=reader).json()
     assert summary["digest"] == at_v1["summary"]["digest"]
 
 
@@ -572,7 +572,7 @@ def test_a_dry_run_tells_what_is_amiss_and_keeps_nothing(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_any_answers_give_the_digest_of_an_evaluation(
-    service: Service, edition: Edition, partner: Headers, website: Headers, office: Headers, thorough: bool
+    service: Service, edition: Edition, partner: Headers, website: Headers, reader: Headers, thorough: bool
 ) -> None:
     @settings(LAW, max_examples=200 if thorough else 50, suppress_health_check=list(HealthCheck))
     @given(complete_answers(edition), st.sampled_from(edition.languages))
@@ -583,7 +583,7 @@ def test_any_answers_give_the_digest_of_an_evaluation(
         )
         made = post(service, sent(edition, answers, language=language), partner)
         assert made.status_code == 201, made.text
-        summary = service.client.get(f"/v1/submissions/{made.json()['id']}/summary", headers=office).json()
+        summary = service.client.get(f"/v1/submissions/{made.json()['id']}/summary", headers=reader).json()
         assert summary["digest"] == evaluated.json()["summary"]["digest"]
 
     same()

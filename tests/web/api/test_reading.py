@@ -39,12 +39,12 @@ def test_a_test_key_knows_of_test_submissions_only(service: Service, create: Cre
 
 
 @pytest.mark.both_databases
-def test_a_revoked_key_is_refused_within_a_second(service: Service, office: Headers) -> None:
-    key_id = office["authorization"].split("_")[2]
+def test_a_revoked_key_is_refused_within_a_second(service: Service, reader: Headers) -> None:
+    key_id = reader["authorization"].split("_")[2]
     service.database.write_blocking(
         partial(api_keys.revoke, key_id=key_id, now=now(), actor=Actor("command"))
     )
-    assert get(service, "/v1/submissions", office).status_code == 401
+    assert get(service, "/v1/submissions", reader).status_code == 401
 
 
 def test_the_respondent_sees_answers_but_not_what_staff_see(service: Service, create: Create) -> None:
@@ -55,10 +55,10 @@ def test_the_respondent_sees_answers_but_not_what_staff_see(service: Service, cr
 
 
 def test_the_office_sees_attention_and_staff_see_flags_and_what_is_open(
-    service: Service, create: Create, office: Headers, staff: Headers
+    service: Service, create: Create, reader: Headers, staff: Headers
 ) -> None:
     path = f"/v1/submissions/{create(NOA)['id']}"
-    seen = get(service, path, office).json()
+    seen = get(service, path, reader).json()
     assert seen["attention"] == 1
     assert "flags" not in seen
     reviewed = get(service, path, staff).json()
@@ -77,8 +77,8 @@ def test_a_reader_who_has_it_already_gets_304(service: Service, create: Create) 
     ["limit=0", "limit=201", "limit=x", "attention=5", "status=done", "cursor=nonsense", "cursor=WzFd",
      "updated_after=yesterday", "updated_after=2026-11-22T00:00:00", "booking_reference=a%20b"],
 )  # fmt: skip
-def test_an_odd_query_is_422_without_echo(service: Service, office: Headers, query: str) -> None:
-    answer = get(service, f"/v1/submissions?{query}", office)
+def test_an_odd_query_is_422_without_echo(service: Service, reader: Headers, query: str) -> None:
+    answer = get(service, f"/v1/submissions?{query}", reader)
     assert answer.status_code == 422
     assert answer.json()["errors"]
     assert "nonsense" not in answer.text
@@ -86,13 +86,13 @@ def test_an_odd_query_is_422_without_echo(service: Service, office: Headers, que
 
 @pytest.mark.both_databases
 def test_pages_follow_each_other_without_gap_or_repetition(
-    service: Service, create: Create, office: Headers
+    service: Service, create: Create, reader: Headers
 ) -> None:
     made = [create(CARA, booking_reference="B-1")["id"] for _ in range(5)]
     seen: list[str] = []
     path: str | None = "/v1/submissions?limit=2&booking_reference=B-1"
     while path:
-        answer = get(service, path, office)
+        answer = get(service, path, reader)
         seen += [each["id"] for each in answer.json()["items"]]
         path = answer.json()["next"]
         assert ("link" in answer.headers) is bool(path)
@@ -101,7 +101,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(
 
 @pytest.mark.both_databases
 def test_changes_since_a_time_come_in_order_of_change(
-    service: Service, create: Create, office: Headers
+    service: Service, create: Create, reader: Headers
 ) -> None:
     drafts = [create({}, status="draft") for _ in range(3)]
     for draft in reversed(drafts):
@@ -111,20 +111,20 @@ def test_changes_since_a_time_come_in_order_of_change(
     seen: list[str] = []
     path: str | None = "/v1/submissions?limit=2&updated_after=2020-01-01T00:00:00Z"
     while path:
-        page = get(service, path, office).json()
+        page = get(service, path, reader).json()
         seen += [each["id"] for each in page["items"]]
         path = page["next"]
     assert sorted(seen) == sorted(draft["id"] for draft in drafts)
-    times = [get(service, f"/v1/submissions/{each}", office).json()["updated_at"] for each in seen]
+    times = [get(service, f"/v1/submissions/{each}", reader).json()["updated_at"] for each in seen]
     assert times == sorted(times)
 
 
 @pytest.mark.both_databases
-def test_filters_narrow_the_list(service: Service, create: Create, office: Headers) -> None:
+def test_filters_narrow_the_list(service: Service, create: Create, reader: Headers) -> None:
     urgent, calm, draft = create(NOA)["id"], create(CARA)["id"], create({}, status="draft")["id"]
 
     def listed(query: str) -> set[str]:
-        return {each["id"] for each in get(service, f"/v1/submissions?{query}", office).json()["items"]}
+        return {each["id"] for each in get(service, f"/v1/submissions?{query}", reader).json()["items"]}
 
     assert listed("attention=1") == {urgent}
     assert listed("status=draft") == {draft}
@@ -132,9 +132,9 @@ def test_filters_narrow_the_list(service: Service, create: Create, office: Heade
     assert listed("test=true") == set()
 
 
-def test_a_list_holds_no_answer(service: Service, create: Create, office: Headers) -> None:
+def test_a_list_holds_no_answer(service: Service, create: Create, reader: Headers) -> None:
     create(NOA)
-    text = get(service, "/v1/submissions", office).text
+    text = get(service, "/v1/submissions", reader).text
     assert not [name for name in NOA if name in text]
 
 

@@ -132,8 +132,8 @@ def test_a_case_is_reviewed_by_a_program(service: Service, staff: Headers, team:
     assert (freed["review"], freed["assignee"]) == ("ready", None)
     read = service.client.get(f"/v1/submissions/{case}", headers=staff).json()
     assert (read["review"], read["assignee"]) == ("ready", None)
-    office = service.client.get(f"/v1/submissions/{case}", headers=service.key("submissions:read")).json()
-    assert "review" not in office
+    shown = service.client.get(f"/v1/submissions/{case}", headers=service.key("submissions:read")).json()
+    assert "review" not in shown
 
 
 def test_notes_and_acts_on_flags_are_kept(service: Service, staff: Headers, team: Team, case: str) -> None:

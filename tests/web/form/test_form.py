@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from app.clock import now
 from app.rules.engine.edition import Edition
 from app.services.submissions import form_sessions
+from app.storage.tables.submissions import form_tokens
 from app.web.form.layout import edition_of
 from app.web.form.navigation import Flow
 from app.web.html import form_security
@@ -625,20 +626,20 @@ def test_a_whole_journey_keeps_the_answers_as_they_were_given(guest: Visitor, an
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("answers", [CARA, NOA, ROSA], ids=["cara", "noa", "rosa"])
 def test_form_rest_and_stateless_evaluation_give_the_same_digest(
-    house: Service, answers: Answers, language: str
+    shared: Service, answers: Answers, language: str
 ) -> None:
-    visitor, writer = Visitor(house), house.key("submissions:write")
+    visitor, writer = Visitor(shared), shared.key("submissions:write")
     visitor.go_through(answers, language)
     wanted = body(answers, language=language)
-    made = house.client.post("/v1/submissions", json=wanted, headers=writer).json()["summary"]
-    asked = house.client.post("/v1/evaluations", json=wanted, headers=writer).json()["summary"]
+    made = shared.client.post("/v1/submissions", json=wanted, headers=writer).json()["summary"]
+    asked = shared.client.post("/v1/evaluations", json=wanted, headers=writer).json()["summary"]
     by_form = next(
-        row["id"] for row in listed(house) if row["id"] != made.get("id") and row["language"] == language
+        row["id"] for row in listed(shared) if row["id"] != made.get("id") and row["language"] == language
     )
-    reader = house.key("submissions:read")
+    reader = shared.key("submissions:read")
     rows = [
-        house.client.get(f"/v1/submissions/{row['id']}", headers=reader).json()
-        for row in listed(house, limit=2)
+        shared.client.get(f"/v1/submissions/{row['id']}", headers=reader).json()
+        for row in listed(shared, limit=2)
     ]
     assert by_form in {row["id"] for row in rows}
     assert {row["summary"]["digest"] for row in rows} == {made["digest"], asked["digest"]}

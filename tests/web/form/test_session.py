@@ -297,7 +297,7 @@ def test_deleting_asks_first_and_then_leaves_nothing(guest: Visitor) -> None:
 def test_what_the_clinic_has_to_keep_is_not_deleted_and_says_so(guest: Visitor) -> None:
     guest.go_through(NOA)
     guest.get("/form/delete")
-    held = submissions.update().values(held=True)
+    held = submissions.update().values(legal_hold=True)
     guest.service.database.write_blocking(lambda session: session.execute(held) and None)
     guest.send()
     assert (guest.page.status_code, _rows(guest.service, submissions)) == (409, 1)
@@ -395,6 +395,6 @@ def test_pages_are_not_compressed_since_they_hold_secrets_beside_what_was_typed(
     assert "content-encoding" not in answer.headers
 
 
-def test_probes_and_the_api_are_not_pages(house: Service) -> None:
-    answer = house.client.beside().get("/livez")
+def test_probes_and_the_api_are_not_pages(shared: Service) -> None:
+    answer = shared.client.beside().get("/livez")
     assert answer.json() == {"status": "ok"}

@@ -76,12 +76,12 @@ def test_a_network_past_its_limit_is_told_how_long_to_wait(limited: Service) -> 
 
 
 def test_a_key_past_its_limit_is_told_so_and_keeps_nothing(limited: Service) -> None:
-    website, office = limited.key("submissions:write"), limited.key("submissions:read")
+    website, reader = limited.key("submissions:write"), limited.key("submissions:read")
     answers = [limited.client.post(SUBMISSIONS, json=body(CARA), headers=website) for _ in range(PER_KEY + 2)]
     assert [answer.status_code for answer in answers] == [201] * PER_KEY + [429] * 2
     assert answers[-1].headers["retry-after"] == "42"
     assert answers[-1].headers["ratelimit"] == '"key";r=0;t=42'
-    assert len(limited.client.get(SUBMISSIONS, headers=office).json()["items"]) == PER_KEY
+    assert len(limited.client.get(SUBMISSIONS, headers=reader).json()["items"]) == PER_KEY
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_no_header_about_where_it_comes_from_lets_anything_through(limited: Serv
 
 
 def test_a_valid_key_goes_on_while_its_network_waits(limited: Service) -> None:
-    office = limited.key("submissions:read")
+    reader = limited.key("submissions:read")
     assert statuses(limited, PER_NETWORK + 1)[-1] == 429
-    assert statuses(limited, 1, office) == [200]
+    assert statuses(limited, 1, reader) == [200]
 
 
 def test_each_key_and_each_network_has_its_own_limit(limited: Service) -> None:
@@ -166,7 +166,7 @@ def test_pages_and_health_are_no_business_of_these_limits(limited: Service) -> N
 
 
 def test_every_answer_made_with_a_key_tells_what_is_left(limited: Service) -> None:
-    office = limited.key("submissions:read")
+    reader = limited.key("submissions:read")
     paths = (
         SUBMISSIONS,
         f"{SUBMISSIONS}/unknown",
@@ -174,7 +174,7 @@ def test_every_answer_made_with_a_key_tells_what_is_left(limited: Service) -> No
         "/v1/nothing",
         "/v1/evaluations",
     )
-    told = [limited.client.get(path, headers=office) for path in paths]
+    told = [limited.client.get(path, headers=reader) for path in paths]
     assert [answer.status_code for answer in told] == [200, 404, 422, 404, 405]
     assert [answer.headers["ratelimit"] for answer in told] == [
         f'"key";r={left};t=42' for left in (4, 3, 2, 1, 0)
@@ -183,18 +183,18 @@ def test_every_answer_made_with_a_key_tells_what_is_left(limited: Service) -> No
 
 
 def test_whoever_waits_as_told_is_let_in(limited: Service, clock: Clock) -> None:
-    office = limited.key("submissions:read")
-    refused = [limited.client.get(SUBMISSIONS, headers=office) for _ in range(PER_KEY + 1)][-1]
+    reader = limited.key("submissions:read")
+    refused = [limited.client.get(SUBMISSIONS, headers=reader) for _ in range(PER_KEY + 1)][-1]
     clock.at += int(refused.headers["retry-after"]) - 1
-    assert statuses(limited, 1, office) == [429]
+    assert statuses(limited, 1, reader) == [429]
     clock.at += 1
-    assert statuses(limited, PER_KEY + 1, office) == [200] * PER_KEY + [429]
+    assert statuses(limited, PER_KEY + 1, reader) == [200] * PER_KEY + [429]
 
 
 def test_requests_that_come_at_once_get_no_more_than_the_limit(limited: Service) -> None:
-    office = limited.key("submissions:read")
+    reader = limited.key("submissions:read")
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: statuses(limited, 1, office)[0], range(20)))
+        found = list(pool.map(lambda _: statuses(limited, 1, reader)[0], range(20)))
     assert found.count(200) == PER_KEY
 
 
@@ -307,13 +307,13 @@ def test_a_draw_that_comes_back_in_the_next_minute_is_not_counted_there() -> Non
 
 @pytest.mark.both_databases
 def test_the_day_a_key_was_used_is_kept_and_no_more(service: Service) -> None:
-    office, other = service.key("submissions:read"), service.key("submissions:read")
+    reader, other = service.key("submissions:read"), service.key("submissions:read")
     assert other
-    statuses(service, 3, office)
+    statuses(service, 3, reader)
     noted(service)
     used = {key.id: key.last_used_at for key in service.read(api_keys.list_all)}
     today = dt.datetime.combine(dt.datetime.now(dt.UTC).date(), dt.time(), dt.UTC)
-    assert used == {named(office): today, named(other): None}
+    assert used == {named(reader): today, named(other): None}
 
 
 @pytest.mark.both_databases
@@ -325,9 +325,9 @@ def test_wrong_credentials_do_not_count_as_use(service: Service) -> None:
 
 @pytest.mark.both_databases
 def test_an_earlier_day_never_takes_the_place_of_a_later_one(service: Service) -> None:
-    office = named(service.key("submissions:read"))
+    reader = named(service.key("submissions:read"))
     for day in (dt.date(2026, 11, 24), dt.date(2026, 11, 23)):
-        service.database.write_blocking(lambda session, day=day: api_keys.record_use(session, office, day))  # type: ignore[misc]
+        service.database.write_blocking(lambda session, day=day: api_keys.record_use(session, reader, day))  # type: ignore[misc]
     (key,) = service.read(api_keys.list_all)
     assert key.last_used_at == dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 

@@ -12,7 +12,7 @@ from app.storage.auth.api_keys import ApiKey
 from app.storage.events import audit_log
 from tests.conftest import Service
 from tests.web.conftest import noted
-from tests.web.staff_client import Colleague, told
+from tests.web.staff_client import Colleague
 
 PLAIN: dict[str, str | list[str]] = {"name": "Website", "scope": ["submissions:write"]}
 
@@ -84,7 +84,7 @@ def test_what_can_not_be_is_told_and_not_made(
     assert boss.act("/staff/keys", **(PLAIN | wrong)).status_code == 422
     assert "Please look at this again" in boss.page.text
     assert every(service) == []
-    assert told(service, "api_key.created") == 0
+    assert service.audit_count("api_key.created") == 0
 
 
 def test_what_was_typed_is_still_there(boss: Colleague) -> None:
@@ -169,7 +169,7 @@ def test_a_key_is_revoked_after_a_question_and_once(service: Service, boss: Coll
     for _ in range(2):
         boss.act(f"/staff/keys/{key.id}/revoke")
         assert (boss.page.status_code, boss.location) == (303, "/staff/keys")
-    assert told(service, "api_key.revoked") == 1
+    assert service.audit_count("api_key.revoked") == 1
     page = boss.follow().text
     assert ">revoked<" in page
     assert f'href="/staff/keys/{key.id}"' not in page

@@ -14,7 +14,7 @@ from app.storage.events.audit_log import Actor, AuditAction
 from app.storage.tables.operations import audit_chain_head
 from tests.conftest import Service
 from tests.sample_answers import CARA, body
-from tests.web.staff_client import Colleague, told
+from tests.web.staff_client import Colleague
 
 SCRIPT = '"><script>alert(1)</script>'
 PURGE = Actor("service", "purge")
@@ -46,7 +46,7 @@ def test_nobody_but_an_auditor_sees_the_trail(service: Service, website: dict[st
     for path in ("/staff/audit", f"/staff/audit/access/{submission}"):
         assert other.get(path).status_code == 403
         assert submission not in other.page.text
-    assert (told(service, "audit.read"), told(service, "access.read")) == (0, 0)
+    assert (service.audit_count("audit.read"), service.audit_count("access.read")) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_place_that_is_none_is_passed_over(auditor: Colleague, before: str) ->
 @pytest.mark.parametrize("submission", ["x", UNKNOWN, "%00", "' OR 1=1", "x" * 3000])
 def test_nothing_is_told_of_what_was_never_there(auditor: Colleague, submission: str) -> None:
     assert auditor.get(f"/staff/audit/access/{submission}").status_code == 404
-    assert told(auditor.service, "access.read") == 0
+    assert auditor.service.audit_count("access.read") == 0
 
 
 # --- accepted --------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def test_the_trail_shows_who_did_what_and_that_it_was_looked_at(
     assert auditor.heading == "Audit trail"
     for shown in (submission, "submission.submitted", "test (API key)", "audit.read"):
         assert shown in auditor.page.text
-    assert told(auditor.service, "audit.read") == 1
+    assert auditor.service.audit_count("audit.read") == 1
 
 
 @pytest.mark.both_databases

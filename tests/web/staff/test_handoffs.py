@@ -8,7 +8,7 @@ import pytest
 from app.storage.bookings import handoffs
 from app.storage.bookings.handoffs import Handoff
 from tests.conftest import Service
-from tests.web.staff_client import Colleague, told
+from tests.web.staff_client import Colleague
 
 PATH = "/staff/handoffs"
 TEST = {"booking_reference": "T-1"}
@@ -89,7 +89,7 @@ def test_a_link_is_made_shown_once_and_taken_back_once(service: Service, ann: Co
     assert ann.location == PATH
     assert ann.act(f"{PATH}/{made.id}/revoke").status_code == 303
     assert every(service)[0].revoked_at
-    assert (told(service, "handoff.created"), told(service, "handoff.revoked")) == (1, 1)
+    assert (service.audit_count("handoff.created"), service.audit_count("handoff.revoked")) == (1, 1)
 
 
 @pytest.mark.both_databases

@@ -15,7 +15,7 @@ from app.storage.tables.operations import audit_events
 from app.web.staff.access_control import safe_redirect, unprotected_routes
 from app.web.staff.layout import staff_routes
 from tests.conftest import Service
-from tests.web.staff_client import ANN, PASSWORD, Colleague, invite, told
+from tests.web.staff_client import ANN, PASSWORD, Colleague, invite
 
 FOREIGN: list[dict[str, str]] = [
     {"sec-fetch-site": "cross-site"},
@@ -69,7 +69,7 @@ def test_every_wrong_try_is_answered_alike(ann: Colleague, email: str) -> None:
     assert "do not belong together" in answer.text
     assert ann.cookie == ""
     assert "<b>@" not in answer.text
-    assert told(ann.service, "staff.sign_in_failed") == 1
+    assert ann.service.audit_count("staff.sign_in_failed") == 1
     asked = sa.select(audit_events.c.object_id).where(audit_events.c.action == "staff.sign_in_failed")
     known = ann.service.read(lambda session: session.execute(asked).scalar_one())
     assert (known is not None) == right_email
@@ -81,7 +81,7 @@ def test_somebody_disabled_is_answered_like_a_wrong_password(ann: Colleague) -> 
     boss = Colleague(ann.service).inside("administrator")
     boss.act(f"/staff/people/{person.id}/disable")
     assert ann.sign_in(ANN).text == wrong
-    assert told(ann.service, "staff.signed_in") == 1
+    assert ann.service.audit_count("staff.signed_in") == 1
 
 
 @pytest.mark.both_databases
@@ -129,7 +129,7 @@ def test_the_sixth_try_in_a_row_has_to_wait_whatever_the_headers_say(ann: Collea
         assert answer.status_code == 429
         assert 0 < int(answer.headers["retry-after"]) <= 30
         assert ann.cookie == ""
-    assert told(ann.service, "staff.sign_in_failed") == 5
+    assert ann.service.audit_count("staff.sign_in_failed") == 5
 
 
 def test_the_owner_gets_in_from_another_network_meanwhile(ann: Colleague) -> None:

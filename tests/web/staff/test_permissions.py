@@ -121,24 +121,24 @@ GUARDED = [route for route in STAFF if route[2] != "anybody"]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with opened(tmp_path_factory.mktemp("permissions")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def names(house: Service) -> dict[str, str]:
+def names(shared: Service) -> dict[str, str]:
     """A value for each path parameter."""
-    team = Team(house, somebody(house, "manager"))
+    team = Team(shared, somebody(shared, "manager"))
     case = team.submit(NOA, contact=True)
-    other = somebody(house, "reviewer", name="Olga Other")
+    other = somebody(shared, "reviewer", name="Olga Other")
     assert isinstance(team.who, StaffPrincipal)
     view = partial(saved_views.save_view, who=team.who, name="x", query="", now=now(), actor=COMMAND)
-    edition = house.services.library.current("ketamine-preconsult")
+    edition = shared.services.library.current("ketamine-preconsult")
     assert edition
     return {
         "submission": case, "case": case, "flag": team.drawn(case).record.flags[0].id, "staff_id": other.id,
-        "view": house.database.write_blocking(view).id, "article": edition.article.article.id,
+        "view": shared.database.write_blocking(view).id, "article": edition.article.article.id,
         "questionnaire": edition.id, "version": edition.version, "passage": edition.article.passages[0].id,
         "session_id": case, "day": "2026-11-24", "key_id": "testkey1", "endpoint": case,
         "delivery": case, "handoff": case, "booking_reference": "B-1",
@@ -181,10 +181,10 @@ def test_every_route_of_the_api_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{route[0]} {route[1]}")
 def test_a_route_of_the_workbench_opens_for_whom_it_says_and_for_nobody_else(
-    house: Service, names: dict[str, str], route: Route
+    shared: Service, names: dict[str, str], route: Route
 ) -> None:
     for role in ROLES:
-        colleague = Colleague(house).inside(role, email=f"{role}-{STAFF.index(route)}@x.org")
+        colleague = Colleague(shared).inside(role, email=f"{role}-{STAFF.index(route)}@x.org")
         answer = ask(colleague, route, names)
         if route[2] == "signed_in" or route[2] in ALLOWED[role]:
             assert answer.status_code not in (401, 403) or route[1] in REFUSES, (role, answer.text)
@@ -198,17 +198,17 @@ def test_a_route_of_the_workbench_opens_for_whom_it_says_and_for_nobody_else(
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{route[0]} {route[1]}")
 def test_no_route_of_the_workbench_opens_without_a_live_session(
-    house: Service, names: dict[str, str], route: Route, service_key: Headers
+    shared: Service, names: dict[str, str], route: Route, service_key: Headers
 ) -> None:
-    stranger, left, expired = Colleague(house), Colleague(house), Colleague(house)
+    stranger, left, expired = Colleague(shared), Colleague(shared), Colleague(shared)
     stranger.headers = service_key
     number = STAFF.index(route)
     cookie = left.inside("manager", email=f"left-{number}@x.org").cookie
     left.act("/staff/sign-out")
     left.browser.cookies.set(COOKIE, cookie)
     expired.inside("manager", email=f"late-{number}@x.org")
-    house.database.write_blocking(partial(_expire, colleague=expired))
-    made_up = Colleague(house)
+    shared.database.write_blocking(partial(_expire, colleague=expired))
+    made_up = Colleague(shared)
     made_up.browser.cookies.set(COOKIE, people.new_secret())
     for each in (stranger, left, expired, made_up):
         answer = ask(each, route, names)
@@ -217,19 +217,19 @@ def test_no_route_of_the_workbench_opens_without_a_live_session(
         assert leaks(answer, names) == []
 
 
-def test_somebody_disabled_is_out_of_every_page_at_once(house: Service, names: dict[str, str]) -> None:
-    colleague = Colleague(house).inside("manager", email="gone@x.org")
+def test_somebody_disabled_is_out_of_every_page_at_once(shared: Service, names: dict[str, str]) -> None:
+    colleague = Colleague(shared).inside("manager", email="gone@x.org")
     assert colleague.get("/staff").status_code == 200
-    boss = Colleague(house).inside("administrator", email="boss@x.org")
+    boss = Colleague(shared).inside("administrator", email="boss@x.org")
     boss.act(f"/staff/people/{colleague.id}/disable")
     for route in GUARDED:
         assert ask(colleague, route, names).status_code in (303, 401), route
 
 
 @pytest.fixture(scope="module")
-def service_key(house: Service) -> Headers:
+def service_key(shared: Service) -> Headers:
     """A key with every scope: it opens no page."""
-    return house.key(*SCOPES)
+    return shared.key(*SCOPES)
 
 
 def _expire(session: Any, colleague: Colleague) -> None:
@@ -244,19 +244,19 @@ def _expire(session: Any, colleague: Colleague) -> None:
 
 @pytest.mark.parametrize("route", sorted(V1), ids=lambda route: f"{route[0]} {route[1]}")
 def test_a_route_of_the_api_opens_for_the_scopes_it_says_and_for_nothing_else(
-    house: Service, names: dict[str, str], route: tuple[str, str]
+    shared: Service, names: dict[str, str], route: tuple[str, str]
 ) -> None:
     allowed = V1[route]
     method, path = route
-    website = house.key(WRITE)
-    document = house.client.post("/v1/submissions", json=body(NOA, status="draft"), headers=website).json()
-    other = house.client.post("/v1/submissions", json=body(NOA), headers=website).json()
+    website = shared.key(WRITE)
+    document = shared.client.post("/v1/submissions", json=body(NOA, status="draft"), headers=website).json()
+    other = shared.client.post("/v1/submissions", json=body(NOA), headers=website).json()
     address = path.format(**names | {"submission": document["id"]}) + QUERIES.get(path, "")
-    session = Colleague(house).inside("manager", email=f"api-{sorted(V1).index(route)}@x.org")
-    callers: dict[str, Headers] = {scope: house.key(scope) for scope in SCOPES}
+    session = Colleague(shared).inside("manager", email=f"api-{sorted(V1).index(route)}@x.org")
+    callers: dict[str, Headers] = {scope: shared.key(scope) for scope in SCOPES}
     callers |= {"nobody": {}, "another respondent": bearer(other), "respondent": bearer(document)}
     for who, headers in callers.items():
-        answer = _call(house, method, address, headers)
+        answer = _call(shared, method, address, headers)
         if allowed is ANYBODY:
             assert answer.status_code not in (401, 403) or who.endswith("respondent"), who
         elif who in allowed:
@@ -268,16 +268,16 @@ def test_a_route_of_the_api_opens_for_the_scopes_it_says_and_for_nothing_else(
     assert by_cookie.status_code == 401 or allowed is ANYBODY
 
 
-def _call(house: Service, method: str, address: str, headers: Headers) -> Any:
+def _call(shared: Service, method: str, address: str, headers: Headers) -> Any:
     """Send a body that is invalid on purpose, where a body is read only for permitted callers."""
     amiss = {"no_such_member": True} if method in ("POST", "PUT") else None
     fine: Any = {"answers": {}} if method == "PATCH" else None
-    return house.client.request(method, address, headers=headers | {"if-match": '"999"'}, json=amiss or fine)
+    return shared.client.request(method, address, headers=headers | {"if-match": '"999"'}, json=amiss or fine)
 
 
-def test_somebody_with_two_roles_may_do_what_either_may(house: Service, names: dict[str, str]) -> None:
-    invite(house, "both@x.org", "auditor", "administrator")
-    colleague = Colleague(house).inside("auditor", "administrator", email="both2@x.org")
+def test_somebody_with_two_roles_may_do_what_either_may(shared: Service, names: dict[str, str]) -> None:
+    invite(shared, "both@x.org", "auditor", "administrator")
+    colleague = Colleague(shared).inside("auditor", "administrator", email="both2@x.org")
     for path in ("/staff/people", "/staff/audit", "/staff/dashboard"):
         assert colleague.get(path).status_code == 200, path
     assert colleague.get("/staff").status_code == 303

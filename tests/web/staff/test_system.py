@@ -24,7 +24,7 @@ from tests.conftest import Service
 from tests.factories import Team, somebody
 from tests.sample_answers import CARA, NOA, PAT_CONTACT
 from tests.web.conftest import opened
-from tests.web.staff_client import Colleague, told
+from tests.web.staff_client import Colleague
 
 BANNER = "Alerts are not going out: look at the queue yourself"
 COMMAND = Actor("command")
@@ -70,7 +70,7 @@ def test_the_system_of_another_role_is_refused(service: Service, team: Team, rol
     other = Colleague(service).inside(role)
     assert other.get("/staff/system").status_code == 403
     assert other.act("/staff/system/alerts").status_code == 403
-    assert told(service, "alerts.tried_again") == 0
+    assert service.audit_count("alerts.tried_again") == 0
 
 
 def test_a_stranger_is_asked_to_sign_in(service: Service) -> None:
@@ -85,7 +85,7 @@ def test_without_the_sessions_token_nothing_is_tried(service: Service, team: Tea
     fail(service)
     boss = Colleague(service).inside("administrator")
     assert boss.post("/staff/system/alerts", {"token": "x"}).status_code == 403
-    assert told(service, "alerts.tried_again") == 0
+    assert service.audit_count("alerts.tried_again") == 0
 
 
 # --- accepted: settings ----------------------------------------------------------------------------
@@ -219,13 +219,13 @@ def test_alerts_that_fail_can_be_tried_again_from_the_page(posted: Service) -> N
         boss.get("/staff/system")
     asked = sa.select(alerts_table.c.next_attempt_at)
     assert posted.read(lambda session: session.execute(asked).scalar_one()) <= now()
-    assert told(posted, "alerts.tried_again") == 2
+    assert posted.audit_count("alerts.tried_again") == 2
 
 
 def test_to_try_again_what_did_not_fail_is_no_accident(service: Service) -> None:
     boss = Colleague(service).inside("administrator")
     assert boss.act("/staff/system/alerts").status_code == 303
-    assert told(service, "alerts.tried_again") == 0
+    assert service.audit_count("alerts.tried_again") == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from app.services.auth import users
 from app.services.auth.users import INVITATION_TTL
 from app.storage.auth import users as people
 from tests.conftest import Service
-from tests.web.staff_client import ANN, PASSWORD, Colleague, code, invite, recovery_codes, told, with_factor
+from tests.web.staff_client import ANN, PASSWORD, Colleague, code, invite, recovery_codes, with_factor
 
 # --- rejected ----------------------------------------------------------------------------------------
 
@@ -23,7 +23,7 @@ def test_a_role_that_needs_a_second_factor_sees_nothing_before_it_is_set_up(serv
         assert boss.location == "/staff/second-factor/set-up"
     boss.act("/staff/people", email="new@clinic.example", role="reviewer")
     assert boss.location == "/staff/second-factor/set-up"
-    assert told(service, "staff.added") == 1
+    assert service.audit_count("staff.added") == 1
     boss.follow()
     assert 'href="/staff/people"' not in boss.page.text
     with_factor(boss)
@@ -118,7 +118,7 @@ def test_a_code_opens_once_and_a_recovery_code_too(ann: Colleague) -> None:
         ann.follow()
         answer = ann.send("/staff/second-factor", code=codes[number].upper())
         assert answer.status_code == expected
-    assert told(ann.service, "staff.recovery_code_used") == 2
+    assert ann.service.audit_count("staff.recovery_code_used") == 2
     assert "8 recovery codes are left" in ann.get("/staff/account").text
 
 
@@ -178,4 +178,4 @@ def test_a_link_leads_to_a_password_and_in(service: Service) -> None:
     assert colleague.location == "/staff"
     colleague.get("/staff/account")
     assert "Ann &lt;Lee&gt;" in colleague.page.text
-    assert told(service, "staff.signed_in") == told(service, "staff.password_set") == 1
+    assert service.audit_count("staff.signed_in") == service.audit_count("staff.password_set") == 1

@@ -7,7 +7,7 @@ import pytest
 
 from app.services.auth import users
 from tests.conftest import Service
-from tests.web.staff_client import Colleague, told
+from tests.web.staff_client import Colleague
 
 # --- rejected ----------------------------------------------------------------------------------------
 
@@ -17,7 +17,7 @@ def test_a_page_of_another_role_is_refused(service: Service) -> None:
         colleague = Colleague(service).inside(role)
         assert colleague.get("/staff/people").status_code == 403
         assert colleague.act("/staff/people", email="x@clinic.example", role="reviewer").status_code == 403
-    assert told(service, "staff.added") == 3
+    assert service.audit_count("staff.added") == 3
 
 
 @pytest.mark.both_databases
@@ -31,7 +31,7 @@ def test_nobody_is_added_by_halves(service: Service, form: dict[str, str]) -> No
     boss = Colleague(service).inside("administrator")
     given = {"email": "x@clinic.example", "role": "reviewer"} | form if form else {}
     assert boss.act("/staff/people", **given).status_code == 422
-    assert told(service, "staff.added") == 1
+    assert service.audit_count("staff.added") == 1
 
 
 @pytest.mark.both_databases
@@ -80,4 +80,4 @@ def test_an_administrator_adds_changes_disables_and_lets_in_anew(service: Servic
     boss.act(f"/staff/people/{person.id}/reset")
     assert noa.get("/staff/account").status_code == 303
     for action in ("added", "roles_changed", "disabled", "enabled", "reset"):
-        assert told(service, f"staff.{action}") >= 1, action
+        assert service.audit_count(f"staff.{action}") >= 1, action

@@ -15,7 +15,7 @@ from app.storage.events import webhook_deliveries as rows
 from app.storage.events import webhook_endpoints
 from app.storage.events.webhook_endpoints import Endpoint
 from tests.conftest import Service
-from tests.web.staff_client import Colleague, told
+from tests.web.staff_client import Colleague
 
 URL = "https://book.clinic.example/hooks"
 PLAIN: dict[str, str | list[str]] = {"url": URL, "description": "Booking <system>"}
@@ -160,7 +160,7 @@ def test_an_endpoint_is_made_and_its_secret_shown_once(service: Service, boss: C
     for path in ("/staff/webhooks", f"/staff/webhooks/{endpoint.id}"):
         assert "Booking &lt;system&gt;" in boss.get(path).text
         assert "whsec_" not in boss.page.text
-    assert told(service, "endpoint.created") == 1
+    assert service.audit_count("endpoint.created") == 1
 
 
 def test_one_may_be_for_tests_or_for_attention(service: Service, boss: Colleague) -> None:
@@ -199,7 +199,7 @@ def test_what_ended_is_sent_once_more_and_once_only(service: Service, boss: Coll
     boss.send(path)
     assert boss.page.status_code == 303
     assert boss.act(path).status_code == 409, "it is on its way"
-    assert told(service, "delivery.redelivered") == 1
+    assert service.audit_count("delivery.redelivered") == 1
 
 
 def test_it_is_paused_and_resumed_and_the_same_button_twice_does_it_once(
@@ -208,7 +208,7 @@ def test_it_is_paused_and_resumed_and_the_same_button_twice_does_it_once(
     endpoint = made(service, boss)
     for act in ("pause", "pause", "resume", "resume"):
         assert boss.act(f"/staff/webhooks/{endpoint.id}/{act}").status_code == 303
-    assert (told(service, "endpoint.paused"), told(service, "endpoint.resumed")) == (1, 1)
+    assert (service.audit_count("endpoint.paused"), service.audit_count("endpoint.resumed")) == (1, 1)
     boss.act(f"/staff/webhooks/{endpoint.id}/pause")
     boss.get(f"/staff/webhooks/{endpoint.id}")
     assert {each.action.rpartition("/")[2] for each in boss.read.forms} >= {"resume", "rotate"}
@@ -234,7 +234,7 @@ def test_it_is_removed_after_a_question(service: Service, boss: Colleague) -> No
     boss.send(f"/staff/webhooks/{endpoint.id}/remove")
     assert (boss.location, every(service)) == ("/staff/webhooks", [])
     assert boss.act(f"/staff/webhooks/{endpoint.id}/remove").status_code == 303
-    assert told(service, "endpoint.removed") == 1
+    assert service.audit_count("endpoint.removed") == 1
 
 
 @pytest.mark.both_databases
