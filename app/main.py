@@ -139,14 +139,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Create the ASGI application of a process. Raises Refusal with one clear line when it may not start."""
     settings = settings or load_settings()
     logging.configure(settings.log_level)
-    here = build_services(settings)
-    app = build(here.library, development=settings.development, lifespan=partial(_lifespan, here))
-    app.state.services = here
-    app.add_middleware(NetworkRateLimitMiddleware, rates=here.rate_limiter, doorkeeper=here.authenticator)
+    services = build_services(settings)
+    app = build(services.library, development=settings.development, lifespan=partial(_lifespan, services))
+    app.state.services = services
+    app.add_middleware(
+        NetworkRateLimitMiddleware, rates=services.rate_limiter, authenticator=services.authenticator
+    )
     app.add_middleware(CreateFastPath, route=submissions.create_route)
     app.add_middleware(
         RequestGuardMiddleware,
-        registry=here.registry,
+        registry=services.registry,
         max_body=settings.max_body_bytes,
         body_seconds=settings.request_body_timeout_seconds,
         https=settings.public_url.scheme == "https",
@@ -264,27 +266,32 @@ def build_services(settings: Settings) -> Services:
 
 def register_alert_gauges(registry: CollectorRegistry) -> AlertStatus:
     """Create the alert status that the alert job updates, and gauges for it."""
-    outlook = AlertStatus()
+    alert_status = AlertStatus()
     waiting = Gauge("preconsult_alerts_waiting", "Alerts not sent yet.", registry=registry)
-    waiting.set_function(lambda: outlook.waiting.unsent)
+    waiting.set_function(lambda: alert_status.waiting.unsent)
     failing = Gauge("preconsult_alerts_failing", "Those of them that failed.", registry=registry)
-    failing.set_function(lambda: outlook.waiting.failing)
-    return outlook
+    failing.set_function(lambda: alert_status.waiting.failing)
+    return alert_status
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(here: Services, _app: FastAPI) -> AsyncIterator[None]:
-    purging = asyncio.create_task(run_purge_forever(here.database, here.settings.event_retention))
-    trail = AuditChainJob(
-        here.database, here.submissions.vault.keyring, here.settings.audit_anchor_file, here.ledger
+async def _lifespan(services: Services, _app: FastAPI) -> AsyncIterator[None]:
+    purging = asyncio.create_task(run_purge_forever(services.database, services.settings.event_retention))
+    audit_chain_job = AuditChainJob(
+        services.database,
+        services.submissions.vault.keyring,
+        services.settings.audit_anchor_file,
+        services.ledger,
     )
-    linking = asyncio.create_task(trail.run_forever())
-    alerts = AlertJob(here.database, here.mailer, str(here.settings.public_url), here.alert_status)
+    linking = asyncio.create_task(audit_chain_job.run_forever())
+    alerts = AlertJob(
+        services.database, services.mailer, str(services.settings.public_url), services.alert_status
+    )
     alerting = asyncio.create_task(alerts.run_forever())
     tasks = [purging, linking, alerting]
-    if here.settings.run_worker:
+    if services.settings.run_worker:
         delivering = WebhookDeliveryWorker.from_settings(
-            here.settings, here.database, here.submissions.vault.keyring, here.mailer
+            services.settings, services.database, services.submissions.vault.keyring, services.mailer
         )
         tasks += [asyncio.create_task(delivering.run_forever())]
     log.info("started")
@@ -293,7 +300,7 @@ async def _lifespan(here: Services, _app: FastAPI) -> AsyncIterator[None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    await trail.run_once(publish=True)
-    await here.rate_limiter.close()
-    await asyncio.to_thread(here.database.close)
+    await audit_chain_job.run_once(publish=True)
+    await services.rate_limiter.close()
+    await asyncio.to_thread(services.database.close)
     log.info("stopped")

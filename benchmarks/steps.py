@@ -61,15 +61,15 @@ class Steps:
             SubmissionInput(given.answers, given.contact or {}),
             self.time("access token", new_token),
         )
-        drawn = self.time("draw up", lambda: assess_new(loaded, handed, token, now=now, terms=KEEP))
+        assessment = self.time("draw up", lambda: assess_new(loaded, handed, token, now=now, terms=KEEP))
         checked = self.time(f"{PART}check", lambda: loaded.check(given.answers, given.contact))
         evaluation = self.time(f"{PART}evaluate", lambda: loaded.evaluate(checked.answers))
         self.time(f"{PART}summarise", lambda: loaded.summarise(evaluation, "en"))
-        document = self.time("represent", lambda: created(drawn, token))
+        document = self.time("represent", lambda: created(assessment, token))
         answer = bytes(self.time("dump, response", lambda: responded(document)).body)
         self.number += 1
         claim = Claim.from_request("bench", str(self.number), text.encode())
-        record, key = drawn.record, drawn.key
+        record, key = assessment.record, assessment.key
         self.time("idempotency", lambda: remember(session, claim, record.id, key, answer, now=now))
         flags = self.time("seal flags", lambda: [vault.seal_flag(x, record.id, key) for x in record.flags])
         row = self.time("seal", lambda: vault.encrypt_record(record, key))

@@ -72,8 +72,10 @@ class Team:
         return replace(self, who=who)
 
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
-        desk = self.service.services.submissions
-        return self.service.database.write_blocking(lambda session: work(session, desk, *given, **more))
+        submission_service = self.service.services.submissions
+        return self.service.database.write_blocking(
+            lambda session: work(session, submission_service, *given, **more)
+        )
 
     def turn(self, case: str) -> StaffCommand:
         return StaffCommand(case, self.who, self.who.actor("test"), self.at, self.version)
@@ -82,25 +84,31 @@ class Team:
         self, answers: Answers, *, contact: bool | dict[str, str] = False, at: Any = None, **more: Any
     ) -> str:
         """Create a submission and return its id. `contact`: the given details, or all of Pat's if True."""
-        desk = self.service.services.submissions
-        edition = desk.library.current("ketamine-preconsult")
+        submission_service = self.service.services.submissions
+        edition = submission_service.library.current("ketamine-preconsult")
         assert edition
         given = SubmissionInput(answers, PAT_CONTACT if contact is True else contact or {}, **more)
-        drawn = assess_new(edition, given, new_token(), now=at or self.at, terms=desk.terms)
-        work = partial(lifecycle.create, vault=desk.vault, drawn=drawn, actor=RESPONDENT)
+        assessment = assess_new(
+            edition, given, new_token(), now=at or self.at, terms=submission_service.terms
+        )
+        work = partial(
+            lifecycle.create, vault=submission_service.vault, assessment=assessment, actor=RESPONDENT
+        )
         self.service.database.write_blocking(work)
-        return drawn.record.id
+        return assessment.record.id
 
     def look(self, case: str) -> Case:
         found: Case = self.do(cases.view_case, self.turn(case))
         return found
 
-    def drawn(self, case: str) -> Assessment:
+    def assessment(self, case: str) -> Assessment:
         """The case as stored; reading it records no view."""
-        desk = self.service.services.submissions
+        submission_service = self.service.services.submissions
 
         def read(session: Any) -> Assessment:
-            return cases.load_case(session, desk, replace(self.turn(case), version=None), "case", lock=False)
+            return cases.load_case(
+                session, submission_service, replace(self.turn(case), version=None), "case", lock=False
+            )
 
         return self.service.read(read)
 
@@ -122,7 +130,7 @@ class Team:
         return found[0]
 
     def close_flags(self, case: str) -> None:
-        for flag in self.drawn(case).record.flags:
+        for flag in self.assessment(case).record.flags:
             self.act(case, flag.id, "closed")
 
     def correct(self, case: str, **answers: Any) -> Assessment:

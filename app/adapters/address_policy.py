@@ -118,14 +118,14 @@ class WebhookUrl:
         return self.host if self.port == usual else f"{self.host}:{self.port}"
 
     def _refuse(self, reach: AddressPolicy) -> None:
-        here = self.host in LOOPBACK and reach.development
-        if self.scheme != "https" and not here:
+        services = self.host in LOOPBACK and reach.development
+        if self.scheme != "https" and not services:
             raise BlockedAddress("A webhook goes by https.")
-        if self.port not in (80 if here else 443, 443) and not MIN_PORT <= self.port <= 65535:
+        if self.port not in (80 if services else 443, 443) and not MIN_PORT <= self.port <= 65535:
             raise BlockedAddress("A webhook goes to port 443, or to one from 1024 on.")
-        if (self.host, self.port) == reach.own or (self.host == reach.own[0] and not here):
+        if (self.host, self.port) == reach.own or (self.host == reach.own[0] and not services):
             raise BlockedAddress("That is this service itself.")
-        if not here and not NAME.fullmatch(self.host) and not self._is_permitted_literal(reach):
+        if not services and not NAME.fullmatch(self.host) and not self._is_permitted_literal(reach):
             raise BlockedAddress("A webhook goes to a host on the public internet, by its full name.")
 
     def _is_permitted_literal(self, reach: AddressPolicy) -> bool:

@@ -42,8 +42,8 @@ def verify_chain(anchor: Path | None) -> None:
         raise StartupError(
             f"The audit chain is broken at position {found.fault.position}: {found.fault.detail}."
         )
-    told = f"{len(anchors)} published heads fit" if anchors else "without published heads nobody can tell"
-    click.echo(f"The chain is whole; that it is no older copy: {told}.")
+    verdict = f"{len(anchors)} published heads fit" if anchors else "without published heads nobody can tell"
+    click.echo(f"The chain is whole; that it is no older copy: {verdict}.")
 
 
 @audit_group.command("head")

@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
         super().__init__(*args, **more)
         self.commands = Commands(package, table)  # type: ignore[assignment] # Click only reads it
         self._listed = click.Group(
-            commands=[click.Command(name, help=told) for name, (_, told) in table.items()]
+            commands=[click.Command(name, help=summary) for name, (_, summary) in table.items()]
         )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -45,8 +45,10 @@ def restore_database(file: Path | None, *, ledger_only: bool) -> None:
     else:
         _put_back(file, settings)
     if unlisted:
-        told = f"there was no erasure ledger {settings.ledger}: what was ended since the backup may be back"
-        click.echo(f"preconsult: {told}.", err=True)
+        warning = (
+            f"there was no erasure ledger {settings.ledger}: what was ended since the backup may be back"
+        )
+        click.echo(f"preconsult: {warning}.", err=True)
 
 
 def _put_back(file: Path, settings: Settings) -> None:
@@ -57,9 +59,9 @@ def _put_back(file: Path, settings: Settings) -> None:
         )
     where = Path(target.database or "")
     with sqlite_restore.prepare_copy(file, where) as copy:
-        told = _completed(settings.model_copy(update={"database_url": f"sqlite:///{copy.absolute()}"}))
+        messages = _completed(settings.model_copy(update={"database_url": f"sqlite:///{copy.absolute()}"}))
         older = sqlite_restore.swap_in(copy, where)
-    click.echo(f"Restored from {file}. {told}")
+    click.echo(f"Restored from {file}. {messages}")
     click.echo(f"Sessions of staff are over. {RESTORE_WARNING}")
     if older:
         click.echo(f"What was there is kept as {older}; delete it when you need it no more.")
@@ -73,7 +75,7 @@ def _completed(settings: Settings) -> str:
         begun = found.linked > 0  # a backup by a release without the chain has none
         if begun and found.fault and found.fault.kind != "waiting":
             raise StartupError(f"The backup's audit chain is broken at position {found.fault.position}.")
-        told = _ended_again(database, settings)
+        messages = _ended_again(database, settings)
         act = AuditAction("database.restored", "database", None)
         database.write_blocking(lambda session: audit_log.record(session, COMMAND, now(), act))
         database.write_blocking(
@@ -81,7 +83,7 @@ def _completed(settings: Settings) -> str:
         )
         database.write_blocking(sessions.end_all_sessions)
         database.checkpoint()
-    return told
+    return messages
 
 
 def _ended_again(database: Database, settings: Settings) -> str:

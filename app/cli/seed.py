@@ -38,8 +38,10 @@ def seed_made_up(count: int, number: int, *, staff: bool) -> None:
             actor=COMMAND,
         )
         if staff:
-            desk = SubmissionService(library, vault, build_retention_policy(settings))
-            staff_activity.simulate(database, desk, count=count, number=number, now=now(), actor=COMMAND)
+            submission_service = SubmissionService(library, vault, build_retention_policy(settings))
+            staff_activity.simulate(
+                database, submission_service, count=count, number=number, now=now(), actor=COMMAND
+            )
     click.echo(
         f"{seeded.submissions} made-up submissions are kept as tests, {seeded.drafts} of them drafts; "
         "list them: GET /v1/submissions?test=true with an API key of scope review."

@@ -38,9 +38,9 @@ async def _until_told(settings: Settings, database: Database, keyring: Keyring) 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    trail = AuditChainJob(database, keyring, settings.audit_anchor_file, open_ledger(settings))
+    audit_chain_job = AuditChainJob(database, keyring, settings.audit_anchor_file, open_ledger(settings))
     delivering = WebhookDeliveryWorker.from_settings(settings, database, keyring, build_mailer(settings))
-    tasks = [asyncio.create_task(each.run_forever()) for each in (trail, delivering)]
+    tasks = [asyncio.create_task(each.run_forever()) for each in (audit_chain_job, delivering)]
     log.info("started")
     await stop.wait()
     for task in tasks:

@@ -120,11 +120,11 @@ class Enabling:
         return QuestionnaireEnableWhen(question=item.link_id, operator="exists", answerBoolean=there)
 
     def _equals(self, item: Item, value: bool | str) -> QuestionnaireEnableWhen:
-        told: dict[str, Any] = {"question": item.link_id, "operator": "="}
+        parts: dict[str, Any] = {"question": item.link_id, "operator": "="}
         if isinstance(value, bool):
-            return QuestionnaireEnableWhen(**told, answerBoolean=value)
+            return QuestionnaireEnableWhen(**parts, answerBoolean=value)
         system = identifiers.system(self.edition.id, item.link_id)
-        return QuestionnaireEnableWhen(**told, answerCoding=Coding(system=system, code=value))
+        return QuestionnaireEnableWhen(**parts, answerCoding=Coding(system=system, code=value))
 
     def _always(self, item: Item) -> bool:
         """Return True if the item is enabled for all answers."""

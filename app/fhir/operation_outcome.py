@@ -46,14 +46,14 @@ def outcome(
 
     `root`: the type of the resource; if it is empty, the issues have no expression.
     """
-    told = [_issue(each, root, diagnostics) for each in wrong]
+    issues = [_issue(each, root, diagnostics) for each in wrong]
     whole = OperationOutcomeIssue(
         severity="error",
         code=BY_STATUS.get(status, "processing"),
         details=_details(identifiers.PROBLEM, slug, detail),
         diagnostics=diagnostics,
     )
-    return OperationOutcome(issue=told or [whole])
+    return OperationOutcome(issue=issues or [whole])
 
 
 def success_outcome(detail: str, blocks: Iterable[tuple[str, str]]) -> OperationOutcome:
@@ -61,7 +61,7 @@ def success_outcome(detail: str, blocks: Iterable[tuple[str, str]]) -> Operation
 
     `blocks`: rule and text of each interruption; their issues come first.
     """
-    told = [
+    issues = [
         OperationOutcomeIssue(
             severity="information", code="informational", details=_details(system, code, words)
         )
@@ -70,7 +70,7 @@ def success_outcome(detail: str, blocks: Iterable[tuple[str, str]]) -> Operation
             (identifiers.ISSUE, "valid", detail),
         )
     ]
-    return OperationOutcome(issue=told)
+    return OperationOutcome(issue=issues)
 
 
 def expression(pointer: str, root: str) -> str:

@@ -86,7 +86,7 @@ class _Parser:
     found: ParsedResponse
 
     def items(self, sent: list[ItemInput], asked: tuple[Item, ...], around: str) -> None:
-        here = {item.link_id: item for item in asked}
+        services = {item.link_id: item for item in asked}
         for number, each in enumerate(sent):
             pointer, name = f"{around}/item/{number}", each.linkId
             if name in self.found.places:
@@ -95,14 +95,14 @@ class _Parser:
             self.found.places[name] = pointer
             if name in self.shown:
                 self._tell_if(each.answer or each.item, pointer, "display_answered")
-            elif name not in here:
+            elif name not in services:
                 known = name in self.edition.questionnaire.by_id
                 self._add_issue(pointer, "misplaced_item" if known else "unknown_question")
-            elif here[name].type == "group":
+            elif services[name].type == "group":
                 self._tell_if(each.answer, pointer, "group_answered")
-                self.items(each.item or [], here[name].item, pointer)
+                self.items(each.item or [], services[name].item, pointer)
             else:
-                self._question(each, here[name], pointer)
+                self._question(each, services[name], pointer)
 
     def _question(self, sent: ItemInput, item: Item, pointer: str) -> None:
         self._tell_if(sent.item, pointer, "question_with_items")

@@ -18,13 +18,13 @@ from app.storage.submissions.alerts import Alert
 
 
 class AlertJob(PeriodicJob):
-    """The alert job. `outlook` holds what the last run found, for pages and metrics."""
+    """The alert job. `alert_status` holds what the last run found, for pages and metrics."""
 
     def __init__(
-        self, database: Database, post: Mailer | None, public_url: str, outlook: AlertStatus
+        self, database: Database, post: Mailer | None, public_url: str, alert_status: AlertStatus
     ) -> None:
         self._database, self._post, self._url = database, post, public_url
-        self._outlook = outlook
+        self._outlook = alert_status
 
     async def run_forever(self) -> None:
         """Escalate and send, forever."""

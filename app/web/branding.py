@@ -35,7 +35,7 @@ class Theme:
         logo = settings.clinic_logo
         paragraphs = settings.clinic_privacy.replace("\r\n", "\n").split("\n\n")
         sheet = SHEET.format(light=settings.clinic_color, dark=settings.clinic_color_dark).encode()
-        drawn = logo.read_bytes() if logo else None
+        assessment = logo.read_bytes() if logo else None
         return cls(
             name=settings.clinic_name,
             contact=settings.clinic_contact,
@@ -43,10 +43,10 @@ class Theme:
             zone=settings.clinic_time_zone,
             leave=str(settings.exit_url or "/form/left"),
             sheet=sheet,
-            logo=drawn,
+            logo=assessment,
             logo_type=LOGOS[logo.suffix.lower()] if logo else "",
             sheet_address=f"/form/theme.css?v={_version(sheet)}",
-            logo_address=f"/form/logo?v={_version(drawn)}" if drawn else None,
+            logo_address=f"/form/logo?v={_version(assessment)}" if assessment else None,
         )
 
     def template_context(self) -> dict[str, Any]:

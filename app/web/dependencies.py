@@ -37,7 +37,7 @@ class Services:
     `kept`: counts stored submissions, by status; `limits`: the limits of started forms.
     `first_pages`: the form's first page as a new user sees it, by language.
     `dashboard_cache`: the dashboard charts by (days, test), with the time of computation.
-    `post`: sends e-mail, None without a mail server; `outlook`: the alert status found by the last run.
+    `post`: sends e-mail, None without a mail server; `alert_status`: the alert status found by the last run.
     `reach`: where webhooks may be sent; `waiting`: long-polling requests.
     `checked`: what today's check of the content found; `checking` is its lock.
     """
@@ -73,17 +73,17 @@ def get_services(request: Request) -> Services:
     return found
 
 
-async def write_and_sync_ledger(here: Services, work: UnitOfWork[T]) -> T:
+async def write_and_sync_ledger(services: Services, work: UnitOfWork[T]) -> T:
     """Run a unit of work that erases; return its result once the erasure is also in the ledger.
 
     Raises Unavailable if the erasure is committed but could not be written to the ledger.
     """
-    done = await here.database.write(work)
+    done = await services.database.write(work)
     try:
-        await here.database.run_in_thread(partial(here.ledger.sync, here.database))
+        await services.database.run_in_thread(partial(services.ledger.sync, services.database))
     except OSError:
-        told = "It is erased; that no backup brings it back is not noted yet. Try again shortly."
-        raise Unavailable(told, retry_after=2) from None
+        detail = "It is erased; that no backup brings it back is not noted yet. Try again shortly."
+        raise Unavailable(detail, retry_after=2) from None
     return done
 
 

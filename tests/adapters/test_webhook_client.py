@@ -156,11 +156,11 @@ def test_of_several_addresses_only_the_public_ones_are_tried(lines: list[str]) -
 def test_a_name_that_is_public_when_asked_first_and_loopback_after_opens_no_line_to_loopback(
     reach: AddressPolicy, lines: list[str]
 ) -> None:
-    with receiver() as here:
+    with receiver() as services:
         names = Names([PUBLIC], ["127.0.0.1"], ["::1"], ["127.0.0.1"])
-        outcomes = post(f"https://hooks.example.com:{here.port}/x", reach, resolve=names, times=4)
+        outcomes = post(f"https://hooks.example.com:{services.port}/x", reach, resolve=names, times=4)
     assert [each.error for each in outcomes] == ["ConnectError"] + ["BlockedAddress"] * 3
-    assert (lines, here.taken) == ([PUBLIC], [])
+    assert (lines, services.taken) == ([PUBLIC], [])
     assert names.asked == 4, "asked once for each line that is opened"
 
 
@@ -218,33 +218,35 @@ def test_a_url_is_taken_apart_as_it_stands(url: str, host: str, port: int, path:
 
 
 @pytest.fixture
-def here() -> Iterator[Receiver]:
+def services() -> Iterator[Receiver]:
     with receiver() as made:
         yield made
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(here: Receiver, status: int) -> None:
+def test_a_redirect_is_not_followed(services: Receiver, status: int) -> None:
     with receiver() as other:
-        here.answer = lambda _received: (status, {"location": other.url, "set-cookie": "a=b"})
-        outcomes = post(here.url, times=2)
+        services.answer = lambda _received: (status, {"location": other.url, "set-cookie": "a=b"})
+        outcomes = post(services.url, times=2)
         assert [each.status for each in outcomes] == [status, status]
         assert other.taken == []
-    assert all("cookie" not in each.headers for each in here.taken)
+    assert all("cookie" not in each.headers for each in services.taken)
 
 
-def test_proxies_of_the_environment_are_not_asked(here: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_asked(
+    services: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with receiver() as proxy:
         for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        assert post(here.url)[0].status == 204
+        assert post(services.url)[0].status == 204
         assert proxy.taken == []
 
 
-def test_a_receiver_that_hangs_is_left(here: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_hangs_is_left(services: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_client, "WHOLE", 0.2)
-    here.answer = lambda _received: silent
-    (outcome,) = post(here.url)
+    services.answer = lambda _received: silent
+    (outcome,) = post(services.url)
     assert (outcome.status, outcome.error) == (None, "TimeoutError")
 
 
@@ -258,15 +260,15 @@ def test_a_receiver_that_hangs_is_left(here: Receiver, monkeypatch: pytest.Monke
     ],
 )
 def test_a_line_that_breaks_or_talks_nonsense_is_told_by_its_class(
-    here: Receiver, act: Callable[[BaseHTTPRequestHandler], None], error: str
+    services: Receiver, act: Callable[[BaseHTTPRequestHandler], None], error: str
 ) -> None:
-    here.answer = lambda _received: act
-    (outcome,) = post(here.url)
+    services.answer = lambda _received: act
+    (outcome,) = post(services.url)
     assert outcome.status is None
     assert outcome.error in (error, "ReadError")
 
 
-def test_of_an_endless_answer_no_more_is_read_than_so_much(here: Receiver) -> None:
+def test_of_an_endless_answer_no_more_is_read_than_so_much(services: Receiver) -> None:
     written = []
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -278,12 +280,12 @@ def test_of_an_endless_answer_no_more_is_read_than_so_much(here: Receiver) -> No
         except OSError:
             return
 
-    here.answer = lambda _received: endless
-    assert post(here.url)[0].status == 200
+    services.answer = lambda _received: endless
+    assert post(services.url)[0].status == 200
     assert len(written) < 2000
 
 
-def test_nobody_at_home_is_told_as_that(here: Receiver) -> None:
+def test_nobody_at_home_is_told_as_that(services: Receiver) -> None:
     with receiver() as gone:
         url = gone.url
     assert post(url)[0].error == "ConnectError"

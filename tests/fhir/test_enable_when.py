@@ -13,7 +13,7 @@ from app.rules.engine.condition import EvaluationContext
 from app.rules.engine.edition import Edition
 from tests.fhir import oracles
 from tests.fhir.conftest import EDITIONS, IDS, SHIPPED, TINY
-from tests.rules.combinatorics import drawn
+from tests.rules.combinatorics import assessment
 from tests.rules.conditions import compared, condition
 from tests.rules.strategies import LAW, complete_answers
 
@@ -156,5 +156,5 @@ def test_any_condition_that_is_said_means_the_same_to_fhir(asked: Any, answers: 
 def test_fhir_enables_what_we_enable_for_any_answers(edition: Edition) -> None:
     document = questionnaire(edition, edition.languages[0]).document()
     items = set(edition.questionnaire.by_id)
-    for answers in drawn(edition, 300, seed=5):
+    for answers in assessment(edition, 300, seed=5):
         assert oracles.enabled(document, answers) & items == edition.enabled(answers)

@@ -54,7 +54,7 @@ def services(service: Service) -> Services:
     return service.services
 
 
-def trail(services: Services) -> AuditChainJob:
+def audit_chain_job(services: Services) -> AuditChainJob:
     file = services.settings.audit_anchor_file
     return AuditChainJob(services.database, services.submissions.vault.keyring, file, services.ledger)
 
@@ -63,10 +63,10 @@ def test_a_broken_chain_is_told_now_and_then_and_stops_nothing(
     services: Services, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(services.database, 3)
-    asyncio.run(trail(services).run_once(publish=True))
+    asyncio.run(audit_chain_job(services).run_once(publish=True))
     services.database.write_blocking(lambda session: session.execute(sa.delete(audit_chain_head)) and None)
     monkeypatch.setattr(periodic, "LOG_EVERY_N_FAILURES", 3)
-    kept = trail(services)
+    kept = audit_chain_job(services)
 
     async def some() -> None:
         for _ in range(6):
@@ -79,7 +79,7 @@ def test_a_broken_chain_is_told_now_and_then_and_stops_nothing(
 
 
 def test_a_head_that_can_not_be_published_is_published_later(services: Services, tmp_path: Path) -> None:
-    kept = trail(services)
+    kept = audit_chain_job(services)
     write(services.database, 1)
     heads = tmp_path / "heads"
     heads.mkdir()
@@ -92,12 +92,12 @@ def test_a_head_that_can_not_be_published_is_published_later(services: Services,
 def test_a_long_backlog_is_linked_in_short_works(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "BATCH_SIZE", 10)
     write(services.database, 95)
-    asyncio.run(trail(services).run_once(publish=False))
+    asyncio.run(audit_chain_job(services).run_once(publish=False))
     assert (verify(services).linked, verify(services).waiting) == (95, 0)
 
 
 def test_a_head_is_published_when_it_has_moved(services: Services, tmp_path: Path) -> None:
-    kept = trail(services)
+    kept = audit_chain_job(services)
     for number in (0, 2, 0, 0, 1):
         write(services.database, number) if number else None
         asyncio.run(kept.run_once(publish=True))
@@ -111,7 +111,7 @@ def test_a_head_that_is_being_written_at_the_stop_comes_before_the_last_one(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, append, begun, go_on = (
-        trail(services),
+        audit_chain_job(services),
         append_only_file.append,
         threading.Event(),
         threading.Event(),
@@ -151,7 +151,7 @@ def test_a_head_that_can_not_be_written_at_the_stop_does_not_hold_it_up(
         raise OSError(28, "No space left on device")
 
     async def stop() -> bool:
-        publishing = asyncio.create_task(trail(services).run_forever())
+        publishing = asyncio.create_task(audit_chain_job(services).run_forever())
         await asyncio.to_thread(begun.wait)
         publishing.cancel()
         asyncio.get_running_loop().call_later(0.1, go_on.set)

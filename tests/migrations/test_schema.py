@@ -125,9 +125,11 @@ def test_rows_of_the_first_release_are_read_and_verified_after_the_upgrade(
 
 def assert_reads_as_before(database: Database, vault: Vault, before: Assessment) -> None:
     """Check with the current service: every field, the flags, and a summary that verifies byte for byte."""
-    desk = SubmissionService(LIBRARY(), vault, RetentionPolicy.from_settings(hours=72, days=30))
+    submission_service = SubmissionService(LIBRARY(), vault, RetentionPolicy.from_settings(hours=72, days=30))
     holder, at = FormSessionPrincipal(before.record.id), before.record.updated_at
-    found = database.read_blocking(partial(desk.read, submission=holder.submission, principal=holder, now=at))
+    found = database.read_blocking(
+        partial(submission_service.read, submission=holder.submission, principal=holder, now=at)
+    )
     told = before.record
     answers, provenance = json.loads(to_json(told.answers)), json.loads(to_json(told.summary_provenance))
     flags = tuple(replace(flag, due_at=None) for flag in told.flags)  # that release had no due dates

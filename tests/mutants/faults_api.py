@@ -47,8 +47,8 @@ FAULTS = (
     Fault(
         "An erasure is acknowledged before it stands in the ledger that a restore reads",
         "app/web/dependencies.py",
-        "        await here.database.run_in_thread(partial(here.ledger.sync, here.database))\n",
-        "        here.database.run_in_thread(partial(here.ledger.sync, here.database)).close()\n",
+        "        await services.database.run_in_thread(partial(services.ledger.sync, services.database))\n",
+        "        services.database.run_in_thread(partial(services.ledger.sync, services.database)).close()\n",
         (
             "tests/cli/test_restore.py::test_an_erasure_that_can_not_be_noted_is_not_acknowledged",
             "tests/cli/test_restore.py::test_the_ledger_holds_ids_and_times_and_nothing_else",

@@ -27,7 +27,7 @@ FAULTS = (
     Fault(
         "A test key hands in real submissions by FHIR",
         "app/web/api/fhir_responses.py",
-        "test=principal.key.test or sent.meta,",
+        "test=principal.key.is_test or sent.meta,",
         "test=sent.meta,",
         ("tests/web/api/test_fhir.py::test_a_test_key_makes_and_sees_test_submissions_only",),
         only="web",

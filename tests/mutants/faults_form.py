@@ -30,7 +30,7 @@ FAULTS = (
     Fault(
         "Forms begun from one network are not counted",
         "app/web/form/entry.py",
-        "        await _let_in(request, here)\n",
+        "        await _let_in(request, services)\n",
         "        pass\n",
         ("tests/web/form/test_form.py::test_too_many_forms_from_one_network_are_asked_to_wait",),
         only="web",
@@ -45,15 +45,15 @@ FAULTS = (
     Fault(
         "The address of a page tells which question it asks",
         "app/web/form/navigation.py",
-        'return hmac.digest(self.drawn.record.token_hash, name.encode(), "sha256").hex()[:12]',
+        'return hmac.digest(self.assessment.record.token_hash, name.encode(), "sha256").hex()[:12]',
         'return name.replace(" ", "-").replace("_", "-")',
         ("tests/web/form/test_form.py::test_an_address_tells_neither_the_question_nor_the_answer",),
     ),
     Fault(
         "A browser stores pages with answers",
         "app/web/form/layout.py",
-        "return HTMLResponse(content, status, headers=headers(here) | NO_STORE)",
-        "return HTMLResponse(content, status, headers=headers(here))",
+        "return HTMLResponse(content, status, headers=headers(services) | NO_STORE)",
+        "return HTMLResponse(content, status, headers=headers(services))",
         ("tests/web/form/test_session.py",),
     ),
     Fault(

@@ -135,17 +135,21 @@ FAULTS = (
     Fault(
         "The time a sign-in takes tells who works at the clinic",
         "app/web/staff/login.py",
-        "    if not await here.passwords.verify(password, person.password_hash if person else None) "
-        "or not person:\n",
-        "    if not person or not await here.passwords.verify(password, person.password_hash):\n",
+        "    if not await services.passwords.verify(password, person.password_hash if person else None) or not person:\n",
+        "    if not person or not await services.passwords.verify(password, person.password_hash):\n",
         ("tests/e2e/processes/test_sign_in.py",),
         only="processes",
     ),
     Fault(
         "A delivery whose process was killed is never tried again",
         "app/storage/events/webhook_deliveries.py",
-        "session.execute(leased.values(next_try_at=until, tries=_row.tries + 1))",
-        "session.execute(leased.values(next_try_at=until, tries=_row.tries + 1, state=FAILED, done_at=now))",
+        "session.execute(leased.values(next_attempt_at=until, attempt_count=_row.attempt_count + 1))",
+        "session.execute(\n"
+        "            leased.values(\n"
+        "                next_attempt_at=until, attempt_count=_row.attempt_count + 1,\n"
+        "                state=FAILED, finished_at=now,\n"
+        "            )\n"
+        "        )",
         (
             "tests/services/events/test_webhook_deliveries.py",
             "tests/e2e/processes/test_webhooks.py::test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing",

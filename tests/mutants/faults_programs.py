@@ -8,8 +8,8 @@ FAULTS = (
     Fault(
         "A webhook endpoint that may not see attention is sent it",
         "app/services/events/webhook_deliveries.py",
-        "event.test == to.test and (to.restricted or not event.restricted)",
-        "event.test == to.test",
+        "        and (to.requires_review_scope or not event.requires_review_scope)\n",
+        "",
         ("tests/services/events/test_webhook_deliveries.py",),
     ),
     Fault(
@@ -29,8 +29,8 @@ FAULTS = (
     Fault(
         "The former secret of a webhook endpoint signs for ever",
         "app/services/events/webhook_endpoints.py",
-        "endpoint.former_until and now < endpoint.former_until:",
-        "endpoint.former_until:",
+        "        and now < endpoint.previous_secret_expires_at\n",
+        "",
         (
             "tests/services/events/test_webhook_endpoints.py",
             "tests/services/events/test_webhook_deliveries.py",
@@ -119,7 +119,7 @@ FAULTS = (
     Fault(
         "What was written last stays out of the audit trail when the service stops",
         "app/main.py",
-        "    await trail.run_once(publish=True)\n",
+        "    await audit_chain_job.run_once(publish=True)\n",
         "",
         ("tests/jobs/test_periodic.py",),
     ),

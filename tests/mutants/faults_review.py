@@ -16,9 +16,9 @@ FAULTS = (
     ),
     Fault(
         "A case is closed while a flag with a deadline is open",
-        SERVICES + "review/cases.py",
-        "    if any(flag.due_at and flag.closed_at is None for flag in drawn.record.flags):",
-        "    if any(flag.due_at and flag.escalated_at for flag in drawn.record.flags):",
+        "app/services/review/cases.py",
+        "    if any(flag.due_at and flag.closed_at is None for flag in assessment.record.flags):",
+        "    if any(flag.due_at and flag.escalated_at for flag in assessment.record.flags):",
         ("tests/services/review/test_cases.py",),
     ),
     Fault(
@@ -65,9 +65,9 @@ FAULTS = (
     ),
     Fault(
         "A file of a case holds contact details that were not asked for",
-        SERVICES + "review/case_export.py",
-        'told |= {"contact": dict(drawn.record.contact)} if contact else {}',
-        'told |= {"contact": dict(drawn.record.contact)}',
+        "app/services/review/case_export.py",
+        'document |= {"contact": dict(assessment.record.contact)} if contact else {}',
+        'document |= {"contact": dict(assessment.record.contact)}',
         ("tests/services/review/test_case_export.py",),
     ),
 )

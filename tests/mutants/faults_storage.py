@@ -72,19 +72,19 @@ FAULTS = (
     ),
     Fault(
         "A link to choose a password works after three days",
-        STORAGE + "auth/users.py",
-        "staff_links.c.secret_hash == secret_hash, staff_links.c.expires_at > now)",
-        "staff_links.c.secret_hash == secret_hash, staff_links.c.created_at <= now)",
+        "app/storage/auth/users.py",
+        "staff_invitations.c.secret_hash == secret_hash, staff_invitations.c.expires_at > now)",
+        "staff_invitations.c.secret_hash == secret_hash, staff_invitations.c.created_at <= now)",
         (
             "tests/services/auth/test_users.py::test_a_link_is_over_after_three_days_and_replaced_by_a_newer_one",
         ),
     ),
     Fault(
         "A link to choose a password works twice",
-        STORAGE + "auth/users.py",
-        "    asked = sa.delete(staff_links).where(staff_links.c.secret_hash == secret_hash)\n",
-        "    asked = sa.update(staff_links).where(staff_links.c.secret_hash == secret_hash)\n"
-        "    asked = asked.values(expires_at=staff_links.c.expires_at)\n",
+        "app/storage/auth/users.py",
+        "    asked = sa.delete(staff_invitations).where(staff_invitations.c.secret_hash == secret_hash)\n",
+        "    asked = sa.update(staff_invitations).where(staff_invitations.c.secret_hash == secret_hash)\n"
+        "    asked = asked.values(expires_at=staff_invitations.c.expires_at)\n",
         ("tests/web/staff/test_two_factor.py::test_a_link_works_once_and_for_three_days",),
     ),
     Fault(
@@ -153,8 +153,8 @@ FAULTS = (
     ),
     Fault(
         "The last two administrators can disable each other at the same moment",
-        STORAGE + "auth/users.py",
-        'session.exec_driver_sql("LOCK TABLE staff IN EXCLUSIVE MODE")',
+        "app/storage/auth/users.py",
+        'session.exec_driver_sql("LOCK TABLE staff_users IN EXCLUSIVE MODE")',
         "pass",
         ("tests/services/auth/test_users.py::test_two_administrators_do_not_disable_each_other_at_once",),
         only="postgres",

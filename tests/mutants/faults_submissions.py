@@ -64,16 +64,16 @@ FAULTS = (
     ),
     Fault(
         "A person is told that answers are deleted which the clinic has to keep",
-        SERVICES + "submissions/lifecycle.py",
-        "        if record.held:\n            raise UnderLegalHold",
-        "        if record.held and record.merged_into:\n            raise UnderLegalHold",
+        "app/services/submissions/lifecycle.py",
+        "        if record.legal_hold:\n            raise UnderLegalHold",
+        "        if record.legal_hold and record.merged_into_id:\n            raise UnderLegalHold",
         ("tests/services/operations/test_legal_holds.py",),
     ),
     Fault(
         "A submission under a hold is purged as soon as the hold is set",
         "app/storage/submissions/submissions.py",
-        "        submissions.c.retained_until <= now, submissions.c.held.is_(False)\n    )",
-        "        submissions.c.retained_until <= now, submissions.c.held.is_(True)\n    )",
+        "        submissions.c.retained_until <= now, submissions.c.legal_hold.is_(False)\n    )",
+        "        submissions.c.retained_until <= now, submissions.c.legal_hold.is_(True)\n    )",
         ("tests/services/operations/test_legal_holds.py", "tests/services/operations/test_retention.py"),
     ),
     Fault(

@@ -92,7 +92,7 @@ def _needed(condition: Condition | None, facts: EvaluationContext) -> bool:
     return condition is not None and condition.evaluate(facts) is True
 
 
-def drawn(edition: Edition, number: int, *, seed: int) -> Iterator[Answers]:
+def assessment(edition: Edition, number: int, *, seed: int) -> Iterator[Answers]:
     """Valid, complete sets of answers at random; one in ten disabled questions is answered."""
     dice = random.Random(seed)
     for _ in range(number):

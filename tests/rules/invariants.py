@@ -74,7 +74,9 @@ def quotations_are_not_limited_after_a_crisis_or_without_an_age(model: Model) ->
 def two_rules_quote_the_same_passage(model: Model) -> Term:
     pairs = combinations(model.quoted.items(), 2)
     return model.logic.some(
-        model.logic.every([one, other]) for ((_, here), one), ((_, there), other) in pairs if here == there
+        model.logic.every([one, other])
+        for ((_, services), one), ((_, there), other) in pairs
+        if services == there
     )
 
 

@@ -130,8 +130,8 @@ class Model:
                 true, false = self._compared(condition)
                 if heedless:
                     return true, false
-                here = self.enabled[condition.question]
-                return every([here, true]), some([no(here), false])
+                services = self.enabled[condition.question]
+                return every([services, true]), some([no(services), false])
         asked = self._asked(condition)
         return asked, no(asked)
 

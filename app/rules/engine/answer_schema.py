@@ -83,8 +83,8 @@ class _Conditions:
             case Not():
                 return self.holds(condition.not_, wanted=not wanted)
             case Comparison():
-                here = {"allOf": [_ref(condition.question), self._compared(condition, wanted=wanted)]}
-                return here if wanted else {"anyOf": [{"not": _ref(condition.question)}, here]}
+                services = {"allOf": [_ref(condition.question), self._compared(condition, wanted=wanted)]}
+                return services if wanted else {"anyOf": [{"not": _ref(condition.question)}, services]}
         raise TypeError("conditions about rules are no part of a questionnaire")
 
     def _compared(self, asked: Comparison, *, wanted: bool) -> Schema:

@@ -84,12 +84,12 @@ def validate(
     issues += [
         issue for kind, text in reachable.items() for issue in _contact_issues(questionnaire, kind, text)
     ]
-    kept = {
+    valid = {
         kind: str(text)
         for kind, text in reachable.items()
         if kind in items and items[kind].link_id in enabled
     }
-    return ValidationResult(good, kept, enabled, missing, tuple(issues))
+    return ValidationResult(good, valid, enabled, missing, tuple(issues))
 
 
 def accepts(item: Item, value: object) -> bool:

@@ -87,12 +87,12 @@ class RuleEngine:
         run = _Evaluation(EvaluationContext(answers, enabled, self.unknown, {}), raised)
         for rule, when in self.rules:
             run.ask(rule, when)
-        kept = run.kept()
-        hidden = [each.rule.id for each in run.fired if not each.because.keys() <= kept.keys()]
-        fired = [FiredRule(each.rule, _only(each.because, kept)) for each in run.fired]
+        stored = run.kept()
+        hidden = [each.rule.id for each in run.fired if not each.because.keys() <= stored.keys()]
+        fired = [FiredRule(each.rule, _only(each.because, stored)) for each in run.fired]
         mode = _mode(fired)
         return Evaluation(
-            answers_to_store=kept,
+            answers_to_store=stored,
             stopped_by=run.keeps is not None,
             fired=tuple(fired),
             mode=mode,
@@ -184,8 +184,8 @@ def _compiled(condition: Condition | None, unknown: Unknown) -> Ask | None:
     return None if condition is None else condition.compiled(unknown)
 
 
-def _only(reasons: Answers, kept: Answers) -> dict[str, Answer]:
-    return {name: answer for name, answer in reasons.items() if name in kept}
+def _only(reasons: Answers, answers: Answers) -> dict[str, Answer]:
+    return {name: answer for name, answer in reasons.items() if name in answers}
 
 
 def _mode(fired: Sequence[FiredRule]) -> Mode:

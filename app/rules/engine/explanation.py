@@ -27,14 +27,14 @@ class CompiledCondition:
         the selected options that the condition names.
         """
 
-        def spare(kept: Answers, name: str) -> bool:
-            rest = {other: answer for other, answer in kept.items() if other != name}
+        def spare(given: Answers, name: str) -> bool:
+            rest = {other: answer for other, answer in given.items() if other != name}
             return self.ask(EvaluationContext(rest, facts.enabled, facts.unknown, facts.fired)) is True
 
-        kept = {name: facts.answers[name] for name in self.named if name in facts.answers}
-        while let_go := next((name for name in reversed(kept) if spare(kept, name)), None):
-            del kept[let_go]
-        return {name: self._named_part(name, answer) for name, answer in kept.items()}
+        given = {name: facts.answers[name] for name in self.named if name in facts.answers}
+        while let_go := next((name for name in reversed(given) if spare(given, name)), None):
+            del given[let_go]
+        return {name: self._named_part(name, answer) for name, answer in given.items()}
 
     def _named_part(self, name: str, answer: Answer) -> Answer:
         if not isinstance(answer, tuple):

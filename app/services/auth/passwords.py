@@ -55,14 +55,16 @@ class PasswordHasher:
         """Return the PHC string to store. Raises Unavailable when too many requests wait."""
         return await self._on_thread(lambda: _kdf().derive_phc_encoded(_bytes(password)))
 
-    async def verify(self, password: str, kept: str | None) -> bool:
+    async def verify(self, password: str, stored: str | None) -> bool:
         """Return whether the password matches the stored hash. Raises Unavailable.
 
         Without a stored hash (`None`) this takes the same time and returns False.
         """
         if len(password) > MAX_LENGTH:
             return False
-        return await self._on_thread(lambda: _fits(_bytes(password), kept or _nobodys()) and kept is not None)
+        return await self._on_thread(
+            lambda: _fits(_bytes(password), stored or _nobodys()) and stored is not None
+        )
 
     async def _on_thread(self, call: Callable[[], T]) -> T:
         if self._under_way >= self._most:
@@ -84,9 +86,9 @@ def _nobodys() -> str:
     return _kdf().derive_phc_encoded(os.urandom(32))
 
 
-def _fits(given: bytes, kept: str) -> bool:
+def _fits(given: bytes, stored: str) -> bool:
     try:
-        Argon2id.verify_phc_encoded(given, kept)
+        Argon2id.verify_phc_encoded(given, stored)
     except InvalidKey:
         return False
     return True

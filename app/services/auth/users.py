@@ -139,8 +139,8 @@ def find(session: Session, staff_id: str) -> Person:
 
 def find_by_email(session: Session, email: str) -> Person:
     """Return the user with an e-mail address. Raises NotFound."""
-    kept = normalise_email(email)
-    person = users.by_email(session, kept) if EMAIL.fullmatch(kept) else None
+    address = normalise_email(email)
+    person = users.by_email(session, address) if EMAIL.fullmatch(address) else None
     if person is None:
         raise NotFound("There is nobody with this e-mail address on the staff.")
     return person

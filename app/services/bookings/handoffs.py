@@ -181,8 +181,8 @@ def _times(wanted: NewHandoff, now: dt.datetime) -> list[FieldError]:
     if wanted.appointment_at and wanted.appointment_at <= now:
         amiss.append(FieldError("/appointment_at", "past", "This is over; give a time to come."))
     if wanted.expires_at and not now < wanted.expires_at <= now + LONGEST:
-        told = f"A link opens until a time to come, at most {LONGEST.days} days from now."
-        amiss.append(FieldError("/expires_at", "out_of_range", told))
+        detail = f"A link opens until a time to come, at most {LONGEST.days} days from now."
+        amiss.append(FieldError("/expires_at", "out_of_range", detail))
     return amiss
 
 
@@ -192,20 +192,22 @@ def _return(wanted: NewHandoff) -> list[FieldError]:
     if url is None:
         return []
     if len(url) > MAX_URL_LENGTH or not URL.fullmatch(url):
-        told = f"Give an absolute address of at most {MAX_URL_LENGTH:,} visible ASCII characters."
-        return [FieldError("/return_url", "not_an_address", told)]
+        detail = f"Give an absolute address of at most {MAX_URL_LENGTH:,} visible ASCII characters."
+        return [FieldError("/return_url", "not_an_address", detail)]
     if not any(url == each or url.startswith((f"{each}/", f"{each}?")) for each in wanted.returns):
-        told = "This site is not one the clinic lets a link lead back to (PRECONSULT_ALLOWED_RETURN_ORIGINS)."
-        return [FieldError("/return_url", "unknown_origin", told)]
+        detail = (
+            "This site is not one the clinic lets a link lead back to (PRECONSULT_ALLOWED_RETURN_ORIGINS)."
+        )
+        return [FieldError("/return_url", "unknown_origin", detail)]
     return []
 
 
-def _require_unopened(handoff: Handoff, version: int | None, told: str) -> None:
+def _require_unopened(handoff: Handoff, version: int | None, detail: str) -> None:
     """Raise PreconditionFailed when the version differs, Conflict when the link was opened."""
     if version is not None and version != handoff.version:
         raise PreconditionFailed("It has changed in the meantime; fetch it again and repeat your change.")
     if handoff.opened_at:
-        raise Conflict(told)
+        raise Conflict(detail)
 
 
 def _changed(

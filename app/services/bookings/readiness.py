@@ -50,16 +50,16 @@ def get_readiness(
     }
     changed = readiness.last_changed(session, [each.submission_id for each in found.values()], CHANGING)
     when = readiness.appointments(session, asked, test=test)
-    told = []
+    states = []
     for reference in references:
         standing, appointment = found.get(reference), when.get(reference)
         if standing is None:
-            told.append(Readiness(reference, "not_started", appointment_at=appointment))
+            states.append(Readiness(reference, "not_started", appointment_at=appointment))
             continue
         state = _state(standing, fresh_for, appointment or now)
         at = changed.get(standing.submission_id)
-        told.append(Readiness(reference, state, at, standing.submitted_at, appointment, standing.edition))
-    return told
+        states.append(Readiness(reference, state, at, standing.submitted_at, appointment, standing.edition))
+    return states
 
 
 def _state(standing: BookingSubmission, fresh_for: dt.timedelta, by: dt.datetime) -> State:

@@ -52,7 +52,13 @@ class StaffShift:
 
 
 def simulate(
-    database: Database, desk: SubmissionService, *, count: int, number: int, now: dt.datetime, actor: Actor
+    database: Database,
+    submission_service: SubmissionService,
+    *,
+    count: int,
+    number: int,
+    now: dt.datetime,
+    actor: Actor,
 ) -> int:
     """Work on those of the newest `count` test submissions that are not viewed yet; return how many."""
     chance = random.Random(number)  # noqa: S311 - not a secret; it must be reproducible
@@ -62,7 +68,9 @@ def simulate(
     done = 0
     for place in range(0, len(fresh), BATCH):
         ids = fresh[place : place + BATCH]
-        work = partial(_batch, desk=desk, ids=ids, team=team, chance=chance, now=now)
+        work = partial(
+            _batch, submission_service=submission_service, ids=ids, team=team, chance=chance, now=now
+        )
         done += database.write_blocking(work)
     return done
 
@@ -83,18 +91,18 @@ def _team(session: Session, *, now: dt.datetime, actor: Actor) -> list[str]:
 def _batch(
     session: Session,
     *,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     ids: Sequence[str],
     team: Sequence[str],
     chance: random.Random,
     now: dt.datetime,
 ) -> int:
-    return sum(_care(session, desk, each, chance.choice(team), chance, now) for each in ids)
+    return sum(_care(session, submission_service, each, chance.choice(team), chance, now) for each in ids)
 
 
 def _care(
     session: Session,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     submission: str,
     person: str,
     chance: random.Random,
@@ -102,25 +110,25 @@ def _care(
 ) -> bool:
     """View, assign, act and decide, up to a random step. Return False when the case is left untouched."""
     depth = chance.random()
-    found = submissions.fetch(session, desk.vault, submission)
+    found = submissions.fetch(session, submission_service.vault, submission)
     if found is None or depth < LEFT_ALONE:
         return False
     record = found[0]
     shift = StaffShift(submission, person, _times(record, chance, now))
-    cases.view_case(session, desk, shift.turn())
+    cases.view_case(session, submission_service, shift.turn())
     if depth >= LOOKED and record.status == "submitted":
-        cases.assign(session, desk, shift.turn(), person)
-        cases.change_status(session, desk, shift.turn(), "in_review")
+        cases.assign(session, submission_service, shift.turn(), person)
+        cases.change_status(session, submission_service, shift.turn(), "in_review")
         if depth >= TAKEN:
-            _act(session, desk, shift, record.flags, chance, close=depth >= ACTED)
+            _act(session, submission_service, shift, record.flags, chance, close=depth >= ACTED)
         if depth >= ACTED:
-            _decide(session, desk, shift, chance)
+            _decide(session, submission_service, shift, chance)
     return True
 
 
 def _act(
     session: Session,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     shift: StaffShift,
     flags: Sequence[FlagRecord],
     chance: random.Random,
@@ -131,15 +139,17 @@ def _act(
     for flag in flags:
         tried: Action = chance.choice(TRIES)
         for action in (*ENDS[:1], tried, *(ENDS[1:] if close else ())):
-            cases.act_on_flag(session, desk, shift.turn(), flag.id, action)
+            cases.act_on_flag(session, submission_service, shift.turn(), flag.id, action)
     if chance.random() < 0.6:
-        cases.add_note(session, desk, shift.turn(), chance.choice(NOTES))
+        cases.add_note(session, submission_service, shift.turn(), chance.choice(NOTES))
 
 
-def _decide(session: Session, desk: SubmissionService, shift: StaffShift, chance: random.Random) -> None:
+def _decide(
+    session: Session, submission_service: SubmissionService, shift: StaffShift, chance: random.Random
+) -> None:
     ways: tuple[tuple[Review, ...], ...] = (("ready",), ("needs_contact",), ("ready", "closed"))
     for step in chance.choice(ways):
-        cases.change_status(session, desk, shift.turn(), step)
+        cases.change_status(session, submission_service, shift.turn(), step)
 
 
 def _times(record: Record, chance: random.Random, now: dt.datetime) -> Iterator[dt.datetime]:

@@ -70,18 +70,18 @@ def state_after(action: str, subject: EventSubject) -> str | None:
 
     Where the action alone does not determine it, the submission does, as it is when the event is published.
     """
-    told = ACTIONS[action][1]
+    following = ACTIONS[action][1]
     if subject.status is None or subject.review is None or action == "submission.merged":
-        return told
+        return following
     state = booking_state(subject.status, subject.review)
-    reviewed = action.startswith("review.") and told != "needs_contact"
+    reviewed = action.startswith("review.") and following != "needs_contact"
     if action in ("submission.corrected", "submission.merged_from"):
         return state
     if (action == "submission.submitted" and state == "needs_contact") or (
         reviewed and state == "in_progress"
     ):
         return state
-    return told
+    return following
 
 
 def event_payload(event: Event) -> Json:
@@ -90,13 +90,13 @@ def event_payload(event: Event) -> Json:
     Raises ValueError for a row that holds anything else: an event has no free text.
     """
     _require_thin(event)
-    told = {
+    payload = {
         "submission_id": event.submission_id,
         "handoff_id": event.handoff_id,
         "booking_reference": event.booking_reference,
         "state": event.state,
     }
-    data = {name: value for name, value in told.items() if value is not None} | {"test": event.is_test}
+    data = {name: value for name, value in payload.items() if value is not None} | {"test": event.is_test}
     return {"id": event.id, "type": event.type, "timestamp": format_timestamp(event.at), "data": data}
 
 

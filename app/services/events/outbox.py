@@ -22,7 +22,7 @@ from app.errors import CursorGone
 from app.services.events import audit_chain, webhook_deliveries
 from app.services.events.event_types import ACTIONS, RESTRICTED, state_after
 from app.storage.db.database import Session
-from app.storage.events import audit_chain as trail
+from app.storage.events import audit_chain as audit_chain_job
 from app.storage.events import audit_log, outbox
 from app.storage.events.outbox import Event, EventFilter, EventSubject
 
@@ -50,16 +50,16 @@ class EventPage(NamedTuple):
 def publish_pending(session: Session, keyring: Keyring, *, now: dt.datetime, limit: int = 1000) -> int:
     """Chain the next audit events and publish them; return how many were chained. Raises Broken."""
     linked = audit_chain.append_links(session, keyring, now=now, limit=limit)
-    told = _published(session, [each for each in linked if each.action in ACTIONS])
-    if told:
-        outbox.insert(session, told)
-        webhook_deliveries.fan_out(session, told, now=now)
+    published = _published(session, [each for each in linked if each.action in ACTIONS])
+    if published:
+        outbox.insert(session, published)
+        webhook_deliveries.fan_out(session, published, now=now)
     return len(linked)
 
 
 def list_events(session: Session, after: FeedCursor | None, wanted: EventFilter, *, limit: int) -> EventPage:
     """Return events after a position, or from the oldest stored one. Raises CursorGone."""
-    head = trail.head(session)
+    head = audit_chain_job.head(session)
     end = head.position if head else 0  # events chained during the read belong to the next one
     begin = after.position if after else 0
     found = outbox.page(session, wanted, after=begin, until=end, limit=limit + 1)
@@ -72,7 +72,7 @@ def list_events(session: Session, after: FeedCursor | None, wanted: EventFilter,
 
 def head_position(session: Session) -> int:
     """Return the position up to which everything is published."""
-    head = trail.head(session)
+    head = audit_chain_job.head(session)
     return head.position if head else 0
 
 
@@ -86,7 +86,7 @@ def _require_kept(session: Session, after: FeedCursor, reached: int) -> None:
 
 
 def _tag(session: Session, position: int) -> str:
-    return (trail.mac_at(session, position) or b"").decode("ascii", "replace")[-TAG:]
+    return (audit_chain_job.mac_at(session, position) or b"").decode("ascii", "replace")[-TAG:]
 
 
 # --- from audit events to feed events --------------------------------------------------------------

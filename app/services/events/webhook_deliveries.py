@@ -115,10 +115,14 @@ def claim(
 def release(session: Session, claimed: Sequence[Delivery], *, now: dt.datetime) -> None:
     """Release claimed deliveries whose attempts were aborted, so that they can be retried immediately."""
     for delivery in claimed:
-        kept = webhook_deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
-        if kept and kept.state == PENDING and kept.attempt_count == delivery.attempt_count:
+        delivery_row = webhook_deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
+        if (
+            delivery_row
+            and delivery_row.state == PENDING
+            and delivery_row.attempt_count == delivery.attempt_count
+        ):
             webhook_deliveries.change(
-                session, delivery.id, next_attempt_at=now, attempt_count=kept.attempt_count - 1
+                session, delivery.id, next_attempt_at=now, attempt_count=delivery_row.attempt_count - 1
             )
 
 
@@ -138,23 +142,23 @@ def record_result(
     the last of them. `jitter`: the factor that a pause is multiplied by.
     """
     endpoint = webhook_endpoints.fetch(session, delivery.endpoint_id, lock=True)
-    kept = webhook_deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
-    if endpoint is None or kept is None:
+    delivery_row = webhook_deliveries.fetch(session, delivery.endpoint_id, delivery.id, lock=True)
+    if endpoint is None or delivery_row is None:
         return None  # removed in the meantime
     webhook_deliveries.insert_attempt(session, _attempt(delivery, outcome, now))
     if outcome.status is not None and 200 <= outcome.status < 300:
-        _arrived(session, endpoint, kept, now)
+        _arrived(session, endpoint, delivery_row, now)
         return None
     if outcome.status == 410 and called == endpoint.url:  # not from a URL that was changed in the meantime
         return _gone(session, endpoint, now)
     if (
-        kept.state == PENDING and kept.attempt_count == delivery.attempt_count
+        delivery_row.state == PENDING and delivery_row.attempt_count == delivery.attempt_count
     ):  # no one else has started an attempt
-        pause = _pause(kept.attempt_count, outcome, now, pauses, jitter)
+        pause = _pause(delivery_row.attempt_count, outcome, now, pauses, jitter)
         if pause is None:
-            _end(session, kept, FAILED, now)
+            _end(session, delivery_row, FAILED, now)
         else:
-            webhook_deliveries.reschedule(session, kept, now + pause)
+            webhook_deliveries.reschedule(session, delivery_row, now + pause)
     return _failed(session, endpoint, now)
 
 
@@ -223,9 +227,9 @@ def _attempt(delivery: Delivery, outcome: DeliveryResult, now: dt.datetime) -> D
     return DeliveryAttempt(str(uuid7()), delivery.id, now, outcome.status, outcome.latency_ms, error)
 
 
-def _arrived(session: Session, endpoint: Endpoint, kept: Delivery, now: dt.datetime) -> None:
-    if kept.state == PENDING:
-        _end(session, kept, DELIVERED, now)
+def _arrived(session: Session, endpoint: Endpoint, delivery_row: Delivery, now: dt.datetime) -> None:
+    if delivery_row.state == PENDING:
+        _end(session, delivery_row, DELIVERED, now)
     if endpoint.failing_since is not None:
         webhook_endpoints.change(session, endpoint.id, failing_since=None)
 

@@ -276,8 +276,8 @@ def _check(
     """Raise Unprocessable when a value is invalid."""
     try:
         WebhookUrl.parse(url, reach)
-    except BlockedAddress as told:
-        raise _amiss("/url", str(told)) from None
+    except BlockedAddress as detail:
+        raise _amiss("/url", str(detail)) from None
     for place, name in enumerate(types):
         if name not in TYPES or name in types[:place]:
             raise _amiss(f"/types/{place}", f"This takes, each once, {', '.join(TYPES)}.")
@@ -289,8 +289,8 @@ def _check(
         )
 
 
-def _amiss(pointer: str, told: str) -> InvalidRequest:
-    return InvalidRequest(told, errors=[FieldError(pointer, "invalid", told)])
+def _amiss(pointer: str, detail: str) -> InvalidRequest:
+    return InvalidRequest(detail, errors=[FieldError(pointer, "invalid", detail)])
 
 
 def _on_record(session: Session, turn: EndpointCommand, action: str, endpoint: str) -> None:

@@ -42,19 +42,21 @@ class CaseData:
     names: Mapping[str, str]
 
 
-def summary_for_export(session: Session, desk: SubmissionService, turn: StaffCommand) -> Assessment:
+def summary_for_export(
+    session: Session, submission_service: SubmissionService, turn: StaffCommand
+) -> Assessment:
     """Return a case whose summary is exported. Raises Forbidden, NotFound, NotSubmitted."""
-    assessment = _load_for_export(session, desk, turn)
+    assessment = _load_for_export(session, submission_service, turn)
     require_submitted(assessment)
     _record_export(session, turn, "summary.exported")
     return assessment
 
 
 def case_document(
-    session: Session, desk: SubmissionService, turn: StaffCommand, *, contact: bool = False
+    session: Session, submission_service: SubmissionService, turn: StaffCommand, *, contact: bool = False
 ) -> Json:
     """Return everything that is stored about a case. Raises Forbidden and NotFound."""
-    assessment = _load_for_export(session, desk, turn)
+    assessment = _load_for_export(session, submission_service, turn)
     if contact:
         require_permission(turn.principal, "contact")
         _record_export(session, turn, "contact.exported")
@@ -79,9 +81,11 @@ def case_document(
     }
 
 
-def _load_for_export(session: Session, desk: SubmissionService, turn: StaffCommand) -> Assessment:
+def _load_for_export(
+    session: Session, submission_service: SubmissionService, turn: StaffCommand
+) -> Assessment:
     require_permission(turn.principal, "export")
-    return load_case(session, desk, turn, "case", lock=False)
+    return load_case(session, submission_service, turn, "case", lock=False)
 
 
 def _record_export(session: Session, turn: StaffCommand, action: str) -> None:

@@ -61,7 +61,7 @@ class Case:
     merged into it.
     """
 
-    drawn: Assessment
+    assessment: Assessment
     notes: tuple[Note, ...]
     actions: tuple[FlagAction, ...]
     history: tuple[HistoryEntry, ...]
@@ -74,9 +74,9 @@ class Case:
 # --- views -----------------------------------------------------------------------------------------
 
 
-def view_case(session: Session, desk: SubmissionService, turn: StaffCommand) -> Case:
+def view_case(session: Session, submission_service: SubmissionService, turn: StaffCommand) -> Case:
     """Return a case with everything that was done about it; the view is recorded in the audit log first."""
-    assessment = load_case(session, desk, turn, "case", lock=False)
+    assessment = load_case(session, submission_service, turn, "case", lock=False)
     before = _seen_before(session, turn)
     cases.record_first_view(session, turn.submission, turn.now)
     audit_log.record(
@@ -87,21 +87,23 @@ def view_case(session: Session, desk: SubmissionService, turn: StaffCommand) -> 
     return _case(session, turn, replace(assessment, record=record), before)
 
 
-def history(session: Session, desk: SubmissionService, turn: StaffCommand) -> list[HistoryEntry]:
+def history(
+    session: Session, submission_service: SubmissionService, turn: StaffCommand
+) -> list[HistoryEntry]:
     """Return the audit events of a case and its flags, reads included, newest first.
 
     This call is recorded as a read too.
     """
-    assessment = load_case(session, desk, turn, "case", lock=False)
+    assessment = load_case(session, submission_service, turn, "case", lock=False)
     audit_log.record(
         session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
     )
     return cases.history(session, _ids(assessment))
 
 
-def reveal_contact(session: Session, desk: SubmissionService, turn: StaffCommand) -> Case:
+def reveal_contact(session: Session, submission_service: SubmissionService, turn: StaffCommand) -> Case:
     """Return a case to show its contact details once; each time is recorded in the audit log."""
-    assessment = load_case(session, desk, turn, "contact", lock=False)
+    assessment = load_case(session, submission_service, turn, "contact", lock=False)
     audit_log.record(
         session, turn.actor, turn.now, AuditAction("contact.revealed", "submission", turn.submission)
     )
@@ -110,7 +112,7 @@ def reveal_contact(session: Session, desk: SubmissionService, turn: StaffCommand
 
 def load_case(
     session: Session,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     turn: StaffCommand,
     permission: Permission,
     *,
@@ -121,10 +123,12 @@ def load_case(
     Raises Forbidden, NotFound and, with `lock`, PreconditionFailed.
     """
     require_permission(turn.principal, permission)
-    record, key = desk.load(session, turn.submission, turn.principal, REVIEW, now=turn.now, lock=lock)
+    record, key = submission_service.load(
+        session, turn.submission, turn.principal, REVIEW, now=turn.now, lock=lock
+    )
     if lock:
         require_version(record, turn.version)
-    return desk.assess(record, key)
+    return submission_service.assess(record, key)
 
 
 def mark_viewed(session: Session, turn: StaffCommand, version: int) -> None:
@@ -169,14 +173,14 @@ def _ids(assessment: Assessment) -> list[str]:
 
 
 def change_status(
-    session: Session, desk: SubmissionService, turn: StaffCommand, review: Review
+    session: Session, submission_service: SubmissionService, turn: StaffCommand, review: Review
 ) -> Assessment:
     """Move the review to another step; requesting the current step does nothing. Raises NotThisStep.
 
     A review cannot become ready or closed while a flag with a due date is open. When a merged case is
     reopened, the merge is undone.
     """
-    assessment = load_case(session, desk, turn, "review")
+    assessment = load_case(session, submission_service, turn, "review")
     if review == assessment.record.review:
         return assessment
     _require_step(assessment, review)
@@ -196,9 +200,11 @@ def change_status(
     return save_changes(session, turn, assessment, *acts, **changes)
 
 
-def assign(session: Session, desk: SubmissionService, turn: StaffCommand, assignee: str | None) -> Assessment:
+def assign(
+    session: Session, submission_service: SubmissionService, turn: StaffCommand, assignee: str | None
+) -> Assessment:
     """Assign a case to a staff user who may review it, or to no one. Raises Unprocessable."""
-    assessment = load_case(session, desk, turn, "review")
+    assessment = load_case(session, submission_service, turn, "review")
     if assignee == assessment.record.assignee_id:
         return assessment
     found = _reviewer(session, assignee)
@@ -283,10 +289,10 @@ def _assigned(turn: StaffCommand, assignee: str | None) -> AuditAction:
 
 
 def add_note(
-    session: Session, desk: SubmissionService, turn: StaffCommand, text: str
+    session: Session, submission_service: SubmissionService, turn: StaffCommand, text: str
 ) -> tuple[Assessment, Note]:
     """Add a note to a case. Raises Unprocessable."""
-    assessment = load_case(session, desk, turn, "review")
+    assessment = load_case(session, submission_service, turn, "review")
     note = Note(str(uuid7()), turn.actor.kind, turn.actor.id, turn.now, normalise_note(text))
     cases.add_note(session, turn.submission, note, assessment.key)
     return save_changes(
@@ -314,13 +320,13 @@ def _no_note(code: str, message: str) -> InvalidRequest:
 
 
 def act_on_flag(
-    session: Session, desk: SubmissionService, turn: StaffCommand, flag: str, action: Action
+    session: Session, submission_service: SubmissionService, turn: StaffCommand, flag: str, action: Action
 ) -> tuple[Assessment, FlagAction]:
     """Record what was done about a flag; a closed flag no longer counts for the case's due date.
 
     Raises NotFound and NotThisStep.
     """
-    assessment = load_case(session, desk, turn, "review")
+    assessment = load_case(session, submission_service, turn, "review")
     found = next((each for each in assessment.record.flags if each.id == flag), None)
     if found is None:
         raise NotFound("There is no such flag on this case.")

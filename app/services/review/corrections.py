@@ -54,7 +54,7 @@ class CorrectionDiff:
     event that says who made the correction.
     """
 
-    drawn: Assessment
+    assessment: Assessment
     before: SubmissionVersion
     shown: Assessment | None
     changes: tuple[Change, ...]
@@ -64,13 +64,13 @@ class CorrectionDiff:
 
 
 def apply_correction(
-    session: Session, desk: SubmissionService, turn: StaffCommand, answers: Mapping[str, object]
+    session: Session, submission_service: SubmissionService, turn: StaffCommand, answers: Mapping[str, object]
 ) -> Assessment:
     """Change answers (None removes one) of a draft or of a submitted case; the earlier state is stored.
 
     Raises Forbidden, NotFound, PreconditionFailed, InvalidAnswers; NotThisStep when nothing changes.
     """
-    before = load_case(session, desk, turn, "correct")
+    before = load_case(session, submission_service, turn, "correct")
     record, complete = before.record, before.record.status == "submitted"
     given = SubmissionInput(
         merge_patch(record.answers["answers"], {"answers": answers}, "answers"), record.contact
@@ -80,7 +80,7 @@ def apply_correction(
         before.edition, given, record.language, tuple(record.answers["raised"])
     )
     assessment = replace(before, evaluation=evaluation, enabled=checked.enabled, missing=checked.missing)
-    assessment = with_evaluation(assessment, checked, given, turn.now, desk.terms)
+    assessment = with_evaluation(assessment, checked, given, turn.now, submission_service.terms)
     if _same(assessment.record.answers["answers"], record.answers["answers"]):
         raise InvalidTransition("These are the answers it has already; nothing was changed.")
     until = (
@@ -94,9 +94,9 @@ def apply_correction(
     )
     assessment = replace(assessment, record=replace(after, retained_until=until))
     cases.insert_version(session, str(uuid7()), record, turn.now, before.key)
-    submissions.replace(session, desk.vault, assessment.record, assessment.key)
+    submissions.replace(session, submission_service.vault, assessment.record, assessment.key)
     if assessment.record.contact != record.contact:
-        contact_index.reindex(session, desk.vault.keyring, record.id, assessment.record.contact)
+        contact_index.reindex(session, submission_service.vault.keyring, record.id, assessment.record.contact)
     act = AuditAction(CORRECTED, "submission", record.id)
     audit_log.record(session, turn.actor, turn.now, act, *flag_audit_events(assessment.record))
     alerts.create_for_new_flags(session, assessment.record)
@@ -104,12 +104,14 @@ def apply_correction(
     return assessment
 
 
-def answers_at_version(session: Session, desk: SubmissionService, turn: StaffCommand) -> Assessment:
+def answers_at_version(
+    session: Session, submission_service: SubmissionService, turn: StaffCommand
+) -> Assessment:
     """Return the case with the answers of the version in `turn`, from which a form for it was rendered.
 
     It is not shown to any user. Raises Forbidden, NotFound.
     """
-    assessment = load_case(session, desk, turn, "correct", lock=False)
+    assessment = load_case(session, submission_service, turn, "correct", lock=False)
     if turn.version is None or turn.version >= assessment.record.version:
         return assessment
     older = cases.versions_of(session, turn.submission, assessment.key)
@@ -129,13 +131,13 @@ def _plain(answers: Json) -> Json:
 
 
 def corrections(
-    session: Session, desk: SubmissionService, turn: StaffCommand
+    session: Session, submission_service: SubmissionService, turn: StaffCommand
 ) -> tuple[Assessment, list[CorrectionDiff], Mapping[str, str]]:
     """Return every correction of a case, newest first, with the names of those who made them.
 
     The view is recorded in the audit log. Raises Forbidden, NotFound.
     """
-    assessment = load_case(session, desk, turn, "case", lock=False)
+    assessment = load_case(session, submission_service, turn, "case", lock=False)
     audit_log.record(
         session, turn.actor, turn.now, AuditAction(audit_log.VIEWED, "submission", turn.submission)
     )
@@ -145,14 +147,14 @@ def corrections(
     done = [each for each in cases.history(session, [turn.submission]) if each.action == CORRECTED]
     by = {each.at: each for each in done}
     found = [
-        _difference(desk, assessment, each, states[place], by.get(each.replaced_at))
+        _difference(submission_service, assessment, each, states[place], by.get(each.replaced_at))
         for place, each in enumerate(older, 1)
     ]
     return assessment, found[::-1], cases.staff_names(session, [each.actor_id for each in done])
 
 
 def _difference(
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     assessment: Assessment,
     before: SubmissionVersion,
     after: tuple[Json, Json | None],
@@ -164,7 +166,7 @@ def _difference(
     return CorrectionDiff(
         assessment,
         before,
-        desk.assess(
+        submission_service.assess(
             replace(assessment.record, answers=before.answers, summary_provenance=before.summary_provenance),
             assessment.key,
         )
@@ -177,7 +179,9 @@ def _difference(
     )
 
 
-def merge(session: Session, desk: SubmissionService, turn: StaffCommand, into: str) -> Assessment:
+def merge(
+    session: Session, submission_service: SubmissionService, turn: StaffCommand, into: str
+) -> Assessment:
     """Close a duplicate and merge it into another case of the same person.
 
     Both cases stay readable and refer to each other. The other case counts for the bookings of both.
@@ -188,7 +192,7 @@ def merge(session: Session, desk: SubmissionService, turn: StaffCommand, into: s
         raise InvalidRequest("A case can't be merged into itself; give the id of the other one.")
     other = replace(turn, submission=into, version=None)
     pair = {each.submission: each for each in (turn, other)}
-    found = {name: _one_of_two(session, desk, turn, pair[name]) for name in sorted(pair)}
+    found = {name: _one_of_two(session, submission_service, turn, pair[name]) for name in sorted(pair)}
     assessment, target = found[turn.submission], found[into]
     if assessment.record.is_test != target.record.is_test:
         raise InvalidRequest(NOT_FOUND_TARGET)
@@ -207,12 +211,14 @@ def merge(session: Session, desk: SubmissionService, turn: StaffCommand, into: s
 
 
 def _one_of_two(
-    session: Session, desk: SubmissionService, turn: StaffCommand, either: StaffCommand
+    session: Session, submission_service: SubmissionService, turn: StaffCommand, either: StaffCommand
 ) -> Assessment:
     try:
-        return load_case(session, desk, either, "correct")
+        return load_case(session, submission_service, either, "correct")
     except NotFound:
-        load_case(session, desk, turn, "correct", lock=False)  # errors of the case itself come first
+        load_case(
+            session, submission_service, turn, "correct", lock=False
+        )  # errors of the case itself come first
         raise InvalidRequest(NOT_FOUND_TARGET) from None
 
 

@@ -89,7 +89,12 @@ def csv_header(library: Library, wanted: ExportRequest) -> str:
 
 
 def csv_chunk(
-    session: Session, desk: SubmissionService, wanted: ExportRequest, *, now: dt.datetime, actor: Actor
+    session: Session,
+    submission_service: SubmissionService,
+    wanted: ExportRequest,
+    *,
+    now: dt.datetime,
+    actor: Actor,
 ) -> CsvChunk:
     """Return the next lines.
 
@@ -98,12 +103,12 @@ def csv_chunk(
     rows, following = _rows(session, wanted, now)
     if not wanted.answers:
         return CsvChunk("".join(_line(_plain(row)) for row in rows), following)
-    found = csv_export.answers(session, desk.vault, [row.id for row in rows])
+    found = csv_export.answers(session, submission_service.vault, [row.id for row in rows])
     if found:
         audit_log.record(
             session, actor, now, *(AuditAction("case.exported", "submission", name) for name in found)
         )
-    names = _questions(desk.library)
+    names = _questions(submission_service.library)
     lines = (_line([*_plain(row), *_given(found[row.id], names)]) for row in rows if row.id in found)
     return CsvChunk("".join(lines), following)
 

@@ -48,7 +48,7 @@ class QueuePage:
 
 def page(
     session: Session,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     principal: Principal,
     filters: Filters,
     limit: int,
@@ -60,9 +60,9 @@ def page(
     require_permission(principal, "queue")
     found = queue.list_cases(session, filters, limit, after, now=now)
     ids = [row.id for row in found.rows]
-    opened = queue.decrypt_rows(session, desk.vault, ids)
+    opened = queue.decrypt_rows(session, submission_service.vault, ids)
     seen = cases.last_views(session, principal.id, ids) if isinstance(principal, StaffPrincipal) else {}
-    lines = (_queue_item(desk, row, opened.get(row.id), seen.get(row.id)) for row in found.rows)
+    lines = (_queue_item(submission_service, row, opened.get(row.id), seen.get(row.id)) for row in found.rows)
     names = cases.staff_names(session, (row.assignee_id for row in found.rows))
     return QueuePage(tuple(lines), found.following, names)
 
@@ -83,7 +83,7 @@ def record_views(session: Session, ids: Iterable[str], *, now: dt.datetime, acto
 
 def search_cases(
     session: Session,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     principal: Principal,
     text: str,
     *,
@@ -100,7 +100,7 @@ def search_cases(
         raise InvalidRequest("Give a whole phone number, e-mail address, booking reference or case number.")
     kind: contact_index.Kind = "email" if "@" in query else "phone"
     ids = [
-        *contact_index.find(session, desk.vault.keyring, kind, query),
+        *contact_index.find(session, submission_service.vault.keyring, kind, query),
         *queue.find_by_reference(session, query),
     ]
     audit_log.record(session, actor, now, AuditAction("cases.searched", "cases", None))
@@ -108,13 +108,16 @@ def search_cases(
 
 
 def _queue_item(
-    desk: SubmissionService, row: QueueRow, opened: DecryptedRow | None, last_view: cases.CaseView | None
+    submission_service: SubmissionService,
+    row: QueueRow,
+    opened: DecryptedRow | None,
+    last_view: cases.CaseView | None,
 ) -> QueueItem:
     is_new, changed = last_view is None, last_view is not None and last_view.viewed_version < row.version
     if opened is None:
         return QueueItem(row, None, 0, is_new, changed)
     try:
-        edition = desk.edition(row, opened.answers.get("off", ()))
+        edition = submission_service.edition(row, opened.answers.get("off", ()))
     except Unavailable:
         return QueueItem(row, None, 0, is_new, changed)
     return QueueItem(

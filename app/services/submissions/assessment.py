@@ -141,38 +141,38 @@ def assess_new(
         contact={},
         summary_provenance=None,
     )
-    drawn = Assessment(record, edition, evaluation, checked.enabled, checked.missing, DataKey.fresh())
-    return with_evaluation(drawn, checked, given, now, terms)
+    assessment = Assessment(record, edition, evaluation, checked.enabled, checked.missing, DataKey.fresh())
+    return with_evaluation(assessment, checked, given, now, terms)
 
 
 def with_evaluation(
-    drawn: Assessment,
+    assessment: Assessment,
     checked: ValidationResult,
     given: SubmissionInput,
     now: dt.datetime,
     terms: RetentionPolicy,
 ) -> Assessment:
-    """Return `drawn` with its record updated from the answers: what is stored, flags, status and times."""
-    evaluation, complete = drawn.evaluation, given.complete
-    kept = evaluation.answers_to_store if complete or evaluation.stopped_by else checked.answers
-    due = due_date_calculator(drawn.edition, terms.hours, on_call=terms.on_call)
-    flags = _flags(drawn.record.flags, evaluation, now, due)
-    made = drawn.edition.summarise(evaluation, drawn.record.language) if complete else None
+    """Return the assessment with its record updated from the answers: what is stored, flags, status, times."""
+    evaluation, complete = assessment.evaluation, given.complete
+    stored = evaluation.answers_to_store if complete or evaluation.stopped_by else checked.answers
+    due = due_date_calculator(assessment.edition, terms.hours, on_call=terms.on_call)
+    flags = _flags(assessment.record.flags, evaluation, now, due)
+    made = assessment.edition.summarise(evaluation, assessment.record.language) if complete else None
     record = replace(
-        drawn.record,
+        assessment.record,
         status="submitted" if complete else "draft",
         **pending_attention(flags),
-        review=_review(drawn.record, flags, complete=complete),
+        review=_review(assessment.record, flags, complete=complete),
         updated_at=now,
         submitted_at=now if complete else None,
         retained_until=_kept_until(terms, flags, now, complete=complete),
-        answers={"answers": dict(kept), "raised": list(evaluation.raised)}
-        | ({"off": sorted(drawn.edition.off)} if drawn.edition.off else {}),
+        answers={"answers": dict(stored), "raised": list(evaluation.raised)}
+        | ({"off": sorted(assessment.edition.off)} if assessment.edition.off else {}),
         contact=dict(checked.contact),
-        summary_provenance=provenance(drawn.edition, evaluation, made["digest"]) if made else None,
+        summary_provenance=provenance(assessment.edition, evaluation, made["digest"]) if made else None,
         flags=flags,
     )
-    return replace(drawn, record=record, made=made)
+    return replace(assessment, record=record, made=made)
 
 
 def _kept_until(

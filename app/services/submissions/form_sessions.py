@@ -44,7 +44,7 @@ class FormPageInput:
 class SaveResult:
     """The current draft, the issues of values that could not be stored, and whether the session was over."""
 
-    drawn: Assessment
+    assessment: Assessment
     issues: tuple[Issue, ...]
     ended: bool
 
@@ -56,8 +56,8 @@ def new_secret() -> str:
 
 def start_session(
     session: Session,
-    desk: SubmissionService,
-    drawn: Assessment,
+    submission_service: SubmissionService,
+    assessment: Assessment,
     claim: Claim,
     secret: str,
     *,
@@ -73,14 +73,16 @@ def start_session(
     """
     started = idempotency.run_once(
         session,
-        SubmissionResponses(desk.vault, drawn.key, now=now),
+        SubmissionResponses(submission_service.vault, assessment.key, now=now),
         claim,
-        Created(drawn.record.id, b""),
-        partial(lifecycle.create, vault=desk.vault, drawn=drawn, actor=actor),
+        Created(assessment.record.id, b""),
+        partial(lifecycle.create, vault=submission_service.vault, assessment=assessment, actor=actor),
         now=now,
     )
     if started.replayed:
-        record = desk.read(session, started.id, FormSessionPrincipal(started.id), now=now).record
+        record = submission_service.read(
+            session, started.id, FormSessionPrincipal(started.id), now=now
+        ).record
         if record.version > 1 or now - record.created_at > REISSUE_TTL:
             raise Gone("This form was begun already.")
     form_tokens.insert(session, Capability(hash_token(secret), "session", started.id, now, until))
@@ -88,7 +90,12 @@ def start_session(
 
 
 def read(
-    session: Session, desk: SubmissionService, secret: str, *, now: dt.datetime, late: bool = False
+    session: Session,
+    submission_service: SubmissionService,
+    secret: str,
+    *,
+    now: dt.datetime,
+    late: bool = False,
 ) -> Assessment:
     """Return the submission of a session; with `late`, also of one that ended less than `LATE` ago.
 
@@ -96,14 +103,16 @@ def read(
     """
     held = _held(session, secret, now - LATE_PAGE_ACCEPTED_FOR if late else now)
     try:
-        return desk.read(session, held.submission_id, FormSessionPrincipal(held.submission_id), now=now)
+        return submission_service.read(
+            session, held.submission_id, FormSessionPrincipal(held.submission_id), now=now
+        )
     except NotFound:
         raise SessionEnded("What this session opened is not kept any more.") from None
 
 
 def save(
     session: Session,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     secret: str,
     page: FormPageInput,
     language: str,
@@ -115,7 +124,7 @@ def save(
     """Store the valid answers of a page, even when it arrives late. Raises SessionEnded and NotADraft."""
     held = _held(session, secret, now - LATE_PAGE_ACCEPTED_FOR)
     holder = FormSessionPrincipal(held.submission_id)
-    edition = read(session, desk, secret, now=now, late=True).edition
+    edition = read(session, submission_service, secret, now=now, late=True).edition
     given = {name: value for name, value in page.answers.items() if value is not None}
     issues = edition.check(given, page.contact, complete=False).issues
     amiss = {tuple(issue.pointer.split("/")[1:3]) for issue in issues}
@@ -124,13 +133,15 @@ def save(
         "contact": {name: each for name, each in page.contact.items() if ("contact", name) not in amiss},
         "language": language,
     }
-    drawn = desk.change(session, holder.submission, holder, patch, version=None, now=now, actor=actor)
-    return SaveResult(drawn, issues, _over(session, held, until, now))
+    assessment = submission_service.change(
+        session, holder.submission, holder, patch, version=None, now=now, actor=actor
+    )
+    return SaveResult(assessment, issues, _over(session, held, until, now))
 
 
 def submit(
     session: Session,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     secret: str,
     *,
     until: dt.datetime,
@@ -143,21 +154,25 @@ def submit(
     """
     held = _held(session, secret, now - LATE_PAGE_ACCEPTED_FOR)
     holder = FormSessionPrincipal(held.submission_id)
-    drawn = read(session, desk, secret, now=now, late=True)
-    if drawn.record.status == "draft":
-        drawn = desk.submit(session, holder.submission, holder, version=None, now=now, actor=actor)
-    return SaveResult(drawn, (), _over(session, held, until, now))
+    assessment = read(session, submission_service, secret, now=now, late=True)
+    if assessment.record.status == "draft":
+        assessment = submission_service.submit(
+            session, holder.submission, holder, version=None, now=now, actor=actor
+        )
+    return SaveResult(assessment, (), _over(session, held, until, now))
 
 
-def erase(session: Session, desk: SubmissionService, secret: str, *, now: dt.datetime, actor: Actor) -> None:
+def erase(
+    session: Session, submission_service: SubmissionService, secret: str, *, now: dt.datetime, actor: Actor
+) -> None:
     """Erase the submission of a session permanently. Raises SessionEnded."""
-    holder = FormSessionPrincipal(read(session, desk, secret, now=now).record.id)
-    desk.erase(session, holder.submission, holder, version=None, now=now, actor=actor)
+    holder = FormSessionPrincipal(read(session, submission_service, secret, now=now).record.id)
+    submission_service.erase(session, holder.submission, holder, version=None, now=now, actor=actor)
 
 
 def create_resume_link(
     session: Session,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     secret: str,
     link_secret: str,
     *,
@@ -169,7 +184,7 @@ def create_resume_link(
     If the submission is erased earlier, as its retention date now says, that date is returned. Raises
     SessionEnded.
     """
-    record = read(session, desk, secret, now=now).record
+    record = read(session, submission_service, secret, now=now).record
     until = now + RESUME_LINK_TTL
     form_tokens.insert(session, Capability(hash_token(link_secret), "resume", record.id, now, until))
     audit_log.record(session, actor, now, AuditAction("link.made", "submission", record.id))
@@ -178,7 +193,7 @@ def create_resume_link(
 
 def resume(
     session: Session,
-    desk: SubmissionService,
+    submission_service: SubmissionService,
     link_secret: str,
     secret: str,
     *,
@@ -195,12 +210,14 @@ def resume(
     if held is None or held.expires_at <= now:
         raise gone
     try:
-        drawn = desk.read(session, held.submission_id, FormSessionPrincipal(held.submission_id), now=now)
+        assessment = submission_service.read(
+            session, held.submission_id, FormSessionPrincipal(held.submission_id), now=now
+        )
     except NotFound:
         raise gone from None
     form_tokens.insert(session, Capability(hash_token(secret), "session", held.submission_id, now, until))
     audit_log.record(session, actor, now, AuditAction("link.used", "submission", held.submission_id))
-    return drawn
+    return assessment
 
 
 def session_exists(session: Session, secret: str) -> bool:

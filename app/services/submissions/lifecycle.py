@@ -38,9 +38,9 @@ WRITING = "submissions:write"
 Editable = tuple[Record, Edition, DataKey]
 
 
-def create(session: Session, vault: Vault, drawn: Assessment, *, actor: Actor) -> None:
+def create(session: Session, vault: Vault, assessment: Assessment, *, actor: Actor) -> None:
     """Store a new submission, its flags, its contact index, its audit events and the alert they cause."""
-    record, key = drawn.record, drawn.key
+    record, key = assessment.record, assessment.key
     rows = [vault.seal_flag(flag, record.id, key) for flag in record.flags]
     submissions.insert(session, vault.encrypt_record(record, key), rows)
     if record.contact:
@@ -88,19 +88,19 @@ class SubmissionService:
     def assess(self, record: Record, key: DataKey) -> Assessment:
         """Return the assessment of a stored submission. Raises Unavailable without its edition."""
         edition = self.edition(record, record.answers.get("off", ()))
-        kept = edition.check(record.answers["answers"], record.contact, complete=False)
-        evaluation = edition.evaluate(kept.answers, record.answers["raised"], enabled=kept.enabled)
-        return Assessment(record, edition, evaluation, kept.enabled, kept.missing, key)
+        checked = edition.check(record.answers["answers"], record.contact, complete=False)
+        evaluation = edition.evaluate(checked.answers, record.answers["raised"], enabled=checked.enabled)
+        return Assessment(record, edition, evaluation, checked.enabled, checked.missing, key)
 
-    def edition(self, kept: Record | SubmissionRow, off: Iterable[str]) -> Edition:
+    def edition(self, record: Record | SubmissionRow, off: Iterable[str]) -> Edition:
         """Return the edition of a submission: as it was when submitted, or for a draft as it is now.
 
         `off`: the optional question groups that were off at submission. Raises Unavailable.
         """
-        if kept.status == "draft":
-            edition = self.library.find(kept.questionnaire, kept.edition)
+        if record.status == "draft":
+            edition = self.library.find(record.questionnaire, record.edition)
         else:
-            edition = self.library.find_with_switches(kept.questionnaire, kept.edition, frozenset(off))
+            edition = self.library.find_with_switches(record.questionnaire, record.edition, frozenset(off))
         if edition is None:
             raise Unavailable("The edition this submission was made with is not installed.")
         return edition
@@ -117,9 +117,9 @@ class SubmissionService:
         self, session: Session, submission: str, principal: ApiClient, *, now: dt.datetime, actor: Actor
     ) -> Assessment:
         """`read` for an API client: the view is recorded in the audit log. Raises NotFound or Forbidden."""
-        drawn = self.read(session, submission, principal, now=now)
+        assessment = self.read(session, submission, principal, now=now)
         audit_log.record(session, actor, now, AuditAction(audit_log.VIEWED, "submission", submission))
-        return drawn
+        return assessment
 
     def change(
         self,
@@ -210,30 +210,32 @@ class SubmissionService:
         checked, evaluation = validate_and_evaluate(
             edition, given, record.language, tuple(record.answers["raised"])
         )
-        drawn = Assessment(record, edition, evaluation, checked.enabled, checked.missing, key)
-        drawn = self._kept_for_visit(session, with_evaluation(drawn, checked, given, now, self.terms))
+        assessment = Assessment(record, edition, evaluation, checked.enabled, checked.missing, key)
+        assessment = self._kept_for_visit(
+            session, with_evaluation(assessment, checked, given, now, self.terms)
+        )
         if record.legal_hold:  # under a legal hold, the earlier version is stored too
             cases.insert_version(session, str(uuid7()), replace(record, version=record.version - 1), now, key)
-        submissions.replace(session, self.vault, drawn.record, drawn.key)
-        if drawn.record.contact != record.contact:
-            contact_index.reindex(session, self.vault.keyring, record.id, drawn.record.contact)
-        acts = AuditAction(action, "submission", drawn.record.id), *flag_audit_events(drawn.record)
+        submissions.replace(session, self.vault, assessment.record, assessment.key)
+        if assessment.record.contact != record.contact:
+            contact_index.reindex(session, self.vault.keyring, record.id, assessment.record.contact)
+        acts = AuditAction(action, "submission", assessment.record.id), *flag_audit_events(assessment.record)
         audit_log.record(session, actor, now, *acts)
-        alerts.create_for_new_flags(session, drawn.record)
-        return drawn
+        alerts.create_for_new_flags(session, assessment.record)
+        return assessment
 
-    def _kept_for_visit(self, session: Session, drawn: Assessment) -> Assessment:
+    def _kept_for_visit(self, session: Session, assessment: Assessment) -> Assessment:
         """Return the submission with its retention extended when the time of the visit is known.
 
         A submitted form is then retained as long after the visit as otherwise after its submission.
         """
-        record = drawn.record
+        record = assessment.record
         if record.status == "draft" or record.booking_reference is None:
-            return drawn
+            return assessment
         visits = readiness.appointments(session, [record.booking_reference], test=record.is_test)
         visit = max((record.submitted_at or record.updated_at, *visits.values()))
         until = max(record.retained_until, self.terms.until(visit, complete=True))
-        return replace(drawn, record=replace(record, retained_until=until))
+        return replace(assessment, record=replace(record, retained_until=until))
 
 
 def erase(

@@ -85,8 +85,8 @@ def delete_older(session: Session, before: dt.datetime) -> int:
     """Delete the links that expired before then and whose submission, if they had one, is deleted. Returns
     how many.
     """
-    kept = sa.exists().where(submissions.c.id == _OF.submission_id)
-    return session.execute(sa.delete(handoffs).where(_OF.expires_at < before, ~kept)).rowcount
+    has_submission = sa.exists().where(submissions.c.id == _OF.submission_id)
+    return session.execute(sa.delete(handoffs).where(_OF.expires_at < before, ~has_submission)).rowcount
 
 
 def _one(session: Session, wanted: sa.ColumnElement[bool], *, lock: bool) -> Handoff | None:

@@ -40,12 +40,12 @@ def current_submissions(
     """
     of = submissions.alias("counting")
     counts = sa.and_(of.c.id == sa.func.coalesce(_OF.merged_into_id, _OF.id), of.c.merged_into_id.is_(None))
-    kept = sa.or_(of.c.retained_until > now, of.c.legal_hold.is_(True))
+    retained = sa.or_(of.c.retained_until > now, of.c.legal_hold.is_(True))
     first = (of.c.status == "submitted").desc(), of.c.id.desc()
     order = sa.func.row_number().over(partition_by=_OF.booking_reference, order_by=first).label("place")
     columns = of.c.id, _OF.booking_reference, of.c.status, of.c.review, of.c.edition, of.c.submitted_at
     asked = sa.select(*columns, order).select_from(submissions.join(of, counts))
-    found = asked.where(_OF.booking_reference.in_(list(references)), _OF.is_test == test, kept).subquery()
+    found = asked.where(_OF.booking_reference.in_(list(references)), _OF.is_test == test, retained).subquery()
     rows = session.execute(sa.select(found).where(found.c.place == 1))
     return [BookingSubmission(*row[:-1]) for row in rows]
 

@@ -117,8 +117,10 @@ class Database:
             found = {name: str(session.exec_driver_sql(ask.format(name)).scalar()) for name in wanted}
         fine = all(found[name] in (value, "remote_apply", "remote_write") for name, value in wanted.items())
         if not fine:
-            told = ", ".join(f"{name}={value}" for name, value in found.items())
-            raise StartupError(f"The database could lose acknowledged answers ({told}); it must be {wanted}.")
+            pragmas = ", ".join(f"{name}={value}" for name, value in found.items())
+            raise StartupError(
+                f"The database could lose acknowledged answers ({pragmas}); it must be {wanted}."
+            )
 
     def checkpoint(self) -> None:
         """Remove erased data from SQLite's write-ahead log. Active readers may delay this to the next

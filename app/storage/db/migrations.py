@@ -54,8 +54,8 @@ def revisions() -> tuple[str, ...]:
     """Return the revisions of this release, oldest first, as read from their files."""
     after: dict[str, str] = {}
     for path in (MIGRATIONS / "versions").glob("*.py"):
-        told = dict(REVISION.findall(path.read_text(encoding="utf-8")))
-        after[told["down_"]] = told[""]
+        names = dict(REVISION.findall(path.read_text(encoding="utf-8")))
+        after[names["down_"]] = names[""]
     found, last = [], ""
     while last in after:
         last = after[last]

@@ -124,13 +124,13 @@ class Writer:
         by_loop: dict[asyncio.AbstractEventLoop, list[_Queued]] = {}
         for queued in batch:
             by_loop.setdefault(queued.loop, []).append(queued)
-        for loop, told in by_loop.items():
+        for loop, done in by_loop.items():
             with contextlib.suppress(RuntimeError):  # a closed loop has no callers
-                loop.call_soon_threadsafe(self._resolve_in_loop, told)
+                loop.call_soon_threadsafe(self._resolve_in_loop, done)
 
-    def _resolve_in_loop(self, told: list[_Queued]) -> None:
-        self.waiting -= len(told)
-        for queued in told:
+    def _resolve_in_loop(self, done: list[_Queued]) -> None:
+        self.waiting -= len(done)
+        for queued in done:
             queued.tell()
 
 
@@ -156,6 +156,6 @@ def _cause(error: Exception) -> Exception:
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     if not isinstance(cause, sqlite3.OperationalError) or cause.sqlite_errorcode == sqlite3.SQLITE_ERROR:
         return error
-    told = Unavailable("The database can't take this right now; try again shortly.", retry_after=2)
-    told.__cause__ = error
-    return told
+    problem = Unavailable("The database can't take this right now; try again shortly.", retry_after=2)
+    problem.__cause__ = error
+    return problem

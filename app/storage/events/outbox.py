@@ -118,14 +118,14 @@ def of_submissions(session: Session, ids: Collection[str]) -> dict[str, EventSub
     """Map each submission to what is known of it. For an erased one that is what was published before."""
     listed = list(ids)
     found: dict[str, EventSubject] = {}
-    told = sa.select(_OF.submission_id, _OF.handoff_id, _OF.booking_reference, _OF.is_test)
-    told = told.where(_OF.submission_id.in_(listed))
+    subjects = sa.select(_OF.submission_id, _OF.handoff_id, _OF.booking_reference, _OF.is_test)
+    subjects = subjects.where(_OF.submission_id.in_(listed))
     begun = sa.select(*_OF_HANDOFF).where(handoffs.c.submission_id.in_(listed))
-    for asked in (told.order_by(_OF.position), begun):
+    for asked in (subjects.order_by(_OF.position), begun):
         found |= {row.submission_id: EventSubject(*row) for row in session.execute(asked)}
     names = ("id", "booking_reference", "is_test", "status", "review")
-    kept = sa.select(*(submissions.c[name] for name in names)).where(submissions.c.id.in_(listed))
-    for name, *rest in session.execute(kept):
+    rows = sa.select(*(submissions.c[name] for name in names)).where(submissions.c.id.in_(listed))
+    for name, *rest in session.execute(rows):
         handoff = found[name].handoff_id if name in found else None
         found[name] = EventSubject(name, handoff, *rest)
     return found

@@ -203,8 +203,8 @@ def fetch(
 def data_key(session: Session, vault: Vault, submission: str, now: dt.datetime) -> DataKey | None:
     """Return the data key of a submission, or None when it is erased or due for erasure."""
     asked = sa.select(submissions.c.wrapped_data_key)
-    kept = sa.or_(submissions.c.retained_until > now, submissions.c.legal_hold)
-    asked = asked.where(submissions.c.id == submission, kept)
+    retained = sa.or_(submissions.c.retained_until > now, submissions.c.legal_hold)
+    asked = asked.where(submissions.c.id == submission, retained)
     wrapped = session.execute(asked).scalar_one_or_none()
     return None if wrapped is None else vault.keyring.unwrap(wrapped, submission)
 

@@ -46,7 +46,7 @@ async def search(
     actor = principal.actor(request_id)
     find = partial(
         queue.search_cases,
-        desk=services.submissions,
+        submission_service=services.submissions,
         principal=principal,
         text=body.text,
         now=now(),

@@ -117,22 +117,22 @@ async def read_questionnaire(
     raise NotFound("There is no such Questionnaire; search /fhir/Questionnaire.")
 
 
-def base(here: Services) -> str:
+def base(services: Services) -> str:
     """Return the base address of the FHIR routes."""
-    return str(here.settings.public_url).rstrip("/") + "/fhir"
+    return str(services.settings.public_url).rstrip("/") + "/fhir"
 
 
 def _fits(edition: Edition, asked: dict[str, str | None]) -> bool:
     """Return whether an edition matches every search parameter; a parameter without a value matches any."""
     url = identifiers.url(edition.id)
-    told = {
+    values = {
         "url": {url, identifiers.canonical(edition.id, edition.version)},
         "version": {edition.version},
         "status": {"active"},
         "_id": {identifiers.resource_id(edition)},
     }
     return all(
-        wanted is None or any(_value(name, each) in told[name] for each in wanted.split(","))
+        wanted is None or any(_value(name, each) in values[name] for each in wanted.split(","))
         for name, wanted in asked.items()
     )
 
@@ -142,20 +142,20 @@ def _value(name: str, wanted: str) -> str:
     return wanted if name == "url" else wanted.rpartition("|")[2]
 
 
-def _search(here: Services, asked: dict[str, str | None], count: int, after: str | None) -> str:
-    told = asked | {"_count": str(count), "_after": after}
-    query = urlencode({name: value for name, value in told.items() if value is not None})
-    return f"{base(here)}/Questionnaire?{query}"
+def _search(services: Services, asked: dict[str, str | None], count: int, after: str | None) -> str:
+    parameters = asked | {"_count": str(count), "_after": after}
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    return f"{base(services)}/Questionnaire?{query}"
 
 
-def _entry(here: Services, edition: Edition, language: str) -> models.BundleEntry:
+def _entry(services: Services, edition: Edition, language: str) -> models.BundleEntry:
     resource = _questionnaire(edition, language)
-    return models.BundleEntry(fullUrl=f"{base(here)}/Questionnaire/{resource.id}", resource=resource)
+    return models.BundleEntry(fullUrl=f"{base(services)}/Questionnaire/{resource.id}", resource=resource)
 
 
-def _representable(here: Services) -> list[Edition]:
+def _representable(services: Services) -> list[Edition]:
     """Return the editions that FHIR can represent, the newest of each questionnaire first."""
-    every = (edition for editions in here.library.editions.values() for edition in editions)
+    every = (edition for editions in services.library.editions.values() for edition in editions)
     return [edition for edition in every if _represent(edition, edition.languages[0])]
 
 

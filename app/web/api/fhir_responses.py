@@ -224,13 +224,13 @@ def _reference(sent: QuestionnaireResponseInput) -> str | None:
         raise InvalidRequest("Look at each of the errors and send it again.", errors=[amiss]) from None
 
 
-def _packed(drawn: Assessment) -> bytes:
-    return to_json(_resource(drawn).document())
+def _packed(assessment: Assessment) -> bytes:
+    return to_json(_resource(assessment).document())
 
 
-def _resource(drawn: Assessment) -> models.QuestionnaireResponse:
+def _resource(assessment: Assessment) -> models.QuestionnaireResponse:
     """Return the FHIR representation of a submission."""
-    record = drawn.record
+    record = assessment.record
     system, code, display = identifiers.TEST_TAG
     tag = [models.Coding(system=system, code=code, display=display)] if record.is_test else None
     reference = record.booking_reference
@@ -240,14 +240,14 @@ def _resource(drawn: Assessment) -> models.QuestionnaireResponse:
             versionId=str(record.version), lastUpdated=format_timestamp(record.updated_at), tag=tag
         ),
         language=record.language,
-        extension=[_interruption(each["rule"], each["text"]) for each in drawn.interruptions()] or None,
+        extension=[_interruption(each["rule"], each["text"]) for each in assessment.interruptions()] or None,
         identifier=models.Identifier(system=identifiers.BOOKING_REFERENCE, value=reference)
         if reference
         else None,
         questionnaire=identifiers.canonical(record.questionnaire, record.edition),
         status="completed" if record.status == "submitted" else "in-progress",
         authored=format_timestamp(record.submitted_at or record.updated_at),
-        item=build_items(drawn.edition, record.answers["answers"], record.language) or None,
+        item=build_items(assessment.edition, record.answers["answers"], record.language) or None,
     )
 
 

@@ -26,8 +26,8 @@ async def livez() -> Response:
 @router.get("/readyz", responses=answers(content=STATE) | problems(Unavailable))
 async def readyz(request: Request) -> Response:
     """Check that the database answers and its schema is current."""
-    here = get_services(request)
-    if not await here.database.read(supports_schema):
+    services = get_services(request)
+    if not await services.database.read(supports_schema):
         raise Unavailable("The database schema is not the one this release needs; run `preconsult migrate`.")
     return Response(OK, media_type="application/json", headers={"cache-control": "no-store"})
 

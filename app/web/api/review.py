@@ -66,17 +66,19 @@ async def decide(body: schemas.ReviewIn, services: CurrentServices, command: Cha
 
     A transition that is not permitted gets 409.
     """
-    work = partial(_decide, desk=services.submissions, command=command, body=body)
+    work = partial(_decide, submission_service=services.submissions, command=command, body=body)
     return _changed(await services.database.write(work))
 
 
 def _decide(
-    session: Session, *, desk: SubmissionService, command: StaffCommand, body: schemas.ReviewIn
+    session: Session, *, submission_service: SubmissionService, command: StaffCommand, body: schemas.ReviewIn
 ) -> Assessment:
-    assessment = cases.change_status(session, desk, command, body.review)
+    assessment = cases.change_status(session, submission_service, command, body.review)
     if "assignee" not in body.model_fields_set:
         return assessment
-    return cases.assign(session, desk, replace(command, version=assessment.record.version), body.assignee)
+    return cases.assign(
+        session, submission_service, replace(command, version=assessment.record.version), body.assignee
+    )
 
 
 @router.post(
@@ -89,7 +91,7 @@ def _decide(
 @describe(errors.NotFound, errors.InvalidTransition)
 async def add_note(body: schemas.NoteIn, services: CurrentServices, command: Change) -> Response:
     """Add a note to a case. Repeated with the same If-Match it is not added again, but gets 412."""
-    work = partial(cases.add_note, desk=services.submissions, turn=command, text=body.text)
+    work = partial(cases.add_note, submission_service=services.submissions, turn=command, text=body.text)
     assessment, note = await services.database.write(work)
     return _created(_note(note), assessment)
 
@@ -106,7 +108,13 @@ async def act_on_flag(
     flag: str, body: schemas.FlagActionIn, services: CurrentServices, command: Change
 ) -> Response:
     """Record what was done about a flag. A closed flag takes no further actions."""
-    work = partial(cases.act_on_flag, desk=services.submissions, turn=command, flag=flag, action=body.action)
+    work = partial(
+        cases.act_on_flag,
+        submission_service=services.submissions,
+        turn=command,
+        flag=flag,
+        action=body.action,
+    )
     assessment, done = await services.database.write(work)
     return _created(_action(done), assessment)
 
@@ -115,9 +123,9 @@ async def act_on_flag(
 @describe(errors.NotFound)
 async def read_notes(services: CurrentServices, command: View) -> Response:
     """List the notes on a case. This request counts as a view and is audited."""
-    work = partial(cases.view_case, desk=services.submissions, turn=command)
+    work = partial(cases.view_case, submission_service=services.submissions, turn=command)
     case = await services.database.write(work)
-    headers = etag(case.drawn.record.version)
+    headers = etag(case.assessment.record.version)
     return json_response({"items": [_note(each) for each in case.notes]}, headers=headers)
 
 
@@ -125,9 +133,11 @@ async def read_notes(services: CurrentServices, command: View) -> Response:
 @describe(errors.NotFound)
 async def reveal_contact(services: CurrentServices, command: View) -> Response:
     """Get the contact details of the person. Each request is audited as `contact.revealed`."""
-    work = partial(cases.reveal_contact, desk=services.submissions, turn=command)
+    work = partial(cases.reveal_contact, submission_service=services.submissions, turn=command)
     case = await services.database.write(work)
-    return json_response({name: case.drawn.record.contact.get(name) for name in ("name", "phone", "email")})
+    return json_response(
+        {name: case.assessment.record.contact.get(name) for name in ("name", "phone", "email")}
+    )
 
 
 @router.post(
@@ -140,7 +150,10 @@ async def reveal_contact(services: CurrentServices, command: View) -> Response:
 async def correct(body: schemas.CorrectionIn, services: CurrentServices, command: Change) -> Response:
     """Correct answers as a new version. The previous version is retained, and flags are only added."""
     work = partial(
-        corrections.apply_correction, desk=services.submissions, turn=command, answers=body.answers
+        corrections.apply_correction,
+        submission_service=services.submissions,
+        turn=command,
+        answers=body.answers,
     )
     return _changed(await services.database.write(work))
 
@@ -149,7 +162,7 @@ async def correct(body: schemas.CorrectionIn, services: CurrentServices, command
 @describe(errors.NotFound)
 async def read_corrections(services: CurrentServices, command: View) -> Response:
     """List every correction, with the previous answers. This request counts as a view and is audited."""
-    work = partial(corrections.corrections, desk=services.submissions, turn=command)
+    work = partial(corrections.corrections, submission_service=services.submissions, turn=command)
     _, found, _ = await services.database.write(work)
     return json_response({"items": [_difference(each) for each in found]})
 
@@ -163,7 +176,7 @@ async def read_corrections(services: CurrentServices, command: View) -> Response
 @describe(errors.NotFound, errors.InvalidTransition)
 async def merge(body: schemas.MergeIn, services: CurrentServices, command: Change) -> Response:
     """Merge a duplicate into another case of the same person and close it; both stay readable and show it."""
-    work = partial(corrections.merge, desk=services.submissions, turn=command, into=body.into)
+    work = partial(corrections.merge, submission_service=services.submissions, turn=command, into=body.into)
     return _changed(await services.database.write(work))
 
 
@@ -171,7 +184,7 @@ async def merge(body: schemas.MergeIn, services: CurrentServices, command: Chang
 @describe(errors.NotFound)
 async def read_history(services: CurrentServices, command: View) -> Response:
     """List the events of a submission and its flags, including views. This request is itself audited."""
-    work = partial(cases.history, desk=services.submissions, turn=command)
+    work = partial(cases.history, submission_service=services.submissions, turn=command)
     events = await services.database.write(work)
     return json_response({"items": [_event(each) for each in events]})
 

@@ -101,7 +101,7 @@ def prepared(services: Services, assessment: Assessment, content: bytes, actor: 
     """Return a new submission as it is created once per key."""
     vault, record = services.submissions.vault, assessment.record
     store = SubmissionResponses(vault, assessment.key, now=record.created_at)
-    insert = partial(lifecycle.create, vault=vault, drawn=assessment, actor=actor)
+    insert = partial(lifecycle.create, vault=vault, assessment=assessment, actor=actor)
     return Prepared(Created(record.id, content), store, insert)
 
 

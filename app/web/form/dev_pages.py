@@ -46,11 +46,11 @@ async def own_form(request: Request) -> Response:
 
 
 def _page(request: Request, template: str, **words: str) -> Response:
-    here = get_services(request)
-    address = str(here.settings.public_url).rstrip("/")
-    address = f"{request.url.scheme}://{request.url.netloc}" if here.settings.development else address
+    services = get_services(request)
+    address = str(services.settings.public_url).rstrip("/")
+    address = f"{request.url.scheme}://{request.url.netloc}" if services.settings.development else address
     html = environment("en").get_template(template).render(address=address, **words)
-    policy = {"content-security-policy": headers(here)["content-security-policy"].replace(
+    policy = {"content-security-policy": headers(services)["content-security-policy"].replace(
         "form-action", "frame-src 'self'; form-action"
     )}  # fmt: skip
     return HTMLResponse(html, headers=policy | {"cache-control": "no-store"})

@@ -57,11 +57,13 @@ async def start(request: Request) -> Response:
 
 async def _untouched(request: Request, language: str) -> Response:
     """The first page for a new visitor: rendered once per language; only the instance id differs."""
-    here = get_services(request)
-    made = here.first_pages.get(language)
+    services = get_services(request)
+    made = services.first_pages.get(language)
     if made is None:
-        made = here.first_pages[language] = bytes((await _start(request, language, instance=PLACE)).body)
-    return html_response(here, made.replace(PLACE.encode(), form_security.new_form_id(here, now()).encode()))
+        made = services.first_pages[language] = bytes((await _start(request, language, instance=PLACE)).body)
+    return html_response(
+        services, made.replace(PLACE.encode(), form_security.new_form_id(services, now()).encode())
+    )
 
 
 async def _start(
@@ -73,8 +75,8 @@ async def _start(
     instance: str = "",
     stale: bool = False,
 ) -> Response:
-    here = get_services(request)
-    edition = edition_of(here)
+    services = get_services(request)
+    edition = edition_of(services)
     group = edition.asked.item[0]
     errors = typed.errors if typed else {}
     found = await form_security.load_session(request)
@@ -91,26 +93,26 @@ async def _start(
         stale=stale,
         secret=found[0] if found else None,
         blocks=_standing(found[1], language) if found else [],
-        instance=instance or form_security.new_form_id(here, now()),
+        instance=instance or form_security.new_form_id(services, now()),
         errors=fields.error_summary(edition, group, errors, language),
         fields=fields.first_page_questions(edition, group, language, typed),
     )
 
 
-def _standing(drawn: Assessment, language: str) -> list[dict[str, Any]]:
+def _standing(assessment: Assessment, language: str) -> list[dict[str, Any]]:
     """The interruptions raised by the form that is open on this device."""
-    read = language if language in drawn.edition.languages else drawn.record.language
-    return drawn.edition.interruptions(drawn.evaluation, read)
+    read = language if language in assessment.edition.languages else assessment.record.language
+    return assessment.edition.interruptions(assessment.evaluation, read)
 
 
 @router.post("/form")
 async def begin(request: Request) -> Response:
     """Save a draft and open a session for it."""
-    here, given, at = get_services(request), await form_security.fields(request), now()
+    services, given, at = get_services(request), await form_security.fields(request), now()
     form_security.require_same_origin(request)
-    edition = edition_of(here)
+    edition = edition_of(services)
     instance = form_security.first(given, "instance")
-    age = form_security.form_age(here, instance, at)
+    age = form_security.form_age(services, instance, at)
     chosen, language = requested_language(request, given, edition, None)
     if chosen:
         same = instance if age is not None else ""
@@ -126,7 +128,7 @@ async def begin(request: Request) -> Response:
         return await _start(request, language, again, status=422, instance=same, stale=age is None)
     link, handoff = await pending_handoff(request)
     if handoff is None:  # invited people are not limited by the number of forms from their network
-        await _let_in(request, here)
+        await _let_in(request, services)
     odd = {"honeypot": bool(form_security.first(given, "website")), "too_fast": age < form_security.QUICKEST}
     spam_reasons = " ".join(name for name, found in odd.items() if found) or None
     fresh = SubmissionInput(
@@ -138,36 +140,38 @@ async def begin(request: Request) -> Response:
         test=handoff is not None and handoff.is_test,
         spam_reasons=spam_reasons,
     )
-    drawn = assess_new(edition, fresh, new_token(), now=at, terms=here.submissions.terms)
+    assessment = assess_new(edition, fresh, new_token(), now=at, terms=services.submissions.terms)
     claim = Claim.from_request("form", instance, b"POST /form")
     secret = form_sessions.new_secret()
     work = partial(
         _begin,
-        desk=here.submissions,
-        drawn=drawn,
+        submission_service=services.submissions,
+        assessment=assessment,
         claim=claim,
         secret=secret,
         link=link,
-        until=form_security.session_expiry(here, at),
+        until=form_security.session_expiry(services, at),
         now=at,
         actor=actor(request),
     )
     try:
-        opened = await here.database.write(work)
+        opened = await services.database.write(work)
     except Gone:
         return await _start(request, language, SubmittedValues(raw), status=422, stale=True)
     except NotFound:  # the same link was used by another request first
         return expired_page(request)
-    if opened == drawn.record.id:
-        here.submissions_counter.labels("draft").inc()
-    response = form_security.set_cookie(redirect("/form/go-on?new=1"), here, form_security.SESSION, secret)
-    return form_security.set_cookie(response, here, form_security.HANDOFF, "") if link else response
+    if opened == assessment.record.id:
+        services.submissions_counter.labels("draft").inc()
+    response = form_security.set_cookie(
+        redirect("/form/go-on?new=1"), services, form_security.SESSION, secret
+    )
+    return form_security.set_cookie(response, services, form_security.HANDOFF, "") if link else response
 
 
-def _begin(session: Session, *, link: str | None, drawn: Assessment, **more: Any) -> str:
+def _begin(session: Session, *, link: str | None, assessment: Assessment, **more: Any) -> str:
     """As `forms.begin`, and marks the one-time link as used. Raises NotFound if it was used before."""
-    opened = form_sessions.start_session(session, drawn=drawn, **more)
-    if link and opened == drawn.record.id:
+    opened = form_sessions.start_session(session, assessment=assessment, **more)
+    if link and opened == assessment.record.id:
         handoffs.consume(session, link, opened, now=more["now"], actor=more["actor"])
     return opened
 
@@ -180,10 +184,12 @@ def _errors_of_first(edition: Edition, group: Item, sent: FormPageInput, languag
     return fields.error_messages(edition, group, checked.issues, missing, language)
 
 
-async def _let_in(request: Request, here: Services) -> None:
+async def _let_in(request: Request, services: Services) -> None:
     """Count one started form, in this process and across replicas. Raises TooMany."""
-    found = client_address.client_network(client_address.client_address(request.scope, here.settings.proxies))
-    wait = await here.form_start_limiter.hit(found)
+    found = client_address.client_network(
+        client_address.client_address(request.scope, services.settings.proxies)
+    )
+    wait = await services.form_start_limiter.hit(found)
     if wait:
         raise TooManyRequests("Too many forms are being begun.", retry_after=wait)
 
@@ -223,11 +229,11 @@ async def choose_language(request: Request) -> Response:
 
 
 def requested_language(
-    request: Request, given: form_security.Fields, edition: Edition, drawn: Assessment | None
+    request: Request, given: form_security.Fields, edition: Edition, assessment: Assessment | None
 ) -> tuple[bool, str]:
     """Whether a language button of this form was pressed, and the language to respond in."""
     chosen = form_security.first(given, "language")
-    return bool(chosen), edition.language(chosen) if chosen else language_of(request, edition, drawn)
+    return bool(chosen), edition.language(chosen) if chosen else language_of(request, edition, assessment)
 
 
 def set_language(response: Response, request: Request, language: str) -> Response:

@@ -40,15 +40,15 @@ def questions(
 
     If no answer of the page is saved yet, enabled questions start with their `initial`, unless `begun`.
     """
-    edition, drawn = flow.drawn.edition, flow.drawn
+    edition, assessment = flow.assessment.edition, flow.assessment
     untouched = not begun and not any(item.link_id in flow.answers for item in group.item)
     made = []
     for item, when in flow.shown(group):
-        begins = item.initial if untouched and item.link_id in drawn.enabled else None
+        begins = item.initial if untouched and item.link_id in assessment.enabled else None
         saved = _saved(flow.answers.get(item.link_id, begins))
         values = typed.values.get(item.link_id, []) if typed else saved
-        shown = _field(group, item, edition, language, values, drawn.record.contact)
-        shown["hidden"] = item.link_id not in drawn.enabled
+        shown = _field(group, item, edition, language, values, assessment.record.contact)
+        shown["hidden"] = item.link_id not in assessment.enabled
         shown["when"] = json.dumps(when, separators=(",", ":")) if when else ""
         shown["error"] = typed.errors.get(item.link_id, "") if typed else ""
         made.append(shown)
@@ -100,9 +100,9 @@ def _field(
         kind, autocomplete, inputmode = CONTACT[item.contact]
         made |= {"type": kind, "autocomplete": autocomplete, "inputmode": inputmode}
         if item.contact in contact:
-            kept = mask(item.contact, contact[item.contact], language)
-            made |= {"kept": kept, "remove": _("Take out what I gave before")}
-            made["hints"] = [*made["hints"], _("We have: %s. Leave this empty to keep it.") % kept]
+            masked = mask(item.contact, contact[item.contact], language)
+            made |= {"kept": masked, "remove": _("Take out what I gave before")}
+            made["hints"] = [*made["hints"], _("We have: %s. Leave this empty to keep it.") % masked]
     elif item.type == "boolean" or item.answer_option:
         made["options"] = list(_options(item, words, values, _("Skip this question")))
     return made
@@ -244,9 +244,9 @@ def _missing_code(edition: Edition, name: str) -> str:
 
 def rows(flow: Flow, group: Item, language: str) -> Iterator[tuple[str, str, str]]:
     """(linkId, question, answer as text or "") of each enabled question of a page."""
-    edition, contact = flow.drawn.edition, flow.drawn.record.contact
+    edition, contact = flow.assessment.edition, flow.assessment.record.contact
     for item in group.item:
-        if not item.is_question or item.link_id not in flow.drawn.enabled:
+        if not item.is_question or item.link_id not in flow.assessment.enabled:
             continue
         answer = ""
         if item.contact in contact and item.contact:

@@ -29,22 +29,22 @@ async def ask(request: Request, secret: str = "") -> Response:
 @router.post("/r")
 async def begin(request: Request) -> Response:
     """Redirect to the first page of the form, in the language of the link."""
-    here, given = get_services(request), await form_security.fields(request)
+    services, given = get_services(request), await form_security.fields(request)
     form_security.require_same_origin(request)
-    edition, secret = edition_of(here), form_security.extract_secret(given)
+    edition, secret = edition_of(services), form_security.extract_secret(given)
     chosen = form_security.first(given, "language")
     if chosen:
         language = edition.language(chosen)
         return form_security.set_cookie(
-            _ask(request, secret, language), here, form_security.LANGUAGE, language
+            _ask(request, secret, language), services, form_security.LANGUAGE, language
         )
     try:
-        found = await here.database.read(partial(handoffs.resolve_secret, secret=secret, now=now()))
+        found = await services.database.read(partial(handoffs.resolve_secret, secret=secret, now=now()))
     except NotFound:
         return expired_page(request)
-    response = form_security.set_cookie(redirect("/form"), here, form_security.HANDOFF, secret)
+    response = form_security.set_cookie(redirect("/form"), services, form_security.HANDOFF, secret)
     if found.language:
-        form_security.set_cookie(response, here, form_security.LANGUAGE, edition.language(found.language))
+        form_security.set_cookie(response, services, form_security.LANGUAGE, edition.language(found.language))
     return response
 
 
@@ -54,11 +54,13 @@ async def pending_handoff(request: Request) -> tuple[str | None, Handoff | None]
     The second of two clicks finds the link used; the instance id of its form shows whether it was the same
     form that used it.
     """
-    here, secret = get_services(request), form_security.handoff_cookie(request)
+    services, secret = get_services(request), form_security.handoff_cookie(request)
     if not secret:
         return None, None
     try:
-        return secret, await here.database.read(partial(handoffs.resolve_secret, secret=secret, now=now()))
+        return secret, await services.database.read(
+            partial(handoffs.resolve_secret, secret=secret, now=now())
+        )
     except NotFound:
         return secret, None
 

@@ -35,14 +35,14 @@ class FormVisit:
     """A request within a session: the session's `secret`, its submission, and the language in use."""
 
     request: Request
-    here: Services
+    services: Services
     secret: str
-    drawn: Assessment
+    assessment: Assessment
     language: str
 
     @property
     def edition(self) -> Edition:
-        return self.drawn.edition
+        return self.assessment.edition
 
 
 class PageRoute(APIRoute):
@@ -71,20 +71,20 @@ class PageRoute(APIRoute):
         return handler
 
 
-def edition_of(here: Services) -> Edition:
+def edition_of(services: Services) -> Edition:
     """The edition that new forms use."""
-    named = here.settings.form_questionnaire or min(here.library.editions)
-    edition = here.library.current(named)
+    named = services.settings.form_questionnaire or min(services.library.editions)
+    edition = services.library.current(named)
     assert edition is not None  # noqa: S101 - main.py refuses to start otherwise
     return edition
 
 
-def language_of(request: Request, edition: Edition, drawn: Assessment | None) -> str:
+def language_of(request: Request, edition: Edition, assessment: Assessment | None) -> str:
     """The language chosen on this device, else that of the draft, else what the browser asks for."""
     chosen = form_security.language_cookie(request)
     if chosen in edition.languages:
         return str(chosen)
-    return drawn.record.language if drawn else content_negotiation.language(request, edition)
+    return assessment.record.language if assessment else content_negotiation.language(request, edition)
 
 
 def render_page(visit: FormVisit, template: str, *, status: int = 200, **words: Any) -> Response:
@@ -93,7 +93,7 @@ def render_page(visit: FormVisit, template: str, *, status: int = 200, **words: 
         visit.request,
         template,
         language=visit.language,
-        drawn=visit.drawn,
+        assessment=visit.assessment,
         secret=visit.secret,
         status=status,
         **words,
@@ -105,46 +105,46 @@ def page(
     template: str,
     *,
     language: str | None = None,
-    drawn: Assessment | None = None,
+    assessment: Assessment | None = None,
     secret: str | None = None,
     status: int = 200,
     **words: Any,
 ) -> Response:
-    """One page; `drawn` and `secret` belong to the session it is shown in."""
-    here = get_services(request)
-    edition = drawn.edition if drawn else edition_of(here)
-    language = language or language_of(request, edition, drawn)
+    """One page; `assessment` and `secret` belong to the session it is shown in."""
+    services = get_services(request)
+    edition = assessment.edition if assessment else edition_of(services)
+    language = language or language_of(request, edition, assessment)
     book = edition.phrasebooks[language]
     shown = {
-        "theme": here.theme.template_context(),
+        "theme": services.theme.template_context(),
         "direction": book.texts.direction,
         "languages": [(tag, language_name(tag)) for tag in edition.languages],
         "unreviewed": edition.unreviewed_languages(language),
         "footer": book.footer,
         "fixed": book.texts.summary,
         "help": book.texts.summary.help,
-        "blocks": edition.interruptions(drawn.evaluation, language) if drawn else [],
+        "blocks": edition.interruptions(assessment.evaluation, language) if assessment else [],
         "leaving": secret is not None,
-        "session_minutes": here.settings.form_session_minutes,
-        "token": form_security.csrf_token(here, secret) if secret else "",
+        "session_minutes": services.settings.form_session_minutes,
+        "token": form_security.csrf_token(services, secret) if secret else "",
         "path": form_security.return_path(request),
     }
-    return html_response(here, render(template, language, **(shown | words)), status)
+    return html_response(services, render(template, language, **(shown | words)), status)
 
 
-def html_response(here: Services, content: str | bytes, status: int = 200) -> Response:
+def html_response(services: Services, content: str | bytes, status: int = 200) -> Response:
     """A response with a rendered page."""
-    return HTMLResponse(content, status, headers=headers(here) | NO_STORE)
+    return HTMLResponse(content, status, headers=headers(services) | NO_STORE)
 
 
-def headers(here: Services) -> dict[str, str]:
+def headers(services: Services) -> dict[str, str]:
     """The Content-Security-Policy of pages that the clinic's website may frame."""
-    framers = " ".join(here.settings.frame_origins) or "'none'"
+    framers = " ".join(services.settings.frame_origins) or "'none'"
     policy = HEADERS["content-security-policy"].replace(
         "frame-ancestors 'none'", f"frame-ancestors {framers}"
     )
-    if here.settings.exit_url:  # `form-action` also applies to redirects
-        away = urlsplit(str(here.settings.exit_url))
+    if services.settings.exit_url:  # `form-action` also applies to redirects
+        away = urlsplit(str(services.settings.exit_url))
         policy = policy.replace("form-action 'self'", f"form-action 'self' {away.scheme}://{away.netloc}")
     return {"content-security-policy": policy}
 
@@ -175,12 +175,12 @@ def message_page(
     found: tuple[str, Assessment] | None = None,
 ) -> Response:
     """A page with one message and links onward; the `apart` link opens in a new window."""
-    secret, drawn = found or (None, None)
+    secret, assessment = found or (None, None)
     return page(
         request,
         "form/message.html",
         language=language,
-        drawn=drawn,
+        assessment=assessment,
         secret=secret,
         status=status,
         apart=apart,
@@ -192,12 +192,12 @@ def message_page(
 
 async def error_page(request: Request, problem: Problem) -> Response:
     """The error page for a problem, written for respondents; their interruptions stay at the top."""
-    here = get_services(request)
+    services = get_services(request)
     found = None
     if not isinstance(problem, SessionEnded):
         with contextlib.suppress(Exception):  # an error here must not prevent the error page
             found = await form_security.load_session(request)
-    language = language_of(request, edition_of(here), None)
+    language = language_of(request, edition_of(services), None)
     _ = gettext_for(language)
     start, again = ("/form", _("Start a new form")), ("/form/resume", _("I have a link to come back"))
     if isinstance(problem, SessionEnded):
@@ -242,7 +242,11 @@ async def require_session(request: Request) -> FormVisit:
     found = await form_security.load_session(request)
     if found is None:
         raise SessionEnded("There is no open session on this device.")
-    secret, drawn = found
+    secret, assessment = found
     return FormVisit(
-        request, get_services(request), secret, drawn, language_of(request, drawn.edition, drawn)
+        request,
+        get_services(request),
+        secret,
+        assessment,
+        language_of(request, assessment.edition, assessment),
     )

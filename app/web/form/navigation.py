@@ -30,11 +30,11 @@ class Progress:
 class Flow:
     """The pages of one draft."""
 
-    def __init__(self, drawn: Assessment) -> None:
-        self.drawn = drawn
-        self.asked = drawn.edition.asked
-        self.answers = drawn.record.answers["answers"]
-        self.groups = [each for each in self.asked.item if self._any_question(each, drawn.enabled)]
+    def __init__(self, assessment: Assessment) -> None:
+        self.assessment = assessment
+        self.asked = assessment.edition.asked
+        self.answers = assessment.record.answers["answers"]
+        self.groups = [each for each in self.asked.item if self._any_question(each, assessment.enabled)]
 
     @staticmethod
     def _any_question(group: Item, enabled: frozenset[str]) -> bool:
@@ -42,7 +42,7 @@ class Flow:
 
     def step(self, name: str) -> str:
         """The path segment of a page: constant for this draft, and meaningless to everyone else."""
-        return hmac.digest(self.drawn.record.token_hash, name.encode(), "sha256").hex()[:12]
+        return hmac.digest(self.assessment.record.token_hash, name.encode(), "sha256").hex()[:12]
 
     def address(self, group: Item, *flags: str) -> str:
         """The address of a page with optional flags; no flag reveals an answer."""
@@ -81,11 +81,11 @@ class Flow:
 
     def where_left(self) -> Item | None:
         """The first page without any answer, or with a required answer missing; None if there is none."""
-        contact = self.drawn.record.contact
+        contact = self.assessment.record.contact
         for group in self.groups:
             names = [item.link_id for item in group.item if item.is_question]
             given = [item for item in group.item if item.contact in contact and item.contact]
-            if set(names) & set(self.drawn.missing) or not (given or set(names) & self.answers.keys()):
+            if set(names) & set(self.assessment.missing) or not (given or set(names) & self.answers.keys()):
                 return group
         return None
 
@@ -95,14 +95,14 @@ class Flow:
 
     def disabled_answers(self) -> list[str]:
         """Answered questions that are no longer enabled, in order."""
-        return [name for name in self.asked.order(self.answers) if name not in self.drawn.enabled]
+        return [name for name in self.asked.order(self.answers) if name not in self.assessment.enabled]
 
     def interruptions_of(self, group: Item) -> list[str]:
         """The rules raised by the answers of this page that have an interruption page."""
         names = {item.link_id for item in group.item}
         return [
             each.rule.id
-            for each in self.drawn.evaluation.fired
+            for each in self.assessment.evaluation.fired
             if each.rule.interruption == "page" and names & set(each.rule.when.questions())
         ]
 
@@ -112,13 +112,13 @@ class Flow:
         Items that nothing on this page can enable, and that are not enabled now, are left out.
         """
         inside = {item.link_id for item in group.item if item.is_question}
-        facts = EvaluationContext(self.answers, self.drawn.enabled, self.asked.unknown)
+        facts = EvaluationContext(self.answers, self.assessment.enabled, self.asked.unknown)
         for item in group.item:
             when = item.enable_when
-            here = bool(when and set(when.questions()) & inside)
-            if here and when is not None:
+            services = bool(when and set(when.questions()) & inside)
+            if services and when is not None:
                 yield item, _here(when, inside, facts)
-            elif item.link_id in self.drawn.enabled:
+            elif item.link_id in self.assessment.enabled:
                 yield item, None
 
 
@@ -127,11 +127,11 @@ def with_flags(path: str, *flags: str) -> str:
     return f"{path}?{urlencode(dict.fromkeys(flags, '1'))}" if flags else path
 
 
-def resume_page(drawn: Assessment) -> str:
+def resume_page(assessment: Assessment) -> str:
     """The address to continue at."""
-    if drawn.record.status == "submitted":
+    if assessment.record.status == "submitted":
         return "/form/summary"
-    flow = Flow(drawn)
+    flow = Flow(assessment)
     group = flow.where_left()
     return flow.address(group) if group else "/form/check"
 

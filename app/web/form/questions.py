@@ -32,20 +32,20 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 async def ask(request: Request, step: str) -> Response:
     """A page of questions, or the interruption that the answers of a page raise."""
     visit = await require_session(request)
-    if visit.drawn.record.status == "submitted":
+    if visit.assessment.record.status == "submitted":
         return redirect("/form/summary")
-    flow = Flow(visit.drawn)
+    flow = Flow(visit.assessment)
     interrupted = flow.interrupted_page(step)
     if interrupted:
         return _interruption(visit, flow, interrupted)
     group = flow.page_at(step)
-    return _page(visit, flow, group) if group else redirect(resume_page(visit.drawn))
+    return _page(visit, flow, group) if group else redirect(resume_page(visit.assessment))
 
 
 @router.post("/form/s/{step}")
 async def answer(request: Request, step: str) -> Response:
     """Save a page of answers and redirect to the next step."""
-    here, secret, given = (
+    services, secret, given = (
         get_services(request),
         form_security.session_cookie(request),
         await form_security.fields(request),
@@ -54,8 +54,8 @@ async def answer(request: Request, step: str) -> Response:
         raise SessionEnded("There is no session on this device.")
     form_security.require_csrf(request, given, secret)
     at = now()
-    before = await here.database.read(
-        partial(form_sessions.read, desk=here.submissions, secret=secret, now=at, late=True)
+    before = await services.database.read(
+        partial(form_sessions.read, submission_service=services.submissions, secret=secret, now=at, late=True)
     )
     flow = Flow(before)
     group = next((each for each in flow.asked.item if flow.step(each.link_id) == step), None)
@@ -63,30 +63,32 @@ async def answer(request: Request, step: str) -> Response:
         raise NotFound("This page is not part of the form.")
     chosen, language = requested_language(request, given, before.edition, before)
     if before.record.status == "submitted":
-        return _too_late(FormVisit(request, here, secret, before, language), group, given)
+        return _too_late(FormVisit(request, services, secret, before, language), group, given)
     sent, raw, asked = fields.parse_page(group, given, before.record.contact)
     work = partial(
         form_sessions.save,
-        desk=here.submissions,
+        submission_service=services.submissions,
         secret=secret,
         page=sent,
         language=language,
-        until=form_security.session_expiry(here, at),
+        until=form_security.session_expiry(services, at),
         now=at,
         actor=actor(request),
     )
     try:
-        saved = await here.database.write(work)
+        saved = await services.database.write(work)
     except NotADraft:  # submitted from another tab in the meantime
         return redirect("/form/summary?changed=1")
-    visit = FormVisit(request, here, secret, saved.drawn, language)
+    visit = FormVisit(request, services, secret, saved.assessment, language)
     raised = [
-        rule for rule in Flow(saved.drawn).interruptions_of(group) if rule not in flow.interruptions_of(group)
+        rule
+        for rule in Flow(saved.assessment).interruptions_of(group)
+        if rule not in flow.interruptions_of(group)
     ]
     if saved.ended:
         return _late(visit, raised)
     if chosen and raised:
-        again = Flow(saved.drawn).interruption(group, *_kept(request), "new")
+        again = Flow(saved.assessment).interruption(group, *_kept(request), "new")
         return set_language(redirect(again), request, language)
     if chosen:
         return set_language(_again(visit, group, raw, saved), request, language)
@@ -95,7 +97,7 @@ async def answer(request: Request, step: str) -> Response:
 
 def _too_late(visit: FormVisit, group: Item, given: form_security.Fields) -> Response:
     """A page sent after submission: it is not saved, but the interruptions it raises are shown at once."""
-    before, edition = visit.drawn, visit.edition
+    before, edition = visit.assessment, visit.edition
     sent, _, _ = fields.parse_page(group, given, before.record.contact)
     named = {name: value for name, value in sent.answers.items() if value is not None}
     checked = edition.check(before.record.answers["answers"] | named, complete=False)
@@ -107,7 +109,7 @@ def _too_late(visit: FormVisit, group: Item, given: form_security.Fields) -> Res
         if rule not in Flow(before).interruptions_of(group)
     ]
     onward = "/form/summary?changed=1"
-    return _alone(replace(visit, drawn=after), raised, onward) if raised else redirect(onward)
+    return _alone(replace(visit, assessment=after), raised, onward) if raised else redirect(onward)
 
 
 def _late(visit: FormVisit, raised: list[str]) -> Response:
@@ -135,13 +137,13 @@ def _alone(visit: FormVisit, raised: list[str], onward: str) -> Response:
 
 
 def _raised(visit: FormVisit, rules: list[str]) -> list[dict[str, Any]]:
-    standing = visit.edition.interruptions(visit.drawn.evaluation, visit.language)
+    standing = visit.edition.interruptions(visit.assessment.evaluation, visit.language)
     return [each for each in standing if each["rule"] in rules]
 
 
 def _again(visit: FormVisit, group: Item, raw: form_security.Fields, saved: SaveResult) -> Response:
     """The same page in another language, with everything that was typed on it."""
-    flow = Flow(saved.drawn)
+    flow = Flow(saved.assessment)
     if not saved.issues:
         return redirect(flow.address(group, *_kept(visit.request)))
     errors = fields.error_messages(visit.edition, group, saved.issues, (), visit.language)
@@ -162,11 +164,11 @@ def _onward(
     are errors or newly enabled questions. Then follow, in this order: the page with its errors, the page with
     the questions it enabled, the interruption, and the next page.
     """
-    drawn, flow = saved.drawn, Flow(saved.drawn)
-    missing = [name for name in drawn.missing if name in asked]
+    assessment, flow = saved.assessment, Flow(saved.assessment)
+    missing = [name for name in assessment.missing if name in asked]
     errors = fields.error_messages(visit.edition, group, saved.issues, missing, visit.language)
     names = [item.link_id for item in group.item if item.is_question]
-    fresh = [name for name in names if name in drawn.enabled and name not in asked]
+    fresh = [name for name in names if name in assessment.enabled and name not in asked]
     noted = ["changed"] if set(flow.disabled_answers()) - set(Flow(before).disabled_answers()) else []
     raised = flow.interruptions_of(group)
     if not set(raised) <= set(Flow(before).interruptions_of(group)) and (errors or fresh):
@@ -183,14 +185,14 @@ def _onward(
 
 def _next(visit: FormVisit, flow: Flow, group: Item, *flags: str) -> str:
     """The next page; for a user from the check page, the next with an answer missing, or the check page."""
-    kept = _kept(visit.request)
+    saved = _kept(visit.request)
     after = flow.next_page(group)
-    if kept:
-        open_ones = [flow.page_of(name) for name in flow.drawn.missing]
+    if saved:
+        open_ones = [flow.page_of(name) for name in flow.assessment.missing]
         after = next((each for each in open_ones if each), None)
     if after is None:
         return "/form/check"  # it always lists the answers that no longer apply
-    return flow.address(after, *kept, *flags)
+    return flow.address(after, *saved, *flags)
 
 
 def _kept(request: Request) -> list[str]:
@@ -210,7 +212,7 @@ def _interruption(visit: FormVisit, flow: Flow, group: Item) -> Response:
     if not blocks:
         return redirect(onward)
     heading = _first_thing(visit, raised[0])
-    standing = visit.edition.interruptions(visit.drawn.evaluation, visit.language)
+    standing = visit.edition.interruptions(visit.assessment.evaluation, visit.language)
     others = [each for each in standing if each not in blocks]
     return render_page(
         visit, "form/interruption.html", blocks=blocks, others=others, onward=onward, heading=heading
@@ -236,13 +238,13 @@ def _page(
     shown = fields.questions(flow, group, visit.language, typed)
     visible = [each for each in shown if not each["hidden"]]
     new = [each for each in visible if each["when"] and each["name"] not in flow.answers]
-    earlier, here = flow.previous_page(group), flow.address(group, *_kept(visit.request))
+    earlier, services = flow.previous_page(group), flow.address(group, *_kept(visit.request))
     words = visit.edition.phrasebooks[visit.language].items
     return render_page(
         visit,
         "form/question.html",
         status=status,
-        action=here,
+        action=services,
         title=visit.edition.texts[visit.language].pages[group.link_id],
         single=len(shown) == 1,
         progress=flow.progress(group),
@@ -251,5 +253,5 @@ def _page(
         more=len(new) if "new" in query else 0,
         changed=[words[name].text for name in flow.disabled_answers()] if "changed" in query else [],
         back="/form/check" if _kept(visit.request) else flow.address(earlier) if earlier else "/form",
-        path=here,
+        path=services,
     )

@@ -37,13 +37,13 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 async def check(request: Request) -> Response:
     """All answers so far, each with a link to change it."""
     visit = await require_session(request)
-    if visit.drawn.record.status == "submitted":
+    if visit.assessment.record.status == "submitted":
         return redirect("/form/summary")
     return _check(visit, [])
 
 
 def _check(visit: FormVisit, missing: list[str], *, status: int = 200) -> Response:
-    flow = Flow(visit.drawn)
+    flow = Flow(visit.assessment)
     words = visit.edition.phrasebooks[visit.language].items
     errors = fields.unanswered(visit.edition, missing, visit.language)
     return render_page(
@@ -54,7 +54,7 @@ def _check(visit: FormVisit, missing: list[str], *, status: int = 200) -> Respon
         parts=[_part(visit, flow, group) for group in flow.groups],
         unused=[words[name].text for name in flow.disabled_answers()],
         back=flow.address(flow.groups[-1]),
-        summary_follows=not visit.drawn.evaluation.stopped_by,
+        summary_follows=not visit.assessment.evaluation.stopped_by,
     )
 
 
@@ -89,23 +89,30 @@ def _row(flow: Flow, name: str) -> str:
 @router.post("/form/check")
 async def send(request: Request) -> Response:
     """Submit the form; a repeated request has no further effect."""
-    here, secret, at = get_services(request), form_security.session_cookie(request), now()
+    services, secret, at = get_services(request), form_security.session_cookie(request), now()
     if not secret:
         raise SessionEnded("There is no session on this device.")
     form_security.require_csrf(request, await form_security.fields(request), secret)
-    before = await here.database.read(
-        partial(form_sessions.read, desk=here.submissions, secret=secret, now=at, late=True)
+    before = await services.database.read(
+        partial(form_sessions.read, submission_service=services.submissions, secret=secret, now=at, late=True)
     )
-    until, who = form_security.session_expiry(here, at), actor(request)
-    work = partial(form_sessions.submit, desk=here.submissions, secret=secret, until=until, now=at, actor=who)
+    until, who = form_security.session_expiry(services, at), actor(request)
+    work = partial(
+        form_sessions.submit,
+        submission_service=services.submissions,
+        secret=secret,
+        until=until,
+        now=at,
+        actor=who,
+    )
     try:
-        sent = await here.database.write(work)
+        sent = await services.database.write(work)
     except InvalidAnswers:
         return _check(await require_session(request), list(before.missing), status=422)
     except NotADraft:  # submitted by the other of two clicks
         return redirect("/form/summary")
     if before.record.status == "draft":
-        here.submissions_counter.labels("submitted").inc()
+        services.submissions_counter.labels("submitted").inc()
     return _sent_late(request) if sent.ended else redirect("/form/summary")
 
 

@@ -51,7 +51,7 @@ LINK = re.compile(r"[A-Za-z0-9_-]{43}")
 async def save_page(request: Request) -> Response:
     """Until when the form is saved, and how to get a resume link."""
     visit = await require_session(request)
-    return await _save_page(visit, visit.drawn.record.retained_until)
+    return await _save_page(visit, visit.assessment.record.retained_until)
 
 
 @router.post("/form/save")
@@ -59,77 +59,79 @@ async def make_link(request: Request) -> Response:
     """Create a resume link; it is shown only once."""
     visit = await require_session(request)
     form_security.require_csrf(request, await form_security.fields(request), visit.secret)
-    secret, here = form_sessions.new_secret(), visit.here
+    secret, services = form_sessions.new_secret(), visit.services
     work = partial(
         form_sessions.create_resume_link,
-        desk=here.submissions,
+        submission_service=services.submissions,
         secret=visit.secret,
         link_secret=secret,
         now=now(),
         actor=actor(request),
     )
-    until = await here.database.write(work)
-    base = f"{str(here.settings.public_url).rstrip('/')}/form/resume"
+    until = await services.database.write(work)
+    base = f"{str(services.settings.public_url).rstrip('/')}/form/resume"
     return await _save_page(visit, until, link=f"{base}#{secret}", plain_link=f"{base}/{secret}")
 
 
 async def _save_page(
     visit: FormVisit, until: dt.datetime, *, link: str = "", plain_link: str = ""
 ) -> Response:
-    told = moment(until, visit.language, visit.here.settings.clinic_time_zone)
-    draft = visit.drawn.record.status == "draft"
+    expires = moment(until, visit.language, visit.services.settings.clinic_time_zone)
+    draft = visit.assessment.record.status == "draft"
     back = await _way_back(visit)
     return render_page(
-        visit, "form/save.html", until=told, draft=draft, link=link, plain_link=plain_link, booking=back
+        visit, "form/save.html", until=expires, draft=draft, link=link, plain_link=plain_link, booking=back
     )
 
 
 async def _way_back(visit: FormVisit) -> str | None:
     """The address of the booking site, if the user came from there by a one-time link; otherwise None."""
-    record = visit.drawn.record
+    record = visit.assessment.record
     outcome: Outcome = "submitted" if record.status == "submitted" else "in_progress"
-    return await visit.here.database.read(partial(handoffs.return_url, submission=record.id, outcome=outcome))
+    return await visit.services.database.read(
+        partial(handoffs.return_url, submission=record.id, outcome=outcome)
+    )
 
 
 @router.get("/form/resume")
 @router.get("/form/resume/{secret}")
 async def resume_page(request: Request, secret: str = "") -> Response:
     """The page that a resume link leads to: a button opens the form, so that a link preview does not."""
-    held, drawn = await form_security.load_session(request) or (None, None)
+    held, assessment = await form_security.load_session(request) or (None, None)
     link = secret if LINK.fullmatch(secret) else ""
-    return page(request, "form/resume.html", drawn=drawn, secret=held, link=link, errors=[])
+    return page(request, "form/resume.html", assessment=assessment, secret=held, link=link, errors=[])
 
 
 @router.post("/form/resume")
 async def resume(request: Request) -> Response:
     """Open a session with a resume link."""
-    here, given, at = get_services(request), await form_security.fields(request), now()
+    services, given, at = get_services(request), await form_security.fields(request), now()
     form_security.require_same_origin(request)
     held = form_security.extract_secret(given)
     secret = form_sessions.new_secret()
     work = partial(
         form_sessions.resume,
-        desk=here.submissions,
+        submission_service=services.submissions,
         link_secret=held,
         secret=secret,
-        until=form_security.session_expiry(here, at),
+        until=form_security.session_expiry(services, at),
         now=at,
         actor=actor(request),
     )
     try:
-        drawn = await here.database.write(work)
+        assessment = await services.database.write(work)
     except NotFound:
-        _ = gettext_for(language_of(request, edition_of(here), None))
-        told = _("This link does not open a form. It may be cut off, or its time is over.")
+        _ = gettext_for(language_of(request, edition_of(services), None))
+        message = _("This link does not open a form. It may be cut off, or its time is over.")
         return page(
             request,
             "form/resume.html",
             status=422,
             link="",
-            errors=[{"target": "link", "words": told}],
+            errors=[{"target": "link", "words": message}],
         )
-    response = form_security.set_cookie(redirect("/form/go-on"), here, form_security.SESSION, secret)
-    return form_security.set_cookie(response, here, form_security.LANGUAGE, drawn.record.language)
+    response = form_security.set_cookie(redirect("/form/go-on"), services, form_security.SESSION, secret)
+    return form_security.set_cookie(response, services, form_security.LANGUAGE, assessment.record.language)
 
 
 # --- leaving ---------------------------------------------------------------------------------------
@@ -138,12 +140,12 @@ async def resume(request: Request) -> Response:
 @router.post("/form/leave")
 async def leave(request: Request) -> Response:
     """End the session and leave the site at once, whatever state the service is in."""
-    here = get_services(request)
-    away = RedirectResponse(here.theme.leave, 303, headers=NO_STORE)
+    services = get_services(request)
+    away = RedirectResponse(services.theme.leave, 303, headers=NO_STORE)
     try:
         return await _closed(request, away)
     except (Unavailable, InFlight):  # the cookie is deleted in any case; the session expires on its own
-        return _forgotten(away, here)
+        return _forgotten(away, services)
     except Forbidden:  # a page of another site can't end the session
         return away
 
@@ -183,18 +185,18 @@ async def _closed(request: Request, response: Response) -> Response:
     The form token is not checked, so that an older page works too: leaving and clearing always apply to
     everything on this device.
     """
-    here, secret = get_services(request), form_security.session_cookie(request)
+    services, secret = get_services(request), form_security.session_cookie(request)
     await form_security.fields(request)
     form_security.require_same_origin(request)
     if secret:
-        await here.database.write(partial(form_sessions.end_session, secret=secret))
-    return _forgotten(response, here)
+        await services.database.write(partial(form_sessions.end_session, secret=secret))
+    return _forgotten(response, services)
 
 
-def _forgotten(response: Response, here: Services) -> Response:
+def _forgotten(response: Response, services: Services) -> Response:
     """Delete all cookies of the form on this device."""
     for name in (form_security.SESSION, form_security.LANGUAGE, form_security.HANDOFF):
-        form_security.set_cookie(response, here, name, "")
+        form_security.set_cookie(response, services, name, "")
     return response
 
 
@@ -205,7 +207,7 @@ def _forgotten(response: Response, here: Services) -> Response:
 async def summary(request: Request) -> Response:
     """The summary: things to discuss with a clinician, and what to do with them."""
     visit = await require_session(request)
-    if visit.drawn.record.status == "draft":
+    if visit.assessment.record.status == "draft":
         return redirect("/form/go-on")
     late = "changed" in request.query_params
     back = await _way_back(visit)
@@ -218,7 +220,7 @@ async def summary(request: Request) -> Response:
 async def summary_as_text(request: Request) -> Response:
     """The summary as plain text."""
     visit = await require_session(request)
-    if visit.drawn.record.status == "draft":
+    if visit.assessment.record.status == "draft":
         return redirect("/form/go-on")
     return _file(
         summaries.render_context("summary.txt", _spoken(visit)).encode(), "text/plain; charset=utf-8", "txt"
@@ -229,7 +231,7 @@ async def summary_as_text(request: Request) -> Response:
 async def summary_as_pdf(request: Request) -> Response:
     """The summary as an accessible PDF, if the server can make one."""
     visit = await require_session(request)
-    if visit.drawn.record.status == "draft":
+    if visit.assessment.record.status == "draft":
         return redirect("/form/go-on")
     content = await asyncio.to_thread(pdf.pdf, _spoken(visit))
     return _file(content, "application/pdf", "pdf")
@@ -242,11 +244,13 @@ def _file(content: bytes, kind: str, ending: str) -> Response:
 
 def _spoken(visit: FormVisit) -> dict[str, Any]:
     """The summary in the language being read; the stored summary is in the language it was made in."""
-    drawn = visit.drawn
-    made = drawn.edition.summarise(drawn.evaluation, visit.language)
-    made |= {"made_at": drawn.made_at}
-    zone = visit.here.settings.clinic_time_zone
-    return summaries.summary_context(drawn.edition, made, kept_until=drawn.record.retained_until, zone=zone)
+    assessment = visit.assessment
+    made = assessment.edition.summarise(assessment.evaluation, visit.language)
+    made |= {"made_at": assessment.made_at}
+    zone = visit.services.settings.clinic_time_zone
+    return summaries.summary_context(
+        assessment.edition, made, kept_until=assessment.record.retained_until, zone=zone
+    )
 
 
 # --- erasing, privacy and branding -----------------------------------------------------------------
@@ -261,16 +265,20 @@ async def ask_to_delete(request: Request) -> Response:
 @router.post("/form/delete")
 async def delete(request: Request) -> Response:
     """Erase the submission of this session."""
-    here, given = get_services(request), await form_security.fields(request)
-    language = language_of(request, edition_of(here), None)
-    gone = _forgotten(redirect(f"/form/deleted?language={language}"), here)
+    services, given = get_services(request), await form_security.fields(request)
+    language = language_of(request, edition_of(services), None)
+    gone = _forgotten(redirect(f"/form/deleted?language={language}"), services)
     try:
         visit = await require_session(request)
         form_security.require_csrf(request, given, visit.secret)
         work = partial(
-            form_sessions.erase, desk=here.submissions, secret=visit.secret, now=now(), actor=actor(request)
+            form_sessions.erase,
+            submission_service=services.submissions,
+            secret=visit.secret,
+            now=now(),
+            actor=actor(request),
         )
-        await dependencies.write_and_sync_ledger(here, work)
+        await dependencies.write_and_sync_ledger(services, work)
     except SessionEnded:
         if not await _deleted_already(request, given):
             raise
@@ -279,10 +287,10 @@ async def delete(request: Request) -> Response:
 
 async def _deleted_already(request: Request, given: form_security.Fields) -> bool:
     """Is the submission of this signed form already erased, for example by the other of two clicks?"""
-    here, held = get_services(request), form_security.session_cookie(request)
-    if not held or not form_security.is_valid_csrf(here, given, held):
+    services, held = get_services(request), form_security.session_cookie(request)
+    if not held or not form_security.is_valid_csrf(services, given, held):
         return False
-    return not await here.database.read(partial(form_sessions.session_exists, secret=held))
+    return not await services.database.read(partial(form_sessions.session_exists, secret=held))
 
 
 @router.get("/form/deleted")
@@ -300,11 +308,11 @@ async def privacy(request: Request) -> Response:
     """Who can see the answers, and until when."""
     settings = get_services(request).settings
     found = await form_security.load_session(request)
-    secret, drawn = found or (None, None)
+    secret, assessment = found or (None, None)
     return page(
         request,
         "form/privacy.html",
-        drawn=drawn,
+        assessment=assessment,
         secret=secret,
         hours=settings.draft_retention_hours,
         days=settings.submission_retention_days,

@@ -46,15 +46,15 @@ def handoff_cookie(request: Request) -> str | None:
     return request.cookies.get(_name(get_services(request), HANDOFF))
 
 
-def set_cookie(response: Response, here: Services, name: str, value: str) -> Response:
+def set_cookie(response: Response, services: Services, name: str, value: str) -> Response:
     """Set an HttpOnly cookie; an empty value deletes it.
 
     It ends with the browser session, or after the seconds in `LIVES`. If the form may be framed by another
     site, the cookie is partitioned (CHIPS): a frame on another site receives only partitioned cookies, and
     each embedding site has its own copy.
     """
-    secure, framed = _secure(here), _framed(here)
-    parts = [f"{_name(here, name)}={value}", "Path=/", "HttpOnly"]
+    secure, framed = _secure(services), _framed(services)
+    parts = [f"{_name(services, name)}={value}", "Path=/", "HttpOnly"]
     parts += ["SameSite=None", "Secure", "Partitioned"] if framed else ["SameSite=Lax"]
     parts += ["Secure"] if secure and not framed else []
     if not value or name in COOKIE_MAX_AGE:
@@ -63,38 +63,38 @@ def set_cookie(response: Response, here: Services, name: str, value: str) -> Res
     return response
 
 
-def _framed(here: Services) -> bool:
-    return bool(here.settings.frame_ancestors)
+def _framed(services: Services) -> bool:
+    return bool(services.settings.frame_ancestors)
 
 
-def _secure(here: Services) -> bool:
-    return here.settings.public_url.scheme == "https" or _framed(here)
+def _secure(services: Services) -> bool:
+    return services.settings.public_url.scheme == "https" or _framed(services)
 
 
-def _name(here: Services, name: str) -> str:
-    return f"__Host-{name}" if _secure(here) else name
+def _name(services: Services, name: str) -> str:
+    return f"__Host-{name}" if _secure(services) else name
 
 
 # --- sessions --------------------------------------------------------------------------------------
 
 
-def session_expiry(here: Services, at: dt.datetime) -> dt.datetime:
+def session_expiry(services: Services, at: dt.datetime) -> dt.datetime:
     """When a session ends if a page is sent at `at`."""
-    return at + dt.timedelta(minutes=here.settings.form_session_minutes)
+    return at + dt.timedelta(minutes=services.settings.form_session_minutes)
 
 
 async def load_session(request: Request) -> tuple[str, Assessment] | None:
     """The session's secret and its submission; None without an open session."""
-    here, held, at = get_services(request), session_cookie(request), now()
+    services, held, at = get_services(request), session_cookie(request), now()
     if not held:
         return None
     try:
-        drawn = await here.database.read(
-            partial(form_sessions.read, desk=here.submissions, secret=held, now=at)
+        assessment = await services.database.read(
+            partial(form_sessions.read, submission_service=services.submissions, secret=held, now=at)
         )
     except SessionEnded:
         return None
-    return held, drawn
+    return held, assessment
 
 
 # --- forms -----------------------------------------------------------------------------------------
@@ -154,27 +154,27 @@ def require_csrf(request: Request, given: Fields, held: str) -> None:
         raise Forbidden("This form belongs to another session; open the page again.")
 
 
-def is_valid_csrf(here: Services, given: Fields, held: str) -> bool:
+def is_valid_csrf(services: Services, given: Fields, held: str) -> bool:
     """Does the form carry the CSRF token of that session?"""
-    return here.submissions.vault.keyring.signed("form token", held.encode(), first(given, "token"))
+    return services.submissions.vault.keyring.signed("form token", held.encode(), first(given, "token"))
 
 
-def csrf_token(here: Services, held: str) -> str:
+def csrf_token(services: Services, held: str) -> str:
     """The CSRF token for the forms of this session."""
-    return here.submissions.vault.keyring.sign("form token", held.encode())
+    return services.submissions.vault.keyring.sign("form token", held.encode())
 
 
-def new_form_id(here: Services, at: dt.datetime) -> str:
+def new_form_id(services: Services, at: dt.datetime) -> str:
     """The signed id of a new form: `<milliseconds>.<nonce>.<signature>`. It is also the idempotency key."""
     stem = f"{int(at.timestamp() * 1000)}.{secrets.token_urlsafe(16)}"
-    return f"{stem}.{here.submissions.vault.keyring.sign('form instance', stem.encode())}"
+    return f"{stem}.{services.submissions.vault.keyring.sign('form instance', stem.encode())}"
 
 
-def form_age(here: Services, text: str, at: dt.datetime) -> dt.timedelta | None:
+def form_age(services: Services, text: str, at: dt.datetime) -> dt.timedelta | None:
     """The time since a form was created; None if its signature is invalid or it is too old to start with."""
     made, _, rest = text.partition(".")
     nonce, _, signature = rest.partition(".")
-    if not here.submissions.vault.keyring.signed("form instance", f"{made}.{nonce}".encode(), signature):
+    if not services.submissions.vault.keyring.signed("form instance", f"{made}.{nonce}".encode(), signature):
         return None
     passed = at - dt.datetime.fromtimestamp(int(made) / 1000, dt.UTC)
     return passed if dt.timedelta(0) <= passed + dt.timedelta(seconds=5) and passed < OLDEST else None

@@ -61,20 +61,20 @@ def decode_position(cursor: str) -> outbox.FeedCursor:
 
 def parse_timestamp(name: str, text: str) -> dt.datetime:
     """Return the time given in the member `name`, in UTC, to the millisecond. Raises Unprocessable."""
-    told = "Give an RFC 3339 time with its zone, as 2026-11-22T09:30:00Z."
+    detail = "Give an RFC 3339 time with its zone, as 2026-11-22T09:30:00Z."
     try:
         at = dt.datetime.fromisoformat(text)
         if at.tzinfo is None:
-            raise _refused(name, told)
+            raise _refused(name, detail)
         return at.astimezone(dt.UTC).replace(microsecond=at.microsecond // 1000 * 1000)
     except (ValueError, OverflowError):
-        raise _refused(name, told) from None
+        raise _refused(name, detail) from None
 
 
 def _decoded(cursor: str, size: int) -> tuple[str, ...]:
-    told, place = "Take the cursor from `next`, with the same filters.", _loaded(cursor)
+    detail, place = "Take the cursor from `next`, with the same filters.", _loaded(cursor)
     if len(place) != size or not ID.fullmatch(place[-1]):
-        raise _refused("cursor", told)
+        raise _refused("cursor", detail)
     if size == 2:
         parse_timestamp("cursor", place[0])
     return tuple(place)
@@ -99,5 +99,5 @@ def _address(request: Request, place: Sequence[str]) -> str:
     return f"{request.url.path}?{urlencode([*query, ('cursor', _packed(place))])}"
 
 
-def _refused(name: str, told: str) -> InvalidRequest:
-    return InvalidRequest(told, errors=[FieldError(f"/{name}", "invalid", told)])
+def _refused(name: str, detail: str) -> InvalidRequest:
+    return InvalidRequest(detail, errors=[FieldError(f"/{name}", "invalid", detail)])

@@ -77,39 +77,41 @@ class LeasedCounter:
         self.limit, self._kind, self._counts, self._seconds = limit, kind, counts, seconds
         self._share = max(1, limit // SHARE)
         self._minute = self._told = 0
-        self._drawn: dict[str, Lease] = {}
+        self._assessment: dict[str, Lease] = {}
         self._alone = LocalCounter(limit)
         self._lock = asyncio.Lock()  # one task reserves; those that wait use what it reserved
 
     async def take(self, name: str, minute: int) -> int:
         """Return the number left after this request; negative if there was none."""
         if minute != self._minute:
-            self._minute, self._drawn = minute, {}
-        drawn = self._drawn.get(name)
-        if drawn is None or (drawn.places == 0 and drawn.left > 0):
+            self._minute, self._assessment = minute, {}
+        assessment = self._assessment.get(name)
+        if assessment is None or (assessment.places == 0 and assessment.left > 0):
             try:
                 async with self._lock:
-                    drawn = await self._more(name, minute)
+                    assessment = await self._more(name, minute)
             except StoreUnavailable:
                 self._log_unavailable(minute)
                 return await self._alone.take(name, minute)
-        drawn.places -= 1
-        return drawn.places + drawn.left if drawn.places >= 0 else self._none(drawn)
+        assessment.places -= 1
+        return assessment.places + assessment.left if assessment.places >= 0 else self._none(assessment)
 
     async def _more(self, name: str, minute: int) -> Lease:
-        drawn = self._drawn.get(name)
-        if drawn and (drawn.places > 0 or drawn.left == 0):  # another task has reserved meanwhile
-            return drawn
+        assessment = self._assessment.get(name)
+        if assessment and (
+            assessment.places > 0 or assessment.left == 0
+        ):  # another task has reserved meanwhile
+            return assessment
         taken = await self._counts.add(
             f"{self._kind}/{minute}/{name}", self._share, seconds=2 * self._seconds
         )
         found = Lease(min(self._share, self.limit - taken + self._share), max(0, self.limit - taken))
-        if len(self._drawn) < MAX_NAMES and minute == self._minute:
-            self._drawn[name] = found
+        if len(self._assessment) < MAX_NAMES and minute == self._minute:
+            self._assessment[name] = found
         return found
 
-    def _none(self, drawn: Lease) -> int:
-        drawn.places = 0
+    def _none(self, assessment: Lease) -> int:
+        assessment.places = 0
         return -1
 
     def _log_unavailable(self, minute: int) -> None:
@@ -163,9 +165,9 @@ class RateLimiter:
             await self._counts.close()
 
     def _set_headers(self, scope: Scope, kind: str, left: int, seconds: int) -> None:
-        told = f'"{kind}";r={max(left, 0)};t={seconds}'.encode()
+        state = f'"{kind}";r={max(left, 0)};t={seconds}'.encode()
         scope[COUNTED] = True
-        fields = ((b"ratelimit", told), (b"ratelimit-policy", self._policies[kind]))
+        fields = ((b"ratelimit", state), (b"ratelimit-policy", self._policies[kind]))
         scope.setdefault(FIELDS, []).extend(fields)
         if left < 0:
             raise TooManyRequests("Wait as long as Retry-After says, then go on.", retry_after=seconds)

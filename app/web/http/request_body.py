@@ -90,8 +90,8 @@ def parse(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise MalformedJson(f"The JSON breaks off at line {error.lineno}, column {error.colno}.") from None
     except ValueError as error:  # `_Odd`, or a number with too many digits
-        told = str(error) if isinstance(error, _InvalidJson) else "A number has too many digits."
-        raise MalformedJson(told) from None
+        detail = str(error) if isinstance(error, _InvalidJson) else "A number has too many digits."
+        raise MalformedJson(detail) from None
     return value
 
 

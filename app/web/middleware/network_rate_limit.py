@@ -18,12 +18,12 @@ from app.web.openapi.document import API
 class NetworkRateLimitMiddleware:
     """Plain ASGI middleware inside `Shell`. `Lane` bypasses it, but uses the same `Doorkeeper`."""
 
-    def __init__(self, app: ASGIApp, *, rates: RateLimiter, doorkeeper: Authenticator) -> None:
-        self.app, self.rates, self.doorkeeper = app, rates, doorkeeper
+    def __init__(self, app: ASGIApp, *, rates: RateLimiter, authenticator: Authenticator) -> None:
+        self.app, self.rates, self.authenticator = app, rates, authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(API):
             with contextlib.suppress(Unauthenticated, Forbidden):  # raised again by handlers that need them
-                await self.doorkeeper.authenticate_optional(Request(scope))
+                await self.authenticator.authenticate_optional(Request(scope))
             await self.rates.hit_network(scope)  # unless already counted with its credentials
         await self.app(scope, receive, send)

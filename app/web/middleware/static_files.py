@@ -22,8 +22,8 @@ class ImmutableStaticFiles:
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:
                 versioned = scope["query_string"].startswith(b"v=")
-                kept = "public, max-age=31536000, immutable" if versioned else "public, max-age=300"
-                MutableHeaders(scope=message)["cache-control"] = kept
+                cache = "public, max-age=31536000, immutable" if versioned else "public, max-age=300"
+                MutableHeaders(scope=message)["cache-control"] = cache
             await send(message)
 
         await self.app(scope, receive, told)

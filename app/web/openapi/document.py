@@ -126,8 +126,8 @@ def header(name: str, description: str) -> dict[str, Any]:
 
 def answers(status: int = 200, *, headers: dict[str, Any] | None = None, content: Any = None) -> Responses:
     """Return `responses` for a success; a resource with an ETag adds `UNCHANGED` (304)."""
-    told: dict[str, Any] = {"headers": headers or {}} | ({"content": content} if content else {})
-    return {status: told}
+    response: dict[str, Any] = {"headers": headers or {}} | ({"content": content} if content else {})
+    return {status: response}
 
 
 UNCHANGED: Responses = {304: {"description": "You have it already", "headers": ETAG}}
@@ -137,9 +137,11 @@ def problems(*kinds: type[Problem]) -> Responses:
     """Return `responses` for the problems that a handler may raise, each status with its slugs."""
     found: Responses = {}
     for kind in kinds:
-        told = found.setdefault(kind.status, {"description": kind.title, "slugs": []})
-        told["slugs"].append(kind)
-    return {status: _problem(told["description"], told["slugs"]) for status, told in found.items()}
+        response = found.setdefault(kind.status, {"description": kind.title, "slugs": []})
+        response["slugs"].append(kind)
+    return {
+        status: _problem(response["description"], response["slugs"]) for status, response in found.items()
+    }
 
 
 def _problem(description: str, kinds: list[type[Problem]]) -> dict[str, Any]:
@@ -214,8 +216,8 @@ def use_released_names(document: dict[str, Any]) -> dict[str, Any]:
 def _drop_default_422(document: dict[str, Any], known: dict[str, Any]) -> None:
     """Remove FastAPI's own 422, which never occurs: a path takes any string, and an unknown one is 404."""
     for operation in (each for path in document["paths"].values() for each in path.values()):
-        told = operation["responses"].get("422", {})
-        if "application/json" in told.get("content", {}):
+        response = operation["responses"].get("422", {})
+        if "application/json" in response.get("content", {}):
             del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         known.pop(name, None)
@@ -244,8 +246,8 @@ def _tell_answers(known: dict[str, Any], library: Library) -> None:
     for name, edition in current.items():
         schema = answer_schema(edition.questionnaire, complete=False)
         schema.pop("$schema")
-        told = f"What must be answered, and when, is in {names[name]}_submitted."
-        known[names[name]] = schema | {"title": f"Answers to {name}", "description": told}
+        description = f"What must be answered, and when, is in {names[name]}_submitted."
+        known[names[name]] = schema | {"title": f"Answers to {name}", "description": description}
         known[f"{names[name]}_submitted"] = _complete(edition, f"{names[name]}_submitted")
     refs = [{"$ref": REF + each} for each in names.values()]
     contact = {
@@ -273,8 +275,8 @@ def _tell_answers(known: dict[str, Any], library: Library) -> None:
 def _complete(edition: Edition, place: str) -> dict[str, Any]:
     """Return the schema of submitted answers, with conditions; its references resolve under `place`."""
     schema = answer_schema(edition.questionnaire, complete=True)
-    told = json.dumps({"$defs": schema["$defs"], "allOf": schema["allOf"]})
-    found: dict[str, Any] = json.loads(told.replace('"#/$defs/', f'"{REF}{place}/$defs/'))
+    text = json.dumps({"$defs": schema["$defs"], "allOf": schema["allOf"]})
+    found: dict[str, Any] = json.loads(text.replace('"#/$defs/', f'"{REF}{place}/$defs/'))
     return {"title": f"Answers to {edition.id} when they are submitted"} | found
 
 

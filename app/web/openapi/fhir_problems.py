@@ -38,12 +38,12 @@ def document(problem: Problem, instance: str, path: str) -> dict[str, Any]:
 
 def outcome_responses(*kinds: type[Problem]) -> Responses:
     """Return `responses` for the problems a handler below /fhir may raise; see `openapi.problems`."""
-    told = problems(*kinds)
-    for status, response in told.items():
+    responses = problems(*kinds)
+    for status, response in responses.items():
         met = {kind.slug: {"value": _example(kind)} for kind in kinds if kind.status == status}
         schema = {"$ref": REF + OperationOutcome.__name__}
         response["content"] = {MEDIA_TYPE: {"schema": schema, "examples": met}}
-    return told
+    return responses
 
 
 def _example(kind: type[Problem]) -> dict[str, Any]:

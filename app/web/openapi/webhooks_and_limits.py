@@ -62,7 +62,7 @@ def build_openapi(app: FastAPI, library: Library) -> Json:
             for operation in operations.values():
                 _limited(path, operation)
                 _deprecated(operation)
-    document["webhooks"] = {name: {"post": _webhook(name, told)} for name, told in _types().items()}
+    document["webhooks"] = {name: {"post": _webhook(name, summary)} for name, summary in _types().items()}
     _, data = models_json_schema([(EventData, "serialization")], ref_template=REF + "{model}")
     schemas = document["components"]["schemas"] | data["$defs"]
     document["components"]["schemas"] = schemas
@@ -72,12 +72,12 @@ def build_openapi(app: FastAPI, library: Library) -> Json:
 def _limited(path: str, operation: Json) -> None:
     """Document 429 on an operation; with an API key every success response reports the remaining limit."""
     fields = {name: {"$ref": f"#/components/headers/{name}"} for name in FIELDS}
-    told = (outcome_responses if is_fhir_path(path) else problems)(TooManyRequests)[429]
+    documented = (outcome_responses if is_fhir_path(path) else problems)(TooManyRequests)[429]
     if any("api_key" in each for each in operation.get("security", [])):
         for status, response in operation["responses"].items():
             if status.startswith("2"):
                 response["headers"] = response.get("headers", {}) | fields
-    responses = operation["responses"] | {"429": told | {"headers": WAIT | fields}}
+    responses = operation["responses"] | {"429": documented | {"headers": WAIT | fields}}
     operation["responses"] = dict(sorted(responses.items()))
 
 
@@ -91,7 +91,7 @@ def _types() -> dict[str, str]:
     return {**TYPES, TEST: TESTED}
 
 
-def _webhook(name: str, told: str) -> Json:
+def _webhook(name: str, summary: str) -> Json:
     schema = {
         "type": "object",
         "required": ["id", "type", "timestamp", "data"],
@@ -106,7 +106,7 @@ def _webhook(name: str, told: str) -> Json:
     return {
         "tags": ["webhooks"],
         "summary": name,
-        "description": told.replace(" Needs the scope `review`.", "") + only,
+        "description": summary.replace(" Needs the scope `review`.", "") + only,
         "operationId": f"webhook_{name.replace('.', '_')}",
         "parameters": SIGNED,
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},

@@ -21,29 +21,29 @@ from app.storage.submissions.submissions import FlagRecord, Record, SubmissionRo
 Json = dict[str, Any]
 
 
-def created(drawn: Assessment, token: str) -> Json:
+def created(assessment: Assessment, token: str) -> Json:
     """Return the response to a create: without the answers, and with the access token, shown only once."""
-    return _submission(drawn, {"access_token": token})
+    return _submission(assessment, {"access_token": token})
 
 
-def submission(drawn: Assessment, principal: Principal) -> Json:
+def submission(assessment: Assessment, principal: Principal) -> Json:
     """Return a submission as this principal may see it."""
-    document = _submission(drawn, {})
+    document = _submission(assessment, {})
     reads = has_scope(principal, "submissions:read") or has_scope(principal, "review")
     if reads or isinstance(principal, Respondent):
-        document["answers"] = drawn.record.answers["answers"]
+        document["answers"] = assessment.record.answers["answers"]
     if reads:
-        document["attention"] = drawn.record.priority
-        document["quarantine"] = spam_reasons(drawn.record.spam_reasons)
+        document["attention"] = assessment.record.priority
+        document["quarantine"] = spam_reasons(assessment.record.spam_reasons)
     if has_scope(principal, "review"):
-        document |= review_state(drawn.record)
-    return document | staff_fields(drawn, principal)
+        document |= review_state(assessment.record)
+    return document | staff_fields(assessment, principal)
 
 
-def _submission(drawn: Assessment, secret: Json) -> Json:
-    record = drawn.record
+def _submission(assessment: Assessment, secret: Json) -> Json:
+    record = assessment.record
     document: Json = {
-        "interruptions": drawn.interruptions(),
+        "interruptions": assessment.interruptions(),
         "id": record.id,
         "status": record.status,
         **secret,
@@ -52,27 +52,27 @@ def _submission(drawn: Assessment, secret: Json) -> Json:
         "language": record.language,
         "test": record.is_test,
         "booking_reference": record.booking_reference,
-        "footer": drawn.edition.phrasebooks[record.language].footer,
+        "footer": assessment.edition.phrasebooks[record.language].footer,
         "created_at": format_timestamp(record.created_at),
         "updated_at": format_timestamp(record.updated_at),
         "submitted_at": record.submitted_at and format_timestamp(record.submitted_at),
         "retained_until": format_timestamp(record.retained_until),
     }
     if record.status == "submitted":
-        return document | {"summary": drawn.summary()}
-    order = drawn.edition.questionnaire.by_id
+        return document | {"summary": assessment.summary()}
+    order = assessment.edition.questionnaire.by_id
     return document | {
-        "enabled": [name for name in order if name in drawn.enabled],
-        "missing": list(drawn.missing),
+        "enabled": [name for name in order if name in assessment.enabled],
+        "missing": list(assessment.missing),
     }
 
 
-def staff_fields(drawn: Assessment, principal: Principal) -> Json:
+def staff_fields(assessment: Assessment, principal: Principal) -> Json:
     """Return flags and undetermined rules, for keys with the scope review; else nothing."""
     if not has_scope(principal, "review"):
         return {}
-    kept = [_kept_flag(flag, drawn.edition) for flag in drawn.record.flags]
-    return {"flags": kept, "undetermined": undetermined(drawn.evaluation)}
+    flags = [_kept_flag(flag, assessment.edition) for flag in assessment.record.flags]
+    return {"flags": flags, "undetermined": undetermined(assessment.evaluation)}
 
 
 def review_state(record: Record) -> Json:
@@ -117,8 +117,8 @@ def _kept_flag(record: FlagRecord, edition: Edition) -> Json:
 def list_item(row: SubmissionRow) -> Json:
     """Return one item of a list."""
     times = ("created_at", "updated_at", "submitted_at", "retained_until", "due_at", "first_viewed_at")
-    told = {name: (at := getattr(row, name)) and format_timestamp(at) for name in times}
-    fields = asdict(row) | told | {"spam_reasons": spam_reasons(row.spam_reasons)}
+    stamps = {name: (at := getattr(row, name)) and format_timestamp(at) for name in times}
+    fields = asdict(row) | stamps | {"spam_reasons": spam_reasons(row.spam_reasons)}
     document = {member(name): value for name, value in fields.items()}
     return document | {"assignee": document.pop("assignee_id")}
 

@@ -197,12 +197,12 @@ def _pass(request: Request, declared: dict[str, Any], held: ActiveSession) -> Re
 
 async def _held(request: Request) -> ActiveSession | None:
     """The session of this request. A page request prolongs it; an automatic refresh does not."""
-    secret, here, at = cookies.get_cookie(request, cookies.SESSION), get_services(request), now()
+    secret, services, at = cookies.get_cookie(request, cookies.SESSION), get_services(request), now()
     if not secret:
         return None
-    held = await here.database.read(partial(sessions.get_active, secret=secret, now=at))
+    held = await services.database.read(partial(sessions.get_active, secret=secret, now=at))
     if held and held.to_be_seen(at) and "x-refresh" not in request.headers:
-        await here.database.write(partial(sessions.touch, session_id=held.session.id, now=at))
+        await services.database.write(partial(sessions.touch, session_id=held.session.id, now=at))
     return held
 
 

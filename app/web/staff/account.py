@@ -44,7 +44,7 @@ async def account(request: Request) -> Response:
 @requires_login
 async def change_password(request: Request) -> Response:
     """Change the password; all other sessions end."""
-    here, given, who = get_services(request), await form_security.fields(request), current_staff(request)
+    services, given, who = get_services(request), await form_security.fields(request), current_staff(request)
     password = form_security.first(given, "password")
     wrong = refused(request, who.email, who.name, password, form_security.first(given, "again"))
     try:
@@ -62,12 +62,12 @@ async def change_password(request: Request) -> Response:
     work = partial(
         users.set_password,
         staff_id=who.staff.id,
-        password_hash=await here.passwords.hash(password),
+        password_hash=await services.passwords.hash(password),
         but=who.session_id,
         now=now(),
         actor=actor(request),
     )
-    await here.database.write(work)
+    await services.database.write(work)
     return go("/staff/account?done=password")
 
 
@@ -88,10 +88,10 @@ async def end_sessions(request: Request) -> Response:
 
 
 async def _account(request: Request, wrong: dict[str, str] | None = None, *, status: int = 200) -> Response:
-    here, who = get_services(request), current_staff(request)
-    found = await here.database.read(partial(_own, staff_id=who.staff.id, at=now()))
+    services, who = get_services(request), current_staff(request)
+    found = await services.database.read(partial(_own, staff_id=who.staff.id, at=now()))
     errors = [{"target": name, "words": words} for name, words in (wrong or {}).items()]
-    needed = bool(here.settings.two_factor_required & set(who.roles))
+    needed = bool(services.settings.two_factor_required & set(who.roles))
     done = request.query_params.get("done", "")
     return show(
         request, "staff/account.html", status=status, errors=errors, needed=needed, done=done, **found
@@ -124,11 +124,11 @@ async def offer_factor(request: Request) -> Response:
 @before_second_factor
 async def set_factor_up(request: Request) -> Response:
     """Enable the second factor; the recovery codes are shown only once."""
-    here, given, who = get_services(request), await form_security.fields(request), current_staff(request)
+    services, given, who = get_services(request), await form_security.fields(request), current_staff(request)
     offer = form_security.first(given, "offer")
     work = partial(
         two_factor.enrol,
-        keyring=here.submissions.vault.keyring,
+        keyring=services.submissions.vault.keyring,
         staff_id=who.staff.id,
         offer_text=offer,
         code=form_security.first(given, "code"),
@@ -136,7 +136,7 @@ async def set_factor_up(request: Request) -> Response:
         actor=actor(request),
     )
     try:
-        codes = await here.database.write(work)
+        codes = await services.database.write(work)
     except InvalidRequest as problem:
         return _offer(request, offer, problem.detail)
     return show(request, "staff/recovery_codes.html", codes=codes)
@@ -161,11 +161,11 @@ async def make_codes(request: Request) -> Response:
 @requires_fresh_login
 async def remove_factor(request: Request) -> Response:
     """Remove the second factor, if no role requires it."""
-    here, who = get_services(request), current_staff(request)
-    if here.settings.two_factor_required & set(who.roles):
+    services, who = get_services(request), current_staff(request)
+    if services.settings.two_factor_required & set(who.roles):
         raise Forbidden("Your role needs a second factor. You can set up another one in its place.")
     work = partial(two_factor.disable, staff_id=who.staff.id, now=now(), actor=actor(request))
-    await here.database.write(work)
+    await services.database.write(work)
     return go("/staff/account?done=removed")
 
 
@@ -176,10 +176,10 @@ async def _person(request: Request) -> Person:
 
 
 def _offer(request: Request, offer: str, wrong: str = "") -> Response:
-    here, who = get_services(request), current_staff(request)
-    secret = two_factor.read_enrolment(here.submissions.vault.keyring, who.staff.id, offer)
+    services, who = get_services(request), current_staff(request)
+    secret = two_factor.read_enrolment(services.submissions.vault.keyring, who.staff.id, offer)
     errors = [{"target": "code", "words": wrong}] if wrong else []
-    address = two_factor.otpauth_uri(secret or b"", who.email, here.settings.clinic_name or "preconsult")
+    address = two_factor.otpauth_uri(secret or b"", who.email, services.settings.clinic_name or "preconsult")
     return show(
         request,
         "staff/set_up_factor.html",
@@ -195,9 +195,9 @@ def _picture(address: str) -> Markup:
     """A QR code as an SVG element without styles."""
     import segno  # noqa: PLC0415 - only needed to set up a second factor
 
-    drawn = io.BytesIO()
+    image = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
-        drawn, kind="svg", xmldecl=False, svgns=True, omitsize=True, svgclass=None, lineclass=None, border=2,
+        image, kind="svg", xmldecl=False, svgns=True, omitsize=True, svgclass=None, lineclass=None, border=2,
         title="A picture for the app; the key below says the same",
     )  # fmt: skip
-    return Markup(drawn.getvalue().decode().replace("<svg ", '<svg role="img" ', 1))  # noqa: S704 - made here, from an address created here
+    return Markup(image.getvalue().decode().replace("<svg ", '<svg role="img" ', 1))  # noqa: S704 - made here, from an address created here

@@ -50,13 +50,13 @@ class Asked:
 
 @router.get("/staff/audit")
 @permission("audit")
-async def trail(request: Request) -> Response:
+async def audit_chain_job(request: Request) -> Response:
     """The audit log, newest first: `?actor=&action=&object=&day=&before=`."""
-    here = get_services(request)
-    asked = _asked(request.query_params, here.settings.clinic_time_zone)
+    services = get_services(request)
+    asked = _asked(request.query_params, services.settings.clinic_time_zone)
     await _on_record(request, AuditAction("audit.read", "audit", None))
-    look = partial(_look, asked=asked, keyring=here.submissions.vault.keyring)
-    events, state, names = await here.database.read(look)
+    look = partial(_look, asked=asked, keyring=services.submissions.vault.keyring)
+    events, state, names = await services.database.read(look)
     query = [(name, value) for name, value in asked.given.items() if value]
     more = urlencode([*query, ("before", events[ROWS - 1].id)]) if len(events) > ROWS else ""
     return show(
@@ -74,7 +74,7 @@ async def trail(request: Request) -> Response:
         older=f"/staff/audit?{more}" if more else "",
         chain=state,
         late=state.oldest is not None and state.oldest < now() - OVERDUE_AFTER,
-        clock=partial(_clock, zone=here.settings.clinic_time_zone),
+        clock=partial(_clock, zone=services.settings.clinic_time_zone),
         is_case=lambda event: event.object_type == "submission" and ID.fullmatch(event.object_id or ""),
     )
 
@@ -83,8 +83,8 @@ async def trail(request: Request) -> Response:
 @permission("audit")
 async def access(request: Request, submission: str) -> Response:
     """Who accessed one submission, even if it has been erased since."""
-    here = get_services(request)
-    seen = await here.database.read(partial(_seen, submission=submission))
+    services = get_services(request)
+    seen = await services.database.read(partial(_seen, submission=submission))
     if not seen[0]:
         raise NotFound("Nothing is on record of a submission with this id.")
     await _on_record(request, AuditAction("access.read", "submission", submission))
@@ -94,8 +94,8 @@ async def access(request: Request, submission: str) -> Response:
         submission=submission,
         everybody=seen[0],
         names=seen[1],
-        clock=partial(_clock, zone=here.settings.clinic_time_zone),
-        zone=here.settings.clinic_time_zone,
+        clock=partial(_clock, zone=services.settings.clinic_time_zone),
+        zone=services.settings.clinic_time_zone,
     )
 
 

@@ -70,9 +70,9 @@ async def case_page(
     request: Request, case: str, problem: Problem | None = None, *, note: str = "", target: str = ""
 ) -> Response:
     """The page of a case, with the problem of a failed command at the top."""
-    here = get_services(request)
-    found = await here.database.write(
-        partial(cases.view_case, desk=here.submissions, turn=command(request, case))
+    services = get_services(request)
+    found = await services.database.write(
+        partial(cases.view_case, submission_service=services.submissions, turn=command(request, case))
     )
     errors = [{"target": target, "words": problem.detail}] if problem else []
     return await _shown(request, found, status=problem.status if problem else 200, note=note, errors=errors)
@@ -98,11 +98,11 @@ async def _shown(request: Request, found: Case, *, status: int = 200, **words: A
 @permission("contact")
 async def reveal(request: Request, case: str) -> Response:
     """The case with contact details, only in this response; the access is recorded first."""
-    here = get_services(request)
-    found = await here.database.write(
-        partial(cases.reveal_contact, desk=here.submissions, turn=command(request, case))
+    services = get_services(request)
+    found = await services.database.write(
+        partial(cases.reveal_contact, submission_service=services.submissions, turn=command(request, case))
     )
-    return await _shown(request, found, contact=dict(found.drawn.record.contact))
+    return await _shown(request, found, contact=dict(found.assessment.record.contact))
 
 
 # --- commands --------------------------------------------------------------------------------------
@@ -120,8 +120,8 @@ async def decide(request: Request, case: str) -> Response:
     return await run_command(request, case, wish, partial(_decide, step=cast("Review", step)))
 
 
-def _decide(session: Session, turn: StaffCommand, desk: Any, step: Review) -> object:
-    return cases.change_status(session, desk, turn, step)
+def _decide(session: Session, turn: StaffCommand, submission_service: Any, step: Review) -> object:
+    return cases.change_status(session, submission_service, turn, step)
 
 
 @router.post("/staff/cases/{case}/take")
@@ -132,16 +132,16 @@ async def take(request: Request, case: str) -> Response:
     return await run_command(request, case, StaffFormInput("Take the case"), partial(_take, me=me))
 
 
-def _take(session: Session, turn: StaffCommand, desk: Any, me: str) -> Assessment:
-    drawn = cases.assign(session, desk, turn, me)
-    if drawn.record.review != "new":
-        return drawn
-    return cases.change_status(session, desk, replace_version(turn, drawn), "in_review")
+def _take(session: Session, turn: StaffCommand, submission_service: Any, me: str) -> Assessment:
+    assessment = cases.assign(session, submission_service, turn, me)
+    if assessment.record.review != "new":
+        return assessment
+    return cases.change_status(session, submission_service, replace_version(turn, assessment), "in_review")
 
 
-def replace_version(turn: StaffCommand, drawn: Assessment) -> StaffCommand:
+def replace_version(turn: StaffCommand, assessment: Assessment) -> StaffCommand:
     """The same command, based on the case version it has just created."""
-    return StaffCommand(turn.submission, turn.principal, turn.actor, turn.now, drawn.record.version)
+    return StaffCommand(turn.submission, turn.principal, turn.actor, turn.now, assessment.record.version)
 
 
 @router.post("/staff/cases/{case}/assign")
@@ -156,8 +156,8 @@ async def assign(request: Request, case: str) -> Response:
     return await run_command(request, case, wish, partial(_assign, to=to))
 
 
-def _assign(session: Session, turn: StaffCommand, desk: Any, to: str | None) -> Assessment:
-    return cases.assign(session, desk, turn, to)
+def _assign(session: Session, turn: StaffCommand, submission_service: Any, to: str | None) -> Assessment:
+    return cases.assign(session, submission_service, turn, to)
 
 
 @router.post("/staff/cases/{case}/notes")
@@ -172,8 +172,8 @@ async def note(request: Request, case: str) -> Response:
     )
 
 
-def _note(session: Session, turn: StaffCommand, desk: Any, text: str) -> object:
-    return cases.add_note(session, desk, turn, text)
+def _note(session: Session, turn: StaffCommand, submission_service: Any, text: str) -> object:
+    return cases.add_note(session, submission_service, turn, text)
 
 
 @router.post("/staff/cases/{case}/flags/{flag}")
@@ -188,8 +188,8 @@ async def flag(request: Request, case: str, flag: str) -> Response:
     return await run_command(request, case, wish, partial(_flag, flag=flag, action=action))
 
 
-def _flag(session: Session, turn: StaffCommand, desk: Any, flag: str, action: Action) -> object:
-    return cases.act_on_flag(session, desk, turn, flag, action)
+def _flag(session: Session, turn: StaffCommand, submission_service: Any, flag: str, action: Action) -> object:
+    return cases.act_on_flag(session, submission_service, turn, flag, action)
 
 
 @router.post("/staff/cases/{case}/merge")
@@ -206,18 +206,18 @@ async def merge(request: Request, case: str) -> Response:
     )
 
 
-def _merge(session: Session, turn: StaffCommand, desk: Any, into: str) -> object:
-    return corrections.merge(session, desk, turn, into)
+def _merge(session: Session, turn: StaffCommand, submission_service: Any, into: str) -> object:
+    return corrections.merge(session, submission_service, turn, into)
 
 
 async def run_command(
     request: Request, case: str, wish: StaffFormInput, work: Callable[..., object]
 ) -> Response:
     """Run a command and redirect to the case, or to the page the form came from; on failure, show why."""
-    here, given = get_services(request), await form_security.fields(request)
-    doing = partial(work, turn=command(request, case, given), desk=here.submissions)
+    services, given = get_services(request), await form_security.fields(request)
+    doing = partial(work, turn=command(request, case, given), submission_service=services.submissions)
     try:
-        await here.database.write(doing)
+        await services.database.write(doing)
     except PreconditionFailed:
         return await conflict_page(request, case, wish)
     except (Conflict, InvalidRequest) as problem:
@@ -231,17 +231,17 @@ async def run_command(
 
 async def conflict_page(request: Request, case: str, wish: StaffFormInput) -> Response:
     """The page after a conflict: what has changed since, and the user's input, ready to be sent again."""
-    here = get_services(request)
-    found = await here.database.write(
-        partial(cases.view_case, desk=here.submissions, turn=command(request, case))
+    services = get_services(request)
+    found = await services.database.write(
+        partial(cases.view_case, submission_service=services.submissions, turn=command(request, case))
     )
     return show(
         request,
         "staff/case_conflict.html",
         status=412,
-        case=found.drawn.record,
-        state=STATE_NAMES[found.drawn.record.review],
-        assignee=found.names.get(found.drawn.record.assignee_id or "", ""),
+        case=found.assessment.record,
+        state=STATE_NAMES[found.assessment.record.review],
+        assignee=found.names.get(found.assessment.record.assignee_id or "", ""),
         news=[case_view.history_line(each, found) for each in found.changes_since_last_view[:20]],
         wish=wish,
         action=request.url.path,

@@ -56,21 +56,21 @@ async def release(request: Request, case: str) -> Response:
 @permission("erase")
 async def ask(request: Request, case: str) -> Response:
     """Ask for confirmation before erasing."""
-    here = get_services(request)
-    found = await here.database.write(
-        partial(cases.view_case, desk=here.submissions, turn=command(request, case))
+    services = get_services(request)
+    found = await services.database.write(
+        partial(cases.view_case, submission_service=services.submissions, turn=command(request, case))
     )
-    return show(request, "staff/case_erase.html", case=found.drawn.record)
+    return show(request, "staff/case_erase.html", case=found.assessment.record)
 
 
 @router.post("/staff/cases/{case}/erase")
 @permission("erase")
 async def erase(request: Request, case: str) -> Response:
     """Erase answers, contact details, flags, notes and older versions. The audit log retains the case id."""
-    here, given = get_services(request), await form_security.fields(request)
+    services, given = get_services(request), await form_security.fields(request)
     act = command(request, case, given)
     work = partial(
-        here.submissions.erase,
+        services.submissions.erase,
         submission=case,
         principal=act.principal,
         version=act.version,
@@ -78,7 +78,7 @@ async def erase(request: Request, case: str) -> Response:
         actor=act.actor,
     )
     try:
-        await dependencies.write_and_sync_ledger(here, work)
+        await dependencies.write_and_sync_ledger(services, work)
     except PreconditionFailed:
         return await conflict_page(request, case, StaffFormInput("Erase the case"))
     except UnderLegalHold as problem:

@@ -73,18 +73,18 @@ ACTORS = {"respondent": "the person", "service": "this service", "command": "the
 
 def case_context(case: Case, now: dt.datetime) -> Json:
     """All template data of a case page."""
-    drawn = case.drawn
-    record, edition = drawn.record, drawn.edition
+    assessment = case.assessment
+    record, edition = assessment.record, assessment.edition
     own = edition.languages[0]
     return {
         "case": record,
-        "interruptions": _interruptions(drawn),
-        "topics": topic_rows(drawn),
-        "script": _script(drawn),
+        "interruptions": _interruptions(assessment),
+        "topics": topic_rows(assessment),
+        "script": _script(assessment),
         "corrected": any(each.action == "submission.corrected" for each in case.history),
-        "missing": len(drawn.missing) if record.status == "draft" else 0,
-        "answers": _answers(drawn),
-        "unused": _unused(drawn),
+        "missing": len(assessment.missing) if record.status == "draft" else 0,
+        "answers": _answers(assessment),
+        "unused": _unused(assessment),
         "flags": [_flag(flag, case, now) for flag in record.flags],
         "steps": [(to, _step(record.review, to)) for to in _steps(record)],
         "state": STATE_NAMES[record.review],
@@ -110,27 +110,27 @@ def case_context(case: Case, now: dt.datetime) -> Json:
 # --- answers and summary ---------------------------------------------------------------------------
 
 
-def _interruptions(drawn: Assessment) -> list[Json]:
+def _interruptions(assessment: Assessment) -> list[Json]:
     """The interruptions that were shown before everything else, and when."""
-    own = drawn.edition.phrasebooks[drawn.edition.languages[0]].rules
+    own = assessment.edition.phrasebooks[assessment.edition.languages[0]].rules
     return [
-        each | {"own": own[each["rule"]], "at": _raised(drawn, each["rule"])}
-        for each in drawn.interruptions()
+        each | {"own": own[each["rule"]], "at": _raised(assessment, each["rule"])}
+        for each in assessment.interruptions()
     ]
 
 
-def _raised(drawn: Assessment, rule: str) -> dt.datetime | None:
+def _raised(assessment: Assessment, rule: str) -> dt.datetime | None:
     """When a rule's flag was first raised, and its interruption shown; else when the form was submitted."""
-    kinds = {flag.id for flag in drawn.edition.meta.flags if rule in flag.raised_by}
-    times = [flag.raised_at for flag in drawn.record.flags if flag.flag_code in kinds]
-    return min(times, default=drawn.record.submitted_at)
+    kinds = {flag.id for flag in assessment.edition.meta.flags if rule in flag.raised_by}
+    times = [flag.raised_at for flag in assessment.record.flags if flag.flag_code in kinds]
+    return min(times, default=assessment.record.submitted_at)
 
 
-def topic_rows(drawn: Assessment) -> list[Json]:
+def topic_rows(assessment: Assessment) -> list[Json]:
     """Each topic as the respondent read it, with its rule, the answers that raised it, and its passages."""
-    edition, own = drawn.edition, drawn.edition.languages[0]
-    said_once = drawn.rendered_summary["topics"]
-    fired = {each.rule.id: each for each in drawn.evaluation.fired}
+    edition, own = assessment.edition, assessment.edition.languages[0]
+    said_once = assessment.rendered_summary["topics"]
+    fired = {each.rule.id: each for each in assessment.evaluation.fired}
     policies = {passage.id: passage.policy for passage in edition.article.passages}
     return [
         topic
@@ -155,15 +155,17 @@ def _reasons(edition: Edition, fired: FiredRule) -> list[tuple[str, str, str]]:
     ]
 
 
-def _script(drawn: Assessment) -> list[Json]:
+def _script(assessment: Assessment) -> list[Json]:
     """The open questions in the order of the form, each with the rules that its answer would settle."""
-    edition = drawn.edition
+    edition = assessment.edition
     settles: dict[str, list[str]] = {}
-    for each in drawn.evaluation.undetermined:
+    for each in assessment.evaluation.undetermined:
         for name in each.would_settle:
             settles.setdefault(name, []).append(each.rule)
-    own, theirs = (edition.phrasebooks[tag].items for tag in (edition.languages[0], drawn.record.language))
-    answers = drawn.record.answers["answers"]
+    own, theirs = (
+        edition.phrasebooks[tag].items for tag in (edition.languages[0], assessment.record.language)
+    )
+    answers = assessment.record.answers["answers"]
     return [
         {
             "id": name,
@@ -188,16 +190,16 @@ def _options(edition: Edition, name: str) -> list[str]:
     return [words.options[option.code] for option in item.answer_option if not option.unknown]
 
 
-def _answers(drawn: Assessment) -> list[tuple[str, list[Json]]]:
+def _answers(assessment: Assessment) -> list[tuple[str, list[Json]]]:
     """Every page with its questions and answers, without contact details."""
-    edition, own = drawn.edition, drawn.edition.languages[0]
-    given = drawn.record.answers["answers"]
+    edition, own = assessment.edition, assessment.edition.languages[0]
+    given = assessment.record.answers["answers"]
     pages = []
     for group in edition.asked.item:
         rows = [
             _answer(edition, own, item.link_id, given)
             for item in group.item
-            if item.is_question and not item.contact and item.link_id in drawn.enabled | given.keys()
+            if item.is_question and not item.contact and item.link_id in assessment.enabled | given.keys()
         ]
         if rows:
             pages.append((edition.texts[own].pages[group.link_id], rows))
@@ -205,21 +207,21 @@ def _answers(drawn: Assessment) -> list[tuple[str, list[Json]]]:
 
 
 def _answer(edition: Edition, own: str, name: str, given: Mapping[str, Any]) -> Json:
-    told = answer_text(edition, own, link_id=name, answer=given[name]) if name in given else ""
-    return {"id": name, "text": edition.phrasebooks[own].items[name].text, "answer": told}
+    text = answer_text(edition, own, link_id=name, answer=given[name]) if name in given else ""
+    return {"id": name, "text": edition.phrasebooks[own].items[name].text, "answer": text}
 
 
-def _unused(drawn: Assessment) -> list[str]:
+def _unused(assessment: Assessment) -> list[str]:
     """Stored answers that do not count, since their question is not enabled."""
-    given = drawn.record.answers["answers"]
-    return [name for name in given if name not in drawn.enabled]
+    given = assessment.record.answers["answers"]
+    return [name for name in given if name not in assessment.enabled]
 
 
 # --- flags, review and history ---------------------------------------------------------------------
 
 
 def _flag(flag: FlagRecord, case: Case, now: dt.datetime) -> Json:
-    edition = case.drawn.edition
+    edition = case.assessment.edition
     acts = [each for each in case.actions if each.flag_id == flag.id]
     return {
         "id": flag.id,
@@ -252,8 +254,8 @@ def _step(at: str, to: Review) -> str:
 
 def history_line(done: HistoryEntry, case: Case) -> Json:
     """One line of the history as text."""
-    edition = case.drawn.edition
-    kinds = {flag.id: flag.flag_code for flag in case.drawn.record.flags}
+    edition = case.assessment.edition
+    kinds = {flag.id: flag.flag_code for flag in case.assessment.record.flags}
     flags = edition.texts[edition.languages[0]].flags
     about = flags.get(kinds.get(done.object_id, ""), "")
     return {"words": _event(done.action), "about": about, "at": done.at, "by": actor_name(case.names, done)}

@@ -17,18 +17,18 @@ def get_cookie(request: Request, name: str) -> str:
     return request.cookies.get(_name(get_services(request), name), "")
 
 
-def set_cookie(response: Response, here: Services, name: str, value: str) -> Response:
+def set_cookie(response: Response, services: Services, name: str, value: str) -> Response:
     """Set a cookie; an empty value deletes it."""
-    parts = [f"{_name(here, name)}={value}", "Path=/", "HttpOnly", "SameSite=Strict"]
-    parts += ["Secure"] if _secure(here) else []
+    parts = [f"{_name(services, name)}={value}", "Path=/", "HttpOnly", "SameSite=Strict"]
+    parts += ["Secure"] if _secure(services) else []
     parts += [] if value else ["Max-Age=0"]
     response.headers.append("set-cookie", "; ".join(parts))
     return response
 
 
-def _secure(here: Services) -> bool:
-    return here.settings.public_url.scheme == "https"
+def _secure(services: Services) -> bool:
+    return services.settings.public_url.scheme == "https"
 
 
-def _name(here: Services, name: str) -> str:
-    return f"__Host-{name}" if _secure(here) else name
+def _name(services: Services, name: str) -> str:
+    return f"__Host-{name}" if _secure(services) else name

@@ -38,27 +38,29 @@ Json = dict[str, Any]
 class Form:
     """The case as it was when its form was made, and as it would be with the submitted answers."""
 
-    drawn: Assessment
+    assessment: Assessment
     preview: Assessment
     changed: Mapping[str, object]
 
     @classmethod
-    def from_request(cls, drawn: Assessment, given: Fields) -> "Form":
+    def from_request(cls, assessment: Assessment, given: Fields) -> "Form":
         """Compare the submitted answers with those the form was made with; later changes by others remain."""
         changed: dict[str, object] = {}
-        kept = drawn.record.answers["answers"]
-        for group in _asked(drawn):
+        stored = assessment.record.answers["answers"]
+        for group in _asked(assessment):
             page, _, _ = fields.parse_page(group, given, {})
-            changed |= {name: value for name, value in page.answers.items() if _other(value, kept.get(name))}
-        return cls(drawn, _with(drawn, changed), changed)
+            changed |= {
+                name: value for name, value in page.answers.items() if _other(value, stored.get(name))
+            }
+        return cls(assessment, _with(assessment, changed), changed)
 
 
 @router.get("/staff/cases/{case}/correct")
 @permission("correct")
 async def form(request: Request, case: str) -> Response:
     """Every enabled question with its current answer."""
-    drawn = await _opened(request, case)
-    return _form(request, drawn, drawn, None)
+    assessment = await _opened(request, case)
+    return _form(request, assessment, assessment, None)
 
 
 @router.post("/staff/cases/{case}/correct")
@@ -66,25 +68,27 @@ async def form(request: Request, case: str) -> Response:
 @permission("correct")
 async def correct(request: Request, case: str) -> Response:
     """Save the changed answers as a new version."""
-    here, given = get_services(request), await form_security.fields(request)
+    services, given = get_services(request), await form_security.fields(request)
     before = partial(
-        corrections.answers_at_version, desk=here.submissions, turn=command(request, case, given)
+        corrections.answers_at_version,
+        submission_service=services.submissions,
+        turn=command(request, case, given),
     )
-    typed = Form.from_request(_with(await here.database.read(before), {}), given)
+    typed = Form.from_request(_with(await services.database.read(before), {}), given)
     work = partial(
         corrections.apply_correction,
-        desk=here.submissions,
+        submission_service=services.submissions,
         turn=command(request, case, given),
         answers=typed.changed,
     )
     try:
-        await here.database.write(work)
+        await services.database.write(work)
     except PreconditionFailed:
         return await conflict_page(request, case, _wish(typed))
     except InvalidAnswers as problem:
         await _opened(request, case)  # its answers are shown again
         found = {error.pointer.split("/")[2]: error.detail for error in problem.errors}
-        return _form(request, typed.drawn, typed.preview, SubmittedValues(given, found))
+        return _form(request, typed.assessment, typed.preview, SubmittedValues(given, found))
     except Conflict as problem:
         if isinstance(problem, InFlight):
             raise
@@ -94,20 +98,20 @@ async def correct(request: Request, case: str) -> Response:
 
 async def _opened(request: Request, case: str) -> Assessment:
     """The case; the view is recorded."""
-    here = get_services(request)
-    found = await here.database.write(
-        partial(cases.view_case, desk=here.submissions, turn=command(request, case))
+    services = get_services(request)
+    found = await services.database.write(
+        partial(cases.view_case, submission_service=services.submissions, turn=command(request, case))
     )
-    return found.drawn
+    return found.assessment
 
 
 def _form(
-    request: Request, drawn: Assessment, would_be: Assessment, typed: SubmittedValues | None
+    request: Request, assessment: Assessment, would_be: Assessment, typed: SubmittedValues | None
 ) -> Response:
-    own = drawn.edition.languages[0]
+    own = assessment.edition.languages[0]
     flow = Flow(would_be)
     groups = [
-        (drawn.edition.texts[own].pages[group.link_id], _fields(flow, group, number, own, typed))
+        (assessment.edition.texts[own].pages[group.link_id], _fields(flow, group, number, own, typed))
         for number, group in enumerate(_asked(would_be), 1)
     ]
     listed = [
@@ -120,19 +124,19 @@ def _form(
         request,
         "staff/case_correct.html",
         status=422 if typed else 200,
-        case=drawn.record,
+        case=assessment.record,
         groups=groups,
         listed=listed,
         errors=listed,
     )
 
 
-def _asked(drawn: Assessment) -> list[Item]:
+def _asked(assessment: Assessment) -> list[Item]:
     """The pages with enabled questions, without those for contact details."""
     found = []
-    for group in drawn.edition.asked.item:
+    for group in assessment.edition.asked.item:
         items = tuple(item for item in group.item if not item.contact)
-        if any(item.is_question and item.link_id in drawn.enabled for item in items):
+        if any(item.is_question and item.link_id in assessment.enabled for item in items):
             found.append(group.model_copy(update={"item": items}))
     return found
 
@@ -143,39 +147,41 @@ def _fields(flow: Flow, group: Item, number: int, language: str, typed: Submitte
     return [each | {"id": f"p{number}{each['id']}"} for each in made]
 
 
-def _with(drawn: Assessment, changed: Mapping[str, object]) -> Assessment:
+def _with(assessment: Assessment, changed: Mapping[str, object]) -> Assessment:
     """The case with the changed answers, and the questions that these enable."""
-    merged = {**drawn.record.answers["answers"], **changed}
+    merged = {**assessment.record.answers["answers"], **changed}
     given = {name: value for name, value in merged.items() if value is not None}
-    checked = drawn.edition.check(given, complete=False)
+    checked = assessment.edition.check(given, complete=False)
     answers: Answers = checked.answers
-    record = replace(drawn.record, answers=drawn.record.answers | {"answers": dict(answers)})
-    return replace(drawn, record=record, enabled=checked.enabled, missing=checked.missing)
+    record = replace(assessment.record, answers=assessment.record.answers | {"answers": dict(answers)})
+    return replace(assessment, record=record, enabled=checked.enabled, missing=checked.missing)
 
 
-def _other(value: object, kept: object) -> bool:
+def _other(value: object, stored: object) -> bool:
     """Is the answer different? The order of several choices does not matter."""
-    if isinstance(value, list) and isinstance(kept, list | tuple):
-        return sorted(map(str, value)) != sorted(map(str, kept))
-    return value != kept
+    if isinstance(value, list) and isinstance(stored, list | tuple):
+        return sorted(map(str, value)) != sorted(map(str, stored))
+    return value != stored
 
 
 def _wish(typed: Form) -> StaffFormInput:
     """The correction, ready to be sent again."""
-    names = [name for name in typed.drawn.edition.questionnaire.by_id if name in typed.changed]
-    told = "; ".join(_said(typed.drawn, name, typed.changed[name]) for name in names)
+    names = [name for name in typed.assessment.edition.questionnaire.by_id if name in typed.changed]
+    answers = "; ".join(_said(typed.assessment, name, typed.changed[name]) for name in names)
     sent = [("asked", name) for name in names]
     for name in names:
         value = typed.changed[name]
         values = value if isinstance(value, list) else [] if value is None else [value]
         sent += [(name, str(each).lower() if isinstance(each, bool) else str(each)) for each in values]
-    return StaffFormInput(f"Correct the answers: {told}", sent)
+    return StaffFormInput(f"Correct the answers: {answers}", sent)
 
 
-def _said(drawn: Assessment, name: str, answer: object) -> str:
-    own = drawn.edition.languages[0]
-    question = fields.shorten(drawn.edition.phrasebooks[own].items[name].text)
-    words = "no answer" if answer is None else answer_text(drawn.edition, own, link_id=name, answer=answer)
+def _said(assessment: Assessment, name: str, answer: object) -> str:
+    own = assessment.edition.languages[0]
+    question = fields.shorten(assessment.edition.phrasebooks[own].items[name].text)
+    words = (
+        "no answer" if answer is None else answer_text(assessment.edition, own, link_id=name, answer=answer)
+    )
     return f"{question}: {words}"
 
 
@@ -186,22 +192,24 @@ def _said(drawn: Assessment, name: str, answer: object) -> str:
 @permission("case")
 async def correction_history(request: Request, case: str) -> Response:
     """Every correction, newest first, side by side with the previous answers."""
-    here = get_services(request)
-    work = partial(corrections.corrections, desk=here.submissions, turn=command(request, case))
-    drawn, found, names = await here.database.write(work)
+    services = get_services(request)
+    work = partial(
+        corrections.corrections, submission_service=services.submissions, turn=command(request, case)
+    )
+    assessment, found, names = await services.database.write(work)
     return show(
         request,
         "staff/case_corrections.html",
-        case=drawn.record,
+        case=assessment.record,
         now=now(),
         corrections=[_difference(each, names) for each in found],
-        foreign=drawn.record.language != drawn.edition.languages[0],
-        article=drawn.edition.article.article,
+        foreign=assessment.record.language != assessment.edition.languages[0],
+        article=assessment.edition.article.article,
     )
 
 
 def _difference(found: CorrectionDiff, names: Mapping[str, str]) -> Json:
-    edition, own = found.drawn.edition, found.drawn.edition.languages[0]
+    edition, own = found.assessment.edition, found.assessment.edition.languages[0]
 
     def words(name: str, answer: object) -> str:
         return "" if answer is None else answer_text(edition, own, link_id=name, answer=answer)

@@ -50,16 +50,16 @@ def _words(asked: QueueQuery) -> list[str]:
 @permission("export")
 async def download_csv(request: Request) -> Response:
     """The list as CSV; with `?answers=1`, a column for each question."""
-    here, at = get_services(request), now()
+    services, at = get_services(request), now()
     filters = _asked(request).filters(current_staff(request).staff.id)
     wanted = ExportRequest(filters, answers=request.query_params.get("answers") == "1")
     staff = current_staff(request).staff
-    number = await here.database.read(partial(csv_export.count, principal=staff, wanted=wanted, now=at))
+    number = await services.database.read(partial(csv_export.count, principal=staff, wanted=wanted, now=at))
     begin = partial(csv_export.record_export, wanted=wanted, number=number, now=at, actor=actor(request))
-    await here.database.write(begin)
+    await services.database.write(begin)
     first = await _piece(request, wanted)
-    text = csv_export.csv_header(here.library, wanted) + first.text
-    named = f'attachment; filename="cases-{here.submissions.terms.hours.day(at)}.csv"'
+    text = csv_export.csv_header(services.library, wanted) + first.text
+    named = f'attachment; filename="cases-{services.submissions.terms.hours.day(at)}.csv"'
     return StreamingResponse(
         _rest(request, text, first),
         headers=NO_STORE | {"content-disposition": named},
@@ -77,11 +77,15 @@ async def _rest(request: Request, text: str, piece: CsvChunk) -> AsyncIterator[s
 
 async def _piece(request: Request, wanted: ExportRequest) -> CsvChunk:
     """The next lines. Exported answers are recorded with them, which needs a write instead of a read."""
-    here = get_services(request)
+    services = get_services(request)
     work = partial(
-        csv_export.csv_chunk, desk=here.submissions, wanted=wanted, now=now(), actor=actor(request)
+        csv_export.csv_chunk,
+        submission_service=services.submissions,
+        wanted=wanted,
+        now=now(),
+        actor=actor(request),
     )
-    return await (here.database.write(work) if wanted.answers else here.database.read(work))
+    return await (services.database.write(work) if wanted.answers else services.database.read(work))
 
 
 def _asked(request: Request) -> QueueQuery:
@@ -97,11 +101,14 @@ def _asked(request: Request) -> QueueQuery:
 @permission("export")
 async def download_case(request: Request, submission: str) -> Response:
     """Everything stored about a case, as JSON; with `?contact=1`, including contact details."""
-    here, contact = get_services(request), request.query_params.get("contact") == "1"
+    services, contact = get_services(request), request.query_params.get("contact") == "1"
     work = partial(
-        case_export.case_document, desk=here.submissions, turn=_turn(request, submission), contact=contact
+        case_export.case_document,
+        submission_service=services.submissions,
+        turn=_turn(request, submission),
+        contact=contact,
     )
-    document = await here.database.write(work)
+    document = await services.database.write(work)
     return _file(to_json(document, indent=1), "application/json", f"case-{submission}.json")
 
 
@@ -111,12 +118,16 @@ async def download_summary_pdf(request: Request, submission: str) -> Response:
     """The summary of a case as a PDF; if the server can't make one, a page that says so."""
     if not pdf.installed():
         return _no_pdf(request, submission)
-    here = get_services(request)
-    work = partial(case_export.summary_for_export, desk=here.submissions, turn=_turn(request, submission))
-    drawn = await here.database.write(work)
-    zone = here.settings.clinic_time_zone
+    services = get_services(request)
+    work = partial(
+        case_export.summary_for_export,
+        submission_service=services.submissions,
+        turn=_turn(request, submission),
+    )
+    assessment = await services.database.write(work)
+    zone = services.settings.clinic_time_zone
     spoken = summaries.summary_context(
-        drawn.edition, drawn.summary(), kept_until=drawn.record.retained_until, zone=zone
+        assessment.edition, assessment.summary(), kept_until=assessment.record.retained_until, zone=zone
     )
     content = await asyncio.to_thread(pdf.pdf, spoken)
     return _file(content, "application/pdf", f"case-{submission}.pdf")

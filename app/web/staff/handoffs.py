@@ -44,7 +44,7 @@ async def listed(request: Request) -> Response:
 @permission("queue")
 async def make(request: Request) -> Response:
     """Create a link; it is shown only once."""
-    here, given, secret = (
+    services, given, secret = (
         get_services(request),
         await form_security.fields(request),
         form_sessions.new_secret(),
@@ -53,10 +53,14 @@ async def make(request: Request) -> Response:
         made = handoffs.build(_wanted(request, given), secret, key_id=None, now=now())
     except InvalidRequest as refused:
         return await _listed(request, refused, given)
-    await here.database.write(partial(handoffs.create, handoff=made, actor=actor(request)))
-    told = links(here, secret)
+    await services.database.write(partial(handoffs.create, handoff=made, actor=actor(request)))
+    addresses = links(services, secret)
     return show(
-        request, "staff/handoff_made.html", made=made, link=told["link"], plain_link=told["plain_link"]
+        request,
+        "staff/handoff_made.html",
+        made=made,
+        link=addresses["link"],
+        plain_link=addresses["plain_link"],
     )
 
 
@@ -78,8 +82,8 @@ def _wanted(request: Request, given: form_security.Fields) -> NewHandoff:
     """The new link as requested. Raises Unprocessable."""
     reference, appointment, language = (form_security.first(given, each).strip() for each in FIELDS)
     if not REFERENCE.fullmatch(reference):
-        told = "Give a booking reference: letters, digits and . _ : - alone, at most 100. Never a name."
-        raise InvalidRequest(told, errors=[FieldError("/booking_reference", "invalid", told)])
+        detail = "Give a booking reference: letters, digits and . _ : - alone, at most 100. Never a name."
+        raise InvalidRequest(detail, errors=[FieldError("/booking_reference", "invalid", detail)])
     at = _local(request, appointment) if appointment else None
     known = language in edition_of(get_services(request)).languages
     return NewHandoff(reference, appointment_at=at, language=language if known else None)
@@ -91,14 +95,14 @@ def _local(request: Request, text: str) -> dt.datetime:
     try:
         return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=zone).astimezone(dt.UTC)
     except (ValueError, OverflowError):
-        told = "Give the appointment as 2027-01-15T14:30."
-        raise InvalidRequest(told, errors=[FieldError("/appointment_at", "invalid", told)]) from None
+        detail = "Give the appointment as 2027-01-15T14:30."
+        raise InvalidRequest(detail, errors=[FieldError("/appointment_at", "invalid", detail)]) from None
 
 
 async def _listed(
     request: Request, refused: Problem | None = None, given: form_security.Fields | None = None
 ) -> Response:
-    here, query = get_services(request), request.query_params
+    services, query = get_services(request), request.query_params
     reference = query.get("reference", "").strip()
     known = reference if REFERENCE.fullmatch(reference) else None
     work = partial(
@@ -108,7 +112,7 @@ async def _listed(
         after=pagination.decode_id(query.get("cursor")),
         limit=ON_A_PAGE + 1,
     )
-    found: list[Handoff] = [] if reference and not known else await here.database.read(work)
+    found: list[Handoff] = [] if reference and not known else await services.database.read(work)
     more = pagination.next_url_by_id(request, found[ON_A_PAGE - 1].id) if len(found) > ON_A_PAGE else None
     at, typed = now(), {name: form_security.first(given or {}, name)[:200] for name in FIELDS}
     amiss = refused.errors if refused else ()
@@ -120,7 +124,7 @@ async def _listed(
         reference=reference[:200],
         more=more,
         given=typed,
-        spoken=[(tag, language_name(tag)) for tag in edition_of(here).languages],
+        spoken=[(tag, language_name(tag)) for tag in edition_of(services).languages],
         errors=[{"target": each.pointer.removeprefix("/"), "words": each.detail} for each in amiss],
     )
 

@@ -51,14 +51,14 @@ async def welcome(request: Request) -> Response:
 @public
 async def choose(request: Request) -> Response:
     """Save the password, mark the link as used, and sign in."""
-    here, given = get_services(request), await form_security.fields(request)
+    services, given = get_services(request), await form_security.fields(request)
     secret, password = form_security.first(given, "link"), form_security.first(given, "password")
     try:
         person = await _welcomed(request, secret)
         wrong = refused(request, person.email, person.name, password, form_security.first(given, "again"))
         if wrong:
             return _choose(request, person, secret, wrong)
-        hashed = await here.passwords.hash(password)
+        hashed = await services.passwords.hash(password)
         work = partial(
             users.choose_password,
             secret=secret,
@@ -66,7 +66,7 @@ async def choose(request: Request) -> Response:
             now=now(),
             actor=anonymous_actor(request),
         )
-        await here.database.write(work)
+        await services.database.write(work)
     except NotFound as problem:
         return _ask_for_link(request, "", problem.detail)
     return await _on(request, person.id)
@@ -74,19 +74,19 @@ async def choose(request: Request) -> Response:
 
 def refused(request: Request, email: str, name: str, password: str, again: str) -> dict[str, str]:
     """The errors of a new password, by field."""
-    told = passwords.validate_password(password, (email, name, get_services(request).settings.clinic_name))
-    if told:
-        return {"password": told}
+    message = passwords.validate_password(password, (email, name, get_services(request).settings.clinic_name))
+    if message:
+        return {"password": message}
     return {} if password == again else {"again": UNEQUAL}
 
 
 async def _on(request: Request, staff_id: str) -> Response:
     """Sign in, or redirect to the second factor if there is one."""
-    here, at = get_services(request), now()
-    person = await here.database.read(partial(users.find, staff_id=staff_id))
+    services, at = get_services(request), now()
+    person = await services.database.read(partial(users.find, staff_id=staff_id))
     if person.totp_secret_encrypted is not None:
-        step = login.issue_mfa_token(here.submissions.vault.keyring, person, now=at)
-        return cookies.set_cookie(go("/staff/second-factor"), here, cookies.STEP, step)
+        step = login.issue_mfa_token(services.submissions.vault.keyring, person, now=at)
+        return cookies.set_cookie(go("/staff/second-factor"), services, cookies.STEP, step)
     return await start_session(request, person, login_attempt(request, person.email), "/staff") or go(
         "/staff/sign-in"
     )

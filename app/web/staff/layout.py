@@ -76,7 +76,7 @@ class CurrentStaff:
     @classmethod
     def from_request(cls, request: Request, held: ActiveSession) -> "CurrentStaff":
         """The user of this request's session."""
-        here, secret = get_services(request), cookies.get_cookie(request, cookies.SESSION)
+        services, secret = get_services(request), cookies.get_cookie(request, cookies.SESSION)
         person, session = held.person, held.session
         return cls(
             staff=held.staff,
@@ -85,9 +85,9 @@ class CurrentStaff:
             roles=person.roles,
             session_id=session.id,
             reauthenticated_at=session.reauthenticated_at,
-            csrf=here.submissions.vault.keyring.sign("staff token", secret.encode()),
+            csrf=services.submissions.vault.keyring.sign("staff token", secret.encode()),
             unfinished=person.totp_secret_encrypted is None
-            and bool(here.settings.two_factor_required & set(person.roles)),
+            and bool(services.settings.two_factor_required & set(person.roles)),
         )
 
 
@@ -106,18 +106,18 @@ def actor(request: Request) -> Actor:
 
 def show(request: Request, template: str, *, status: int = 200, **words: Any) -> Response:
     """One page: `template` below templates/, as `staff/queue.html`."""
-    here, who = get_services(request), request.scope.get("signed")
+    services, who = get_services(request), request.scope.get("signed")
     may: frozenset[str] = frozenset(who.staff.permissions) if who and not who.unfinished else frozenset()
     shown = {
-        "clinic": here.settings.clinic_name or "preconsult",
+        "clinic": services.settings.clinic_name or "preconsult",
         "signed": who,
         "may": may,
         "token": who.csrf if who else "",
         "nav": [(path, name, _here(request, path)) for path, name, needed in NAV if needed in may],
         "now": now(),
         "pdf": pdf.installed(),
-        "alerts_fail": "queue" in may and here.alert_status.late(now()),
-        "moment": partial(moment, language="en", zone=here.settings.clinic_time_zone),
+        "alerts_fail": "queue" in may and services.alert_status.late(now()),
+        "moment": partial(moment, language="en", zone=services.settings.clinic_time_zone),
         "errors": [],
     }
     content = render(template, "en", **(shown | words))

@@ -53,26 +53,26 @@ async def login_page(request: Request) -> Response:
 @public
 async def sign_in(request: Request) -> Response:
     """Sign in, or continue to the second factor."""
-    here, given, at = get_services(request), await form_security.fields(request), now()
+    services, given, at = get_services(request), await form_security.fields(request), now()
     onward, password = (
         safe_redirect(form_security.first(given, "next")),
         form_security.first(given, "password"),
     )
     email = users.normalise_email(form_security.first(given, "email"))[: MAX_EMAIL_LENGTH + 1]
-    who, keyring = login_attempt(request, email), here.submissions.vault.keyring
+    who, keyring = login_attempt(request, email), services.submissions.vault.keyring
     try:
-        found = await here.database.write(partial(login.throttle, keyring=keyring, who=who, now=at))
+        found = await services.database.write(partial(login.throttle, keyring=keyring, who=who, now=at))
     except TooManyRequests as problem:
         return _too_many(_ask(request, onward, email, problem.detail, status=429), problem)
     person = found if found and found.active else None
-    if not await here.passwords.verify(password, person.password_hash if person else None) or not person:
-        await here.database.write(
+    if not await services.passwords.verify(password, person.password_hash if person else None) or not person:
+        await services.database.write(
             partial(login.record_failure, person=found, now=at, actor=anonymous_actor(request))
         )
         return _ask(request, onward, email, WRONG, status=422)
     if person.totp_secret_encrypted is not None:
         step = login.issue_mfa_token(keyring, person, now=at)
-        return cookies.set_cookie(go(with_next("/staff/second-factor", onward)), here, cookies.STEP, step)
+        return cookies.set_cookie(go(with_next("/staff/second-factor", onward)), services, cookies.STEP, step)
     return await start_session(request, person, who, onward) or _ask(
         request, onward, email, WRONG, status=422
     )
@@ -80,26 +80,26 @@ async def sign_in(request: Request) -> Response:
 
 async def start_session(request: Request, person: Person, who: LoginAttempt, onward: str) -> Response | None:
     """Redirect with a new session under a new secret; None if this user may no longer sign in."""
-    here, secret = get_services(request), users.new_secret()
+    services, secret = get_services(request), users.new_secret()
     work = partial(
         login.start_session,
-        keyring=here.submissions.vault.keyring,
+        keyring=services.submissions.vault.keyring,
         person=person,
         who=who,
         secret=secret,
         now=now(),
         actor=anonymous_actor(request),
     )
-    if not await here.database.write(work):
+    if not await services.database.write(work):
         return None
     return session_response(request, secret, onward)
 
 
 def session_response(request: Request, secret: str, onward: str) -> Response:
     """Redirect with the cookie of a new session."""
-    here = get_services(request)
-    response = cookies.set_cookie(go(onward), here, cookies.SESSION, secret)
-    return cookies.set_cookie(response, here, cookies.STEP, "")
+    services = get_services(request)
+    response = cookies.set_cookie(go(onward), services, cookies.SESSION, secret)
+    return cookies.set_cookie(response, services, cookies.STEP, "")
 
 
 def _ask(
@@ -136,15 +136,15 @@ async def ask_for_code(request: Request) -> Response:
 @public
 async def enter_with_code(request: Request) -> Response:
     """Sign in with a code."""
-    here, given, at = get_services(request), await form_security.fields(request), now()
+    services, given, at = get_services(request), await form_security.fields(request), now()
     onward, keyring, person = (
         safe_redirect(form_security.first(given, "next")),
-        here.submissions.vault.keyring,
+        services.submissions.vault.keyring,
         await _stepped(request),
     )
     who, secret = login_attempt(request, person.email), users.new_secret()
     try:
-        await here.database.write(partial(login.throttle, keyring=keyring, who=who, now=at, code=True))
+        await services.database.write(partial(login.throttle, keyring=keyring, who=who, now=at, code=True))
     except TooManyRequests as problem:
         return _too_many(_ask_for_code(request, onward, problem.detail, status=429), problem)
     work = partial(
@@ -157,15 +157,15 @@ async def enter_with_code(request: Request) -> Response:
         now=at,
         actor=anonymous_actor(request),
     )
-    if not await here.database.write(work):
+    if not await services.database.write(work):
         return _ask_for_code(request, onward, WRONG_CODE, status=422)
     return session_response(request, secret, onward)
 
 
 async def _stepped(request: Request) -> Person:
-    here, held = get_services(request), cookies.get_cookie(request, cookies.STEP)
-    work = partial(login.read_mfa_token, keyring=here.submissions.vault.keyring, held=held, now=now())
-    return await here.database.read(work)
+    services, held = get_services(request), cookies.get_cookie(request, cookies.STEP)
+    work = partial(login.read_mfa_token, keyring=services.submissions.vault.keyring, held=held, now=now())
+    return await services.database.read(work)
 
 
 def _ask_for_code(request: Request, onward: str, wrong: str = "", *, status: int = 200) -> Response:
@@ -189,7 +189,7 @@ async def reauthenticate_page(request: Request) -> Response:
 @before_second_factor
 async def confirm(request: Request) -> Response:
     """Confirm the password; the confirmation is valid for five minutes."""
-    here, given = get_services(request), await form_security.fields(request)
+    services, given = get_services(request), await form_security.fields(request)
     onward = safe_redirect(form_security.first(given, "next"))
     try:
         person = await verify_current_password(request, form_security.first(given, "password"))
@@ -202,22 +202,22 @@ async def confirm(request: Request) -> Response:
         person=person,
         session_id=current_staff(request).session_id,
         who=login_attempt(request, person.email),
-        keyring=here.submissions.vault.keyring,
+        keyring=services.submissions.vault.keyring,
         now=now(),
         actor=actor(request),
     )
-    await here.database.write(work)
+    await services.database.write(work)
     return go(onward)
 
 
 async def verify_current_password(request: Request, password: str) -> Person | None:
     """The signed-in user if the password is correct, else None. Raises TooMany."""
-    here, at, who = get_services(request), now(), login_attempt(request, current_staff(request).email)
-    keyring = here.submissions.vault.keyring
-    person = await here.database.write(partial(login.throttle, keyring=keyring, who=who, now=at))
-    if person and await here.passwords.verify(password, person.password_hash):
+    services, at, who = get_services(request), now(), login_attempt(request, current_staff(request).email)
+    keyring = services.submissions.vault.keyring
+    person = await services.database.write(partial(login.throttle, keyring=keyring, who=who, now=at))
+    if person and await services.passwords.verify(password, person.password_hash):
         return person
-    await here.database.write(partial(login.record_failure, person=person, now=at, actor=actor(request)))
+    await services.database.write(partial(login.record_failure, person=person, now=at, actor=actor(request)))
     return None
 
 
@@ -234,7 +234,7 @@ def _ask_again(request: Request, onward: str, wrong: str = "", *, status: int = 
 @before_second_factor
 async def logout(request: Request) -> Response:
     """End the session on the server, and delete the browser's cookies and storage."""
-    here, who = get_services(request), current_staff(request)
+    services, who = get_services(request), current_staff(request)
     work = partial(
         sessions.sign_out,
         staff_id=who.staff.id,
@@ -242,9 +242,9 @@ async def logout(request: Request) -> Response:
         now=now(),
         actor=actor(request),
     )
-    await here.database.write(work)
-    response = cookies.set_cookie(go("/staff/sign-in"), here, cookies.SESSION, "")
-    cookies.set_cookie(response, here, cookies.STEP, "")
+    await services.database.write(work)
+    response = cookies.set_cookie(go("/staff/sign-in"), services, cookies.SESSION, "")
+    cookies.set_cookie(response, services, cookies.STEP, "")
     response.headers["clear-site-data"] = '"cookies", "storage"'
     return response
 

@@ -48,20 +48,20 @@ async def queue_page(request: Request) -> Response:
 
 
 async def _queue(request: Request, problem: InvalidRequest | None = None, named: str = "") -> Response:
-    here, asked = get_services(request), QueueQuery.parse(request.query_params)
+    services, asked = get_services(request), QueueQuery.parse(request.query_params)
     page, part = (
         await _page(request, asked.filters(current_staff(request).staff.id), asked),
         "part" in request.query_params,
     )
-    words = _lines(here, page) | {
+    words = _lines(services, page) | {
         "following": asked.path(after=page.following) if page.following else "",
         "again": asked.path(after=asked.after),
         "empty": FURTHER if page.following else _empty(asked),
     }
     if part:
         return show(request, "staff/queue_lines.html", **words)
-    counts, overdue, mine = await here.database.read(partial(_around, me=current_staff(request).staff.id))
-    languages = [(tag, language_name(tag)) for tag in _languages(here)]
+    counts, overdue, mine = await services.database.read(partial(_around, me=current_staff(request).staff.id))
+    languages = [(tag, language_name(tag)) for tag in _languages(services)]
     return show(
         request,
         "staff/queue.html",
@@ -80,13 +80,18 @@ async def _queue(request: Request, problem: InvalidRequest | None = None, named:
 @permission("queue")
 async def search_results(request: Request) -> Response:
     """The cases with exactly this phone number, e-mail address, booking reference or case number."""
-    here, given = get_services(request), await form_security.fields(request)
+    services, given = get_services(request), await form_security.fields(request)
     who, text = current_staff(request).staff, form_security.first(given, "text")
     work = partial(
-        queue.search_cases, desk=here.submissions, principal=who, text=text, now=now(), actor=actor(request)
+        queue.search_cases,
+        submission_service=services.submissions,
+        principal=who,
+        text=text,
+        now=now(),
+        actor=actor(request),
     )
     try:
-        filters = await here.database.write(work)
+        filters = await services.database.write(work)
     except InvalidRequest as problem:
         words = {"lines": [], "errors": [{"target": "text", "words": problem.detail}]}
         return show(
@@ -94,7 +99,9 @@ async def search_results(request: Request) -> Response:
         )
     page = await _page(request, filters)
     empty = "Nothing is kept under exactly that. Look at how it is written, or ask for the booking reference."
-    return show(request, "staff/found.html", following="", empty=empty, again="/staff", **_lines(here, page))
+    return show(
+        request, "staff/found.html", following="", empty=empty, again="/staff", **_lines(services, page)
+    )
 
 
 @router.post("/staff/views")
@@ -133,7 +140,7 @@ async def delete_view(request: Request, view: str) -> Response:
 async def _page(request: Request, filters: Filters, asked: QueueQuery | None = None) -> QueuePage:
     work = partial(
         queue.page,
-        desk=get_services(request).submissions,
+        submission_service=get_services(request).submissions,
         principal=current_staff(request).staff,
         filters=filters,
         limit=LINES if asked else rows.MAX_FOUND,
@@ -157,17 +164,17 @@ def _around(session: Session, me: str) -> tuple[dict[str, int], int, Sequence[ke
     return rows.counts(session, at), rows.overdue(session, at), kept.list_for(session, me)
 
 
-def _languages(here: Services) -> list[str]:
+def _languages(services: Services) -> list[str]:
     """Every language of the editions, in the order of the editions from the newest, without duplicates."""
-    every = (edition for editions in here.library.editions.values() for edition in editions)
+    every = (edition for editions in services.library.editions.values() for edition in editions)
     return list(dict.fromkeys(tag for edition in every for tag in edition.languages))
 
 
-def _lines(here: Services, page: QueuePage) -> Json:
-    return {"lines": [_line(line, page.names, here) for line in page.lines]}
+def _lines(services: Services, page: QueuePage) -> Json:
+    return {"lines": [_line(line, page.names, services) for line in page.lines]}
 
 
-def _line(line: QueueItem, names: dict[str, str], here: Services) -> Json:
+def _line(line: QueueItem, names: dict[str, str], services: Services) -> Json:
     row, at = line.row, now()
     return {
         "id": row.id,
@@ -194,7 +201,7 @@ def _line(line: QueueItem, names: dict[str, str], here: Services) -> Json:
 def _marks(line: QueueItem) -> list[tuple[str, str]]:
     """(label, style) of further facts about a case."""
     row = line.row
-    told = [
+    chips = [
         (line.changed, "changed since you looked", "warn"),
         (line.is_new, "not seen by you", ""),
         (row.status == "draft", "left unfinished", "warn"),
@@ -203,7 +210,7 @@ def _marks(line: QueueItem) -> list[tuple[str, str]]:
         (row.merged_into_id is not None, "merged", ""),
         (row.is_test, "test", "warn"),
     ]
-    return [(words, look) for found, words, look in told if found]
+    return [(words, look) for found, words, look in chips if found]
 
 
 def _empty(asked: QueueQuery) -> str:

@@ -44,29 +44,29 @@ class SettingRow:
 @permission("system")
 async def system(request: Request) -> Response:
     """Health first, then editions, then settings."""
-    here, at = get_services(request), now()
+    services, at = get_services(request), now()
     look = partial(
         system_status.get_status,
-        keyring=here.submissions.vault.keyring,
-        zone=here.settings.clinic_time_zone,
+        keyring=services.submissions.vault.keyring,
+        zone=services.settings.clinic_time_zone,
         now=at,
     )
-    found = await here.database.read(look)
-    checked_at, findings = await _checked(here, at)
+    found = await services.database.read(look)
+    checked_at, findings = await _checked(services, at)
     return show(
         request,
         "staff/system.html",
         health=found,
         backup_is_old=found.backup_is_old(at),
         chain_is_late=found.chain.oldest is not None and found.chain.oldest < at - OVERDUE_AFTER,
-        database="SQLite" if here.database.is_sqlite else "PostgreSQL",
-        writes_waiting=here.database.pending_writes,
-        sends=here.mailer is not None,
+        database="SQLite" if services.database.is_sqlite else "PostgreSQL",
+        writes_waiting=services.database.pending_writes,
+        sends=services.mailer is not None,
         days=[(day, count) for day, count in found.upcoming_erasures.days if count],
-        editions=[_edition(each, at) for each in _editions(here)],
+        editions=[_edition(each, at) for each in _editions(services)],
         checked_at=checked_at,
         findings=findings,
-        lines=settings_in_force(here.settings),
+        lines=settings_in_force(services.settings),
     )
 
 
@@ -102,8 +102,8 @@ def _value(name: str, value: object) -> str:
     return f"{text[:MAX_VALUE_LENGTH]}…" if len(text) > MAX_VALUE_LENGTH else text or "empty"
 
 
-def _editions(here: Services) -> list[Edition]:
-    return [edition for each in here.library.editions.values() for edition in each]
+def _editions(services: Services) -> list[Edition]:
+    return [edition for each in services.library.editions.values() for edition in each]
 
 
 def _edition(edition: Edition, at: dt.datetime) -> dict[str, Any]:
@@ -124,20 +124,20 @@ def _edition(edition: Edition, at: dt.datetime) -> dict[str, Any]:
     }
 
 
-async def _checked(here: Services, at: dt.datetime) -> tuple[dt.datetime, list[str]]:
+async def _checked(services: Services, at: dt.datetime) -> tuple[dt.datetime, list[str]]:
     """The findings of `preconsult content check` for all installed content; run once a day, one at a time."""
-    async with here.content_check_lock:
-        found = here.content_check_cache.get(at.date())
+    async with services.content_check_lock:
+        found = services.content_check_cache.get(at.date())
         if found is None:
-            here.content_check_cache.clear()
-            findings = await asyncio.to_thread(_findings, here, at.date())
-            found = here.content_check_cache[at.date()] = (at, findings)
+            services.content_check_cache.clear()
+            findings = await asyncio.to_thread(_findings, services, at.date())
+            found = services.content_check_cache[at.date()] = (at, findings)
         return found
 
 
-def _findings(here: Services, today: dt.date) -> list[str]:
-    content = here.settings.content_dir or CONTENT
+def _findings(services: Services, today: dt.date) -> list[str]:
+    content = services.settings.content_dir or CONTENT
     found = check_lock(content)
-    for edition in _editions(here):
+    for edition in _editions(services):
         found += check(edition.folder, today=today)
     return [f"{each.path.relative_to(content)}:{each.line}: {each.message}" for each in found]

@@ -108,8 +108,8 @@ async def _do(request: Request, act: Callable[..., Person], **given: Any) -> Per
 async def _listed(
     request: Request, problem: Problem | None = None, given: form_security.Fields | None = None
 ) -> Response:
-    here = get_services(request)
-    everybody, invited = await here.database.read(
+    services = get_services(request)
+    everybody, invited = await services.database.read(
         lambda session: (people.list_all(session), people.pending_invitations(session, now()))
     )
     return show(

@@ -43,17 +43,17 @@ async def listed(request: Request) -> Response:
 @requires_fresh_permission("webhooks")
 async def make(request: Request) -> Response:
     """Create an endpoint; its secret is shown only once."""
-    here, given = get_services(request), await form_security.fields(request)
+    services, given = get_services(request), await form_security.fields(request)
     work = partial(
         webhook_endpoints.create,
-        keyring=here.submissions.vault.keyring,
-        reach=here.address_policy,
+        keyring=services.submissions.vault.keyring,
+        reach=services.address_policy,
         turn=_turn(request),
         wanted=_wanted(given),
         test=form_security.first(given, "test") == "1",
     )
     try:
-        made, secret = await here.database.write(work)
+        made, secret = await services.database.write(work)
     except (InvalidRequest, Conflict) as refused:
         return await _listed(request, refused, given)
     return show(request, "staff/webhook_secret.html", endpoint=made, secret=secret, fresh=True)
@@ -105,14 +105,14 @@ async def resume(request: Request, endpoint: str) -> Response:
 @requires_fresh_permission("webhooks")
 async def rotate(request: Request, endpoint: str) -> Response:
     """Create a new secret, shown only once; the previous one also signs for a day."""
-    here = get_services(request)
+    services = get_services(request)
     work = partial(
         webhook_endpoints.rotate_secret,
-        keyring=here.submissions.vault.keyring,
+        keyring=services.submissions.vault.keyring,
         turn=_turn(request),
         endpoint=endpoint,
     )
-    found, secret = await here.database.write(work)
+    found, secret = await services.database.write(work)
     return show(request, "staff/webhook_secret.html", endpoint=found, secret=secret, fresh=False)
 
 
@@ -146,16 +146,16 @@ async def redeliver(request: Request, endpoint: str, delivery: str) -> Response:
 
 
 async def _change(request: Request, endpoint: str, *, paused: bool) -> Response:
-    here = get_services(request)
+    services = get_services(request)
     given = {"paused": paused}
     work = partial(
         webhook_endpoints.update,
-        reach=here.address_policy,
+        reach=services.address_policy,
         turn=_turn(request),
         endpoint=endpoint,
         given=given,
     )
-    await here.database.write(work)
+    await services.database.write(work)
     return go(f"{LIST}/{endpoint}")
 
 

@@ -335,13 +335,13 @@ def test_the_plain_link_works_as_well(person: Reader, host: EmbedHost) -> None:
 
 
 def test_the_live_page_shows_it_as_it_will_be(page: Page, server: Server) -> None:
-    here = Reader(page.context, page)
+    services = Reader(page.context, page)
     for width in (1280, 360):
         page.set_viewport_size({"width": width, "height": 800})
-        here.open(f"{server.url}/examples/embed")
-        assert here.heading == "Before you start"
+        services.open(f"{server.url}/examples/embed")
+        assert services.heading == "Before you start"
         pictures.take(page, f"embed-live-{width}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert probes.violations(page) == [], width
     assert complaints({"live": httpx.get(page.url).text}) == []
-    here.fill_in(MINA, until="Check your answers")
+    services.fill_in(MINA, until="Check your answers")

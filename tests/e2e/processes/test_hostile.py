@@ -50,9 +50,9 @@ def test_a_hostile_body_is_refused_or_kept_as_it_is(database_url: str, tmp_path:
         kept = {name: answer.json() for (name, path), answer in found.items() if answer.status == 201}
         read = {name: line.ask("GET", f"{PATH}/{each['id']}") for name, each in kept.items()}
         draft = line.ask("POST", PATH, json.dumps(body({}, status="draft")).encode()).json()
-        here = f"{PATH}/{draft['id']}"
+        services = f"{PATH}/{draft['id']}"
         patched = [
-            line.ask("PATCH", here, content, if_match="*", content_type="application/json")
+            line.ask("PATCH", services, content, if_match="*", content_type="application/json")
             for content in hostile.BODIES.values()
         ]
     assert {each: answer.status for each, answer in found.items() if not _is_honest(answer)} == {}

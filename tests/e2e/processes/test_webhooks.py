@@ -174,7 +174,7 @@ def test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing(
 ) -> None:
     dice, holding = random.Random(7), threading.Event()
     cases, kills, events = (8, (2, 5), 24) if thorough else (4, (1,), 4)
-    with webhook_server(tmp_path, database_url) as here, contextlib.ExitStack() as stack:
+    with webhook_server(tmp_path, database_url) as services, contextlib.ExitStack() as stack:
         elsewhere = stack.enter_context(receiver())
         moods = {
             "fails": Moody(lambda _received, _seen: 500 if dice.random() < 0.4 else 204),
@@ -185,62 +185,66 @@ def test_receivers_on_a_bad_day_and_a_killed_server_lose_nothing(
             "waits": Moody(lambda _received, _seen: silent if holding.is_set() else 204),
         }
         receivers = {name: stack.enter_context(receiver(mood)) for name, mood in moods.items()}
-        endpoints = {name: here.endpoint(each) for name, each in receivers.items()}
+        endpoints = {name: services.endpoint(each) for name, each in receivers.items()}
         for number in range(cases):
             if number in kills:  # during an attempt whose outcome is never recorded
                 before = len(receivers["waits"].wait(1))
                 holding.set()
-                here.case()
+                services.case()
                 assert len(receivers["waits"].wait(before + 1)) > before
-                kill(here.server)
+                kill(services.server)
                 holding.clear()
                 assert let_leases_end(database_url) > 0
-                here.server.start()
+                services.server.start()
             else:
-                here.case()
-        told = here.events()
-        here.settled(*endpoints.values())
+                services.case()
+        told = services.events()
+        services.settled(*endpoints.values())
         for name, mood in moods.items():
             assert set(mood.yes) == {each["id"] for each in told}, f"lost by {name}"
             assert in_order(mood.yes, told), name
-            assert genuine(receivers[name].taken, here.secrets[endpoints[name]], told), name
+            assert genuine(receivers[name].taken, services.secrets[endpoints[name]], told), name
         assert elsewhere.taken == []
 
 
 def test_a_receiver_that_hangs_delays_the_others_not_at_all(tmp_path: Path) -> None:
-    with webhook_server(tmp_path) as here, receiver(lambda _received: silent) as hanging, receiver() as quick:
-        stuck, fine = here.endpoint(hanging), here.endpoint(quick)
+    with (
+        webhook_server(tmp_path) as services,
+        receiver(lambda _received: silent) as hanging,
+        receiver() as quick,
+    ):
+        stuck, fine = services.endpoint(hanging), services.endpoint(quick)
         for _ in range(6):
-            here.case()
-        told = here.events()
-        here.settled(fine)
+            services.case()
+        told = services.events()
+        services.settled(fine)
         assert {each.id for each in quick.taken} == {each["id"] for each in told}
-        waiting = here.deliveries(stuck)
+        waiting = services.deliveries(stuck)
         assert len(waiting) == len(told)
         assert all(each["state"] == "pending" and not each["attempts"] for each in waiting), "none has ended"
         assert len(hanging.taken) <= 4, "it takes the places of one endpoint"
 
 
 def test_a_receiver_that_is_gone_is_asked_once_and_no_more(tmp_path: Path) -> None:
-    with webhook_server(tmp_path) as here, receiver(lambda _received: 410) as gone, receiver() as fine:
-        left, kept = here.endpoint(gone), here.endpoint(fine)
-        here.case()
-        here.events()
-        here.settled(left, kept)
-        here.case()
-        here.events()
-        here.settled(kept)
+    with webhook_server(tmp_path) as services, receiver(lambda _received: 410) as gone, receiver() as fine:
+        left, kept = services.endpoint(gone), services.endpoint(fine)
+        services.case()
+        services.events()
+        services.settled(left, kept)
+        services.case()
+        services.events()
+        services.settled(kept)
         assert (len(gone.taken), len(fine.taken)) == (1, 6)
-        found = here.ask("GET", f"/v1/webhook-endpoints/{left}")
+        found = services.ask("GET", f"/v1/webhook-endpoints/{left}")
         assert (found["paused"], found["paused_because"]) == (True, "gone")
-        assert {each["state"] for each in here.deliveries(left)} == {"failed"}
+        assert {each["state"] for each in services.deliveries(left)} == {"failed"}
 
 
 def test_nothing_of_what_was_answered_goes_out(tmp_path: Path) -> None:
-    with webhook_server(tmp_path) as here, receiver() as other:
-        endpoint = here.endpoint(other)
-        here.case()
-        here.settled(endpoint) if here.events() else None
+    with webhook_server(tmp_path) as services, receiver() as other:
+        endpoint = services.endpoint(other)
+        services.case()
+        services.settled(endpoint) if services.events() else None
         for each in other.wait(3):
             assert set(each.document) == {"id", "type", "timestamp", "data"}
             assert set(each.document["data"]) <= {"submission_id", "state", "test"}
@@ -270,31 +274,38 @@ def test_two_workers_on_one_postgresql_make_each_try_once(
 ) -> None:
     dice = random.Random(7)
     mood = Moody(lambda _received, _seen: 500 if dice.random() < fails else 204)
-    with webhook_server(tmp_path, postgres_url) as here, receiver(mood) as other, working(here.server):
-        endpoint = here.endpoint(other)
+    with (
+        webhook_server(tmp_path, postgres_url) as services,
+        receiver(mood) as other,
+        working(services.server),
+    ):
+        endpoint = services.endpoint(other)
         for _ in range(10 if thorough else 5):
-            here.case()
-        told = here.events()
-        here.settled(endpoint)
-        assert genuine(other.taken, here.secrets[endpoint], told)
-        tries = {each["event_id"]: len(each["attempts"]) for each in here.deliveries(endpoint)}
+            services.case()
+        told = services.events()
+        services.settled(endpoint)
+        assert genuine(other.taken, services.secrets[endpoint], told)
+        tries = {each["event_id"]: len(each["attempts"]) for each in services.deliveries(endpoint)}
         assert tries == dict(mood.seen), "as often as it is on record"
         assert Counter(mood.yes) == Counter(each["id"] for each in told), "with a yes exactly once"
         assert in_order(mood.yes, told)
 
 
 def test_a_server_may_leave_it_to_workers_which_stop_when_told(database_url: str, tmp_path: Path) -> None:
-    with webhook_server(tmp_path, database_url, PRECONSULT_RUN_WORKER="false") as here, receiver() as other:
-        endpoint = here.endpoint(other)
-        here.case()
-        told = here.events()
+    with (
+        webhook_server(tmp_path, database_url, PRECONSULT_RUN_WORKER="false") as services,
+        receiver() as other,
+    ):
+        endpoint = services.endpoint(other)
+        services.case()
+        told = services.events()
         time.sleep(1.5 * POLL_SECONDS)  # time in which the server would have looked for due deliveries
-        assert (other.taken, len(here.deliveries(endpoint))) == ([], 3)
-        with working(here.server) as process:
-            here.settled(endpoint)
+        assert (other.taken, len(services.deliveries(endpoint))) == ([], 3)
+        with working(services.server) as process:
+            services.settled(endpoint)
             process.send_signal(SIGTERM)
             assert process.wait(PATIENCE) == 0
         assert [each.id for each in other.taken] == [each["id"] for each in told]
         lines = (tmp_path / "work.log").read_text()
         assert "Traceback" not in lines
-        assert here.server.stop() == 0
+        assert services.server.stop() == 0

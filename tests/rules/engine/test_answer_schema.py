@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from app.rules.engine.answer_schema import DIALECT, answer_schema, value_schema
 from app.rules.engine.edition import Edition
-from tests.rules.combinatorics import domain, drawn
+from tests.rules.combinatorics import assessment, domain
 from tests.rules.edition_variants import with_items
 
 every_edition = pytest.mark.parametrize("name", ["edition", "tiny", "sleep"])
@@ -46,7 +46,7 @@ def test_answers_that_were_spoilt_fit_the_schema_exactly_when_check_finds_no_iss
     edition: Edition = request.getfixturevalue(name)
     judge, dice, verdicts = validator(edition, complete=complete), random.Random(1), set()
     names = [*edition.questionnaire.questions, "no_such_question", "contact_name", "call_name"]
-    for answers in drawn(edition, 250, seed=21):
+    for answers in assessment(edition, 250, seed=21):
         given = as_json(answers)
         assert judge.is_valid(given)
         for _ in range(dice.choice((1, 1, 2))):
@@ -138,7 +138,7 @@ def test_every_condition_enables_in_the_schema_what_it_enables_in_the_form(
     asked = {"linkId": "last", "type": "boolean", "required": True}
     edition = with_items(tiny, asked | {"enableWhen": {"not": data} if negated else data})
     judge, verdicts = validator(edition, complete=True), set()
-    for answers in drawn(tiny, 120, seed=5):
+    for answers in assessment(tiny, 120, seed=5):
         given = as_json(answers)
         fits = judge.is_valid(given)
         assert fits is not bool(edition.check(given).issues), given
@@ -155,7 +155,7 @@ def test_an_unknown_option_and_an_empty_list_are_unknown_in_the_schema_too(
     asked = {"linkId": "last", "type": "boolean", "required": True}
     edition = with_items(sleep, asked | {"enableWhen": {"not": data} if negated else data})
     judge = validator(edition, complete=True)
-    for answers in drawn(sleep, 150, seed=6):
+    for answers in assessment(sleep, 150, seed=6):
         for given in (as_json(answers), as_json(answers) | {"anliegen": []}):
             assert judge.is_valid(given) is not bool(edition.check(given).issues), given
 
@@ -178,7 +178,7 @@ def test_with_a_question_switched_off_schema_and_check_agree_still(
         random.Random(8),
         set(),
     )
-    for answers in drawn(edition, 150, seed=8):
+    for answers in assessment(edition, 150, seed=8):
         given = as_json(answers)
         assert judge.is_valid(given)
         given.pop(dice.choice(list(given)))

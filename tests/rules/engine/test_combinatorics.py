@@ -4,7 +4,7 @@ import itertools
 import math
 
 from app.rules.engine.edition import Edition
-from tests.rules.combinatorics import count_valid_answer_sets, domain, drawn
+from tests.rules.combinatorics import assessment, count_valid_answer_sets, domain
 
 
 def _by_trying(edition: Edition, *, complete: bool) -> int:
@@ -29,6 +29,6 @@ def test_every_set_of_answers_that_is_drawn_is_valid_and_no_two_are_the_same(
     edition: Edition, sleep: Edition
 ) -> None:
     for each in (edition, sleep):
-        sets = list(drawn(each, 200, seed=1))
+        sets = list(assessment(each, 200, seed=1))
         assert [each.check(answers).issues for answers in sets] == [()] * 200
         assert len({repr(answers) for answers in sets}) > 190

@@ -6,7 +6,7 @@ import pytest
 
 from app.rules.engine.edition import Edition
 from app.rules.engine.evaluation import Evaluation, FiredRule
-from tests.rules.combinatorics import drawn
+from tests.rules.combinatorics import assessment
 from tests.rules.edition_variants import with_flags, with_passage, with_rules
 
 MINOR: dict[str, Any] = {"info_only": True, "answering_for": "myself", "age_band": "under_18"}
@@ -95,7 +95,7 @@ def _said(edition: Edition, evaluation: Evaluation) -> dict[str, Any]:
 
 def test_what_is_kept_and_raised_gives_the_same_summary_and_digest_again(edition: Edition) -> None:
     minors = 0
-    for number, answers in enumerate(drawn(edition, 800, seed=11)):
+    for number, answers in enumerate(assessment(edition, 800, seed=11)):
         posted = {**answers, "age_band": "under_18"} if number % 2 else answers
         whole = edition.evaluate(posted)
         again = edition.evaluate(whole.answers_to_store, whole.raised)

@@ -15,7 +15,7 @@ from app.rules.authoring.reachability import reachable_answers
 from app.rules.engine.condition import Answers
 from app.rules.engine.edition import Edition
 from app.rules.engine.evaluation import Evaluation
-from tests.rules.combinatorics import drawn, sets_of_options
+from tests.rules.combinatorics import assessment, sets_of_options
 from tests.rules.edition_variants import every_rule_cites_every_passage
 from tests.rules.invariants import NEVER, conditions_of
 from tests.rules.reference_engine import REAL, SIGNS, SIX, expected
@@ -162,7 +162,7 @@ def test_the_code_filters_what_reckless_rules_cite_as_the_model_does(
     edition: Edition, thorough: bool
 ) -> None:
     reckless = every_rule_cites_every_passage(edition)
-    for answers in drawn(edition, 150 if thorough else 50, seed=3):
+    for answers in assessment(edition, 150 if thorough else 50, seed=3):
         agrees_with_model(reckless, answers)
         assert not set(NEVER) & set(quotations(reckless, reckless.evaluate(answers)))
 
@@ -183,7 +183,7 @@ def test_the_clusters_try_every_combination_that_one_rule_can_tell_apart(edition
 def test_on_random_answers_code_specification_and_model_say_the_same(
     edition: Edition, thorough: bool
 ) -> None:
-    for number, answers in enumerate(drawn(edition, 1500, seed=2026)):
+    for number, answers in enumerate(assessment(edition, 1500, seed=2026)):
         assert edition.check(answers).issues == ()
         agrees_with_specification(edition, answers)
         if thorough or number < 300:
@@ -194,6 +194,6 @@ def test_on_random_answers_to_other_editions_code_and_model_say_the_same(
     tiny: Edition, sleep: Edition, thorough: bool
 ) -> None:
     for edition in (tiny, sleep):
-        for answers in drawn(edition, 600 if thorough else 200, seed=7):
+        for answers in assessment(edition, 600 if thorough else 200, seed=7):
             agrees_with_model(edition, answers)
             assert isinstance(quotations(edition, edition.evaluate(answers)), list)

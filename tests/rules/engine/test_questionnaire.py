@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from app.rules.engine.edition import Edition
 from app.rules.engine.questionnaire import Item, Questionnaire
-from tests.rules.combinatorics import drawn
+from tests.rules.combinatorics import assessment
 from tests.rules.conditions import frozen
 from tests.rules.edition_variants import with_items
 
@@ -167,7 +167,7 @@ def test_whatever_is_enabled_in_the_end_was_possible_all_along(
 ) -> None:
     edition: Edition = request.getfixturevalue(name)
     dice = random.Random(3)
-    for answers in drawn(edition, 150, seed=17):
+    for answers in assessment(edition, 150, seed=17):
         asked = {name: value for name, value in answers.items() if name in edition.enabled(answers)}
         some = {name: value for name, value in asked.items() if dice.random() < 0.5}
         possible = edition.questionnaire.possible(some)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.rules.engine.edition import Edition
 from app.rules.engine.summary import canonical_digest
-from tests.rules.combinatorics import drawn
+from tests.rules.combinatorics import assessment
 from tests.rules.strategies import LAW, complete_answers
 
 ADULT: dict[str, Any] = {
@@ -153,7 +153,7 @@ REQUIRED = {  # content/README.md section 4; E4 and E5 have tests of their own
 
 
 def test_every_summary_says_what_it_must_say(edition: Edition) -> None:
-    for number, answers in enumerate(drawn(edition, 300, seed=5)):
+    for number, answers in enumerate(assessment(edition, 300, seed=5)):
         made = summary(edition, {**answers, "age_band": "under_18"} if number % 10 == 0 else {**answers})
         said = [made["title"], *made["notice"], made["who_to_talk_to"], made["footer"]]
         for name, words in REQUIRED.items():
@@ -201,7 +201,7 @@ def test_the_digest_is_the_one_of_an_independent_rfc_8785(
 
 
 def test_the_digest_of_the_german_summary_is_the_one_of_an_independent_rfc_8785(sleep: Edition) -> None:
-    for answers in drawn(sleep, 100, seed=4):
+    for answers in assessment(sleep, 100, seed=4):
         for language in ("de", "en"):
             made = sleep.summarise(sleep.evaluate(answers), language)
             assert made["digest"] == _digest_by_peers(made)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from app.rules.authoring.lint import banned_phrases_in
 from app.rules.engine.edition import Edition
 from app.rules.engine.texts import Banned, Texts
-from tests.rules.combinatorics import drawn
+from tests.rules.combinatorics import assessment
 
 HITS = {  # by language, one sentence that each banned phrase of the shipped edition must catch
     "en": {
@@ -193,7 +193,7 @@ def test_whatever_a_summary_says_is_one_of_these_strings_a_quotation_or_an_id(
     for language, texts in edition.texts.items():
         closure = set(filled(edition, texts)) | _places(edition, texts) | _notes(edition, texts)
         closure |= {edition.article.article.title} | _numbers(edition)
-        for answers in drawn(edition, 150, seed=9):
+        for answers in assessment(edition, 150, seed=9):
             for key, said in strings(edition.summarise(edition.evaluate(answers), language)):
                 if key in VERBATIM:
                     assert said in edition.article_text

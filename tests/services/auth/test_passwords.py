@@ -52,9 +52,9 @@ def test_a_queue_of_guesses_does_not_grow() -> None:
 
 def test_another_password_does_not_fit() -> None:
     async def tried() -> list[bool]:
-        here = PasswordHasher()
-        kept = await here.hash(GOOD)
-        return [await here.verify(each, kept) for each in (GOOD + " ", GOOD.upper(), "", "\0", "é" * 12)]
+        services = PasswordHasher()
+        kept = await services.hash(GOOD)
+        return [await services.verify(each, kept) for each in (GOOD + " ", GOOD.upper(), "", "\0", "é" * 12)]
 
     assert asyncio.run(tried()) == [False] * 5
 
@@ -72,9 +72,9 @@ def test_what_is_not_easily_guessed_is_taken(password: str) -> None:
 
 def test_a_password_is_kept_as_argon2id_of_the_cost_that_owasp_names() -> None:
     async def kept() -> tuple[str, str, bool]:
-        here = PasswordHasher()
-        one, other = await here.hash(GOOD), await here.hash(GOOD)
-        return one, other, await here.verify(GOOD, one) and await here.verify(GOOD, other)
+        services = PasswordHasher()
+        one, other = await services.hash(GOOD), await services.hash(GOOD)
+        return one, other, await services.verify(GOOD, one) and await services.verify(GOOD, other)
 
     one, other, fits = asyncio.run(kept())
     assert one.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -84,8 +84,10 @@ def test_a_password_is_kept_as_argon2id_of_the_cost_that_owasp_names() -> None:
 
 def test_it_fits_however_a_keyboard_composes_it() -> None:
     async def fits() -> bool:
-        here = PasswordHasher()
-        return await here.verify("cafe\u0301 on the corner", await here.hash("caf\u00e9 on the corner"))
+        services = PasswordHasher()
+        return await services.verify(
+            "cafe\u0301 on the corner", await services.hash("caf\u00e9 on the corner")
+        )
 
     assert asyncio.run(fits())
 
@@ -102,10 +104,10 @@ def test_nobodys_password_is_as_much_work_as_somebodys(monkeypatch: pytest.Monke
     monkeypatch.setattr(passwords, "_fits", counted)
 
     async def tried() -> str:
-        here = PasswordHasher()
-        kept = await here.hash(GOOD)
+        services = PasswordHasher()
+        kept = await services.hash(GOOD)
         for each in (kept, None):
-            assert not await here.verify("another one altogether", each)
+            assert not await services.verify("another one altogether", each)
         return kept
 
     somebodys = asyncio.run(tried())

@@ -235,21 +235,21 @@ def test_one_persons_recovery_codes_open_nothing_of_another_nor_older_ones(stack
 
 
 def test_the_throttle_lets_five_then_one_each_half_minute_and_knows_networks_apart(stack: StaffStack) -> None:
-    here, elsewhere = (
+    services, elsewhere = (
         LoginAttempt("ann@clinic.example", "192.0.2.0/24"),
         LoginAttempt("ann@clinic.example", "198.51.100.0/24"),
     )
     for _ in range(5):
-        stack.do(login.throttle, stack.keyring, here)
+        stack.do(login.throttle, stack.keyring, services)
     for _ in range(3):
         with pytest.raises(TooManyRequests) as refused:
-            stack.do(login.throttle, stack.keyring, here)
+            stack.do(login.throttle, stack.keyring, services)
         assert refused.value.retry_after == 30
     stack.do(login.throttle, stack.keyring, elsewhere)
     stack.at += 30 * SECOND
-    stack.do(login.throttle, stack.keyring, here)
+    stack.do(login.throttle, stack.keyring, services)
     with pytest.raises(TooManyRequests):
-        stack.do(login.throttle, stack.keyring, here)
+        stack.do(login.throttle, stack.keyring, services)
 
 
 def test_tries_at_once_are_all_counted(stack: StaffStack) -> None:

@@ -48,118 +48,129 @@ class Desk:
 
 
 @pytest.fixture
-def desk(service: Service) -> Desk:
+def submission_service(service: Service) -> Desk:
     return Desk(service)
 
 
 # --- what does not count ---------------------------------------------------------------------------
 
 
-def test_a_booking_nobody_has_heard_of_is_not_started(desk: Desk) -> None:
-    assert desk.ask("B-9") == [Readiness("B-9", "not_started")]
+def test_a_booking_nobody_has_heard_of_is_not_started(submission_service: Desk) -> None:
+    assert submission_service.ask("B-9") == [Readiness("B-9", "not_started")]
 
 
-def test_tests_and_the_rest_do_not_know_of_each_other(desk: Desk) -> None:
-    desk.submit(test=True)
-    desk.appointment(desk.at + DAY, test=True)
-    assert desk.ask() == [Readiness("B-1", "not_started")]
-    assert desk.state(test=True) == "submitted"
+def test_tests_and_the_rest_do_not_know_of_each_other(submission_service: Desk) -> None:
+    submission_service.submit(test=True)
+    submission_service.appointment(submission_service.at + DAY, test=True)
+    assert submission_service.ask() == [Readiness("B-1", "not_started")]
+    assert submission_service.state(test=True) == "submitted"
 
 
-def test_what_is_erased_or_due_to_be_does_not_count(desk: Desk) -> None:
-    case = desk.submit()
-    assert desk.state(at=desk.at + 31 * DAY) == "not_started"
-    desk.service.database.write_blocking(partial(lifecycle.erase, submission=case, now=desk.at, actor=WHO))
-    assert desk.ask() == [Readiness("B-1", "not_started")]
+def test_what_is_erased_or_due_to_be_does_not_count(submission_service: Desk) -> None:
+    case = submission_service.submit()
+    assert submission_service.state(at=submission_service.at + 31 * DAY) == "not_started"
+    submission_service.service.database.write_blocking(
+        partial(lifecycle.erase, submission=case, now=submission_service.at, actor=WHO)
+    )
+    assert submission_service.ask() == [Readiness("B-1", "not_started")]
 
 
-def test_what_is_merged_into_another_does_not_count(desk: Desk) -> None:
-    first, second = desk.submit(), desk.submit()
-    desk.team.decide(first, "in_review")
-    desk.team.merge(second, first)
-    assert desk.state() == "in_review"
+def test_what_is_merged_into_another_does_not_count(submission_service: Desk) -> None:
+    first, second = submission_service.submit(), submission_service.submit()
+    submission_service.team.decide(first, "in_review")
+    submission_service.team.merge(second, first)
+    assert submission_service.state() == "in_review"
 
 
-def test_what_is_merged_away_leaves_its_booking_to_the_other(desk: Desk) -> None:
-    linked, plain = desk.submit(), desk.submit(booking_reference=None)
-    desk.team.decide(plain, "in_review")
-    desk.team.merge(linked, plain)
-    assert desk.state() == "in_review"
-    assert desk.team.drawn(plain).record.booking_reference == "B-1"
+def test_what_is_merged_away_leaves_its_booking_to_the_other(submission_service: Desk) -> None:
+    linked, plain = submission_service.submit(), submission_service.submit(booking_reference=None)
+    submission_service.team.decide(plain, "in_review")
+    submission_service.team.merge(linked, plain)
+    assert submission_service.state() == "in_review"
+    assert submission_service.team.assessment(plain).record.booking_reference == "B-1"
 
 
-def test_one_case_stands_for_both_bookings_that_were_merged(desk: Desk) -> None:
-    first, second = desk.submit(), desk.submit(booking_reference="B-2")
-    desk.team.decide(second, "in_review", "ready")
-    desk.team.merge(first, second)
-    assert [each.state for each in desk.ask("B-1", "B-2")] == ["ready", "ready"]
+def test_one_case_stands_for_both_bookings_that_were_merged(submission_service: Desk) -> None:
+    first, second = submission_service.submit(), submission_service.submit(booking_reference="B-2")
+    submission_service.team.decide(second, "in_review", "ready")
+    submission_service.team.merge(first, second)
+    assert [each.state for each in submission_service.ask("B-1", "B-2")] == ["ready", "ready"]
 
 
-def test_a_draft_does_not_count_beside_what_was_sent(desk: Desk) -> None:
-    desk.submit()
-    desk.submit(complete=False)
-    assert desk.state() == "submitted"
+def test_a_draft_does_not_count_beside_what_was_sent(submission_service: Desk) -> None:
+    submission_service.submit()
+    submission_service.submit(complete=False)
+    assert submission_service.state() == "submitted"
 
 
-def test_nothing_but_steps_moves_its_time(desk: Desk) -> None:
-    case = desk.team.submit(NOA, booking_reference="B-1")
-    before = desk.ask()
-    desk.team.at += dt.timedelta(hours=1)
-    desk.team.look(case)
-    desk.team.note(case, "called")
-    desk.team.act(case, desk.team.drawn(case).record.flags[0].id, "reached")
-    assert desk.ask() == before
-    desk.team.decide(case, "in_review")
-    assert desk.ask()[0].updated_at == desk.team.at
+def test_nothing_but_steps_moves_its_time(submission_service: Desk) -> None:
+    case = submission_service.team.submit(NOA, booking_reference="B-1")
+    before = submission_service.ask()
+    submission_service.team.at += dt.timedelta(hours=1)
+    submission_service.team.look(case)
+    submission_service.team.note(case, "called")
+    submission_service.team.act(case, submission_service.team.assessment(case).record.flags[0].id, "reached")
+    assert submission_service.ask() == before
+    submission_service.team.decide(case, "in_review")
+    assert submission_service.ask()[0].updated_at == submission_service.team.at
 
 
 # --- what is reported ------------------------------------------------------------------------------
 
 
-def test_the_states_of_a_booking_from_the_link_to_the_visit(desk: Desk) -> None:
-    seen = [desk.state()]
-    desk.appointment(desk.at + 3 * DAY)
-    seen.append(desk.state())
-    case = desk.submit(complete=False)
-    seen.append(desk.state())
+def test_the_states_of_a_booking_from_the_link_to_the_visit(submission_service: Desk) -> None:
+    seen = [submission_service.state()]
+    submission_service.appointment(submission_service.at + 3 * DAY)
+    seen.append(submission_service.state())
+    case = submission_service.submit(complete=False)
+    seen.append(submission_service.state())
     hand_in = partial(
-        desk.service.services.submissions.submit,
+        submission_service.service.services.submissions.submit,
         submission=case,
         principal=FormSessionPrincipal(case),
         version=None,
     )
-    desk.service.database.write_blocking(partial(hand_in, now=desk.at, actor=WHO))
-    seen.append(desk.state())
+    submission_service.service.database.write_blocking(partial(hand_in, now=submission_service.at, actor=WHO))
+    seen.append(submission_service.state())
     for step in ("in_review", "needs_contact", "ready", "closed"):
-        desk.team.decide(case, step)
-        seen.append(desk.state())
+        submission_service.team.decide(case, step)
+        seen.append(submission_service.state())
     assert seen == [
         "not_started", "not_started", "in_progress", "submitted",
         "in_review", "needs_contact", "ready", "ready",
     ]  # fmt: skip
-    (found,) = desk.ask()
-    assert found == Readiness("B-1", "ready", desk.at, desk.at, desk.at + 3 * DAY, found.edition)
+    (found,) = submission_service.ask()
+    assert found == Readiness(
+        "B-1",
+        "ready",
+        submission_service.at,
+        submission_service.at,
+        submission_service.at + 3 * DAY,
+        found.edition,
+    )
     assert found.edition
 
 
 @pytest.mark.parametrize(("days", "state"), [(29, "submitted"), (31, "stale")])
-def test_what_was_sent_long_before_the_appointment_is_stale(desk: Desk, days: int, state: str) -> None:
-    desk.submit()
-    desk.appointment(desk.at + days * DAY)
-    assert desk.state() == state
+def test_what_was_sent_long_before_the_appointment_is_stale(
+    submission_service: Desk, days: int, state: str
+) -> None:
+    submission_service.submit()
+    submission_service.appointment(submission_service.at + days * DAY)
+    assert submission_service.state() == state
 
 
-def test_without_an_appointment_its_age_is_what_counts(desk: Desk) -> None:
-    case = desk.submit()
-    desk.service.database.write_blocking(partial(held, submission=case))
-    assert desk.state(at=desk.at + 31 * DAY) == "stale"
+def test_without_an_appointment_its_age_is_what_counts(submission_service: Desk) -> None:
+    case = submission_service.submit()
+    submission_service.service.database.write_blocking(partial(held, submission=case))
+    assert submission_service.state(at=submission_service.at + 31 * DAY) == "stale"
 
 
-def test_somebody_who_has_to_be_reached_comes_before_the_age_of_answers(desk: Desk) -> None:
-    case = desk.submit()
-    desk.team.decide(case, "in_review", "needs_contact")
-    desk.appointment(desk.at + 60 * DAY)
-    assert desk.state() == "needs_contact"
+def test_somebody_who_has_to_be_reached_comes_before_the_age_of_answers(submission_service: Desk) -> None:
+    case = submission_service.submit()
+    submission_service.team.decide(case, "in_review", "needs_contact")
+    submission_service.appointment(submission_service.at + 60 * DAY)
+    assert submission_service.state() == "needs_contact"
 
 
 def held(session: Any, submission: str) -> None:
@@ -168,16 +179,21 @@ def held(session: Any, submission: str) -> None:
     rows.set_legal_hold(session, submission, held=True)
 
 
-def test_a_day_is_told_in_the_order_asked(desk: Desk) -> None:
+def test_a_day_is_told_in_the_order_asked(submission_service: Desk) -> None:
     for number in range(3):
-        desk.submit(booking_reference=f"B-{number}")
+        submission_service.submit(booking_reference=f"B-{number}")
     asked = ("B-2", "B-9", "B-0", "B-2")
-    assert [each.booking_reference for each in desk.ask(*asked)] == list(asked)
-    assert [each.state for each in desk.ask(*asked)] == ["submitted", "not_started", "submitted", "submitted"]
+    assert [each.booking_reference for each in submission_service.ask(*asked)] == list(asked)
+    assert [each.state for each in submission_service.ask(*asked)] == [
+        "submitted",
+        "not_started",
+        "submitted",
+        "submitted",
+    ]
 
 
-def test_nothing_is_told_but_a_state_and_times(desk: Desk) -> None:
-    desk.submit()
-    assert set(asdict(desk.ask()[0])) == {
+def test_nothing_is_told_but_a_state_and_times(submission_service: Desk) -> None:
+    submission_service.submit()
+    assert set(asdict(submission_service.ask()[0])) == {
         "booking_reference", "state", "updated_at", "submitted_at", "appointment_at", "edition",
     }  # fmt: skip

@@ -21,11 +21,18 @@ COUNT = 80
 @pytest.fixture
 def past(service: Service, same_crowd: None) -> PastCases:
     made = PastCases(service, now())
-    desk = service.services.submissions
-    edition = desk.library.current("ketamine-preconsult")
+    submission_service = service.services.submissions
+    edition = submission_service.library.current("ketamine-preconsult")
     assert edition
     submissions.seed(
-        service.database, desk.vault, edition, count=COUNT, number=1, now=made.now, terms=desk.terms, actor=ME
+        service.database,
+        submission_service.vault,
+        edition,
+        count=COUNT,
+        number=1,
+        now=made.now,
+        terms=submission_service.terms,
+        actor=ME,
     )
     return made
 

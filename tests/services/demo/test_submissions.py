@@ -60,17 +60,17 @@ def codes(answer: object) -> tuple[object, ...]:
 
 def seeded(service: Service, number: int = 1, size: int = 40) -> Seeded:
     """Run what `preconsult seed` does on a service, at the current time."""
-    here = service.services
-    made = here.library.current("ketamine-preconsult")
+    services = service.services
+    made = services.library.current("ketamine-preconsult")
     assert made is not None
     return seed(
-        here.database,
-        here.submissions.vault,
+        services.database,
+        services.submissions.vault,
         made,
         count=size,
         number=number,
         now=now(),
-        terms=here.submissions.terms,
+        terms=services.submissions.terms,
         actor=COMMAND,
     )
 

@@ -78,7 +78,7 @@ class Trail:
 
 
 @pytest.fixture
-def trail(at_head: Shared, tmp_path: Path) -> Iterator[Trail]:
+def audit_chain_job(at_head: Shared, tmp_path: Path) -> Iterator[Trail]:
     """An audit log with five chained events and no others."""
     database = Database(at_head.address)
     made = Trail(database, tmp_path / "keyring")
@@ -109,70 +109,70 @@ def trail(at_head: Shared, tmp_path: Path) -> Iterator[Trail]:
         ("mac", None),
     ],
 )
-def test_one_an_edited_field_is_told(trail: Trail, column: str, value: object) -> None:
-    trail.do(sa.update(audit_events).where(OF.chain_position == 3).values({column: value}))
-    assert trail.first_fault() == ("changed", 3)
+def test_one_an_edited_field_is_told(audit_chain_job: Trail, column: str, value: object) -> None:
+    audit_chain_job.do(sa.update(audit_events).where(OF.chain_position == 3).values({column: value}))
+    assert audit_chain_job.first_fault() == ("changed", 3)
 
 
 @pytest.mark.parametrize("position", [1, 3, 5], ids=["first", "middle", "last"])
-def test_two_a_deleted_event_is_told(trail: Trail, position: int) -> None:
-    trail.do(sa.delete(audit_events).where(OF.chain_position == position))
-    assert trail.first_fault() == ("missing", position)
+def test_two_a_deleted_event_is_told(audit_chain_job: Trail, position: int) -> None:
+    audit_chain_job.do(sa.delete(audit_events).where(OF.chain_position == position))
+    assert audit_chain_job.first_fault() == ("missing", position)
 
 
-def test_three_a_tail_cut_off_with_its_head_is_told_by_the_anchor_alone(trail: Trail) -> None:
-    _, older = trail.copy()
-    trail.write("f", "g")
-    trail.link()
-    published = trail.head()
-    trail.do(
+def test_three_a_tail_cut_off_with_its_head_is_told_by_the_anchor_alone(audit_chain_job: Trail) -> None:
+    _, older = audit_chain_job.copy()
+    audit_chain_job.write("f", "g")
+    audit_chain_job.link()
+    published = audit_chain_job.head()
+    audit_chain_job.do(
         sa.delete(audit_events).where(OF.chain_position > 5), sa.update(audit_chain_head).values(older[0])
     )
-    assert trail.first_fault() is None
-    assert trail.first_fault(published) == ("anchor", 6)
+    assert audit_chain_job.first_fault() is None
+    assert audit_chain_job.first_fault(published) == ("anchor", 6)
 
 
-def test_four_all_events_deleted_is_told(trail: Trail) -> None:
-    published = trail.head()
-    trail.do(sa.delete(audit_events))
-    assert trail.first_fault() == ("missing", 1)
-    trail.do(sa.delete(audit_chain_head))
-    assert trail.first_fault() == ("head", 0)
-    trail.link()
-    assert trail.first_fault(published) == ("anchor", 1)
+def test_four_all_events_deleted_is_told(audit_chain_job: Trail) -> None:
+    published = audit_chain_job.head()
+    audit_chain_job.do(sa.delete(audit_events))
+    assert audit_chain_job.first_fault() == ("missing", 1)
+    audit_chain_job.do(sa.delete(audit_chain_head))
+    assert audit_chain_job.first_fault() == ("head", 0)
+    audit_chain_job.link()
+    assert audit_chain_job.first_fault(published) == ("anchor", 1)
 
 
-def test_five_two_events_swapped_are_told(trail: Trail) -> None:
+def test_five_two_events_swapped_are_told(audit_chain_job: Trail) -> None:
     events = sa.update(audit_events)
-    for there, here in ((2, 100), (4, 2), (100, 4)):
-        trail.do(events.where(OF.chain_position == there).values(chain_position=here))
-    assert trail.first_fault() == ("changed", 2)
+    for there, services in ((2, 100), (4, 2), (100, 4)):
+        audit_chain_job.do(events.where(OF.chain_position == there).values(chain_position=services))
+    assert audit_chain_job.first_fault() == ("changed", 2)
 
 
 @pytest.mark.parametrize(
     ("position", "told"),
     [(6, ("changed", 6)), (0, ("forged", 0)), (-9, ("forged", -9)), (9, ("missing", 6)), (3, ("changed", 3))],
 )
-def test_six_a_forged_event_is_told(trail: Trail, position: int, told: tuple[str, int]) -> None:
-    model = next(row for row in trail.copy()[0] if row["chain_position"] == 3)
+def test_six_a_forged_event_is_told(audit_chain_job: Trail, position: int, told: tuple[str, int]) -> None:
+    model = next(row for row in audit_chain_job.copy()[0] if row["chain_position"] == 3)
     forged = model | {"id": model["id"] + 1000, "chain_position": position, "object_id": "forged"}
-    trail.do(sa.delete(audit_events).where(OF.chain_position == position))
-    trail.do(sa.insert(audit_events).values(forged))
-    assert trail.first_fault() == told
+    audit_chain_job.do(sa.delete(audit_events).where(OF.chain_position == position))
+    audit_chain_job.do(sa.insert(audit_events).values(forged))
+    assert audit_chain_job.first_fault() == told
 
 
-def test_seven_the_table_put_back_to_an_older_copy_is_told_by_the_anchor(trail: Trail) -> None:
-    older = trail.copy()
-    trail.write("f")
-    trail.link()
-    published = trail.head()
-    trail.put_back(*older)
-    assert trail.first_fault() is None
-    assert trail.first_fault(published) == ("anchor", 6)
-    trail.write("g", "h")
-    trail.link()
-    assert trail.first_fault() is None
-    assert trail.first_fault(published) == ("anchor", 6)
+def test_seven_the_table_put_back_to_an_older_copy_is_told_by_the_anchor(audit_chain_job: Trail) -> None:
+    older = audit_chain_job.copy()
+    audit_chain_job.write("f")
+    audit_chain_job.link()
+    published = audit_chain_job.head()
+    audit_chain_job.put_back(*older)
+    assert audit_chain_job.first_fault() is None
+    assert audit_chain_job.first_fault(published) == ("anchor", 6)
+    audit_chain_job.write("g", "h")
+    audit_chain_job.link()
+    assert audit_chain_job.first_fault() is None
+    assert audit_chain_job.first_fault(published) == ("anchor", 6)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_seven_the_table_put_back_to_an_older_copy_is_told_by_the_anchor(trail: 
         {"at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)},
     ],
 )
-def test_eight_a_head_that_was_edited_is_told(trail: Trail, change: dict[str, object]) -> None:
-    trail.do(sa.update(audit_chain_head).values(change))
-    fault = trail.first_fault()
+def test_eight_a_head_that_was_edited_is_told(audit_chain_job: Trail, change: dict[str, object]) -> None:
+    audit_chain_job.do(sa.update(audit_chain_head).values(change))
+    fault = audit_chain_job.first_fault()
     assert fault is not None
     assert fault[0] in ("head", "forged", "missing")
 
@@ -194,50 +194,50 @@ def test_eight_a_head_that_was_edited_is_told(trail: Trail, change: dict[str, ob
 # --- refused ---------------------------------------------------------------------------------------
 
 
-def taken_out(trail: Trail) -> None:
-    trail.do(sa.delete(audit_events).where(OF.chain_position == 5))
+def taken_out(audit_chain_job: Trail) -> None:
+    audit_chain_job.do(sa.delete(audit_events).where(OF.chain_position == 5))
 
 
-def headless(trail: Trail) -> None:
-    trail.do(sa.delete(audit_chain_head))
+def headless(audit_chain_job: Trail) -> None:
+    audit_chain_job.do(sa.delete(audit_chain_head))
 
 
-def lowered(trail: Trail) -> None:
-    trail.do(sa.update(audit_chain_head).values(position=4))
+def lowered(audit_chain_job: Trail) -> None:
+    audit_chain_job.do(sa.update(audit_chain_head).values(position=4))
 
 
 @pytest.mark.parametrize("tamper", [taken_out, headless, lowered])
 def test_nothing_is_linked_behind_an_end_that_does_not_fit(
-    trail: Trail, tamper: Callable[[Trail], None]
+    audit_chain_job: Trail, tamper: Callable[[Trail], None]
 ) -> None:
-    tamper(trail)
-    before = trail.first_fault()
-    trail.write("f")
+    tamper(audit_chain_job)
+    before = audit_chain_job.first_fault()
+    audit_chain_job.write("f")
     with pytest.raises(ChainBroken):
-        trail.link()
+        audit_chain_job.link()
     with pytest.raises(ChainBroken):
-        trail.head()
-    assert trail.first_fault() == before
-    assert trail.verify().waiting == 1
+        audit_chain_job.head()
+    assert audit_chain_job.first_fault() == before
+    assert audit_chain_job.verify().waiting == 1
 
 
-def test_another_key_signs_nothing_that_fits(trail: Trail) -> None:
-    trail.keyring = Keyring([(trail.keyring.newest, bytes(32))])
-    assert trail.first_fault() == ("changed", 1)
+def test_another_key_signs_nothing_that_fits(audit_chain_job: Trail) -> None:
+    audit_chain_job.keyring = Keyring([(audit_chain_job.keyring.newest, bytes(32))])
+    assert audit_chain_job.first_fault() == ("changed", 1)
     with pytest.raises(ChainBroken):
-        trail.link()
-    trail.keyring = Keyring([("other", bytes(32))])
-    assert trail.first_fault() == ("changed", 1)
+        audit_chain_job.link()
+    audit_chain_job.keyring = Keyring([("other", bytes(32))])
+    assert audit_chain_job.first_fault() == ("changed", 1)
 
 
-def test_an_event_that_waits_for_more_than_five_minutes_is_told(trail: Trail) -> None:
-    trail.write("f")
-    trail.at += dt.timedelta(minutes=5)
-    assert trail.first_fault() is None
-    trail.at += dt.timedelta(milliseconds=1)
-    assert trail.first_fault() == ("waiting", 6)
-    trail.link()
-    assert trail.first_fault() is None
+def test_an_event_that_waits_for_more_than_five_minutes_is_told(audit_chain_job: Trail) -> None:
+    audit_chain_job.write("f")
+    audit_chain_job.at += dt.timedelta(minutes=5)
+    assert audit_chain_job.first_fault() is None
+    audit_chain_job.at += dt.timedelta(milliseconds=1)
+    assert audit_chain_job.first_fault() == ("waiting", 6)
+    audit_chain_job.link()
+    assert audit_chain_job.first_fault() is None
 
 
 @pytest.mark.parametrize(
@@ -265,53 +265,55 @@ def test_what_is_no_anchor_is_refused_by_its_line(line: str) -> None:
 # --- valid -----------------------------------------------------------------------------------------
 
 
-def test_events_are_linked_in_order_a_limit_at_a_time(trail: Trail) -> None:
-    trail.write(*"fghij")
-    assert [trail.link(limit=2) for _ in range(4)] == [2, 2, 1, 0]
-    events = sorted(trail.copy()[0], key=lambda row: row["chain_position"])
+def test_events_are_linked_in_order_a_limit_at_a_time(audit_chain_job: Trail) -> None:
+    audit_chain_job.write(*"fghij")
+    assert [audit_chain_job.link(limit=2) for _ in range(4)] == [2, 2, 1, 0]
+    events = sorted(audit_chain_job.copy()[0], key=lambda row: row["chain_position"])
     assert [row["object_id"] for row in events] == list("abcdefghij")
     assert [row["chain_position"] for row in events] == list(range(1, 11))
-    assert (trail.verify().linked, trail.verify().waiting) == (10, 0)
+    assert (audit_chain_job.verify().linked, audit_chain_job.verify().waiting) == (10, 0)
 
 
-def test_a_chain_without_events_has_a_head_and_is_whole(trail: Trail) -> None:
-    trail.do(sa.delete(audit_events), sa.delete(audit_chain_head))
-    assert trail.link() == 0
-    assert trail.first_fault(trail.head()) is None
-    trail.write("a")
-    assert trail.link() == 1
-    assert trail.first_fault() is None
+def test_a_chain_without_events_has_a_head_and_is_whole(audit_chain_job: Trail) -> None:
+    audit_chain_job.do(sa.delete(audit_events), sa.delete(audit_chain_head))
+    assert audit_chain_job.link() == 0
+    assert audit_chain_job.first_fault(audit_chain_job.head()) is None
+    audit_chain_job.write("a")
+    assert audit_chain_job.link() == 1
+    assert audit_chain_job.first_fault() is None
 
 
-def test_heads_that_were_published_hold_for_ever(trail: Trail) -> None:
-    heads = [trail.head()]
+def test_heads_that_were_published_hold_for_ever(audit_chain_job: Trail) -> None:
+    heads = [audit_chain_job.head()]
     for each in "fgh":
-        trail.write(each)
-        trail.link()
-        heads.append(trail.head())
-    assert trail.first_fault(*heads, "", *heads) is None
+        audit_chain_job.write(each)
+        audit_chain_job.link()
+        heads.append(audit_chain_job.head())
+    assert audit_chain_job.first_fault(*heads, "", *heads) is None
 
 
-def test_the_chain_outlives_the_rotation_of_keys(trail: Trail) -> None:
-    before = trail.keyring.newest
-    heads = [trail.head()]
-    rotate(trail.database, "", trail.key_file, now=trail.at, actor=Actor("command"))
-    trail.write("f")
-    assert trail.link() == 2
-    assert trail.keyring.newest != before
-    heads.append(trail.head())
-    assert trail.first_fault(*heads) is None
-    signers = {row["mac"].partition(b".")[0].decode() for row in trail.copy()[0]}
-    assert signers == {before, trail.keyring.newest}
+def test_the_chain_outlives_the_rotation_of_keys(audit_chain_job: Trail) -> None:
+    before = audit_chain_job.keyring.newest
+    heads = [audit_chain_job.head()]
+    rotate(
+        audit_chain_job.database, "", audit_chain_job.key_file, now=audit_chain_job.at, actor=Actor("command")
+    )
+    audit_chain_job.write("f")
+    assert audit_chain_job.link() == 2
+    assert audit_chain_job.keyring.newest != before
+    heads.append(audit_chain_job.head())
+    assert audit_chain_job.first_fault(*heads) is None
+    signers = {row["mac"].partition(b".")[0].decode() for row in audit_chain_job.copy()[0]}
+    assert signers == {before, audit_chain_job.keyring.newest}
 
 
-def test_many_who_link_at_once_make_one_chain(trail: Trail) -> None:
+def test_many_who_link_at_once_make_one_chain(audit_chain_job: Trail) -> None:
     def both(number: int) -> None:
-        trail.write(f"x{number}")
-        trail.link(limit=3)
+        audit_chain_job.write(f"x{number}")
+        audit_chain_job.link(limit=3)
 
     with ThreadPoolExecutor(6) as hands:
         list(hands.map(both, range(24)))
-    while trail.link():
+    while audit_chain_job.link():
         pass
-    assert (trail.verify().linked, trail.first_fault()) == (29, None)
+    assert (audit_chain_job.verify().linked, audit_chain_job.first_fault()) == (29, None)

@@ -23,7 +23,7 @@ from app.services.events.event_types import ACTIONS, RESTRICTED, TYPES, event_pa
 from app.services.events.outbox import EventPage, FeedCursor
 from app.services.operations import retention
 from app.services.submissions import alerts, lifecycle
-from app.storage.events import audit_chain as trail
+from app.storage.events import audit_chain as audit_chain_job
 from app.storage.events import audit_log
 from app.storage.events import outbox as rows
 from app.storage.events.audit_log import Actor, AuditAction
@@ -159,7 +159,7 @@ def test_what_can_not_be_told_is_not_linked_either(
         broken.setattr("app.services.events.webhook_deliveries.fan_out", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             stack.follow()
-    waiting, _ = stack.service.read(trail.backlog)
+    waiting, _ = stack.service.read(audit_chain_job.backlog)
     assert waiting > 0
     assert stack.service.read(lambda session: session.execute(sa.select(told)).first()) is None
     assert stack.follow() == waiting
@@ -215,8 +215,10 @@ def test_the_state_of_an_event_is_what_readiness_says(stack: EventStack) -> None
     ]  # fmt: skip
 
 
-def submitted(session: Any, desk: Any, case: str) -> Any:
-    return desk.submit(session, case, FormSessionPrincipal(case), version=None, now=now(), actor=WHO)
+def submitted(session: Any, submission_service: Any, case: str) -> Any:
+    return submission_service.submit(
+        session, case, FormSessionPrincipal(case), version=None, now=now(), actor=WHO
+    )
 
 
 @pytest.mark.parametrize("at_once", [1, 1000])
@@ -224,7 +226,7 @@ def test_several_flags_of_one_change_call_once_however_the_trail_is_cut(
     stack: EventStack, at_once: int
 ) -> None:
     case = stack.team.submit(NOA | {"urgent_signs": ["stroke_signs"]}, complete=False)
-    raised = [each for each in stack.team.drawn(case).record.flags if each.due_at]
+    raised = [each for each in stack.team.assessment(case).record.flags if each.due_at]
     while stack.follow(limit=at_once):
         pass
     assert stack.types() == ["submission.started", "attention.needed"]

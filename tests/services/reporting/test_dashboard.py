@@ -48,7 +48,7 @@ class PastCases:
         ]
         create = partial(lifecycle.create, vault=self.service.services.submissions.vault, actor=ME)
         self.service.database.write_blocking(
-            lambda session: [create(session, drawn=each) for each in assessments] and None
+            lambda session: [create(session, assessment=each) for each in assessments] and None
         )
         return [each.record.id for each in assessments]
 

@@ -33,8 +33,10 @@ def turn(past: PastCases, case: str, *roles: Role) -> StaffCommand:
 
 
 def do(past: PastCases, act: Any, mine: StaffCommand, *given: Any, **more: Any) -> Any:
-    desk = past.service.services.submissions
-    return past.service.database.write_blocking(lambda session: act(session, desk, mine, *given, **more))
+    submission_service = past.service.services.submissions
+    return past.service.database.write_blocking(
+        lambda session: act(session, submission_service, mine, *given, **more)
+    )
 
 
 def taken(past: PastCases, case: str) -> list[str]:
@@ -98,7 +100,7 @@ def test_a_file_holds_all_that_is_kept_but_contact_details_and_tokens(staffed: P
     [case] = staffed.came(1, HOUR, answers, contact=PAT_CONTACT, booking_reference="BK-7")
     mine = turn(staffed, case)
     looked = do(staffed, cases.view_case, mine)
-    flag = looked.drawn.record.flags[0]
+    flag = looked.assessment.record.flags[0]
     do(staffed, cases.add_note, mine, "Called back <b>twice</b>.")
     do(staffed, cases.act_on_flag, mine, flag.id, "reached")
     told = do(staffed, case_export.case_document, mine)
@@ -134,6 +136,6 @@ def test_contact_details_come_when_asked_for_and_go_on_record(past: PastCases) -
 
 def test_a_letter_is_what_the_respondent_saw_and_goes_on_record(past: PastCases) -> None:
     [case] = past.came(1, HOUR, language="es")
-    drawn = do(past, case_export.summary_for_export, turn(past, case))
-    assert drawn.summary()["language"] == "es"
+    assessment = do(past, case_export.summary_for_export, turn(past, case))
+    assert assessment.summary()["language"] == "es"
     assert taken(past, case) == ["summary.exported"]

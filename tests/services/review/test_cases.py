@@ -103,7 +103,7 @@ def test_a_test_key_knows_nothing_of_real_cases(team: Team, act: str) -> None:
     case = team.submit(NOA)
     with pytest.raises(NotFound):
         ACTS[act][1](team.beside(program("review", test=True)), case)
-    assert team.drawn(case).record.version == 1
+    assert team.assessment(case).record.version == 1
 
 
 @pytest.mark.parametrize("act", ["decide", "assign", "note", "flag", "correct", "merge"])
@@ -128,11 +128,11 @@ def test_a_step_that_is_not_in_the_table_is_refused(team: Team, at: cases.Review
         team.decide(case, *path[at])
     for step in STEPS:
         if step == at:
-            assert team.decide(case, step).record == team.drawn(case).record
+            assert team.decide(case, step).record == team.assessment(case).record
         elif step not in STEPS[at]:
             with pytest.raises(InvalidTransition, match=at):
                 team.decide(case, step)
-    assert team.drawn(case).record.review == at
+    assert team.assessment(case).record.review == at
 
 
 def test_a_case_with_a_clock_running_is_neither_ready_closed_nor_merged(team: Team) -> None:
@@ -143,12 +143,12 @@ def test_a_case_with_a_clock_running_is_neither_ready_closed_nor_merged(team: Te
             team.decide(case, step)
     with pytest.raises(InvalidTransition, match="flags first"):
         team.merge(case, other)
-    assert team.drawn(case).record.priority == 1
+    assert team.assessment(case).record.priority == 1
 
 
 def test_a_flag_that_is_closed_or_of_another_case_takes_no_act(team: Team) -> None:
     case, other = team.submit(NOA), team.submit(NOA)
-    flag = team.drawn(case).record.flags[0].id
+    flag = team.assessment(case).record.flags[0].id
     with pytest.raises(NotFound):
         team.act(other, flag, "seen")
     team.act(case, flag, "closed")
@@ -167,7 +167,7 @@ def test_a_case_is_given_to_nobody_who_may_not_review(team: Team) -> None:
         with pytest.raises(InvalidRequest) as refused:
             team.assign(case, other)
         assert [error.code for error in refused.value.errors] == ["unknown_assignee"]
-    assert team.drawn(case).record.version == 1
+    assert team.assessment(case).record.version == 1
 
 
 # --- errors ----------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_a_note_that_is_no_text_is_not_kept(team: Team, text: str, code: str) ->
     with pytest.raises(InvalidRequest) as refused:
         team.note(case, text)
     assert [(error.pointer, error.code) for error in refused.value.errors] == [("/text", code)]
-    assert (rows(team, notes), team.drawn(case).record.version) == (0, 1)
+    assert (rows(team, notes), team.assessment(case).record.version) == (0, 1)
 
 
 def test_a_note_is_kept_in_one_form_of_unicode_with_its_lines() -> None:
@@ -201,7 +201,7 @@ def test_a_correction_that_can_not_be_is_refused_and_one_that_changes_nothing_to
             team.correct(case, **wrong)
     with pytest.raises(InvalidTransition):
         team.correct(case, visit_reason=["long_term_pain", "low_mood"])
-    assert (rows(team, submission_versions), team.drawn(case).record.version) == (0, 1)
+    assert (rows(team, submission_versions), team.assessment(case).record.version) == (0, 1)
 
 
 def test_nobody_is_ready_by_a_form_that_was_not_sent(team: Team) -> None:
@@ -233,7 +233,7 @@ def test_a_case_is_not_merged_into_itself_or_what_is_merged_or_a_test(team: Team
 
 def test_who_saw_a_person_names_who_acted_on_a_flag(team: Team) -> None:
     case = team.submit(NOA)
-    (flag, *_) = team.drawn(case).record.flags
+    (flag, *_) = team.assessment(case).record.flags
     team.act(case, flag.id, "reached")
     seen = team.service.read(partial(audit_log.access_report, submission=case))
     acts = next(each.acts for each in seen if each.actor_kind == "staff")
@@ -244,14 +244,14 @@ def test_a_look_is_on_record_and_changes_nothing_but_who_saw_what(team: Team) ->
     case = team.submit(NOA)
     first, other = team.look(case), team.beside(somebody(team.service, "manager"))
     assert first.seen is None
-    assert first.drawn.record.first_viewed_at == team.at
+    assert first.assessment.record.first_viewed_at == team.at
     team.at += MOMENT
     assert other.look(case).seen is None
     again = team.look(case)
     assert again.seen
     assert again.seen.viewed_version == 1
-    assert again.drawn.record.first_viewed_at == team.at - MOMENT
-    assert team.drawn(case).record.version == 1
+    assert again.assessment.record.first_viewed_at == team.at - MOMENT
+    assert team.assessment(case).record.version == 1
     assert team.service.audit_count("submission.viewed") == 3
     assert [each.action for each in again.history if each.action == "submission.viewed"] != []
     assert rows(team, case_views) == 2
@@ -273,9 +273,9 @@ def test_contact_details_are_shown_on_demand_and_each_time_is_on_record(team: Te
     case = team.submit(PAT, contact=True)
     for count in (1, 2):
         found = team.do(cases.reveal_contact, team.turn(case))
-        assert found.drawn.record.contact == PAT_CONTACT
+        assert found.assessment.record.contact == PAT_CONTACT
         assert team.service.audit_count("contact.revealed") == count
-    assert team.drawn(case).record.version == 1
+    assert team.assessment(case).record.version == 1
 
 
 def test_a_case_goes_from_new_to_closed_and_is_reopened(team: Team) -> None:
@@ -285,17 +285,17 @@ def test_a_case_goes_from_new_to_closed_and_is_reopened(team: Team) -> None:
         team.at += MOMENT
         record = team.decide(case, step).record
         assert (record.review, record.version, record.updated_at) == (step, number, team.at)
-        assert team.drawn(case).record == record
+        assert team.assessment(case).record == record
     assert team.service.audit_count("review.closed") == 1
     assert team.service.audit_count("review.in_review") == 2
 
 
 def test_closing_a_case_closes_what_waits_for_the_consultation_alone(team: Team) -> None:
     case = team.submit(PROXY)
-    assert [flag.flag_code for flag in team.drawn(case).record.flags] == ["proxy"]
+    assert [flag.flag_code for flag in team.assessment(case).record.flags] == ["proxy"]
     record = team.decide(case, "in_review", "ready", "closed").record
     assert (record.priority, record.flags[0].closed_at) == (None, team.at)
-    assert team.drawn(case).record == record
+    assert team.assessment(case).record == record
     assert [each.action for each in team.look(case).actions] == ["closed"]
     assert team.service.audit_count("flag.closed") == 1
 
@@ -326,7 +326,7 @@ def test_notes_are_sealed_and_carry_who_and_when(team: Team) -> None:
 @pytest.mark.parametrize("action", [each for each in ACTIONS if each != "closed"])
 def test_an_act_on_a_flag_leaves_its_clock_running(team: Team, action: cases.Action) -> None:
     case = team.submit(NOA)
-    before = team.drawn(case).record
+    before = team.assessment(case).record
     record = team.act(case, before.flags[0].id, action).record
     assert (record.priority, record.due_at, record.version) == (1, before.due_at, 2)
     done = team.look(case).actions
@@ -338,21 +338,21 @@ def test_an_act_on_a_flag_leaves_its_clock_running(team: Team, action: cases.Act
 
 def test_closing_its_flags_takes_a_case_off_the_clock(team: Team) -> None:
     case = team.submit(NOA)
-    flags = sorted(team.drawn(case).record.flags, key=lambda flag: flag.priority)
+    flags = sorted(team.assessment(case).record.flags, key=lambda flag: flag.priority)
     for number, flag in enumerate(flags, 1):
         record = team.act(case, flag.id, "closed").record
         left = [each for each in record.flags if each.closed_at is None]
         assert len(left) == len(flags) - number
         assert record.priority == min((each.priority for each in left), default=None)
         assert record.due_at == min((each.due_at for each in left if each.due_at), default=None)
-        assert team.drawn(case).record == record
+        assert team.assessment(case).record == record
     assert record.due_at is None
     assert rows(team, flag_actions) == len(flags)
 
 
 def test_a_correction_is_a_new_version_beside_the_old_one(team: Team) -> None:
     case = team.submit(CARA, at=team.at - MOMENT)
-    before = team.drawn(case).record
+    before = team.assessment(case).record
     after = team.correct(case, self_harm_thoughts="now", ride_home="no").record
     assert (after.version, after.submitted_at, after.retained_until) == (
         2, before.submitted_at, before.retained_until,
@@ -361,21 +361,21 @@ def test_a_correction_is_a_new_version_beside_the_old_one(team: Team) -> None:
     assert {flag.id for flag in before.flags} <= {flag.id for flag in after.flags}, "flags are only added"
     assert team.service.audit_count("submission.corrected") == 1
     assert team.service.audit_count("flag.raised") >= 2
-    drawn, [difference], names = team.do(corrections.corrections, team.turn(case))
+    assessment, [difference], names = team.do(corrections.corrections, team.turn(case))
     assert [(each.link_id, each.before, each.after) for each in difference.changes] == [
         ("self_harm_thoughts", None, "now"), ("ride_home", None, "no"),
     ]  # fmt: skip
     assert "S_NOW" in difference.fired
     assert difference.no_longer == ("G_WHAT",)
     assert difference.before.version == 1
-    assert drawn.record.answers["answers"]["ride_home"] == "no"
+    assert assessment.record.answers["answers"]["ride_home"] == "no"
     assert names[difference.by.actor_id] == "Robin Reviewer"
 
 
 def test_a_draft_that_a_correction_makes_urgent_is_kept_past_its_time_to_act_by(team: Team) -> None:
     noon = team.at.replace(hour=12) + dt.timedelta(days=7 - team.at.weekday())
     case = team.submit(CALM, complete=False, at=noon)  # a Monday: open then, and when the draft would expire
-    before = team.drawn(case).record.retained_until
+    before = team.assessment(case).record.retained_until
     team.at = before - dt.timedelta(minutes=10)
     record = team.correct(case, self_harm_thoughts="now").record
     assert record.retained_until > max(each.due_at for each in record.flags if each.due_at) > before
@@ -398,8 +398,8 @@ def test_a_duplicate_is_merged_and_taken_out_again(team: Team) -> None:
     case, other = team.submit(PROXY), team.submit(CALM)
     record = team.merge(case, other).record
     assert (record.merged_into_id, record.review, record.priority) == (other, "closed", None)
-    assert team.drawn(case).record == record
-    assert team.drawn(other).record.version == 2
+    assert team.assessment(case).record == record
+    assert team.assessment(other).record.version == 2
     assert team.service.audit_count("submission.merged") == 1
     assert team.service.audit_count("submission.merged_from") == 1
     again = team.decide(case, "in_review").record
@@ -427,7 +427,7 @@ def test_of_thirty_two_who_change_a_case_at_once_each_is_kept_or_told(team: Team
     for hand in hands:
         hand.join()
     assert sorted(outcomes) == ["kept"] + ["told"] * 31
-    assert (rows(team, notes), team.drawn(case).record.version) == (1, 2)
+    assert (rows(team, notes), team.assessment(case).record.version) == (1, 2)
 
 
 def test_thirty_two_who_read_again_and_try_again_all_get_through(team: Team) -> None:
@@ -436,7 +436,7 @@ def test_thirty_two_who_read_again_and_try_again_all_get_through(team: Team) -> 
     def write(number: int) -> None:
         mine = Team(team.service, team.who, team.at)
         while True:
-            mine.version = mine.drawn(case).record.version
+            mine.version = mine.assessment(case).record.version
             try:
                 mine.note(case, f"note {number}")
             except PreconditionFailed:
@@ -450,5 +450,5 @@ def test_thirty_two_who_read_again_and_try_again_all_get_through(team: Team) -> 
         hand.join()
     found = {each.body for each in team.look(case).notes}
     assert found == {f"note {number}" for number in range(32)}
-    assert team.drawn(case).record.version == 33
+    assert team.assessment(case).record.version == 33
     assert team.service.audit_count("note.added") == 32

@@ -45,10 +45,16 @@ def begin(past: PastCases, who: Any, wanted: ExportRequest = LIST) -> int:
 
 def exported(past: PastCases, wanted: ExportRequest = LIST) -> list[dict[str, str]]:
     """Returns every row of the file."""
-    desk = past.service.services.submissions
-    text, following = csv_export.csv_header(desk.library, wanted), [wanted]
+    submission_service = past.service.services.submissions
+    text, following = csv_export.csv_header(submission_service.library, wanted), [wanted]
     while following:
-        work = partial(csv_export.csv_chunk, desk=desk, wanted=following.pop(), now=past.now, actor=ME)
+        work = partial(
+            csv_export.csv_chunk,
+            submission_service=submission_service,
+            wanted=following.pop(),
+            now=past.now,
+            actor=ME,
+        )
         piece = past.service.database.write_blocking(work)
         text += piece.text
         following += [piece.following] if piece.following else []

@@ -33,7 +33,8 @@ def team(service: Service) -> Team:
 
 def page(team: Team, filters: Filters | None = None, limit: int = LIMIT, after: Any = None) -> QueuePage:
     work = partial(
-        queue.page, desk=team.service.services.submissions, principal=team.who, filters=filters or Filters(),
+        queue.page, submission_service=team.service.services.submissions, principal=team.who,
+        filters=filters or Filters(),
         limit=limit, after=after, now=team.at,
     )  # fmt: skip
     return team.service.read(work)
@@ -108,7 +109,7 @@ def test_a_line_says_why_what_is_unknown_and_what_changed(team: Team) -> None:
     [line] = page(team).lines
     assert line.why
     assert "Thoughts of self-harm today or right now" in line.why
-    assert line.unknown == len(team.drawn(case).evaluation.undetermined) > 0
+    assert line.unknown == len(team.assessment(case).evaluation.undetermined) > 0
     assert (line.is_new, line.changed) == (True, False)
     team.look(case)
     assert (page(team).lines[0].is_new, page(team).lines[0].changed) == (False, False)

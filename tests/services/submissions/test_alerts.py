@@ -102,11 +102,11 @@ def test_what_has_no_flag_with_a_time_raises_none(stack: AlertStack) -> None:
 
 def test_what_is_not_kept_raises_none(stack: AlertStack) -> None:
     def crash(session: Any) -> None:
-        desk = stack.service.services.submissions
-        drawn = stack.team.drawn(case)
-        record = replace(drawn.record, id="019298a2-0000-7000-8000-000000000000", flags=())
-        lifecycle.create(session, desk.vault, replace(drawn, record=record), actor=STAFF)
-        alerts.create_for_new_flags(session, replace(drawn.record, id=record.id))
+        submission_service = stack.service.services.submissions
+        assessment = stack.team.assessment(case)
+        record = replace(assessment.record, id="019298a2-0000-7000-8000-000000000000", flags=())
+        lifecycle.create(session, submission_service.vault, replace(assessment, record=record), actor=STAFF)
+        alerts.create_for_new_flags(session, replace(assessment.record, id=record.id))
         raise KeyError
 
     case = stack.submit(NOA)
@@ -132,7 +132,7 @@ def test_an_alert_for_several_flags_stays_while_one_of_them_waits(
     if passed_on:
         stack.wait(dt.timedelta(days=9))
         stack.rounds(mail=False)
-    flags = [each.id for each in stack.team.drawn(case).record.flags if each.due_at]
+    flags = [each.id for each in stack.team.assessment(case).record.flags if each.due_at]
     before = {each.id for each in stack.kept()}
     for flag in flags[:-1]:
         stack.team.act(case, flag, "closed")
@@ -154,7 +154,7 @@ def test_what_is_erased_takes_its_alerts_along(stack: AlertStack) -> None:
 def test_a_flag_with_a_time_raises_one_alert_in_the_same_act(stack: AlertStack, more: dict[str, Any]) -> None:
     case = stack.submit(NOA, contact=bool(not more), **more)
     (alert,) = stack.kept()
-    raised = [flag for flag in stack.team.drawn(case).record.flags if flag.due_at]
+    raised = [flag for flag in stack.team.assessment(case).record.flags if flag.due_at]
     assert alert.flag_id == min(raised, key=lambda flag: flag.due_at or MONDAY).id
     assert (alert.submission_id, alert.kind, alert.recipient, alert.channel) == (
         case, "raised", "first", "email",
@@ -169,13 +169,13 @@ def test_a_flag_with_a_time_raises_one_alert_in_the_same_act(stack: AlertStack, 
 
 def test_several_flags_raised_at_once_are_one_alert(stack: AlertStack) -> None:
     case = stack.submit(NOA | {"urgent_signs": ["chest_or_breathing"]})
-    assert len([flag for flag in stack.team.drawn(case).record.flags if flag.due_at]) == 3
+    assert len([flag for flag in stack.team.assessment(case).record.flags if flag.due_at]) == 3
     assert len(stack.kept()) == 1
 
 
 def test_the_same_change_again_raises_no_second_one(stack: AlertStack) -> None:
     case = stack.submit(NOA)
-    record = stack.team.drawn(case).record
+    record = stack.team.assessment(case).record
     stack.service.database.write_blocking(partial(alerts.create_for_new_flags, record=record))
     assert len(stack.kept()) == 1
 
@@ -185,8 +185,8 @@ def test_a_draft_that_tells_more_later_raises_one_then(stack: AlertStack) -> Non
     assert stack.kept() == []
     writer, later = program("submissions:write"), MONDAY + HOUR
     change: dict[str, Any] = {"patch": {"answers": {"self_harm_thoughts": "now"}}, "version": 1, "now": later}
-    desk = stack.service.services.submissions
-    work = partial(desk.change, submission=case, principal=writer, actor=STAFF, **change)
+    submission_service = stack.service.services.submissions
+    work = partial(submission_service.change, submission=case, principal=writer, actor=STAFF, **change)
     stack.service.database.write_blocking(work)
     (alert,) = stack.kept()
     assert (alert.submission_id, alert.created_at) == (case, later)
@@ -344,16 +344,16 @@ def test_an_address_that_is_wrong_for_good_is_remembered(stack: AlertStack) -> N
 def test_those_who_work_with_the_queue_hear_of_it_after_ten_minutes(stack: AlertStack) -> None:
     stack.submit(NOA)
     stack.rounds(port=1)
-    outlook = stack.service.services.alert_status
-    assert outlook.waiting == AlertBacklog(1, 1, MONDAY, due=False)
-    assert not outlook.late(MONDAY + OVERDUE_AFTER)
-    assert outlook.late(MONDAY + OVERDUE_AFTER + MINUTE)
+    alert_status = stack.service.services.alert_status
+    assert alert_status.waiting == AlertBacklog(1, 1, MONDAY, due=False)
+    assert not alert_status.late(MONDAY + OVERDUE_AFTER)
+    assert alert_status.late(MONDAY + OVERDUE_AFTER + MINUTE)
     gauges = generate_latest(stack.service.services.registry).decode()
     assert "preconsult_alerts_waiting 1.0" in gauges
     assert "preconsult_alerts_failing 1.0" in gauges
     stack.wait(HOUR)
     stack.rounds()
-    assert not outlook.late(stack.at)
+    assert not alert_status.late(stack.at)
     assert "preconsult_alerts_waiting 0.0" in generate_latest(stack.service.services.registry).decode()
 
 
@@ -377,14 +377,14 @@ def escalated(stack: AlertStack) -> int:
 
 def after(stack: AlertStack, case: str) -> dt.datetime:
     """Set the clock to when every flag of the case with a due date is overdue; returns that time."""
-    times = [flag.due_at for flag in stack.team.drawn(case).record.flags if flag.due_at]
+    times = [flag.due_at for flag in stack.team.assessment(case).record.flags if flag.due_at]
     stack.at = max(times)
     return stack.at
 
 
 def test_nobody_is_told_before_the_time_is_over(stack: AlertStack) -> None:
     case = stack.submit(NOA)
-    times = [flag.due_at for flag in stack.team.drawn(case).record.flags if flag.due_at]
+    times = [flag.due_at for flag in stack.team.assessment(case).record.flags if flag.due_at]
     stack.at = min(times) - dt.timedelta(milliseconds=1)
     stack.rounds()
     assert escalated(stack) == 0
@@ -394,7 +394,7 @@ def test_nobody_is_told_before_the_time_is_over(stack: AlertStack) -> None:
 @pytest.mark.parametrize("action", ["reached", "handed_over", "closed"])
 def test_what_was_dealt_with_is_not_passed_on(stack: AlertStack, action: Action) -> None:
     case = stack.submit(NOA)
-    for flag in stack.team.drawn(case).record.flags:
+    for flag in stack.team.assessment(case).record.flags:
         stack.team.act(case, flag.id, action)
     after(stack, case)
     stack.rounds()
@@ -404,13 +404,13 @@ def test_what_was_dealt_with_is_not_passed_on(stack: AlertStack, action: Action)
 @pytest.mark.parametrize("actions", [(), ("seen",), ("seen", "not_reached")])
 def test_what_nobody_dealt_with_is_passed_on_once(stack: AlertStack, actions: tuple[Action, ...]) -> None:
     case = stack.submit(NOA)
-    for flag in stack.team.drawn(case).record.flags:
+    for flag in stack.team.assessment(case).record.flags:
         for action in actions:
             stack.team.act(case, flag.id, action)
-    before = stack.team.drawn(case).record
+    before = stack.team.assessment(case).record
     at = after(stack, case)
     stack.rounds(3)
-    record = stack.team.drawn(case).record
+    record = stack.team.assessment(case).record
     late = [flag for flag in record.flags if flag.due_at]
     assert [flag.escalated_at for flag in late] == [at] * len(late)
     assert record.version == before.version
@@ -454,7 +454,10 @@ def test_many_at_once_are_passed_on_by_several_replicas_once_each(
     asyncio.run(all_at_once())
     stack.rounds(mail=False)
     late = sum(
-        1 for case in made for flag in stack.team.drawn(case).record.flags if flag.escalated_at == stack.at
+        1
+        for case in made
+        for flag in stack.team.assessment(case).record.flags
+        if flag.escalated_at == stack.at
     )
     assert late == escalated(stack) >= len(made)
     second = [alert.submission_id for alert in stack.kept() if alert.recipient == "second"]

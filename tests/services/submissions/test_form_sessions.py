@@ -49,17 +49,21 @@ class FormStack:
     off: frozenset[str] | None = None
 
     @property
-    def desk(self) -> SubmissionService:
+    def submission_service(self) -> SubmissionService:
         """The submission services of a clinic that has disabled the optional question groups in `off`."""
-        desk = self.service.services.submissions
+        submission_service = self.service.services.submissions
         if self.off is None:
-            return desk
+            return submission_service
         return SubmissionService(
-            desk.library.configured(off=self.off, unreviewed=True), desk.vault, desk.terms
+            submission_service.library.configured(off=self.off, unreviewed=True),
+            submission_service.vault,
+            submission_service.terms,
         )
 
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
-        return self.service.database.write_blocking(lambda session: work(session, self.desk, *given, **more))
+        return self.service.database.write_blocking(
+            lambda session: work(session, self.submission_service, *given, **more)
+        )
 
     def begin(self, answers: Answers = START, instance: str = "", hours: int = 1) -> str:
         """A draft with an open session; gives the secret."""
@@ -69,14 +73,14 @@ class FormStack:
 
     def draft(self, answers: Answers, instance: str, secret: str, hours: int = 1) -> str:
         """Create a draft and its session; returns the id of the draft."""
-        edition = self.desk.library.current("ketamine-preconsult")
+        edition = self.submission_service.library.current("ketamine-preconsult")
         assert edition
         given = SubmissionInput(answers, complete=False)
-        drawn = assess_new(edition, given, new_token(), now=self.at, terms=self.desk.terms)
+        assessment = assess_new(edition, given, new_token(), now=self.at, terms=self.submission_service.terms)
         claim = Claim.from_request("form", instance, b"POST /form")
         kept: str = self.do(
             form_sessions.start_session,
-            drawn,
+            assessment,
             claim,
             secret,
             until=self.at + hours * HOUR,
@@ -99,7 +103,7 @@ class FormStack:
     def submit(self, secret: str) -> Assessment:
         until = self.at + HOUR
         found: SaveResult = self.do(form_sessions.submit, secret, until=until, now=self.at, actor=ME)
-        return found.drawn
+        return found.assessment
 
     def erase(self, secret: str) -> None:
         self.do(form_sessions.erase, secret, now=self.at, actor=ME)
@@ -381,12 +385,12 @@ def test_a_link_lives_two_weeks_or_as_long_as_what_it_opens(stack: FormStack) ->
 
 def test_a_flag_is_raised_when_its_answer_is_saved_and_never_taken_away(stack: FormStack) -> None:
     secret = stack.begin()
-    raised = stack.save(secret, {"self_harm_thoughts": "now"}).drawn.record
+    raised = stack.save(secret, {"self_harm_thoughts": "now"}).assessment.record
     assert (raised.status, raised.priority) == ("draft", 1)
     assert {flag.flag_code for flag in raised.flags} == {"self_harm_now", "no_contact_route"}
     assert {flag.answer_changed_at for flag in raised.flags} == {None}
     stack.at += MOMENT
-    changed = stack.save(secret, {"self_harm_thoughts": "no"}).drawn.record
+    changed = stack.save(secret, {"self_harm_thoughts": "no"}).assessment.record
     assert {(flag.id, flag.flag_code) for flag in changed.flags} == {
         (flag.id, flag.flag_code) for flag in raised.flags
     }
@@ -403,7 +407,7 @@ def test_a_flag_of_a_late_page_is_raised_all_the_same(stack: FormStack) -> None:
     stack.at += 2 * HOUR
     saved = stack.save(secret, {"self_harm_thoughts": "recent"})
     assert saved.ended
-    assert "self_harm_recent" in {flag.flag_code for flag in saved.drawn.record.flags}
+    assert "self_harm_recent" in {flag.flag_code for flag in saved.assessment.record.flags}
 
 
 def test_no_health_answers_of_somebody_under_18_are_kept(stack: FormStack) -> None:
@@ -411,10 +415,10 @@ def test_no_health_answers_of_somebody_under_18_are_kept(stack: FormStack) -> No
     stack.save(secret, {"self_harm_thoughts": "now", "health_topics": ["liver"], "pain_intensity": 3})
     stack.save(secret, {"age_band": "under_18"})
     assert stack.answers(secret) == START | {"age_band": "under_18"}
-    drawn = stack.submit(secret)
-    assert drawn.record.answers["answers"] == START | {"age_band": "under_18"}
-    assert [each["rule"] for each in drawn.interruptions()] == ["U18", "S_NOW"]
-    assert drawn.summary()["topics"] == []
+    assessment = stack.submit(secret)
+    assert assessment.record.answers["answers"] == START | {"age_band": "under_18"}
+    assert [each["rule"] for each in assessment.interruptions()] == ["U18", "S_NOW"]
+    assert assessment.summary()["topics"] == []
 
 
 def test_the_language_of_the_last_page_is_the_language_of_the_form(stack: FormStack) -> None:
@@ -449,9 +453,9 @@ def test_what_was_said_stays_the_same_when_the_clinic_turns_a_switch(
     summary = stack.submit(secret).summary()
     for switches in (then, today, then):
         stack.off = switches
-        drawn = stack.read(secret)
-        assert (verify(drawn)["identical"], verify(drawn)["differences"]) == (True, [])
-        assert (drawn.summary(), drawn.edition.off) == (summary, then)
+        assessment = stack.read(secret)
+        assert (verify(assessment)["identical"], verify(assessment)["differences"]) == (True, [])
+        assert (assessment.summary(), assessment.edition.off) == (summary, then)
 
 
 def test_a_draft_is_asked_what_is_asked_today(stack: FormStack) -> None:

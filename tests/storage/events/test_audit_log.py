@@ -42,7 +42,7 @@ class Record:
 
 
 @pytest.fixture
-def trail(at_head: Shared) -> Iterator[Record]:
+def audit_chain_job(at_head: Shared) -> Iterator[Record]:
     database = Database(at_head.address)
     yield Record(database)
     database.close()
@@ -61,51 +61,56 @@ def trail(at_head: Shared) -> Iterator[Record]:
         {"actor": "' OR 1=1 --"},
     ],
 )
-def test_what_does_not_fit_is_not_shown(trail: Record, filters: dict[str, Any]) -> None:
-    assert trail.page(**filters) == []
+def test_what_does_not_fit_is_not_shown(audit_chain_job: Record, filters: dict[str, Any]) -> None:
+    assert audit_chain_job.page(**filters) == []
 
 
-def test_an_empty_trail_has_empty_pages(trail: Record) -> None:
-    trail.database.write_blocking(lambda session: session.execute(sa.delete(audit_events)) and None)
-    assert trail.page(begin=trail.begin, end=trail.begin + HOUR) == []
-    assert trail.database.read_blocking(lambda session: audit_log.access_report(session, "case1")) == []
+def test_an_empty_trail_has_empty_pages(audit_chain_job: Record) -> None:
+    audit_chain_job.database.write_blocking(lambda session: session.execute(sa.delete(audit_events)) and None)
+    assert audit_chain_job.page(begin=audit_chain_job.begin, end=audit_chain_job.begin + HOUR) == []
+    assert (
+        audit_chain_job.database.read_blocking(lambda session: audit_log.access_report(session, "case1"))
+        == []
+    )
 
 
-def test_pages_go_from_the_newest_to_the_oldest_and_miss_nobody(trail: Record) -> None:
+def test_pages_go_from_the_newest_to_the_oldest_and_miss_nobody(audit_chain_job: Record) -> None:
     seen: list[Event] = []
-    while found := trail.page(before=seen[-1].id if seen else None, limit=7):
-        trail.write(PURGE, 500, "submission.erased", "another")
+    while found := audit_chain_job.page(before=seen[-1].id if seen else None, limit=7):
+        audit_chain_job.write(PURGE, 500, "submission.erased", "another")
         seen += found
-    assert trail.hours(seen) == list(range(99, -1, -1))
+    assert audit_chain_job.hours(seen) == list(range(99, -1, -1))
 
 
-def test_filters_may_be_combined(trail: Record) -> None:
-    trail.write(NOBODY, 100, "submission.drafted", "case9")
-    assert trail.hours(trail.page(actor="ben")) == list(range(99, 0, -10))
-    assert trail.hours(trail.page(actor="respondent")) == [100]
-    assert trail.hours(trail.page(action="submission.drafted")) == [100]
-    assert trail.hours(trail.page(actor="ben", object_id="case2")) == [79, 9]
+def test_filters_may_be_combined(audit_chain_job: Record) -> None:
+    audit_chain_job.write(NOBODY, 100, "submission.drafted", "case9")
+    assert audit_chain_job.hours(audit_chain_job.page(actor="ben")) == list(range(99, 0, -10))
+    assert audit_chain_job.hours(audit_chain_job.page(actor="respondent")) == [100]
+    assert audit_chain_job.hours(audit_chain_job.page(action="submission.drafted")) == [100]
+    assert audit_chain_job.hours(audit_chain_job.page(actor="ben", object_id="case2")) == [79, 9]
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (0, 100), (24, 48), (50, 51), (99, 100), (-50, 3)])
-def test_a_day_is_found_without_walking_to_it(trail: Record, first: int, last: int) -> None:
-    found = trail.page(begin=trail.begin + first * HOUR, end=trail.begin + last * HOUR)
-    assert trail.hours(found) == list(range(last - 1, max(first, 0) - 1, -1))
+def test_a_day_is_found_without_walking_to_it(audit_chain_job: Record, first: int, last: int) -> None:
+    found = audit_chain_job.page(
+        begin=audit_chain_job.begin + first * HOUR, end=audit_chain_job.begin + last * HOUR
+    )
+    assert audit_chain_job.hours(found) == list(range(last - 1, max(first, 0) - 1, -1))
 
 
-def test_what_was_written_a_little_out_of_order_is_not_missed(trail: Record) -> None:
+def test_what_was_written_a_little_out_of_order_is_not_missed(audit_chain_job: Record) -> None:
     for seconds in (3630, 3570, 3601, 3599):
-        trail.write(ANN, 99, "late", None, dt.timedelta(seconds=seconds))
-    edge = trail.begin + 100 * HOUR
-    assert len(trail.page(begin=edge, end=edge + HOUR)) == 2
-    assert len(trail.page(action="late", end=edge)) == 2
+        audit_chain_job.write(ANN, 99, "late", None, dt.timedelta(seconds=seconds))
+    edge = audit_chain_job.begin + 100 * HOUR
+    assert len(audit_chain_job.page(begin=edge, end=edge + HOUR)) == 2
+    assert len(audit_chain_job.page(action="late", end=edge)) == 2
 
 
-def test_who_had_to_do_with_a_case_is_told_once_each(trail: Record) -> None:
-    trail.write(NOBODY, -1, "submission.drafted", "case1")
-    trail.write(ANN, 200, "contact.revealed", "case1")
-    found = trail.database.read_blocking(lambda session: audit_log.access_report(session, "case1"))
-    begin = trail.begin
+def test_who_had_to_do_with_a_case_is_told_once_each(audit_chain_job: Record) -> None:
+    audit_chain_job.write(NOBODY, -1, "submission.drafted", "case1")
+    audit_chain_job.write(ANN, 200, "contact.revealed", "case1")
+    found = audit_chain_job.database.read_blocking(lambda session: audit_log.access_report(session, "case1"))
+    begin = audit_chain_job.begin
     assert found == [
         AccessSummary("respondent", None, begin - HOUR, begin - HOUR, {"submission.drafted": 1}),
         AccessSummary(
@@ -115,8 +120,12 @@ def test_who_had_to_do_with_a_case_is_told_once_each(trail: Record) -> None:
     ]
 
 
-def test_events_of_an_object_come_in_order(trail: Record) -> None:
-    of = trail.database.read_blocking(lambda session: audit_log.events_of(session, "case3", limit=5))
-    assert trail.hours(of) == [3, 10, 17, 24, 31]
-    more = trail.database.read_blocking(lambda session: audit_log.events_of(session, "case3", of[-1].id, 2))
-    assert trail.hours(more) == [38, 45]
+def test_events_of_an_object_come_in_order(audit_chain_job: Record) -> None:
+    of = audit_chain_job.database.read_blocking(
+        lambda session: audit_log.events_of(session, "case3", limit=5)
+    )
+    assert audit_chain_job.hours(of) == [3, 10, 17, 24, 31]
+    more = audit_chain_job.database.read_blocking(
+        lambda session: audit_log.events_of(session, "case3", of[-1].id, 2)
+    )
+    assert audit_chain_job.hours(more) == [38, 45]

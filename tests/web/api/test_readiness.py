@@ -66,7 +66,7 @@ def test_a_list_that_is_amiss_is_refused(
 def test_a_booking_key_opens_nothing_that_could_show_answers(service: Service, create: Create) -> None:
     """Every operation of the API, except the few that are public and those for booking keys."""
     made = create(NOA | PAT, contact=PAT_CONTACT, booking_reference="B-1")
-    case = Team(service, somebody(service, "manager")).drawn(made["id"])
+    case = Team(service, somebody(service, "manager")).assessment(made["id"])
     headers = service.key("bookings", "events", "webhooks")
     told = [*PAT_CONTACT.values(), "self-harm", "S_NOW", "crps", *(each.id for each in case.record.flags)]
     parts = {"submission": made["id"], "flag": case.record.flags[0].id, "booking_reference": "B-1"}

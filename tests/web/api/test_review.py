@@ -54,7 +54,7 @@ def test_who_may_not_review_does_nothing(service: Service, create: Create, team:
     strangers = [bearer(document), service.key("submissions:read"), service.key("submissions:write")]
     for stranger in strangers:
         assert send(service, document["id"], path, stranger, body).status_code == 403
-    assert team.drawn(document["id"]).record.version == 1
+    assert team.assessment(document["id"]).record.version == 1
     assert service.read(partial(audit_log.count, action="submission.viewed")) == 0
 
 
@@ -76,7 +76,7 @@ def test_a_change_names_the_version_it_is_meant_for(
     assert send(service, case, path, staff, body, version=None).status_code == 428
     team.note(case, "quicker")
     assert send(service, case, path, staff, body, version=1).status_code == 412
-    assert team.drawn(case).record.version == 2
+    assert team.assessment(case).record.version == 2
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_body_that_is_amiss_is_refused_without_an_echo(
     assert answer.status_code == 422
     assert "xxxx" not in answer.text
     assert answer.json()["errors"]
-    assert team.drawn(case).record.version == 1
+    assert team.assessment(case).record.version == 1
 
 
 @pytest.mark.both_databases
@@ -140,7 +140,7 @@ def test_notes_and_acts_on_flags_are_kept(service: Service, staff: Headers, team
     written = send(service, case, "notes", staff, {"text": "Called e\u0301"})
     assert (written.status_code, written.json()["text"]) == (201, "Called é")
     assert written.json()["by"]["kind"] == "api_key"
-    flag = team.drawn(case).record.flags[0].id
+    flag = team.assessment(case).record.flags[0].id
     done = send(service, case, f"flags/{flag}/actions", staff, {"action": "closed"}, version=2)
     assert (done.status_code, done.json()["action"], done.headers["etag"]) == (201, "closed", '"3"')
     again = send(service, case, f"flags/{flag}/actions", staff, {"action": "seen"}, version=3)
@@ -191,7 +191,7 @@ def test_a_program_merges_a_duplicate(service: Service, staff: Headers, create: 
 
 def test_the_history_tells_of_reads_and_acts(service: Service, staff: Headers, team: Team, case: str) -> None:
     team.look(case)
-    team.act(case, team.drawn(case).record.flags[0].id, "reached")
+    team.act(case, team.assessment(case).record.flags[0].id, "reached")
     document = send(service, case, "history", staff, version=None).json()
     actions = [each["action"] for each in document["items"]]
     assert actions[:3] == ["submission.viewed", "flag.reached", "submission.viewed"]

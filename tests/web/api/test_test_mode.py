@@ -40,14 +40,14 @@ def made(service: Service, key: Headers, answers: Answers, **more: object) -> st
 
 def counted(service: Service, boss: Colleague) -> Iterator[object]:
     """Every count that staff see: queue, overdue cases, dashboard, and the queue page itself."""
-    at, desk = now(), service.services.submissions
+    at, submission_service = now(), service.services.submissions
     yield service.read(lambda session: queue.counts(session, at))
     yield service.read(lambda session: queue.overdue(session, at))
-    period = Period(7, at, desk.terms.hours, test=False)
+    period = Period(7, at, submission_service.terms.hours, test=False)
     count = partial(
         dashboard.build_charts,
-        vault=desk.vault,
-        library=desk.library,
+        vault=submission_service.vault,
+        library=submission_service.library,
         period=period,
         idle=dt.timedelta(hours=1),
     )

@@ -25,10 +25,10 @@ def edition() -> Edition:
 def shown(edition: Edition, typed: SubmittedValues | None = None, **answers: Any) -> dict[str, Any]:
     """The selected codes or the value of each question of the page, by name."""
     terms = RetentionPolicy.from_settings(hours=72, days=30)
-    drawn = assess_new(
+    assessment = assess_new(
         edition, SubmissionInput(answers, {}, complete=False), new_token(), now=NOW, terms=terms
     )
-    flow = Flow(drawn)
+    flow = Flow(assessment)
     return {
         each["name"]: [option["code"] for option in each["options"] if option["checked"]] or each["value"]
         for each in fields.questions(flow, flow.groups[0], "en", typed)

@@ -80,7 +80,7 @@ def at(visitor: Visitor, name: str) -> str:
     """The path of the page that asks a question."""
     work = partial(
         form_sessions.read,
-        desk=visitor.service.services.submissions,
+        submission_service=visitor.service.services.submissions,
         secret=visitor.secret,
         now=now(),
         late=True,
@@ -139,15 +139,15 @@ WRONG = ["none", "empty", "garbage", "dots", "accents", "long", "another session
 
 def wrong_token(visitor: Visitor, wrong: str) -> list[tuple[str, str]]:
     """The fields of a form with a missing token or one of another session."""
-    other, here = Visitor(visitor.service), visitor.service.services
+    other, services = Visitor(visitor.service), visitor.service.services
     if wrong == "another session's":
         other.begin(START)
     given = {
         "none": [], "empty": [""], "garbage": ["garbage"], "long": ["x" * 9000],
-        "dots": [f"{here.submissions.vault.keyring.newest}."],
-        "accents": [f"{here.submissions.vault.keyring.newest}.é"],
+        "dots": [f"{services.submissions.vault.keyring.newest}."],
+        "accents": [f"{services.submissions.vault.keyring.newest}.é"],
         "another session's": [token(other)],
-        "an instance": [form_security.new_form_id(here, now()).split(".", 2)[2]],
+        "an instance": [form_security.new_form_id(services, now()).split(".", 2)[2]],
     }[wrong]  # fmt: skip
     return [*(("token", each) for each in given), ("asked", "ride_home"), ("ride_home", "no")]
 
@@ -188,17 +188,17 @@ def test_another_website_ends_no_session(begun: Visitor, path: str, headers: dic
 def test_a_form_that_is_not_one_of_ours_begins_nothing_and_is_shown_again_with_what_was_typed(
     visitor: Visitor, wrong: str
 ) -> None:
-    here, moment = visitor.service.services, now()
-    good = form_security.new_form_id(here, moment - dt.timedelta(minutes=1))
+    services, moment = visitor.service.services, now()
+    good = form_security.new_form_id(services, moment - dt.timedelta(minutes=1))
     made, nonce, signature = good.split(".", 2)
-    other = here.submissions.vault.keyring.sign("x", f"{made}.{nonce}".encode())
+    other = services.submissions.vault.keyring.sign("x", f"{made}.{nonce}".encode())
     instance = {
         "none": [], "garbage": "garbage", "dots": "..",
         "another time": f"{int(made) - 1}.{nonce}.{signature}",
         "another purpose": f"{made}.{nonce}.{other}",
-        "old": form_security.new_form_id(here, moment - form_security.OLDEST),
+        "old": form_security.new_form_id(services, moment - form_security.OLDEST),
         "NUL": good + "\0", "long": good + "x" * 9000,
-        "future": form_security.new_form_id(here, moment + dt.timedelta(minutes=1)),
+        "future": form_security.new_form_id(services, moment + dt.timedelta(minutes=1)),
     }[wrong]  # fmt: skip
     before = everything(visitor.service)
     visitor.open()
@@ -388,10 +388,10 @@ def test_too_many_forms_from_one_network_are_asked_to_wait(
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 480_000 * 3600 + 900.0)  # no new hour begins during the test
     with opened(tmp_path, trusted_proxies="10.0.0.0/8") as service:
-        here = Visitor(service, "192.0.2.7")
+        services = Visitor(service, "192.0.2.7")
         for _ in range(30):
-            here.begin(START)
-            assert here.page.status_code == 200
+            services.begin(START)
+            assert services.page.status_code == 200
         before = everything(service)
         for peer, forwarded in (
             ("192.0.2.250", {}),
@@ -411,9 +411,9 @@ def test_too_many_forms_from_one_network_are_asked_to_wait(
             other.browser.headers.update(forwarded)
             other.begin(START)
             assert other.secret
-        here.fill_in(CARA)
-        here.send()
-        assert here.path == "/form/summary", "who has begun can go on"
+        services.fill_in(CARA)
+        services.send()
+        assert services.path == "/form/summary", "who has begun can go on"
 
 
 def test_everybody_waits_when_too_many_forms_are_begun_in_all(
@@ -806,7 +806,10 @@ def test_a_contact_detail_is_kept_shown_masked_replaced_and_taken_out(guest: Vis
 
 def _contact(visitor: Visitor) -> dict[str, str]:
     work = partial(
-        form_sessions.read, desk=visitor.service.services.submissions, secret=visitor.secret, now=now()
+        form_sessions.read,
+        submission_service=visitor.service.services.submissions,
+        secret=visitor.secret,
+        now=now(),
     )
     return dict(visitor.service.read(work).record.contact)
 

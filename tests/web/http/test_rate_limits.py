@@ -294,7 +294,7 @@ def test_a_draw_that_comes_back_in_the_next_minute_is_not_counted_there() -> Non
         count = rate_limits.LeasedCounter("key", 100, store)  # type: ignore[arg-type]
         first = asyncio.create_task(count.take("a", 7))
         await asyncio.sleep(0)
-        count._minute, count._drawn = 8, {}  # another request arrived in the next minute
+        count._minute, count._assessment = 8, {}  # another request arrived in the next minute
         store.go.set()
         assert await first < 0
         return await count.take("a", 8)

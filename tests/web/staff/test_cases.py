@@ -37,7 +37,7 @@ def team(service: Service) -> Team:
 
 def act(ann: Colleague, team: Team, case: str, path: str, **data: Any) -> Any:
     """Send an action on a case with its current version."""
-    version = str(team.drawn(case).record.version)
+    version = str(team.assessment(case).record.version)
     return ann.act(f"/staff/cases/{case}/{path}", **({"version": version} | data))
 
 
@@ -56,7 +56,7 @@ def test_words_from_another_session_are_not_taken_up_unless_our_own_page_sent_th
     assert "Call the ward" not in ann.page.text
     assert ann.post(f"/staff/cases/{case}/review", sent, **OUR_PAGE).status_code == 403
     assert "Call the ward" not in ann.page.text
-    assert team.drawn(case).record.version == 1
+    assert team.assessment(case).record.version == 1
 
 
 def test_what_somebody_of_the_staff_is_refused_goes_on_record_without_a_word_of_theirs(
@@ -85,7 +85,7 @@ def test_an_id_that_no_case_has_is_told_beside_the_case_it_was_typed_on(ann: Col
         assert "There is no case with that number" in ann.page.text
     test = team.submit(CARA, test=True)
     assert act(ann, team, case, "merge", into=test).status_code == 422
-    assert team.drawn(case).record.merged_into_id is None
+    assert team.assessment(case).record.merged_into_id is None
 
 
 ACTS = {
@@ -98,7 +98,7 @@ CASE_PAGES = ["", "/correct", "/corrections"]
 @pytest.mark.parametrize("role", ["administrator", "auditor"])
 def test_who_does_not_review_sees_no_case_and_does_nothing(service: Service, team: Team, role: str) -> None:
     case, other = team.submit(NOA), Colleague(service).inside(role)
-    before = team.drawn(case).record
+    before = team.assessment(case).record
     assert other.get("/staff").status_code == 303
     assert other.location not in ("/staff", ""), "on to the first page that is theirs"
     for path in (f"/staff/cases/{case}{page}" for page in CASE_PAGES):
@@ -107,20 +107,20 @@ def test_who_does_not_review_sees_no_case_and_does_nothing(service: Service, tea
     assert other.act("/staff/found", text="x").status_code == 403
     for path, data in ACTS.items():
         assert act(other, team, case, path, **data).status_code == 403, path
-    assert team.drawn(case).record == before
+    assert team.assessment(case).record == before
     assert service.audit_count("submission.viewed") == 0
 
 
 @pytest.mark.parametrize("path", [*ACTS, "found"])
 def test_an_act_without_the_sessions_token_is_refused(ann: Colleague, team: Team, path: str) -> None:
     case = team.submit(NOA)
-    before = team.drawn(case).record
+    before = team.assessment(case).record
     address = "/staff/found" if path == "found" else f"/staff/cases/{case}/{path}"
     for token in ("", "x", "k.0" * 9):
         data: dict[str, Any] = {"token": token, "version": "1"} | ACTS.get(path, {"text": "x"})
         answer = ann.post(address, data)
         assert answer.status_code == 403
-    assert team.drawn(case).record == before
+    assert team.assessment(case).record == before
 
 
 @pytest.mark.parametrize("case", [NO_CASE, "x", "%00", "%2e%2e", "é", "0" * 300])
@@ -153,7 +153,7 @@ def test_a_form_that_does_not_say_what_it_was_made_for_is_refused(
 ) -> None:
     case = team.submit(NOA)
     assert ann.act(f"/staff/cases/{case}/notes", version=version, text="x").status_code == 400
-    assert team.drawn(case).record.version == 1
+    assert team.assessment(case).record.version == 1
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_step_that_comes_too_late_can_be_taken_all_the_same(ann: Colleague, te
     assert ann.page.status_code == 412
     ann.send(f"/staff/cases/{case}/review")
     assert ann.page.status_code == 303
-    assert team.drawn(case).record.review == "in_review"
+    assert team.assessment(case).record.review == "in_review"
 
 
 # --- accepted: the queue ---------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_a_case_is_taken_from_its_line(ann: Colleague, team: Team) -> None:
     ann.get("/staff?attention=1")
     ann.send(f"/staff/cases/{case}/take")
     assert ann.location == "/staff?attention=1"
-    record = team.drawn(case).record
+    record = team.assessment(case).record
     assert (record.assignee_id, record.review, record.version) == (ann.id, "in_review", 3)
     assert ">you<" in ann.follow().text
 
@@ -343,12 +343,12 @@ def test_a_view_is_kept_and_taken_away(ann: Colleague, service: Service) -> None
 def test_a_case_shows_what_was_said_and_what_it_rests_on(ann: Colleague, team: Team) -> None:
     case = team.submit(PAT, contact=True)
     page = ann.get(f"/staff/cases/{case}").text
-    drawn = team.drawn(case)
-    for topic in drawn.rendered_summary["topics"]:
+    assessment = team.assessment(case)
+    for topic in assessment.rendered_summary["topics"]:
         assert f"<code>{topic['rule']}</code>" in page
         for quotation in topic["quotations"]:
             assert f"Passage {quotation['passage']}</a>" in page
-    for each in drawn.evaluation.undetermined:
+    for each in assessment.evaluation.undetermined:
         for name in each.would_settle:
             assert f'id="ask-{name}"' in page
     assert "not yet clinically reviewed" in page
@@ -384,7 +384,7 @@ def test_a_case_is_worked_through_from_its_page(ann: Colleague, team: Team) -> N
     path = f"/staff/cases/{case}"
     act(ann, team, case, "take")
     assert ann.location == path
-    for flag in team.drawn(case).record.flags:
+    for flag in team.assessment(case).record.flags:
         for action in ("seen", "not_reached", "reached", "closed"):
             act(ann, team, case, f"flags/{flag.id}", action=action)
             assert ann.page.status_code == 303
@@ -397,7 +397,7 @@ def test_a_case_is_worked_through_from_its_page(ann: Colleague, team: Team) -> N
         assert words in page, words
     assert "<script>alert" not in page
     act(ann, team, case, "review", review="in_review")
-    assert team.drawn(case).record.review == "in_review"
+    assert team.assessment(case).record.review == "in_review"
 
 
 @pytest.mark.parametrize("at", STEPS)
@@ -436,7 +436,7 @@ def test_answers_are_corrected_and_compared(ann: Colleague, team: Team) -> None:
     page = ann.follow().text
     assert "no answer" in page
     assert "<code>S_NOW</code>" in page
-    record = team.drawn(case).record
+    record = team.assessment(case).record
     assert (record.version, record.priority, record.contact) == (2, 1, PAT_CONTACT)
     assert record.answers["answers"]["pain_types"] == ["crps"]
 
@@ -450,7 +450,7 @@ def test_a_correction_that_leaves_something_open_is_shown_again_with_what_was_ty
     assert answer.status_code == 422
     assert "Please look at this again" in answer.text
     assert "no" in ann.form(f"/staff/cases/{case}/correct").checked("ride_home")
-    assert team.drawn(case).record.version == 1
+    assert team.assessment(case).record.version == 1
 
 
 def test_a_correction_that_comes_too_late_is_not_lost(ann: Colleague, team: Team) -> None:
@@ -460,7 +460,7 @@ def test_a_correction_that_comes_too_late_is_not_lost(ann: Colleague, team: Team
             visit_reason=["low_mood", "long_term_pain", "other"])  # fmt: skip
     assert ann.page.status_code == 412
     ann.post(f"/staff/cases/{case}/correct", grouped(ann.form(f"/staff/cases/{case}/correct").pairs()))
-    answers = team.drawn(case).record.answers["answers"]
+    answers = team.assessment(case).record.answers["answers"]
     assert answers["ride_home"] == "no"
     assert set(answers["visit_reason"]) == {"long_term_pain", "low_mood", "other"}
 
@@ -477,7 +477,7 @@ def test_a_correction_that_comes_too_late_undoes_nothing_of_a_colleague_s(ann: C
     sent = ann.form(f"/staff/cases/{case}/correct").pairs()
     assert [value for name, value in sent if name == "asked"] == ["visit_reason"]
     ann.post(f"/staff/cases/{case}/correct", grouped(sent))
-    assert team.drawn(case).record.answers["answers"]["ride_home"] == "not_sure"
+    assert team.assessment(case).record.answers["answers"]["ride_home"] == "not_sure"
 
 
 def grouped(sent: list[tuple[str, str]]) -> dict[str, str | list[str]]:
@@ -500,9 +500,9 @@ def test_after_a_correction_the_summary_is_not_said_to_be_what_the_person_saw(
 
 def test_the_summary_that_the_person_saw_first_can_still_be_seen(ann: Colleague, team: Team) -> None:
     case = team.submit(CARA)
-    seen = team.drawn(case).summary()
+    seen = team.assessment(case).summary()
     team.correct(case, visit_reason=["other"], ride_home="no")
-    now_said = team.drawn(case).summary()
+    now_said = team.assessment(case).summary()
     lost = next(each for each in seen["topics"] if each not in now_said["topics"])
     assert lost["text"] not in ann.get(f"/staff/cases/{case}").text
     page = ann.get(f"/staff/cases/{case}/corrections").text
@@ -515,12 +515,12 @@ def test_the_summary_that_the_person_saw_first_can_still_be_seen(ann: Colleague,
 
 def test_a_corrected_summary_is_dated_when_it_was_corrected(team: Team) -> None:
     case = team.submit(CARA, at=team.at - dt.timedelta(days=2))
-    sent = team.drawn(case).summary()["made_at"]
+    sent = team.assessment(case).summary()["made_at"]
     replace(team, at=team.at - dt.timedelta(days=1)).correct(case, ride_home="no")
-    corrected = team.drawn(case).summary()["made_at"]
+    corrected = team.assessment(case).summary()["made_at"]
     assert dt.datetime.fromisoformat(corrected) - dt.datetime.fromisoformat(sent) == dt.timedelta(days=1)
     team.note(case, "a note makes no other summary")
-    assert team.drawn(case).summary()["made_at"] == corrected
+    assert team.assessment(case).summary()["made_at"] == corrected
 
 
 def test_a_form_that_was_not_sent_is_not_offered_as_ready(ann: Colleague, team: Team) -> None:
@@ -582,7 +582,7 @@ def test_a_reviewer_neither_holds_nor_erases(ann: Colleague, team: Team) -> None
     assert ann.get(f"/staff/cases/{case}/erase").status_code == 403
     for path in ("hold", "release", "erase"):
         assert act(ann, team, case, path).status_code == 403
-    assert team.drawn(case).record.legal_hold is False
+    assert team.assessment(case).record.legal_hold is False
 
 
 def test_what_is_under_a_hold_is_not_erased_until_it_is_released(mia: Colleague, team: Team) -> None:
@@ -593,7 +593,7 @@ def test_what_is_under_a_hold_is_not_erased_until_it_is_released(mia: Colleague,
     assert "End the hold first" in mia.get(f"{path}/erase").text
     assert act(mia, team, case, "erase").status_code == 409
     act(mia, team, case, "release")
-    assert team.drawn(case).record.legal_hold is False
+    assert team.assessment(case).record.legal_hold is False
     mia.get(f"{path}/erase")
     assert mia.send(f"{path}/erase").status_code == 200
     assert mia.get(path).status_code == 404
@@ -667,4 +667,4 @@ def test_a_correction_filled_in_until_the_session_had_ended_is_not_lost(ann: Col
     ann.post(path, grouped(ann.form(path).pairs()), **OUR_PAGE)
     ann.post(path, grouped(ann.form(path).pairs()), **OUR_PAGE)
     assert ann.location == f"{path}ions"
-    assert team.drawn(case).record.answers["answers"]["ride_home"] == "not_sure"
+    assert team.assessment(case).record.answers["answers"]["ride_home"] == "not_sure"

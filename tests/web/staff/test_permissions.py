@@ -137,7 +137,8 @@ def names(shared: Service) -> dict[str, str]:
     edition = shared.services.library.current("ketamine-preconsult")
     assert edition
     return {
-        "submission": case, "case": case, "flag": team.drawn(case).record.flags[0].id, "staff_id": other.id,
+        "submission": case, "case": case, "flag": team.assessment(case).record.flags[0].id,
+        "staff_id": other.id,
         "view": shared.database.write_blocking(view).id, "article": edition.article.article.id,
         "questionnaire": edition.id, "version": edition.version, "passage": edition.article.passages[0].id,
         "session_id": case, "day": "2026-11-24", "key_id": "testkey1", "endpoint": case,

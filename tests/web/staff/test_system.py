@@ -235,12 +235,12 @@ def test_to_try_again_what_did_not_fail_is_no_accident(service: Service) -> None
 def test_whoever_works_with_the_queue_is_told_that_alerts_fail(
     service: Service, role: str, path: str, *, shown: bool
 ) -> None:
-    colleague, outlook = Colleague(service).inside(role), service.services.alert_status
+    colleague, alert_status = Colleague(service).inside(role), service.services.alert_status
     ago: Callable[[int], dt.datetime] = lambda minutes: now() - dt.timedelta(minutes=minutes)  # noqa: E731
     for waiting, late in (
         (AlertBacklog(), False),
         (AlertBacklog(1, 1, ago(9)), False),
         (AlertBacklog(1, 1, ago(11)), True),
     ):
-        outlook.waiting = waiting
+        alert_status.waiting = waiting
         assert (BANNER in colleague.get(path).text) is (shown and late)
