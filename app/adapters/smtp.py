@@ -31,7 +31,7 @@ FIRST_PERMANENT_CODE = 500  # SMTP codes below this are not permanent errors
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """An e-mail. `id` is the same for each attempt to send it; `second`: it goes to the escalation
+    """An e-mail. `id` is the same for each attempt to send it; `escalation`: it goes to the escalation
     addresses.
     """
 
@@ -72,7 +72,7 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True)
 class Mailer:
-    """Sends e-mails to `first`, or to `second`: the escalation addresses, when no one has acted in time."""
+    """Sends e-mails to `recipients`, or to `escalation_recipients` when no one has acted in time."""
 
     server: SmtpServer
     sender: str

@@ -54,7 +54,7 @@ def purge_due(at: dt.datetime | None, *, dry_run: bool) -> None:
             return
         more = True
         while more:
-            work = partial(retention.purge, now=moment, past=failed, told_for=settings.event_retention)
+            work = partial(retention.purge, now=moment, past=failed, event_retention=settings.event_retention)
             purged = database.write_blocking(work)
             submissions += purged.submissions
             freed += purged.idempotency_keys

@@ -31,10 +31,10 @@ def run_worker() -> None:
     with open_database(settings) as database:
         keyring = load_vault(database, settings.encryption_keys, settings.key_file, now=now()).keyring
         click.echo("preconsult delivers webhooks (stop with Ctrl-C)", err=True)
-        asyncio.run(_until_told(settings, database, keyring))
+        asyncio.run(_until_signal(settings, database, keyring))
 
 
-async def _until_told(settings: Settings, database: Database, keyring: Keyring) -> None:
+async def _until_signal(settings: Settings, database: Database, keyring: Keyring) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)

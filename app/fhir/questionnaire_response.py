@@ -42,13 +42,13 @@ class ResponseIssue:
 class ParsedResponse:
     """Answers and contact details in the form for `Edition.check`.
 
-    `places`: the JSON pointer of each item in the resource, by linkId. `amiss`: the errors.
+    `places`: the JSON pointer of each item in the resource, by linkId. `found_issues`: the errors.
     """
 
     answers: dict[str, object] = field(default_factory=dict)
     contact: dict[str, object] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
-    amiss: list[ResponseIssue] = field(default_factory=list)
+    found_issues: list[ResponseIssue] = field(default_factory=list)
 
     def about(self, edition: Edition, pointer: str) -> str:
         """Return the linkId that an issue of `Edition.check` is about."""
@@ -94,20 +94,20 @@ class _Parser:
                 continue
             self.found.places[name] = pointer
             if name in self.shown:
-                self._tell_if(each.answer or each.item, pointer, "display_answered")
+                self._add_issue_if(each.answer or each.item, pointer, "display_answered")
             elif name not in services:
                 known = name in self.edition.questionnaire.by_id
                 self._add_issue(pointer, "misplaced_item" if known else "unknown_question")
             elif services[name].type == "group":
-                self._tell_if(each.answer, pointer, "group_answered")
+                self._add_issue_if(each.answer, pointer, "group_answered")
                 self.items(each.item or [], services[name].item, pointer)
             else:
                 self._question(each, services[name], pointer)
 
     def _question(self, sent: ItemInput, item: Item, pointer: str) -> None:
-        self._tell_if(sent.item, pointer, "question_with_items")
+        self._add_issue_if(sent.item, pointer, "question_with_items")
         answers = sent.answer or []
-        self._tell_if(len(answers) > 1 and not item.repeats, pointer, "too_many_answers")
+        self._add_issue_if(len(answers) > 1 and not item.repeats, pointer, "too_many_answers")
         values = [self._value(each, item, f"{pointer}/answer/{place}") for place, each in enumerate(answers)]
         if values and item.contact:
             self.found.contact[item.contact] = values[0]
@@ -122,15 +122,15 @@ class _Parser:
         if not isinstance(value, CodingInput):
             return value
         foreign = value.system not in (None, identifiers.system(self.edition.id, item.link_id))
-        self._tell_if(foreign, pointer, "unknown_system")
+        self._add_issue_if(foreign, pointer, "unknown_system")
         return value.code
 
-    def _tell_if(self, wrong: object, pointer: str, code: str) -> None:
+    def _add_issue_if(self, wrong: object, pointer: str, code: str) -> None:
         if wrong:
             self._add_issue(pointer, code)
 
     def _add_issue(self, pointer: str, code: str) -> None:
-        self.found.amiss.append(ResponseIssue(pointer, code))
+        self.found.found_issues.append(ResponseIssue(pointer, code))
 
 
 def build_items(

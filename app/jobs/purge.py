@@ -15,13 +15,13 @@ from app.storage.db.database import Database
 PURGE_SECONDS = 600
 
 
-async def run_purge_forever(database: Database, told_for: dt.timedelta) -> None:
+async def run_purge_forever(database: Database, event_retention: dt.timedelta) -> None:
     """Erase what is due, at once and then every ten minutes. A failed run is logged and retried."""
     while True:
         try:
             more, failed = True, 0
             while more:
-                work = partial(retention.purge, now=now(), past=failed, told_for=told_for)
+                work = partial(retention.purge, now=now(), past=failed, event_retention=event_retention)
                 purged = await database.write(work)
                 more, failed = purged.more, failed + purged.failed
                 if purged.submissions or purged.failed:

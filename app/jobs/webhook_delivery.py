@@ -136,12 +136,14 @@ class WebhookDeliveryWorker(PeriodicJob):
         free, wanted = MAX_CONCURRENT - len(self._under_way), {}
         turns = sorted(due.items(), key=lambda each: (each[1], busy[each[0]], random.random()))  # noqa: S311
         for endpoint, fails in turns:
-            room = (
+            free_places = (
                 min(MAX_PER_FAILING_ENDPOINT, free - RESERVED_FOR_HEALTHY)
                 if fails
                 else min(MAX_PER_ENDPOINT, free)
             )
-            most = min(room, (MAX_PER_FAILING_ENDPOINT if fails else MAX_PER_ENDPOINT) - busy[endpoint])
+            most = min(
+                free_places, (MAX_PER_FAILING_ENDPOINT if fails else MAX_PER_ENDPOINT) - busy[endpoint]
+            )
             if most > 0:
                 wanted[endpoint] = most
                 free -= most
@@ -169,9 +171,9 @@ class WebhookDeliveryWorker(PeriodicJob):
             log.error("webhook_result_not_saved", error=type(error).__name__, at=error_location(error))
             return
         if paused is not None:
-            await self._tell(paused)
+            await self._send_pause_notice(paused)
 
-    async def _tell(self, paused: Endpoint) -> None:
+    async def _send_pause_notice(self, paused: Endpoint) -> None:
         """Log that an endpoint was paused (the system page shows it), and send an e-mail where that is
         configured.
         """

@@ -32,7 +32,7 @@ def heads(name: str, at: int, signature: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("amiss", ["id", "time", "body", "secret", "signature", "version"])
-def test_what_was_changed_on_the_way_is_refused_by_both(amiss: str, at: int) -> None:
+def test_what_was_changed_on_the_way_is_refused_by_both(found_issues: str, at: int) -> None:
     secret, name, content = new_secret(), "msg_1", b"{}"
     signature = sign(name, at, content, secret)
     changed = {
@@ -42,7 +42,7 @@ def test_what_was_changed_on_the_way_is_refused_by_both(amiss: str, at: int) -> 
         "secret": (name, at, content, signature, new_secret()),
         "signature": (name, at, content, signature[:-6] + "AAAAA=", secret),
         "version": (name, at, content, signature.replace("v1,", "v2,"), secret),
-    }[amiss]
+    }[found_issues]
     name, at, content, signature, key = changed
     assert not verify(name, at, content, signature, [key])
     with pytest.raises(WebhookVerificationError):

@@ -45,7 +45,7 @@ def test_rebuild_indexes_what_is_missing(service: Service, unindexed: list[str],
     found = service.client.post("/v1/submissions/search", json=asked, headers=review).json()
     assert {each["id"] for each in found["items"]} == set(unindexed)
     assert run("contact-index", "rebuild").stdout == "0 submissions indexed.\n"
-    events = service.read(partial(page, filters=Filters(action="contact_index.made"), before=None, limit=9))
+    events = service.read(partial(page, filters=Filters(action="lookups.made"), before=None, limit=9))
     assert [(each.actor_kind, each.object_type, each.object_id) for each in events] == [
         ("command", "service", None)
     ] * 2
@@ -75,4 +75,4 @@ def test_rebuild_without_the_encryption_keys_is_refused(
 
 def test_start_indexes_nothing_and_records_nothing(running: Service, unindexed: list[str]) -> None:
     assert running.read(count_missing) == len(unindexed)
-    assert not running.read(partial(page, filters=Filters(action="contact_index.made"), before=None, limit=9))
+    assert not running.read(partial(page, filters=Filters(action="lookups.made"), before=None, limit=9))

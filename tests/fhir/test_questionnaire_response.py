@@ -39,8 +39,8 @@ def read(document: Json, edition: Edition = TINY) -> Any:
     return parse_response(QuestionnaireResponseInput.model_validate(document), edition)
 
 
-def amiss(document: Json, edition: Edition = TINY) -> list[tuple[str, str]]:
-    return [(each.pointer, each.code) for each in read(document, edition).amiss]
+def found_issues(document: Json, edition: Edition = TINY) -> list[tuple[str, str]]:
+    return [(each.pointer, each.code) for each in read(document, edition).found_issues]
 
 
 @pytest.mark.parametrize(
@@ -151,12 +151,12 @@ def test_what_is_no_response_of_r4_as_we_read_it_is_refused(change: Json) -> Non
 def test_what_the_questionnaire_does_not_ask_for_is_told_with_its_place(
     document: Json, pointer: str, code: str
 ) -> None:
-    assert (pointer, code) in amiss(document)
+    assert (pointer, code) in found_issues(document)
     assert code in ISSUE_MESSAGES
 
 
 def test_everything_amiss_is_told_at_once() -> None:
-    told = amiss(
+    told = found_issues(
         tea(FEELING, FEELING, {"linkId": "nobody"}, {"linkId": "cups", "answer": [{"valueString": "x"}]})
     )
     assert [code for _, code in told] == ["repeated_item", "unknown_question", "wrong_type"]
@@ -173,7 +173,7 @@ def test_what_is_let_go_has_no_effect() -> None:
     }  # fmt: skip
     noisy = FEELING | {"id": "a", "text": hostile, "definition": "http://127.0.0.1/", "extension": [{}]}
     quiet, loud_one = read(tea(FEELING)), read(tea(noisy) | loud)
-    assert (quiet.answers, quiet.contact, quiet.amiss) == (loud_one.answers, loud_one.contact, [])
+    assert (quiet.answers, quiet.contact, quiet.found_issues) == (loud_one.answers, loud_one.contact, [])
     sent = QuestionnaireResponseInput.model_validate(tea(noisy) | loud)
     assert "script" not in sent.model_dump_json()
 
@@ -188,14 +188,14 @@ def test_answers_and_contact_are_told_apart() -> None:
             {"linkId": "call_name", "answer": [{"valueString": "Pat"}]},
         )
     )
-    assert found.amiss == []
+    assert found.found_issues == []
     assert found.answers == {"feeling": "well", "drinks": ["black", "green"], "cups": 3, "may_call": True}
     assert found.contact == {"name": "Pat"}
 
 
 def test_an_item_without_an_answer_is_none_and_displays_may_come_along() -> None:
     found = read(tea({"linkId": "feeling"}, {"linkId": "S_UNWELL"}, {"linkId": "cups.why"}))
-    assert (found.answers, found.contact, found.amiss) == ({}, {}, [])
+    assert (found.answers, found.contact, found.found_issues) == ({}, {}, [])
 
 
 def test_an_issue_of_the_answers_is_placed_in_the_resource() -> None:
@@ -222,7 +222,7 @@ def test_any_answers_come_back_as_they_went_and_make_a_valid_resource(
         told = [item.document() for item in build_items(edition, as_json, language)]
         document = response(edition, **({"item": told} if told else {}))
         found = read(document, edition)
-        assert (found.answers, found.contact, found.amiss) == (as_json, {}, [])
+        assert (found.answers, found.contact, found.found_issues) == (as_json, {}, [])
         made.append(document)
 
     round_trip()

@@ -46,9 +46,9 @@ FAULTS = (
     ),
     Fault(
         "The content security policy is missing from answers",
-        WEB + "middleware/request_guard.py",
-        "headers += [pair for pair in self.shell.headers if pair[0] not in given]",
-        'headers += [pair for pair in self.shell.headers if pair[0] != b"content-security-policy"]',
+        "app/web/middleware/request_guard.py",
+        "headers += [pair for pair in self.guard.headers if pair[0] not in given]",
+        'headers += [pair for pair in self.guard.headers if pair[0] != b"content-security-policy"]',
         ("tests/web/api/test_public.py::test_every_answer_carries_the_security_headers",),
     ),
     Fault(

@@ -108,8 +108,8 @@ FAULTS = (
     Fault(
         "A body without end fills the memory",
         "app/web/middleware/request_guard.py",
-        "            if self.received > self.shell.max_body:",
-        "            if self.received > self.shell.max_body * 10**6:",
+        "            if self.received > self.guard.max_body:",
+        "            if self.received > self.guard.max_body * 10**6:",
         (HOSTILE + "test_a_body_without_end_is_refused_before_it_fills_the_memory",),
         only="processes",
     ),
@@ -135,7 +135,8 @@ FAULTS = (
     Fault(
         "The time a sign-in takes tells who works at the clinic",
         "app/web/staff/login.py",
-        "    if not await services.passwords.verify(password, person.password_hash if person else None) or not person:\n",
+        "    if not await services.passwords.verify(password, person.password_hash if person else None)"
+        " or not person:\n",
         "    if not person or not await services.passwords.verify(password, person.password_hash):\n",
         ("tests/e2e/processes/test_sign_in.py",),
         only="processes",

@@ -74,8 +74,8 @@ FAULTS = (
     Fault(
         "The alert to the second person goes to the first one again",
         "app/adapters/smtp.py",
-        "to = self.second if letter.second else self.first",
-        "to = self.first",
+        "to = self.escalation_recipients if letter.escalation else self.recipients",
+        "to = self.recipients",
         ("tests/adapters/test_smtp.py",),
     ),
     Fault(
@@ -112,8 +112,11 @@ FAULTS = (
     Fault(
         "One receiver that hangs takes every place of the process",
         "app/jobs/webhook_delivery.py",
-        "most = min(room, (MAX_PER_FAILING_ENDPOINT if fails else MAX_PER_ENDPOINT) - busy[endpoint])",
-        "most = room",
+        "most = min(\n"
+        "                free_places, (MAX_PER_FAILING_ENDPOINT if fails else MAX_PER_ENDPOINT)"
+        " - busy[endpoint]\n"
+        "            )",
+        "most = free_places",
         ("tests/services/events/test_webhook_deliveries.py",),
     ),
     Fault(

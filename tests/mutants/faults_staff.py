@@ -37,7 +37,7 @@ FAULTS = (
         "A case is erased without the password being asked for again",
         "app/web/staff/access_control.py",
         'if declared["fresh"] and not held.fresh(now()):',
-        'if declared["fresh"] and not held.session.fresh_at:',
+        'if declared["fresh"] and not held.session.reauthenticated_at:',
         (
             "tests/web/staff/test_sessions.py::test_a_grave_act_asks_for_the_password_again_and_is_not_done_before",
         ),
@@ -105,7 +105,7 @@ FAULTS = (
         "Contact details stand on the page of a case without being asked for",
         "app/web/staff/case.py",
         'shown = {"contact": None, "note": "", "errors": []} | words',
-        'shown = {"contact": dict(found.drawn.record.contact), "note": "", "errors": []} | words',
+        'shown = {"contact": dict(found.assessment.record.contact), "note": "", "errors": []} | words',
         (
             "tests/web/staff/test_cases.py::test_contact_details_stand_only_on_the_answer_to_being_asked_for_them",
         ),

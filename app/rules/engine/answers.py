@@ -65,9 +65,11 @@ def validate(
         item = questionnaire.questions.get(name)
         if item and value in (None, [], ()):
             continue
-        amiss = [] if item and accepts(item, value) else list(_answer_issues(questionnaire, name, value))
-        issues += amiss
-        if item and not amiss:
+        found_issues = (
+            [] if item and accepts(item, value) else list(_answer_issues(questionnaire, name, value))
+        )
+        issues += found_issues
+        if item and not found_issues:
             accepted[name] = _frozen(item, value)
     good = {name: accepted[name] for name in questionnaire.order(accepted)}
     faulty = {issue.pointer.split("/")[2] for issue in issues}
@@ -180,9 +182,9 @@ def _contact_issues(questionnaire: Questionnaire, kind: str, value: object) -> I
     if item is None:
         yield Issue(pointer, "unknown_question")
         return
-    amiss = list(_string(item, pointer, value))
-    yield from amiss
-    if not amiss and not FORMATS[kind].fullmatch(str(value)):
+    found_issues = list(_string(item, pointer, value))
+    yield from found_issues
+    if not found_issues and not FORMATS[kind].fullmatch(str(value)):
         yield Issue(pointer, "bad_format")
 
 

@@ -39,10 +39,10 @@ class Undetermined:
 class Evaluation:
     """Everything the rules say about a set of answers.
 
-    `kept`: the answers that count and may be stored. `raised`: the rules that fired on answers that are not
-    in `kept`; passed back to `evaluate` together with `kept`, they produce the same evaluation. Such a rule
-    stays fired until a question it asks about is answered again. `open`: the rules that are unknown. `facts`:
-    the data that all rules were evaluated against.
+    `stored_answers`: the answers that count and may be stored. `raised`: the rules that fired on answers that
+    are not among them; passed back to `evaluate` together with `stored_answers`, they produce the same
+    evaluation. Such a rule stays fired until a question it asks about is answered again. `open`: the rules
+    that are unknown. `facts`: the data that all rules were evaluated against.
     """
 
     answers_to_store: Answers
@@ -87,7 +87,7 @@ class RuleEngine:
         run = _Evaluation(EvaluationContext(answers, enabled, self.unknown, {}), raised)
         for rule, when in self.rules:
             run.ask(rule, when)
-        stored = run.kept()
+        stored = run.stored_answers()
         hidden = [each.rule.id for each in run.fired if not each.because.keys() <= stored.keys()]
         fired = [FiredRule(each.rule, _only(each.because, stored)) for each in run.fired]
         mode = _mode(fired)
@@ -170,7 +170,7 @@ class _Evaluation:
             before = rule.keeps if self.keeps is None else self.keeps
             self.keeps = tuple(name for name in rule.keeps if name in before)
 
-    def kept(self) -> dict[str, Answer]:
+    def stored_answers(self) -> dict[str, Answer]:
         """Return the answers that count.
 
         They are those to enabled questions or, after a stop, those that every rule that stopped the run

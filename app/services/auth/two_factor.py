@@ -86,7 +86,7 @@ def enrol(
     users.change(
         session,
         staff_id,
-        totp_secret_encrypted=keyring.seal(secret, *_kept(staff_id)),
+        totp_secret_encrypted=keyring.seal(secret, *_secret_place(staff_id)),
         totp_last_used_step=step,
     )
     audit_log.record(session, actor, now, AuditAction("staff.second_factor_set_up", "staff", staff_id))
@@ -123,7 +123,7 @@ def verify_code(
         return used
     if person.totp_secret_encrypted is None:
         return False
-    step = _step_of(keyring.open(person.totp_secret_encrypted, *_kept(person.id)), typed, now)
+    step = _step_of(keyring.open(person.totp_secret_encrypted, *_secret_place(person.id)), typed, now)
     return step is not None and users.consume_totp_step(session, person.id, step)
 
 
@@ -132,7 +132,7 @@ def reseal(session: Session, keyring: Keyring) -> int:
     moved = 0
     for staff_id, sealed in users.encrypted_totp_secrets(session):
         if not sealed.startswith(keyring.newest.encode() + b"."):
-            newer = keyring.seal(keyring.open(sealed, *_kept(staff_id)), *_kept(staff_id))
+            newer = keyring.seal(keyring.open(sealed, *_secret_place(staff_id)), *_secret_place(staff_id))
             users.replace_totp_secret(session, staff_id, sealed, newer)
             moved += 1
     return moved
@@ -168,7 +168,7 @@ def _typed(code: str) -> str:
     return re.sub(r"[\s-]", "", code).lower() if len(code) <= MAX_CODE_LENGTH else ""
 
 
-def _kept(staff_id: str) -> Place:
+def _secret_place(staff_id: str) -> Place:
     return ("staff", "totp", staff_id)
 
 

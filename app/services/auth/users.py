@@ -60,7 +60,7 @@ def add(session: Session, wanted: NewStaffUser, secret: str, *, now: dt.datetime
         normalise_email(wanted.email),
         wanted.name.strip() or normalise_email(wanted.email).partition("@")[0],
     )
-    errors = [*_amiss(email, name), *_amiss_roles(wanted.roles)]
+    errors = [*_invalid_request(email, name), *_invalid_roles(wanted.roles)]
     if errors:
         raise InvalidRequest(" ".join(error.detail for error in errors), errors=errors)
     person = Person(str(uuid7()), email, name, _ordered(wanted.roles), None, None, None, now, None)
@@ -75,7 +75,7 @@ def set_roles(
     session: Session, staff_id: str, roles: Sequence[str], *, now: dt.datetime, actor: Actor
 ) -> Person:
     """Replace a user's roles; all their sessions end. Raises NotFound, Unprocessable and Conflict."""
-    errors = _amiss_roles(roles)
+    errors = _invalid_roles(roles)
     if errors:
         raise InvalidRequest(errors[0].detail, errors=errors)
     users.lock_table(session)
@@ -202,7 +202,7 @@ def _administers(person: Person) -> bool:
     return person.active and "administrator" in person.roles
 
 
-def _amiss(email: str, name: str) -> list[FieldError]:
+def _invalid_request(email: str, name: str) -> list[FieldError]:
     found = []
     if not EMAIL.fullmatch(email) or ".." in email:
         found.append(FieldError("/email", "wrong_format", "Write an e-mail address, as name@clinic.example."))
@@ -213,7 +213,7 @@ def _amiss(email: str, name: str) -> list[FieldError]:
     return found
 
 
-def _amiss_roles(roles: Collection[str]) -> list[FieldError]:
+def _invalid_roles(roles: Collection[str]) -> list[FieldError]:
     if roles and set(roles) <= set(ROLES):
         return []
     return [FieldError("/roles", "unknown", f"Choose at least one role out of: {', '.join(ROLES)}.")]

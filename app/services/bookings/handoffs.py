@@ -46,9 +46,9 @@ class NewHandoff:
 
 def build(wanted: NewHandoff, secret: str, *, key_id: str | None, now: dt.datetime) -> Handoff:
     """Return a new link, not stored yet. Raises Unprocessable with all errors."""
-    amiss = [*_times(wanted, now), *_return(wanted)]
-    if amiss:
-        raise InvalidRequest("Look at each of the errors and send it again.", errors=amiss)
+    found_issues = [*_times(wanted, now), *_return(wanted)]
+    if found_issues:
+        raise InvalidRequest("Look at each of the errors and send it again.", errors=found_issues)
     return Handoff(
         id=str(uuid7()),
         secret_hash=hash_token(secret),
@@ -177,13 +177,13 @@ def _usual(appointment_at: dt.datetime | None, now: dt.datetime) -> dt.datetime:
 
 def _times(wanted: NewHandoff, now: dt.datetime) -> list[FieldError]:
     """Return the errors in the times of a new link."""
-    amiss = []
+    found_issues = []
     if wanted.appointment_at and wanted.appointment_at <= now:
-        amiss.append(FieldError("/appointment_at", "past", "This is over; give a time to come."))
+        found_issues.append(FieldError("/appointment_at", "past", "This is over; give a time to come."))
     if wanted.expires_at and not now < wanted.expires_at <= now + LONGEST:
         detail = f"A link opens until a time to come, at most {LONGEST.days} days from now."
-        amiss.append(FieldError("/expires_at", "out_of_range", detail))
-    return amiss
+        found_issues.append(FieldError("/expires_at", "out_of_range", detail))
+    return found_issues
 
 
 def _return(wanted: NewHandoff) -> list[FieldError]:

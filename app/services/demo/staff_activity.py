@@ -33,7 +33,7 @@ NOTES = (
 )
 TRIES: tuple[Action, ...] = ("reached", "not_reached", "handed_over")
 ENDS: tuple[Action, Action] = ("seen", "closed")
-LEFT_ALONE, LOOKED, TAKEN, ACTED = 0.25, 0.45, 0.65, 0.8  # cumulative shares of the cases that go no further
+LEFT_ALONE, VIEWED, TAKEN, ACTED = 0.25, 0.45, 0.65, 0.8  # cumulative shares of the cases that go no further
 BATCH = 25  # cases per unit of work
 MOMENT = dt.timedelta(milliseconds=1)
 
@@ -116,7 +116,7 @@ def _care(
     record = found[0]
     shift = StaffShift(submission, person, _times(record, chance, now))
     cases.view_case(session, submission_service, shift.turn())
-    if depth >= LOOKED and record.status == "submitted":
+    if depth >= VIEWED and record.status == "submitted":
         cases.assign(session, submission_service, shift.turn(), person)
         cases.change_status(session, submission_service, shift.turn(), "in_review")
         if depth >= TAKEN:

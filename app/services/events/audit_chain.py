@@ -109,8 +109,8 @@ def state(session: Session, keyring: Keyring) -> ChainStatus:
     try:
         _end(session, keyring)
         broken = ""
-    except ChainBroken as told:
-        broken = str(told)
+    except ChainBroken as error:
+        broken = str(error)
     return ChainStatus(head.position if head else 0, head.at if head else None, waiting, oldest, broken)
 
 

@@ -64,7 +64,7 @@ def list_events(session: Session, after: FeedCursor | None, wanted: EventFilter,
     begin = after.position if after else 0
     found = outbox.page(session, wanted, after=begin, until=end, limit=limit + 1)
     if after is not None:  # checked after the page is read, so that a purge in between is noticed
-        _require_kept(session, after, end)
+        _require_retained(session, after, end)
     more = len(found) > limit
     reached = found[limit - 1].position if more else end
     return EventPage(found[:limit], FeedCursor(reached, _tag(session, reached)), more)
@@ -76,7 +76,7 @@ def head_position(session: Session) -> int:
     return head.position if head else 0
 
 
-def _require_kept(session: Session, after: FeedCursor, reached: int) -> None:
+def _require_retained(session: Session, after: FeedCursor, reached: int) -> None:
     fits = after.position <= reached and after.tag == _tag(session, after.position)
     if not fits or outbox.has_gap(session, after.position, ACTIONS):
         raise CursorGone(

@@ -277,19 +277,21 @@ def _check(
     try:
         WebhookUrl.parse(url, reach)
     except BlockedAddress as detail:
-        raise _amiss("/url", str(detail)) from None
+        raise _invalid_request("/url", str(detail)) from None
     for place, name in enumerate(types):
         if name not in TYPES or name in types[:place]:
-            raise _amiss(f"/types/{place}", f"This takes, each once, {', '.join(TYPES)}.")
+            raise _invalid_request(f"/types/{place}", f"This takes, each once, {', '.join(TYPES)}.")
         if name in RESTRICTED and not attention:
-            raise _amiss(f"/types/{place}", "An endpoint is told of attention only when that is switched on.")
+            raise _invalid_request(
+                f"/types/{place}", "An endpoint is told of attention only when that is switched on."
+            )
     if len(description) > MAX_DESCRIPTION_LENGTH or not description.isprintable():
-        raise _amiss(
+        raise _invalid_request(
             "/description", f"A description is one line of at most {MAX_DESCRIPTION_LENGTH} characters."
         )
 
 
-def _amiss(pointer: str, detail: str) -> InvalidRequest:
+def _invalid_request(pointer: str, detail: str) -> InvalidRequest:
     return InvalidRequest(detail, errors=[FieldError(pointer, "invalid", detail)])
 
 

@@ -39,11 +39,11 @@ class PurgeReport:
 
 
 def purge(
-    session: Session, *, now: dt.datetime, past: int = 0, told_for: dt.timedelta = EVENTS
+    session: Session, *, now: dt.datetime, past: int = 0, event_retention: dt.timedelta = EVENTS
 ) -> PurgeReport:
     """Erase one batch of what is due, each row separately, so that a failing row does not block the others.
 
-    `past`: how many rows that failed earlier in this run to skip. `told_for`: how long events are retained.
+    `past`: how many rows that failed earlier in this run to skip. `event_retention`: of events.
     """
     due = submissions.expired(session, now, BATCH, past)
     erased = failed = 0
@@ -58,5 +58,5 @@ def purge(
     users.purge_expired(session, now)
     handoffs.delete_older(session, now - HANDOFFS)
     webhook_deliveries.purge(session, now=now)
-    forgotten = outbox.delete_older(session, now - told_for)
+    forgotten = outbox.delete_older(session, now - event_retention)
     return PurgeReport(erased, failed, freed, len(due) == BATCH or forgotten == outbox.PURGED)

@@ -152,7 +152,7 @@ def with_evaluation(
     now: dt.datetime,
     terms: RetentionPolicy,
 ) -> Assessment:
-    """Return the assessment with its record updated from the answers: what is stored, flags, status, times."""
+    """Return the assessment with its record updated from the answers: what is stored, flags, status."""
     evaluation, complete = assessment.evaluation, given.complete
     stored = evaluation.answers_to_store if complete or evaluation.stopped_by else checked.answers
     due = due_date_calculator(assessment.edition, terms.hours, on_call=terms.on_call)
@@ -165,7 +165,7 @@ def with_evaluation(
         review=_review(assessment.record, flags, complete=complete),
         updated_at=now,
         submitted_at=now if complete else None,
-        retained_until=_kept_until(terms, flags, now, complete=complete),
+        retained_until=_retained_until(terms, flags, now, complete=complete),
         answers={"answers": dict(stored), "raised": list(evaluation.raised)}
         | ({"off": sorted(assessment.edition.off)} if assessment.edition.off else {}),
         contact=dict(checked.contact),
@@ -175,7 +175,7 @@ def with_evaluation(
     return replace(assessment, record=record, made=made)
 
 
-def _kept_until(
+def _retained_until(
     terms: RetentionPolicy, flags: Sequence[FlagRecord], now: dt.datetime, *, complete: bool
 ) -> dt.datetime:
     """Return the retention date.

@@ -127,10 +127,14 @@ def save(
     edition = read(session, submission_service, secret, now=now, late=True).edition
     given = {name: value for name, value in page.answers.items() if value is not None}
     issues = edition.check(given, page.contact, complete=False).issues
-    amiss = {tuple(issue.pointer.split("/")[1:3]) for issue in issues}
+    found_issues = {tuple(issue.pointer.split("/")[1:3]) for issue in issues}
     patch = {
-        "answers": {name: each for name, each in page.answers.items() if ("answers", name) not in amiss},
-        "contact": {name: each for name, each in page.contact.items() if ("contact", name) not in amiss},
+        "answers": {
+            name: each for name, each in page.answers.items() if ("answers", name) not in found_issues
+        },
+        "contact": {
+            name: each for name, each in page.contact.items() if ("contact", name) not in found_issues
+        },
         "language": language,
     }
     assessment = submission_service.change(

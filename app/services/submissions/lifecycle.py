@@ -147,7 +147,7 @@ class SubmissionService:
         if reference != record.booking_reference and not isinstance(principal, ApiClient):
             raise Forbidden("Which booking this is for is said by the clinic.")
         record = replace(record, language=language, booking_reference=reference, version=record.version + 1)
-        return self._kept(session, (record, edition, key), given, "submission.changed", now, actor)
+        return self._save_answers(session, (record, edition, key), given, "submission.changed", now, actor)
 
     def submit(
         self,
@@ -169,7 +169,7 @@ class SubmissionService:
         record, edition, key = self._editable(session, submission, principal, version, now)
         record = replace(record, version=record.version + 1)
         given = SubmissionInput(record.answers["answers"], record.contact, complete=True)
-        return self._kept(session, (record, edition, key), given, "submission.submitted", now, actor)
+        return self._save_answers(session, (record, edition, key), given, "submission.submitted", now, actor)
 
     def erase(
         self,
@@ -197,7 +197,7 @@ class SubmissionService:
             raise NotADraft("It has been submitted; submitted answers are not changed here.")
         return record, self.edition(record, record.answers.get("off", ())), key
 
-    def _kept(
+    def _save_answers(
         self,
         session: Session,
         before: Editable,
@@ -211,7 +211,7 @@ class SubmissionService:
             edition, given, record.language, tuple(record.answers["raised"])
         )
         assessment = Assessment(record, edition, evaluation, checked.enabled, checked.missing, key)
-        assessment = self._kept_for_visit(
+        assessment = self._extend_retention_to_visit(
             session, with_evaluation(assessment, checked, given, now, self.terms)
         )
         if record.legal_hold:  # under a legal hold, the earlier version is stored too
@@ -224,7 +224,7 @@ class SubmissionService:
         alerts.create_for_new_flags(session, assessment.record)
         return assessment
 
-    def _kept_for_visit(self, session: Session, assessment: Assessment) -> Assessment:
+    def _extend_retention_to_visit(self, session: Session, assessment: Assessment) -> Assessment:
         """Return the submission with its retention extended when the time of the visit is known.
 
         A submitted form is then retained as long after the visit as otherwise after its submission.

@@ -107,7 +107,7 @@ def abandoned(
 
 def flag_outcomes(session: Session, date_range: DateRange, limit: int) -> list[FlagOutcome]:
     """Return the newest flags that have a due date, at most `limit`, using the index on the submission id."""
-    acted = sa.select(sa.func.min(flag_actions.c.at)).where(
+    acted = sa.select(sa.func.min(flag_actions.c.created_at)).where(
         flag_actions.c.flag_id == flags.c.id, flag_actions.c.action.not_in(VIEW_ACTIONS)
     )
     is_test = sa.select(submissions.c.is_test).where(submissions.c.id == flags.c.submission_id)

@@ -129,7 +129,9 @@ def discard(session: Session, flag_ids: Collection[str]) -> None:
         flags.c.due_at.is_not(None),
     )
     for found in session.execute(sa.select(_row.id, _row.kind, _row.channel).where(closed)).all():
-        taken = sa.select(_told.c.flag_id).where(_told.c.kind == found.kind, _told.c.channel == found.channel)
+        taken = sa.select(_existing.c.flag_id).where(
+            _existing.c.kind == found.kind, _existing.c.channel == found.channel
+        )
         open_ones = sa.select(flags.c.id).where(
             *waits, _row.id == found.id, flags.c.id.not_in(list(flag_ids)), flags.c.id.not_in(taken)
         )
@@ -188,7 +190,7 @@ def escalated(session: Session, flag_ids: Collection[str], at: dt.datetime) -> N
     session.execute(sa.update(flags).where(flags.c.id.in_(list(flag_ids))).values(escalated_at=at))
 
 
-_told = alerts.alias("told")
+_existing = alerts.alias("told")
 
 
 def _change(session: Session, alert: str, **values: object) -> None:

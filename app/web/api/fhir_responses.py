@@ -176,9 +176,11 @@ def _assess(services: Services, sent: QuestionnaireResponseInput, principal: Api
     """Return the assessment of a resource, without storing it. Raises Unprocessable and InvalidAnswers."""
     edition = _edition(services, sent.questionnaire)
     found = parse_response(sent, edition)
-    if found.amiss:
-        amiss = [FieldError(each.pointer, each.code, ISSUE_MESSAGES[each.code]) for each in found.amiss]
-        raise InvalidAnswers("Look at each of the errors and send the answers again.", errors=amiss)
+    if found.found_issues:
+        found_issues = [
+            FieldError(each.pointer, each.code, ISSUE_MESSAGES[each.code]) for each in found.found_issues
+        ]
+        raise InvalidAnswers("Look at each of the errors and send the answers again.", errors=found_issues)
     given = SubmissionInput(
         answers=found.answers,
         contact=found.contact,
@@ -208,8 +210,10 @@ def _edition(services: Services, canonical: str) -> Edition:
         return edition
     known = named is not None and services.library.current(named[0]) is not None
     code = "unknown_edition" if known else "unknown_questionnaire"
-    amiss = FieldError("/questionnaire", code, "Take url and version of one that /fhir/Questionnaire lists.")
-    raise InvalidRequest("There is no such questionnaire or edition.", errors=[amiss])
+    found_issues = FieldError(
+        "/questionnaire", code, "Take url and version of one that /fhir/Questionnaire lists."
+    )
+    raise InvalidRequest("There is no such questionnaire or edition.", errors=[found_issues])
 
 
 def _reference(sent: QuestionnaireResponseInput) -> str | None:
@@ -220,8 +224,10 @@ def _reference(sent: QuestionnaireResponseInput) -> str | None:
     try:
         return REFERENCE.validate_python(identifier.value)
     except ValidationError:
-        amiss = FieldError("/identifier/value", "bad_format", "This is no booking reference as documented.")
-        raise InvalidRequest("Look at each of the errors and send it again.", errors=[amiss]) from None
+        found_issues = FieldError(
+            "/identifier/value", "bad_format", "This is no booking reference as documented."
+        )
+        raise InvalidRequest("Look at each of the errors and send it again.", errors=[found_issues]) from None
 
 
 def _packed(assessment: Assessment) -> bytes:
@@ -254,10 +260,3 @@ def _resource(assessment: Assessment) -> models.QuestionnaireResponse:
 def _interruption(rule: str, text: str) -> models.Extension:
     parts = [models.Extension(url="rule", valueCode=rule), models.Extension(url="text", valueString=text)]
     return models.Extension(url=identifiers.INTERRUPTION, extension=parts)
-
-
-def _created(kept: str, content: bytes, kind: str, *, replayed: bool) -> Response:
-    location = f"{router.prefix}/{kept}"
-    headers = etag(1) | {"location": location, "cache-control": "no-store"}
-    headers |= {"idempotency-replayed": "true"} if replayed else {}
-    return Response(content, 201, headers, kind)

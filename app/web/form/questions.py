@@ -88,7 +88,7 @@ async def answer(request: Request, step: str) -> Response:
     if saved.ended:
         return _late(visit, raised)
     if chosen and raised:
-        again = Flow(saved.assessment).interruption(group, *_kept(request), "new")
+        again = Flow(saved.assessment).interruption(group, *_carried_parameters(request), "new")
         return set_language(redirect(again), request, language)
     if chosen:
         return set_language(_again(visit, group, raw, saved), request, language)
@@ -145,7 +145,7 @@ def _again(visit: FormVisit, group: Item, raw: form_security.Fields, saved: Save
     """The same page in another language, with everything that was typed on it."""
     flow = Flow(saved.assessment)
     if not saved.issues:
-        return redirect(flow.address(group, *_kept(visit.request)))
+        return redirect(flow.address(group, *_carried_parameters(visit.request)))
     errors = fields.error_messages(visit.edition, group, saved.issues, (), visit.language)
     return _page(visit, flow, group, SubmittedValues(raw, errors))
 
@@ -172,20 +172,20 @@ def _onward(
     noted = ["changed"] if set(flow.disabled_answers()) - set(Flow(before).disabled_answers()) else []
     raised = flow.interruptions_of(group)
     if not set(raised) <= set(Flow(before).interruptions_of(group)) and (errors or fresh):
-        return redirect(flow.interruption(group, *_kept(visit.request), "new"))
+        return redirect(flow.interruption(group, *_carried_parameters(visit.request), "new"))
     if errors:
         return _page(visit, flow, group, SubmittedValues(raw, errors), status=422)
     if fresh:
-        there = flow.address(group, *_kept(visit.request), "new")
+        there = flow.address(group, *_carried_parameters(visit.request), "new")
         return redirect(f"{there}#{fields.anchor(group, fresh[0])}")
     if raised:
-        return redirect(flow.interruption(group, *_kept(visit.request), *noted))
+        return redirect(flow.interruption(group, *_carried_parameters(visit.request), *noted))
     return redirect(_next(visit, flow, group, *noted))
 
 
 def _next(visit: FormVisit, flow: Flow, group: Item, *flags: str) -> str:
     """The next page; for a user from the check page, the next with an answer missing, or the check page."""
-    saved = _kept(visit.request)
+    saved = _carried_parameters(visit.request)
     after = flow.next_page(group)
     if saved:
         open_ones = [flow.page_of(name) for name in flow.assessment.missing]
@@ -195,7 +195,7 @@ def _next(visit: FormVisit, flow: Flow, group: Item, *flags: str) -> str:
     return flow.address(after, *saved, *flags)
 
 
-def _kept(request: Request) -> list[str]:
+def _carried_parameters(request: Request) -> list[str]:
     """The `check` flag, if the user came from the page of all answers and returns there."""
     return ["check"] if "check" in request.query_params else []
 
@@ -206,7 +206,7 @@ def _interruption(visit: FormVisit, flow: Flow, group: Item) -> Response:
     blocks = _raised(visit, raised)
     query = visit.request.query_params
     if "new" in query:  # the page it came from has errors or new questions
-        onward = flow.address(group, *_kept(visit.request), "new")
+        onward = flow.address(group, *_carried_parameters(visit.request), "new")
     else:
         onward = _next(visit, flow, group, *(["changed"] if "changed" in query else []))
     if not blocks:
@@ -238,7 +238,7 @@ def _page(
     shown = fields.questions(flow, group, visit.language, typed)
     visible = [each for each in shown if not each["hidden"]]
     new = [each for each in visible if each["when"] and each["name"] not in flow.answers]
-    earlier, services = flow.previous_page(group), flow.address(group, *_kept(visit.request))
+    earlier, services = flow.previous_page(group), flow.address(group, *_carried_parameters(visit.request))
     words = visit.edition.phrasebooks[visit.language].items
     return render_page(
         visit,
@@ -252,6 +252,10 @@ def _page(
         errors=fields.error_summary(visit.edition, group, typed.errors if typed else {}, visit.language),
         more=len(new) if "new" in query else 0,
         changed=[words[name].text for name in flow.disabled_answers()] if "changed" in query else [],
-        back="/form/check" if _kept(visit.request) else flow.address(earlier) if earlier else "/form",
+        back="/form/check"
+        if _carried_parameters(visit.request)
+        else flow.address(earlier)
+        if earlier
+        else "/form",
         path=services,
     )

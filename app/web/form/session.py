@@ -40,7 +40,7 @@ from app.web.html import summary_view as summaries
 from app.web.html.templates import TEMPLATES, moment
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-KEPT = {"cache-control": "public, max-age=31536000, immutable"}
+IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable"}
 LINK = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -322,7 +322,7 @@ async def privacy(request: Request) -> Response:
 @router.get("/form/theme.css")
 async def theme(request: Request) -> Response:
     """The style sheet with the clinic's colours."""
-    return Response(get_services(request).theme.sheet, media_type="text/css", headers=KEPT)
+    return Response(get_services(request).theme.sheet, media_type="text/css", headers=IMMUTABLE)
 
 
 @router.get("/form/logo")
@@ -331,7 +331,7 @@ async def logo(request: Request) -> Response:
     shown = get_services(request).theme
     if shown.logo is None:
         raise NotFound("No logo is set.")
-    return Response(shown.logo, media_type=shown.logo_type, headers=KEPT)
+    return Response(shown.logo, media_type=shown.logo_type, headers=IMMUTABLE)
 
 
 @router.get("/form/{rest:path}")

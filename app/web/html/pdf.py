@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from typst import Fonts
 
 ABSENT = "This server makes no PDF. Print the page and choose to save it as a PDF."
-NO_LETTERS = "This server has no font for some letters here. Print the page and choose to save it as a PDF."
+MISSING_GLYPHS = (
+    "This server has no font for some letters here. Print the page and choose to save it as a PDF."
+)
 
 
 def installed() -> bool:
@@ -49,7 +51,7 @@ def pdf(spoken: dict[str, Any]) -> bytes:
     except typst.TypstError as error:
         # PDF/UA allows no missing glyph: the language is not covered by the fonts that come with Typst
         if "could not be displayed" in error.message:
-            raise NotInstalled(NO_LETTERS) from None
+            raise NotInstalled(MISSING_GLYPHS) from None
         raise
 
 

@@ -28,7 +28,7 @@ def deprecated(*, since: dt.datetime, sunset: dt.datetime | None = None, link: s
     if link:
         fields.append((b"link", f'<{link}>; rel="deprecation"; type="text/html"'.encode()))
 
-    async def tell(request: Request) -> None:
+    async def add_headers(request: Request) -> None:
         request.scope.setdefault(FIELDS, []).extend(fields)
 
-    return {"deprecated": True, "dependencies": [Depends(tell)]}
+    return {"deprecated": True, "dependencies": [Depends(add_headers)]}

@@ -26,26 +26,26 @@ class LongPoller:
         self._most, self._waiting = most, 0
 
     async def until(
-        self, request: Request, look: Callable[[], Awaitable[T]], *, fits: Callable[[T], bool], seconds: int
+        self, request: Request, read: Callable[[], Awaitable[T]], *, fits: Callable[[T], bool], seconds: int
     ) -> T:
-        """Return the result of `look` as soon as it satisfies `fits`, else the last result.
+        """Return the result of `read` as soon as it satisfies `fits`, else the last result.
 
         The last result is returned after `seconds`, on a disconnect or shutdown, or at once if too many
         requests wait.
         """
-        found = await look()
+        found = await read()
         if seconds == 0 or fits(found) or self._waiting >= self._most:
             return found
         self._waiting += 1
         try:
-            return await self._again(request, look, fits, asyncio.get_running_loop().time() + seconds, found)
+            return await self._again(request, read, fits, asyncio.get_running_loop().time() + seconds, found)
         finally:
             self._waiting -= 1
 
     async def _again(
         self,
         request: Request,
-        look: Callable[[], Awaitable[T]],
+        read: Callable[[], Awaitable[T]],
         fits: Callable[[T], bool],
         until: float,
         found: T,
@@ -55,5 +55,5 @@ class LongPoller:
             await asyncio.sleep(min(POLL_SECONDS, max(0.0, until - clock())))
             if request.scope.get(STOPPING) or await request.is_disconnected():
                 return found
-            found = await look()
+            found = await read()
         return found

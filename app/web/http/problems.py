@@ -85,7 +85,7 @@ async def on_problem(request: Request, error: Exception) -> Response:
 async def on_invalid_request(request: Request, error: Exception) -> Response:
     """Exception handler for parameters that FastAPI rejects; the response contains no input."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for RequestValidationError only
-    amiss = [
+    found_issues = [
         FieldError(
             "/" + "/".join(escape_pointer_token(str(part)) for part in each["loc"][1:]),
             each["type"],
@@ -93,7 +93,7 @@ async def on_invalid_request(request: Request, error: Exception) -> Response:
         )
         for each in error.errors()
     ]
-    problem = InvalidRequest("Look at each of the errors and send it again.", errors=amiss)
+    problem = InvalidRequest("Look at each of the errors and send it again.", errors=found_issues)
     return _answer(problem, request)
 
 

@@ -76,7 +76,7 @@ class LeasedCounter:
     def __init__(self, kind: str, limit: int, counts: RedisCounters, seconds: int = SECONDS) -> None:
         self.limit, self._kind, self._counts, self._seconds = limit, kind, counts, seconds
         self._share = max(1, limit // SHARE)
-        self._minute = self._told = 0
+        self._minute = self._logged_minute = 0
         self._assessment: dict[str, Lease] = {}
         self._alone = LocalCounter(limit)
         self._lock = asyncio.Lock()  # one task reserves; those that wait use what it reserved
@@ -115,8 +115,8 @@ class LeasedCounter:
         return -1
 
     def _log_unavailable(self, minute: int) -> None:
-        if minute != self._told:
-            self._told = minute
+        if minute != self._logged_minute:
+            self._logged_minute = minute
             log.warning("rate_limit_store_unavailable")
 
 

@@ -74,17 +74,17 @@ class _Request:
         "began",
         "body_to_come",
         "deadline",
+        "guard",
         "receive",
         "received",
         "request_id",
         "scope",
         "send",
-        "shell",
         "status",
     )
 
-    def __init__(self, shell: RequestGuardMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
-        self.shell, self.scope, self.receive, self.send = shell, scope, receive, send
+    def __init__(self, guard: RequestGuardMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
+        self.guard, self.scope, self.receive, self.send = guard, scope, receive, send
         self.began, self.received, self.status = time.perf_counter(), 0, 0
         self.deadline: float | None = None
         self.body_to_come = False
@@ -93,7 +93,7 @@ class _Request:
     async def run(self) -> None:
         try:
             self._check_head()
-            await self.shell.app(self.scope, self._receive, self._send)
+            await self.guard.app(self.scope, self._receive, self._send)
         except Problem as problem:  # raised while the body was received
             await self._answer(problem)
         except ClientDisconnect:
@@ -114,8 +114,8 @@ class _Request:
         for name, value in self.scope["headers"]:
             hosts += name == b"host"
             self.body_to_come |= name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
-            if name == b"content-length" and value.isdigit() and int(value) > self.shell.max_body:
-                raise ContentTooLarge(f"A body may have at most {self.shell.max_body} bytes.")
+            if name == b"content-length" and value.isdigit() and int(value) > self.guard.max_body:
+                raise ContentTooLarge(f"A body may have at most {self.guard.max_body} bytes.")
         if hosts > 1 or (not hosts and self.scope["http_version"] == "1.1"):
             raise BadRequest("A request names its host, once (RFC 9112, section 3.2).")
 
@@ -123,7 +123,7 @@ class _Request:
         """Return the next part of the body. Raises TooLarge and TooSlow."""
         now = asyncio.get_running_loop().time()
         if self.deadline is None:
-            self.deadline = now + self.shell.body_seconds
+            self.deadline = now + self.guard.body_seconds
         try:
             if self.received < 0:  # the body is complete: only the disconnect follows
                 return await self.receive()
@@ -131,12 +131,12 @@ class _Request:
                 message = await self.receive()
         except TimeoutError:
             raise RequestTimeout(
-                f"A body has to arrive within {self.shell.body_seconds:g} seconds."
+                f"A body has to arrive within {self.guard.body_seconds:g} seconds."
             ) from None
         if message["type"] == "http.request":
             self.received += len(message.get("body", b""))
-            if self.received > self.shell.max_body:
-                raise ContentTooLarge(f"A body may have at most {self.shell.max_body} bytes.")
+            if self.received > self.guard.max_body:
+                raise ContentTooLarge(f"A body may have at most {self.guard.max_body} bytes.")
             if not message.get("more_body", False):
                 self.received = -1
         return message
@@ -148,7 +148,7 @@ class _Request:
             given = {name for name, _ in headers}
             if b"content-security-policy" in given:
                 given.add(b"x-frame-options")  # the page itself declares who may frame it
-            headers += [pair for pair in self.shell.headers if pair[0] not in given]
+            headers += [pair for pair in self.guard.headers if pair[0] not in given]
             headers += self.scope.get(FIELDS, ())
             headers.append((b"x-request-id", self.request_id.encode()))
             if self.body_to_come and self.received >= 0:
@@ -164,7 +164,7 @@ class _Request:
         method = self.scope["method"] if self.scope["method"] in METHODS else "other"
         route = getattr(self.scope.get("route"), "path", "none")
         seconds = time.perf_counter() - self.began
-        self.shell.count(method, route, self.status, seconds)
+        self.guard.count(method, route, self.status, seconds)
         log.info(
             "request",
             request_id=self.request_id,

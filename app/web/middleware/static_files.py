@@ -19,11 +19,11 @@ class ImmutableStaticFiles:
         self.app = GZipMiddleware(StaticFiles(directory=directory), minimum_size=500)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def told(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:
                 versioned = scope["query_string"].startswith(b"v=")
                 cache = "public, max-age=31536000, immutable" if versioned else "public, max-age=300"
                 MutableHeaders(scope=message)["cache-control"] = cache
             await send(message)
 
-        await self.app(scope, receive, told)
+        await self.app(scope, receive, send_with_headers)

@@ -189,7 +189,7 @@ def describe(app: FastAPI, library: Library) -> dict[str, Any]:
     _, inputs = models_json_schema([(model, "validation") for model in models], ref_template=REF + "{model}")
     known.update(inputs["$defs"])
     _drop_default_422(document, known)
-    _tell_answers(known, library)
+    _describe_answers(known, library)
     _link(document["paths"])
     return document
 
@@ -239,7 +239,7 @@ def _link(paths: dict[str, Any]) -> None:
     paths["/v1/submissions"]["post"]["responses"]["201"]["links"] = links
 
 
-def _tell_answers(known: dict[str, Any], library: Library) -> None:
+def _describe_answers(known: dict[str, Any], library: Library) -> None:
     """Replace `any object` by the answers of the current edition of each questionnaire."""
     current = {name: editions[0] for name, editions in library.editions.items()}
     names = {name: "Answers_" + name.replace("-", "_") for name in current}

@@ -35,8 +35,8 @@ DEPRECATED: Json = {
 }
 WAIT: Json = {"Retry-After": {"description": "Seconds.", **TEXT}}
 SIGNED: list[Json] = [
-    {"name": name, "in": "header", "required": True, "description": told, **TEXT}
-    for name, told in (
+    {"name": name, "in": "header", "required": True, "description": description, **TEXT}
+    for name, description in (
         ("webhook-id", "The id of the event; the same for every try, so whoever keeps it is told once."),
         ("webhook-timestamp", "Unix seconds of this try; refuse what is older than five minutes."),
         (

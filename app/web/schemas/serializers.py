@@ -71,7 +71,7 @@ def staff_fields(assessment: Assessment, principal: Principal) -> Json:
     """Return flags and undetermined rules, for keys with the scope review; else nothing."""
     if not has_scope(principal, "review"):
         return {}
-    flags = [_kept_flag(flag, assessment.edition) for flag in assessment.record.flags]
+    flags = [_stored_flag(flag, assessment.edition) for flag in assessment.record.flags]
     return {"flags": flags, "undetermined": undetermined(assessment.evaluation)}
 
 
@@ -104,7 +104,7 @@ def _flag(edition: Edition, name: str, priority: int) -> Json:
     return {"flag": name, "priority": priority, "action": flag.action} | targets
 
 
-def _kept_flag(record: FlagRecord, edition: Edition) -> Json:
+def _stored_flag(record: FlagRecord, edition: Edition) -> Json:
     return _flag(edition, record.flag_code, record.priority) | {
         "id": record.id,
         "raised_at": format_timestamp(record.raised_at),

@@ -118,8 +118,8 @@ class StaffRoute(APIRoute):
 
         async def handler(request: Request) -> Response:
             try:
-                kept_out = await _admit(request, declared)
-                return kept_out or await inner(request)
+                refused = await _admit(request, declared)
+                return refused or await inner(request)
             except Forbidden as problem:
                 return trouble(request, await _on_record(request, problem))
             except Problem as problem:

@@ -34,7 +34,7 @@ ROWS = 100
 FIRST_YEAR, LAST_YEAR = 2000, 9000
 FIELDS = ("actor", "action", "object", "day")
 WORD = re.compile(r"[A-Za-z0-9._-]{1,40}")
-Looked = tuple[list[Event], ChainStatus, dict[str, str]]
+AuditPage = tuple[list[Event], ChainStatus, dict[str, str]]
 SEQ = re.compile(r"[0-9]{1,18}")
 
 
@@ -55,8 +55,8 @@ async def audit_chain_job(request: Request) -> Response:
     services = get_services(request)
     asked = _asked(request.query_params, services.settings.clinic_time_zone)
     await _on_record(request, AuditAction("audit.read", "audit", None))
-    look = partial(_look, asked=asked, keyring=services.submissions.vault.keyring)
-    events, state, names = await services.database.read(look)
+    work = partial(_read_page, asked=asked, keyring=services.submissions.vault.keyring)
+    events, state, names = await services.database.read(work)
     query = [(name, value) for name, value in asked.given.items() if value]
     more = urlencode([*query, ("before", events[ROWS - 1].id)]) if len(events) > ROWS else ""
     return show(
@@ -105,7 +105,7 @@ async def _on_record(request: Request, act: AuditAction) -> None:
     await get_services(request).database.write(lambda session: audit_log.record(session, who, at, act))
 
 
-def _look(session: Session, *, asked: Asked, keyring: Keyring) -> Looked:
+def _read_page(session: Session, *, asked: Asked, keyring: Keyring) -> AuditPage:
     events = [] if asked.errors else audit_log.page(session, asked.filters, asked.before, ROWS + 1)
     return events, audit_chain.state(session, keyring), _names(session)
 

@@ -148,8 +148,8 @@ def _row(index: int, cells: Sequence[Shown], values: Sequence[float | None], lon
     for part, value in enumerate(values):
         if value is None and part:
             continue
-        room = WIDTH - LABEL_WIDTH - NUMBER_WIDTH
-        width = SUPPRESSED_SIZE if value is None else value / longest * room
+        available = WIDTH - LABEL_WIDTH - NUMBER_WIDTH
+        width = SUPPRESSED_SIZE if value is None else value / longest * available
         bars.append(_bar(x, y, width, ROW_HEIGHT - 8, shown=value is not None))
         x += width
     return Row(_text(LABEL_WIDTH - 8, y + 14, label), tuple(bars), _text(x + 6, y + 14, _number(cells)))

@@ -115,7 +115,7 @@ async def _listed(
     found: list[Handoff] = [] if reference and not known else await services.database.read(work)
     more = pagination.next_url_by_id(request, found[ON_A_PAGE - 1].id) if len(found) > ON_A_PAGE else None
     at, typed = now(), {name: form_security.first(given or {}, name)[:200] for name in FIELDS}
-    amiss = refused.errors if refused else ()
+    found_issues = refused.errors if refused else ()
     return show(
         request,
         "staff/handoffs.html",
@@ -125,7 +125,7 @@ async def _listed(
         more=more,
         given=typed,
         spoken=[(tag, language_name(tag)) for tag in edition_of(services).languages],
-        errors=[{"target": each.pointer.removeprefix("/"), "words": each.detail} for each in amiss],
+        errors=[{"target": each.pointer.removeprefix("/"), "words": each.detail} for each in found_issues],
     )
 
 

@@ -18,7 +18,7 @@ from app.services.review.queue import QueueItem, QueuePage
 from app.storage.db.database import Session
 from app.storage.events.audit_log import Actor
 from app.storage.review import queue as rows
-from app.storage.review import saved_views as kept
+from app.storage.review import saved_views as stored_views
 from app.storage.review.queue import Filters
 from app.web.dependencies import Services, get_services
 from app.web.html import form_security
@@ -148,20 +148,22 @@ async def _page(request: Request, filters: Filters, asked: QueueQuery | None = N
         now=now(),
     )
     database, who = get_services(request).database, actor(request)
-    page, unrecorded = await database.read(partial(_looked, look=work, who=who))
+    page, unrecorded = await database.read(partial(_read_and_record, read=work, who=who))
     if unrecorded:
         await database.write(partial(queue.record_views, ids=unrecorded, now=now(), actor=who))
     return page
 
 
-def _looked(session: Session, *, look: partial[QueuePage], who: Actor) -> tuple[QueuePage, list[str]]:
-    page = look(session)
+def _read_and_record(
+    session: Session, *, read: partial[QueuePage], who: Actor
+) -> tuple[QueuePage, list[str]]:
+    page = read(session)
     return page, queue.unaudited_views(session, page, now=now(), actor=who)
 
 
-def _around(session: Session, me: str) -> tuple[dict[str, int], int, Sequence[kept.View]]:
+def _around(session: Session, me: str) -> tuple[dict[str, int], int, Sequence[stored_views.View]]:
     at = now()
-    return rows.counts(session, at), rows.overdue(session, at), kept.list_for(session, me)
+    return rows.counts(session, at), rows.overdue(session, at), stored_views.list_for(session, me)
 
 
 def _languages(services: Services) -> list[str]:
@@ -210,7 +212,7 @@ def _marks(line: QueueItem) -> list[tuple[str, str]]:
         (row.merged_into_id is not None, "merged", ""),
         (row.is_test, "test", "warn"),
     ]
-    return [(words, look) for found, words, look in chips if found]
+    return [(words, style) for found, words, style in chips if found]
 
 
 def _empty(asked: QueueQuery) -> str:

@@ -45,13 +45,13 @@ class SettingRow:
 async def system(request: Request) -> Response:
     """Health first, then editions, then settings."""
     services, at = get_services(request), now()
-    look = partial(
+    work = partial(
         system_status.get_status,
         keyring=services.submissions.vault.keyring,
         zone=services.settings.clinic_time_zone,
         now=at,
     )
-    found = await services.database.read(look)
+    found = await services.database.read(work)
     checked_at, findings = await _checked(services, at)
     return show(
         request,

@@ -114,14 +114,14 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     context = browser.new_context()
     opened, strange = context.new_page(), []
     opened.on("request", lambda asked: strange.append(asked.url) if not own(asked.url, server) else None)
-    opened.on("console", lambda said: strange.append(said.text) if amiss(said) else None)
+    opened.on("console", lambda said: strange.append(said.text) if found_issues(said) else None)
     opened.on("pageerror", lambda error: strange.append(str(error)))
     yield opened
     context.close()
     assert strange == []
 
 
-def amiss(said: ConsoleMessage) -> bool:
+def found_issues(said: ConsoleMessage) -> bool:
     """Is this a browser error? A form returned with errors (a 4xx such as 422) is not one."""
     return said.type == "error" and "status of 4" not in said.text
 

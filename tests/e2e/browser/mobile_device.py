@@ -65,12 +65,12 @@ def place(way: Way) -> int:
 
 @dataclass
 class Device:
-    """`amiss`: everything seen that no page may do; `posts`: the paths that forms were sent to, in order."""
+    """`found_issues`: what no page may do; `posts`: the paths that forms were sent to, in order."""
 
     browser: Browser
     base: str
     way: Way
-    amiss: list[str] = field(default_factory=list)
+    found_issues: list[str] = field(default_factory=list)
     posts: list[str] = field(default_factory=list)
     context: BrowserContext = field(init=False)
 
@@ -92,11 +92,11 @@ class Device:
         """Record what is wrong with an open page."""
         seen: dict[str, Any] = page.evaluate(MEASURES)
         if seen["width"] > self.way.width:
-            self.amiss.append(f"{name} is {seen['width']} px wide")
+            self.found_issues.append(f"{name} is {seen['width']} px wide")
         if seen["headings"] != 1:
-            self.amiss.append(f"{name} has {seen['headings']} h1")
+            self.found_issues.append(f"{name} has {seen['headings']} h1")
         if not ("911" in seen["footer"] and "988" in seen["footer"]):
-            self.amiss.append(f"{name} has no footer")
+            self.found_issues.append(f"{name} has no footer")
         self.picture(page, name if seen["language"] == "en" else f"{name}-{seen['language']}")
 
     def picture(self, page: Page, name: str) -> None:
@@ -109,15 +109,15 @@ class Device:
         return [entry["url"] for entry in entries if entry["url"] != "about:blank"]
 
     def close(self) -> list[str]:
-        """Close the browser context; return all of `amiss` and each forbidden address in the history."""
+        """Close the browser context; return the issues and each forbidden address in the history."""
         held = [url for page in self.context.pages for url in self.history(page)]
         self.context.close()
-        return self.amiss + [f"address {url}" for url in held if not self._quiet(url)]
+        return self.found_issues + [f"address {url}" for url in held if not self._quiet(url)]
 
     def _watch(self, page: Page) -> None:
         page.on("request", self._asked)
         page.on("console", self._said)
-        page.on("pageerror", lambda error: self.amiss.append(str(error)))
+        page.on("pageerror", lambda error: self.found_issues.append(str(error)))
 
     def _asked(self, request: Request) -> None:
         if request.url.startswith(("data:", "blob:", "about:")):
@@ -127,12 +127,12 @@ class Device:
         sent = request.url.partition("#")[0]
         linked = "/form/resume/" in sent or sent.startswith(f"{self.base}/r/")
         if not self._quiet(LINK.sub("", sent) if linked else sent):
-            self.amiss.append(f"request {request.url}")
+            self.found_issues.append(f"request {request.url}")
 
     def _said(self, said: ConsoleMessage) -> None:
         # a form returned with errors (422) or an error page (403, 404) is not a failure
         if said.type == "error" and "status of 4" not in said.text:
-            self.amiss.append(said.text)
+            self.found_issues.append(said.text)
 
     def _quiet(self, url: str) -> bool:
         """Is the address ours and free of answers? Without scripts it may hold a resume or one-time link."""

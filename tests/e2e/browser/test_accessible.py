@@ -30,7 +30,7 @@ class Measured:
     """The findings of a walk: check to state to messages; `html`: each state as it was sent."""
 
     thorough: bool
-    amiss: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(dict))
+    found_issues: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(dict))
     html: dict[str, str] = field(default_factory=dict)
 
     def look(self, tour: Tour, state: str) -> None:
@@ -72,7 +72,7 @@ class Measured:
 
     def _note(self, law: str, state: str, found: list[str]) -> None:
         if found:
-            self.amiss[law][state] = found
+            self.found_issues[law][state] = found
 
 
 @pytest.mark.timeout(900)  # half a minute on an idle machine
@@ -85,6 +85,6 @@ def test_no_state_of_any_page_keeps_anybody_out(
     Tour(context.new_page(), server.url, narrow.url, language, measured.look).walk()
     context.close()
     assert measured.html.keys() == STATES
-    assert dict(measured.amiss) == {}
+    assert dict(measured.found_issues) == {}
     judged = {state: html for state, html in measured.html.items() if measured.judged_at(state, language)}
     assert complaints(judged) == []

@@ -32,7 +32,7 @@ class Watched:
     """Each page of the test: its problems at every width, and its HTML."""
 
     def __init__(self, person: Colleague) -> None:
-        self.person, self.html, self.amiss = person, dict[str, str](), dict[str, list[str]]()
+        self.person, self.html, self.found_issues = person, dict[str, str](), dict[str, list[str]]()
 
     def page(self, name: str) -> None:
         self.html[name] = self.person.page.content()
@@ -45,7 +45,7 @@ class Watched:
                 self.person.picture(f"{name}-{width}")
             found = [] if width == 768 else probes.violations(page)
             found += probes.sideways(page)
-            self.amiss |= {f"{name} {width}": found} if found else {}
+            self.found_issues |= {f"{name} {width}": found} if found else {}
         page.set_viewport_size({"width": way.width, "height": 900})
 
 
@@ -90,7 +90,7 @@ def test_an_endpoint_is_made_tried_out_watched_and_removed(
         person.press("Remove it")
         assert "There is no endpoint yet" in person.words
         assert person.close() == []
-    assert seen.amiss == {}
+    assert seen.found_issues == {}
     seen.html.pop("webhooks-wrong")  # errors are above the first heading, as on every page
     told = complaints(seen.html) if not way.scripts else []
     assert not told, "\n".join(told)

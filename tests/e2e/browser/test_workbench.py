@@ -88,7 +88,7 @@ def test_every_page_reads_well_at_every_width_and_keeps_nobody_out(staff: Staff,
         "system": "/staff/system",
         "nothing": "/staff/cases/nothing",
     }
-    amiss: dict[str, list[str]] = {}
+    found_issues: dict[str, list[str]] = {}
     html: dict[str, str] = {}
     for name, path in pages.items():
         with person.page.expect_response(lambda answer: answer.request.is_navigation_request()) as sent:
@@ -98,11 +98,11 @@ def test_every_page_reads_well_at_every_width_and_keeps_nobody_out(staff: Staff,
         for width in WIDTHS:
             person.page.set_viewport_size({"width": width, "height": 900})
             person.picture(f"{name}-{width}")
-            amiss[f"{name} {width}"] = probes.sideways(person.page)
+            found_issues[f"{name} {width}"] = probes.sideways(person.page)
             if width != 768:
-                amiss[f"{name} {width}"] += probes.violations(person.page, sample=not thorough)
+                found_issues[f"{name} {width}"] += probes.violations(person.page, sample=not thorough)
         person.page.set_viewport_size({"width": 1280, "height": 900})
-    assert {state: found for state, found in amiss.items() if found} == {}
+    assert {state: found for state, found in found_issues.items() if found} == {}
     told = complaints(html)
     assert not told, "\n".join(told)
 

@@ -71,7 +71,7 @@ def test_a_hostile_form_gets_a_page_and_never_its_own_words(
         }
         found = all_at_once(server, raw)
         assert {name: len(told) for name, told in found.items() if len(told) != 1} == {}
-        assert {each for told in found.values() for each in amiss(told[0])} == set()
+        assert {each for told in found.values() for each in found_issues(told[0])} == set()
         statuses = {told[0].status for told in found.values()}
         assert statuses == {303, 400, 403, 413, 422} | ({200} if len(places) > 1 else set())
         person.hang_up()
@@ -95,7 +95,7 @@ def test_hostile_cookies_and_kinds_get_a_page(server: Server, victim: Person) ->
     }
     found = all_at_once(server, raw)
     assert {name: len(told) for name, told in found.items() if len(told) > 1} == {}
-    assert {(name, each) for name, told in found.items() if told for each in amiss(told[0])} == set()
+    assert {(name, each) for name, told in found.items() if told for each in found_issues(told[0])} == set()
     foreign = ("an origin elsewhere", "from another site", "an origin that is none")
     assert {found[name][0].status for name in foreign} == {403}
 
@@ -112,7 +112,7 @@ def test_hostile_addresses_and_methods_get_an_honest_answer(server: Server, vict
     }
     found = all_at_once(server, raw)
     assert {name: len(told) for name, told in found.items() if len(told) > 1} == {}
-    assert {(name, each) for name, told in found.items() if told for each in amiss(told[0])} == set()
+    assert {(name, each) for name, told in found.items() if told for each in found_issues(told[0])} == set()
     assert {found[each][0].status for each in targets if "settings" in each or "passwd" in each} <= {303, 404}
     victim.look()
     assert victim.form is not None, "the session is still open"
@@ -132,7 +132,7 @@ def test_bodies_cut_short_or_slow_get_a_page_and_no_accident(server: Server, vic
     found = all_at_once(server, slow)
     statuses = {name: [each.status for each in told] for name, told in found.items()}
     assert list(statuses.values()) == [[408]] * len(slow)
-    assert {each for told in found.values() for each in amiss(told[0])} == set()
+    assert {each for told in found.values() for each in found_issues(told[0])} == set()
     short = request("POST", place, content, **headers | {"content_length": "9"})
     with Wire(server.port) as wire:  # the rest is not a valid request
         wire.send(short)
@@ -175,7 +175,7 @@ def test_markup_in_a_text_field_is_shown_again_as_it_was_typed(server: Server, n
 # --- what is wrong with a response -----------------------------------------------------------------
 
 
-def amiss(answer: WireAnswer) -> list[str]:
+def found_issues(answer: WireAnswer) -> list[str]:
     head = answer.head.lower()
     location = re.search(rb"\r\nlocation: ([^\r]*)", answer.head, re.IGNORECASE)
     found = {

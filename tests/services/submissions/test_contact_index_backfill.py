@@ -191,7 +191,7 @@ def test_backfill_indexes_what_was_stored_without_the_index(
     assert index.find("phone", PHONE) == [made[4], made[3], made[1], made[0]]
     assert index.missing() == 1
     assert index.backfill() == (BackfillReport(processed=1, failed=1), [1, 0])
-    assert index.service.read(partial(count, action="contact_index.made")) == 2
+    assert index.service.read(partial(count, action="lookups.made")) == 2
 
 
 def test_interrupted_backfill_continues_with_what_is_left(
@@ -208,7 +208,7 @@ def test_interrupted_backfill_continues_with_what_is_left(
     with pytest.raises(KeyboardInterrupt):
         backfill(database, vault, now=now(), actor=Actor("command"), progress=interrupt)
     assert index.find("email", EMAIL) == made[1::-1]
-    assert index.service.read(partial(count, action="contact_index.made")) == 0
+    assert index.service.read(partial(count, action="lookups.made")) == 0
     assert index.backfill() == (BackfillReport(processed=1, failed=0), [1, 0])
     assert index.find("email", EMAIL) == made[::-1]
 

@@ -110,8 +110,8 @@ def test_a_body_that_is_amiss_is_refused_and_names_the_place(
 ) -> None:
     answer = service.client.post(ROOT, json=wrong, headers=booking)
     assert answer.status_code == 422, answer.text
-    (amiss,) = answer.json()["errors"]
-    assert amiss["pointer"].split("/")[1] in {*wrong, "url"}
+    (found_issues,) = answer.json()["errors"]
+    assert found_issues["pointer"].split("/")[1] in {*wrong, "url"}
     assert service.read(partial(rows.list_all)) == []
 
 

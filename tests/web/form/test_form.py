@@ -570,8 +570,8 @@ def test_a_page_sent_after_the_session_ended_is_kept_and_nothing_is_shown(guest:
     assert guest.post(page, fields).status_code == 403
     assert guest.heading == "The form was closed"
     assert kept(guest.service)["answers"]["ride_home"] == "no"
-    amiss = asking(guest, takes_medicines="no_such_option", ride_home="not_sure")
-    assert guest.post(page, amiss).status_code == 403, "not even the page with what is amiss on it"
+    found_issues = asking(guest, takes_medicines="no_such_option", ride_home="not_sure")
+    assert guest.post(page, found_issues).status_code == 403, "not even the page with what is amiss on it"
     assert "not_sure" not in guest.page.text
     assert kept(guest.service)["answers"]["ride_home"] == "not_sure"
     assert guest.get("/form/check").status_code == 403

@@ -52,7 +52,7 @@ def member(past: PastCases, *roles: Role, ago: dt.timedelta = dt.timedelta(0)) -
 
 def audit_actions(past: PastCases, like: str) -> list[str]:
     row = audit_events_table.c
-    statement = sa.select(row.action).where(row.action.like(like)).order_by(row.seq)
+    statement = sa.select(row.action).where(row.action.like(like)).order_by(row.id)
     return list(past.service.read(lambda session: session.execute(statement).scalars()))
 
 

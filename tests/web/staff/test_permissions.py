@@ -271,9 +271,11 @@ def test_a_route_of_the_api_opens_for_the_scopes_it_says_and_for_nothing_else(
 
 def _call(shared: Service, method: str, address: str, headers: Headers) -> Any:
     """Send a body that is invalid on purpose, where a body is read only for permitted callers."""
-    amiss = {"no_such_member": True} if method in ("POST", "PUT") else None
+    found_issues = {"no_such_member": True} if method in ("POST", "PUT") else None
     fine: Any = {"answers": {}} if method == "PATCH" else None
-    return shared.client.request(method, address, headers=headers | {"if-match": '"999"'}, json=amiss or fine)
+    return shared.client.request(
+        method, address, headers=headers | {"if-match": '"999"'}, json=found_issues or fine
+    )
 
 
 def test_somebody_with_two_roles_may_do_what_either_may(shared: Service, names: dict[str, str]) -> None:
