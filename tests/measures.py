@@ -141,7 +141,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the slowest files, and the seed that reproduces the order of the tests."""
-    reports = [each for group in terminalreporter.stats.values() for each in group if hasattr(each, "when")]
+    reports = [
+        each for group in terminalreporter.stats.values() for each in group if hasattr(each, "duration")
+    ]
     spent: dict[str, float] = collections.defaultdict(float)
     for each in reports:
         spent[file_of(each.nodeid)] += each.duration

@@ -100,24 +100,24 @@ class Mailer:
             raise _wrong("ALERT_EMAILS", "with PRECONSULT_SMTP_URL it names who is told")
         return cls(server, senders[0], to[0], to[1] or to[0])
 
-    def send(self, letter: Email) -> bool:
+    def send(self, email: Email) -> bool:
         """Send an e-mail; True when some addresses were permanently rejected. Raises OSError or
         SMTPException.
         """
-        to = self.escalation_recipients if letter.escalation else self.recipients
+        to = self.escalation_recipients if email.escalation else self.recipients
         with _connection(self.server, self.sender.rpartition("@")[2]) as line:
-            refused = line.send_message(self._written(letter, to), self.sender, list(to))
+            refused = line.send_message(self._written(email, to), self.sender, list(to))
         if any(code < FIRST_PERMANENT_CODE for code, _ in refused.values()):
             raise smtplib.SMTPRecipientsRefused(refused)
         return bool(refused)
 
-    def _written(self, letter: Email, to: Sequence[str]) -> EmailMessage:
+    def _written(self, email: Email, to: Sequence[str]) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
-        message["From"], message["To"], message["Subject"] = self.sender, ", ".join(to), letter.subject
+        message["From"], message["To"], message["Subject"] = self.sender, ", ".join(to), email.subject
         message["Date"] = localtime()
-        message["Message-ID"] = f"<{letter.id}@{self.sender.rpartition('@')[2]}>"
+        message["Message-ID"] = f"<{email.id}@{self.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: prevents automatic replies
-        message.set_content(letter.text)
+        message.set_content(email.text)
         return message
 
 
@@ -184,5 +184,5 @@ def _addresses(name: str, text: str) -> tuple[str, ...]:
     return found
 
 
-def _wrong(name: str, told: str) -> StartupError:
-    return StartupError(f"PRECONSULT_{name} can't be used: {told}.")
+def _wrong(name: str, reason: str) -> StartupError:
+    return StartupError(f"PRECONSULT_{name} can't be used: {reason}.")

@@ -60,9 +60,9 @@ class Names:
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses of a name, in the system's order. Raises OSError."""
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _looked_up, host, port)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, _resolve, host, port)
         return list(dict.fromkeys(found))
 
 
-def _looked_up(host: str, port: int) -> list[str]:
+def _resolve(host: str, port: int) -> list[str]:
     return [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

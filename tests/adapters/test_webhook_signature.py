@@ -31,7 +31,7 @@ def heads(name: str, at: int, signature: str) -> dict[str, str]:
 # --- rejected --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("amiss", ["id", "time", "body", "secret", "signature", "version"])
+@pytest.mark.parametrize("found_issues", ["id", "time", "body", "secret", "signature", "version"])
 def test_what_was_changed_on_the_way_is_refused_by_both(found_issues: str, at: int) -> None:
     secret, name, content = new_secret(), "msg_1", b"{}"
     signature = sign(name, at, content, secret)

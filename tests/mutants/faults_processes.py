@@ -14,7 +14,7 @@ FAULTS = (
         "app/storage/db/sqlite_writer.py",
         "        queued.result = queued.work(session)\n",
         "        queued.result = queued.work(session)\n"
-        "        queued.loop.call_soon_threadsafe(queued.tell)\n",
+        "        queued.loop.call_soon_threadsafe(queued.notify)\n",
         ("tests/e2e/processes/test_crash.py",),
         only="processes",
         slow=True,

@@ -74,7 +74,7 @@ FAULTS = (
     Fault(
         "The alert to the second person goes to the first one again",
         "app/adapters/smtp.py",
-        "to = self.escalation_recipients if letter.escalation else self.recipients",
+        "to = self.escalation_recipients if email.escalation else self.recipients",
         "to = self.recipients",
         ("tests/adapters/test_smtp.py",),
     ),

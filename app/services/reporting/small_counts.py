@@ -38,5 +38,5 @@ def _safe(small: int, hidden: int, together: int) -> bool:
     """
     if not small:
         return True
-    has_room = hidden > 0 or together - 1 <= (small - 1) * (MIN_CELL_COUNT - 1)
-    return has_room and together - (MIN_CELL_COUNT - 1) >= (small - 1) + hidden * MIN_CELL_COUNT
+    leaves_a_choice = hidden > 0 or together - 1 <= (small - 1) * (MIN_CELL_COUNT - 1)
+    return leaves_a_choice and together - (MIN_CELL_COUNT - 1) >= (small - 1) + hidden * MIN_CELL_COUNT

@@ -37,7 +37,7 @@ class _Queued:
     result: Any = None
     error: BaseException | None = None
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         if self.waiter.done():
             return  # the caller is gone; its unit of work is done all the same
         if self.error is None:
@@ -131,7 +131,7 @@ class Writer:
     def _resolve_in_loop(self, done: list[_Queued]) -> None:
         self.waiting -= len(done)
         for queued in done:
-            queued.tell()
+            queued.notify()
 
 
 def _run_in_savepoint(session: sa.Connection, queued: _Queued) -> None:

@@ -133,15 +133,15 @@ def close_flags(session: Session, ids: Iterable[str], at: dt.datetime) -> None:
 # --- views ------------------------------------------------------------------------------------------
 
 
-def record_view(session: Session, staff_id: str, submission: str, look: CaseView) -> None:
+def record_view(session: Session, staff_id: str, submission: str, view: CaseView) -> None:
     """Record the version that a staff user last viewed."""
     row = {
         "staff_id": staff_id,
         "submission_id": submission,
-        "viewed_version": look.viewed_version,
-        "last_viewed_at": look.last_viewed_at,
+        "viewed_version": view.viewed_version,
+        "last_viewed_at": view.last_viewed_at,
     }
-    newer = {"viewed_version": look.viewed_version, "last_viewed_at": look.last_viewed_at}
+    newer = {"viewed_version": view.viewed_version, "last_viewed_at": view.last_viewed_at}
     key = [case_views.c.staff_id, case_views.c.submission_id]
     session.execute(
         insert_into(session.dialect, case_views)

@@ -29,7 +29,7 @@ Place = tuple[dt.datetime | None, str]
 STATES = ("new", "in_review", "needs_contact", "ready", "closed")
 WAITING = STATES[:-1]
 MAX_COUNTED, MAX_FOUND, MAX_SCANNED = 1000, 100, 1000
-KEPT = ("id", "wrapped_data_key", "answers")
+EXPORT_COLUMNS = ("id", "wrapped_data_key", "answers")
 _row = submissions.c
 Condition = sa.ColumnElement[bool]
 Conditions = tuple[Condition, ...]
@@ -38,14 +38,14 @@ ALWAYS = 2  # conditions that nearly every case meets: it is shown, and still re
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which cases to return. `assignee`: assigned to this staff user; `nobody`: not assigned. `ids`: found
+    """Which cases to return. `assignee`: of this staff user; `unassigned`: not assigned. `ids`: found
     by a search, including tests and drafts.
     """
 
     states: tuple[str, ...] = WAITING
     priority: int | None = None
     assignee: str | None = None
-    nobody: bool = False
+    unassigned: bool = False
     language: str | None = None
     booking_reference: str | None = None
     overdue: bool = False
@@ -176,7 +176,7 @@ def _asked(filters: Filters, state: str, now: dt.datetime) -> tuple[Conditions, 
     chosen = next((name for name, (held, _) in narrowing.items() if held is not None), "")
     held, late = narrowing[chosen][0] if chosen else None, _row.due_at < now if filters.overdue else None
     along: list[Condition | None] = [review, held, late]
-    beside = [_is_shown(filters), _is_kept(now)]
+    beside = [_is_shown(filters), _is_retained(now)]
     if filters.ids is not None:
         along, chosen = [review, _row.id.in_(filters.ids), late], ""
     elif chosen == "spam_reasons":  # few enough to filter out tests by reading the rows
@@ -201,8 +201,8 @@ def _narrowing(filters: Filters) -> Iterator[tuple[str, tuple[Condition | None, 
     for name, value in wanted.items():
         if value is not None:
             yield name, (_row[name] == value, _column(name) == value)
-    if filters.nobody:
-        yield "nobody", (None, _column("assignee_id") == "")
+    if filters.unassigned:
+        yield "unassigned", (None, _column("assignee_id") == "")
 
 
 def _column(name: str) -> sa.ColumnElement[str]:
@@ -220,7 +220,7 @@ def _is_shown(filters: Filters) -> Condition:
     return sent if filters.ids is None else sa.true()
 
 
-def _is_kept(now: dt.datetime) -> Condition:
+def _is_retained(now: dt.datetime) -> Condition:
     return sa.or_(_row.retained_until > now, _row.legal_hold)
 
 
@@ -265,7 +265,7 @@ def decrypt_rows(session: Session, vault: Vault, ids: Collection[str]) -> dict[s
     """Map ids to the decrypted fields of their rows of the queue. Rows that can't be decrypted are left
     out.
     """
-    asked = sa.select(*(_row[name] for name in KEPT)).where(_row.id.in_(list(ids)))
+    asked = sa.select(*(_row[name] for name in EXPORT_COLUMNS)).where(_row.id.in_(list(ids)))
     raised = _flags(session, ids)
     found = {}
     for row in session.execute(asked).mappings():

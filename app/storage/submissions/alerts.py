@@ -190,7 +190,7 @@ def escalated(session: Session, flag_ids: Collection[str], at: dt.datetime) -> N
     session.execute(sa.update(flags).where(flags.c.id.in_(list(flag_ids))).values(escalated_at=at))
 
 
-_existing = alerts.alias("told")
+_existing = alerts.alias("existing")
 
 
 def _change(session: Session, alert: str, **values: object) -> None:

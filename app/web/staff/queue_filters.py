@@ -58,7 +58,7 @@ class QueueQuery:
             states=(given["state"],) if "state" in given else WAITING,
             priority=int(given["attention"]) if "attention" in given else None,
             assignee=me if whose == "me" else whose if whose != "nobody" else None,
-            nobody=whose == "nobody",
+            unassigned=whose == "nobody",
             language=given.get("language"),
             overdue="overdue" in given,
             suspected_spam="quarantine" in given,

@@ -280,7 +280,7 @@ def everything_is_kept_once(
 
 def _submissions(url: str, everybody: list[Person]) -> list[str]:
     """The id of the submission that each cookie opens."""
-    held = rows(url, "SELECT secret_hash, submission_id FROM capabilities")
+    held = rows(url, "SELECT secret_hash, submission_id FROM form_tokens")
     opened = {bytes(hashed): submission for hashed, submission in held}
     return [opened[hashlib.sha256(person.secret.encode()).digest()] for person in everybody]
 

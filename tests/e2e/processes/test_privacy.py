@@ -69,7 +69,7 @@ def test_nothing_told_in_confidence_can_be_read_anywhere_or_comes_back_in_an_err
     assert len(talk.visits.secrets) > 8
     assert {200, 303, 403, 404, 405, 422} < set(talk.visits.troubles)
     assert talk.visits.troubles[-1] in (500, 503)  # SQLite reports a missing table as busy
-    hashes = {bytes(each) for each in column(database_url, "SELECT secret_hash FROM capabilities")}
+    hashes = {bytes(each) for each in column(database_url, "SELECT secret_hash FROM form_tokens")}
     assert hashes >= {hashlib.sha256(secret.encode()).digest() for secret in talk.visits.hashed}
     confided = [*contact_forms(), *HEALTH, *STRAY.values(), *secrets]
     places = while_it_runs | {f"stopped/{name}": each for name, each in files_below(tmp_path).items()}

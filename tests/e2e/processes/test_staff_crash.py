@@ -31,7 +31,7 @@ POINTS = [
     CrashPoint("before_commit", "notes", 3),
     CrashPoint("after_commit", "submission_versions", 4),
     CrashPoint("answer", "200", 9),
-    CrashPoint("after_commit", "audit_head", 2),  # events are created when audit events are chained
+    CrashPoint("after_commit", "audit_chain_head", 2),  # events are created when audit events are chained
 ]
 RANDOM_KILLS = 5  # with --thorough
 EVENTS = {"note.added": None, "submission.corrected": "submission.corrected", "flag.seen": None,

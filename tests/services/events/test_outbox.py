@@ -315,7 +315,7 @@ def test_a_place_from_before_what_is_kept_is_told_and_one_that_missed_nothing_go
     stack.follow()
     fresh = stack.read().next
     stack.at += 91 * DAY
-    stack.do(retention.purge, told_for=90 * DAY)
+    stack.do(retention.purge, event_retention=90 * DAY)
     stack.follow()
     with pytest.raises(CursorGone):
         stack.read(FeedCursor(0, ""))

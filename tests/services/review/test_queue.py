@@ -131,7 +131,7 @@ def test_each_filter_narrows_the_queue(team: Team) -> None:
         Filters(priority=1): [urgent], Filters(priority=4): [], Filters(booking_reference="B-1"): [urgent],
         Filters(language="es"): [plain], Filters(states=("in_review",)): [plain],
         Filters(states=("new",)): [urgent, spam], Filters(assignee=me): [plain],
-        Filters(nobody=True): [urgent, spam], Filters(suspected_spam=True): [spam],
+        Filters(unassigned=True): [urgent, spam], Filters(suspected_spam=True): [spam],
         Filters(test=True): [trial], Filters(states=("closed",)): [],
         Filters(ids=(trial, plain)): [plain, trial],
         Filters(ids=()): [], Filters(language="es", priority=1): [],
@@ -166,7 +166,7 @@ def test_filters_with_little_in_common_are_looked_for_a_stretch_at_a_time(
     ]
     for case in made[::3]:
         team.decide(case, "in_review")
-    spanish = Filters(language="es", nobody=True)
+    spanish = Filters(language="es", unassigned=True)
     found, pages, after = [], 0, None
     while pages == 0 or after:
         part = page(team, spanish, limit=2, after=after)
@@ -254,8 +254,8 @@ PLANNED = [
     Filters(), Filters(("new",)), Filters(STATES), Filters(priority=1), Filters(assignee="x"),
     Filters(language="es"), Filters(booking_reference="x"), Filters(overdue=True),
     Filters(("new",), priority=1, language="es"), Filters(test=True), Filters(ids=("x", "y")),
-    Filters(suspected_spam=True), Filters(suspected_spam=True, test=True), Filters(nobody=True),
-    Filters(nobody=True, language="es"), Filters(assignee="x", suspected_spam=True),
+    Filters(suspected_spam=True), Filters(suspected_spam=True, test=True), Filters(unassigned=True),
+    Filters(unassigned=True, language="es"), Filters(assignee="x", suspected_spam=True),
 ]  # fmt: skip
 
 
