@@ -32,8 +32,21 @@ ACCESS_TOKEN = HTTPBearer(
 
 AUTHENTICATION = (errors.Unauthenticated, errors.Forbidden, errors.Unavailable)
 
-CurrentServices = Annotated[Services, Depends(get_services)]
-RequestId = Annotated[str, Depends(request_id)]
+# FastAPI runs a dependency that is not a coroutine in a thread, so all of these are.
+
+
+async def current_services(request: Request) -> Services:
+    """Return the services of the application."""
+    return get_services(request)
+
+
+async def current_request_id(request: Request) -> str:
+    """Return the id of the request."""
+    return request_id(request)
+
+
+CurrentServices = Annotated[Services, Depends(current_services)]
+RequestId = Annotated[str, Depends(current_request_id)]
 
 
 async def authenticate(request: Request) -> Principal:
@@ -99,7 +112,7 @@ AnyPrincipal = Annotated[Principal, Depends(any_principal)]
     parameters=(IF_MATCH,),
     check=content_negotiation.if_match,
 )
-def if_match(request: Request) -> int | None:
+async def if_match(request: Request) -> int | None:
     """Return the version in If-Match, None for `*`. Raises PreconditionRequired and PreconditionFailed."""
     return content_negotiation.if_match(request)
 
@@ -107,7 +120,6 @@ def if_match(request: Request) -> int | None:
 IfMatch = Annotated[int | None, Depends(if_match)]
 
 
-@describe(parameters=(IF_NONE_MATCH,), responses=UNCHANGED)
 class Conditional:
     """A response that is 304 when the client has this ETag already."""
 
@@ -123,10 +135,15 @@ class Conditional:
         return content_negotiation.conditional(self._request, content, media_type, headers)
 
 
-ConditionalResponse = Annotated[Conditional, Depends(Conditional)]
+@describe(parameters=(IF_NONE_MATCH,), responses=UNCHANGED)
+async def conditional(request: Request) -> Conditional:
+    """Return what answers 304 when the client has the content already."""
+    return Conditional(request)
 
 
-@describe(parameters=(ACCEPT_LANGUAGE,))
+ConditionalResponse = Annotated[Conditional, Depends(conditional)]
+
+
 class AcceptedLanguages:
     """The languages that the client prefers."""
 
@@ -138,7 +155,13 @@ class AcceptedLanguages:
         return content_negotiation.language(self._request, edition)
 
 
-Languages = Annotated[AcceptedLanguages, Depends(AcceptedLanguages)]
+@describe(parameters=(ACCEPT_LANGUAGE,))
+async def accepted_languages(request: Request) -> AcceptedLanguages:
+    """Return the languages that the client prefers."""
+    return AcceptedLanguages(request)
+
+
+Languages = Annotated[AcceptedLanguages, Depends(accepted_languages)]
 
 
 class IdempotencyKey:

@@ -49,7 +49,7 @@ class FhirRoute(ApiRoute):
 
 
 @describe(NotAcceptable, parameters=(FORMAT,))
-def acceptable(request: Request) -> str:
+async def acceptable(request: Request) -> str:
     """Return the media type of the response, from `_format` or Accept. Raises NotAcceptable."""
     asked = request.query_params.get("_format")
     if asked is None:

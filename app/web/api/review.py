@@ -33,14 +33,14 @@ router = APIRouter(prefix="/v1/submissions", tags=["review"], route_class=ApiRou
 Json = dict[str, Any]
 
 
-def _view(
+async def _view(
     submission: str, principal: Annotated[Principal, Depends(Authenticated())], request_id: RequestId
 ) -> StaffCommand:
     """Return the context of a view, at any version; the service decides who may see the case."""
     return StaffCommand(submission, principal, principal.actor(request_id), now(), None)
 
 
-def _change(
+async def _change(
     submission: str,
     principal: Annotated[Principal, Depends(RequirePermission("review"))],
     version: IfMatch,

@@ -23,7 +23,7 @@ OFFERED = ("application/json", "text/html", "text/plain")
 
 
 @describe(errors.NotAcceptable)
-def summary_type(request: Request) -> str:
+async def summary_type(request: Request) -> str:
     """Return the media type of the summary, by Accept. Raises NotAcceptable."""
     return media_type(request, OFFERED)
 

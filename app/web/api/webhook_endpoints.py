@@ -40,13 +40,13 @@ CreateClaim = Annotated[
 ]
 
 
-def _command(client: WebhookClient, request_id: RequestId) -> EndpointCommand:
+async def _command(client: WebhookClient, request_id: RequestId) -> EndpointCommand:
     """Return the context of a request that needs no version."""
     actor, attention = client.actor(request_id), has_scope(client, "review")
     return EndpointCommand(actor, now(), client.key.is_test, attention=attention)
 
 
-def _change(client: WebhookClient, request_id: RequestId, version: IfMatch) -> EndpointCommand:
+async def _change(client: WebhookClient, request_id: RequestId, version: IfMatch) -> EndpointCommand:
     """Return the context of a change, at the version in If-Match."""
     actor, attention = client.actor(request_id), has_scope(client, "review")
     return EndpointCommand(actor, now(), client.key.is_test, attention=attention, version=version)
